@@ -1,0 +1,125 @@
+"""Everything that can go wrong, as one tree.
+
+::
+
+    BoxDocGenError                 every error of this package
+    ├── InvalidRequest             asked for something that cannot be (also a ValueError)
+    ├── NoCredentials              no token and nobody to ask for one
+    ├── StoreError                 the cache folder cannot be used
+    ├── NotKept                    offline, and this is not on disk
+    ├── Unreachable                no answer: no network, refused, timed out, cut off
+    ├── Cancelled                  somebody pressed Cancel
+    ├── BoxError                   Box answered with an error
+    │   ├── Unauthorized           401: the token is wrong or has expired
+    │   ├── Forbidden              403: this user may not
+    │   ├── NotFound               404: no such thing, or not for this user
+    │   ├── MarkerRefused          400 to a page that was asked for by a marker
+    │   ├── RateLimited            429, even after waiting
+    │   └── ServerError            5xx, even after repeating
+    ├── BrokenPage                 a 200 that is not what the API promises
+    ├── BrokenChain                pages that do not make one chain: a marker or an id twice
+    └── BatchesFailed              some of several batches; carries the others
+
+Each one knows what is known: ``status``, ``code``, ``message``, ``request_id`` (of Box's answer),
+``batch_id``, and ``reading``: what had arrived before, never lost. Its text is a sentence for the
+person at the keyboard. No error ever holds a token, a request or a response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from boxdocgen_explore.schema import Reading
+
+
+class BoxDocGenError(Exception):
+    """Every error of this package; attributes that are not known are None."""
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        message: str | None = None,
+        request_id: str | None = None,
+        batch_id: str | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+        self.batch_id = batch_id
+        self.reading: Reading | None = None
+
+
+class InvalidRequest(BoxDocGenError, ValueError):
+    """Asked for something that cannot be; nothing was sent."""
+
+
+class NoCredentials(BoxDocGenError):
+    """No token, and nobody to ask for one."""
+
+
+class StoreError(BoxDocGenError):
+    """The cache folder cannot be used."""
+
+
+class NotKept(BoxDocGenError):
+    """Offline, and this is not on disk."""
+
+
+class Unreachable(BoxDocGenError):
+    """No answer: no network, a refused or cut connection, silence."""
+
+
+class Cancelled(BoxDocGenError):
+    """Somebody pressed Cancel."""
+
+
+class BoxError(BoxDocGenError):
+    """Box answered with an error."""
+
+
+class Unauthorized(BoxError):
+    """401: the token is wrong or has expired."""
+
+
+class Forbidden(BoxError):
+    """403: this user may not."""
+
+
+class NotFound(BoxError):
+    """404: no such thing, or not for this user."""
+
+
+class MarkerRefused(BoxError):
+    """400 to a page that was asked for by a marker."""
+
+
+class RateLimited(BoxError):
+    """429, even after waiting."""
+
+
+class ServerError(BoxError):
+    """5xx, even after repeating."""
+
+
+class BrokenPage(BoxDocGenError):
+    """A 200 that is not what the API promises."""
+
+
+class BrokenChain(BoxDocGenError):
+    """Pages that do not make one chain: a marker or an id comes twice."""
+
+
+class BatchesFailed(BoxDocGenError):
+    """Some of several batches failed; ``reading`` has the others, ``failures`` each error."""
+
+    def __init__(self, failures: Mapping[str, BoxDocGenError], batches: int) -> None:
+        lines = "".join(f"\n  {batch_id}: {error}" for batch_id, error in failures.items())
+        super().__init__(f"{len(failures)} of {batches} batches could not be read whole:{lines}")
+        self.failures = dict(failures)

@@ -1,0 +1,122 @@
+"""Box's words, spelled once: statuses, limits, and the columns of every frame.
+
+Whatever Box may add later (a status, a field, an output type) has to come through unharmed, so
+statuses are text here and not an enumeration: an Enum column would turn an unknown one into null.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import polars as pl
+
+BOX_VERSION: Final = "2025.0"
+"""What the header ``box-version`` says on every call."""
+
+MAX_LIMIT: Final = 1000
+"""Most jobs that Box gives in one page."""
+
+STATUSES: Final = ("failed", "completed_with_error", "pending", "submitted", "completed")
+"""The statuses that Box documents, problems first; unknown ones sort after them."""
+
+TERMINAL: Final = frozenset({"completed", "completed_with_error", "failed"})
+"""A job in one of these no longer changes."""
+
+PROBLEMS: Final = ("failed", "completed_with_error")
+"""Statuses for which Box may give errors."""
+
+STATUS_MEANINGS: Final = {
+    "failed": "No document was made.",
+    "completed_with_error": "A document was made, but it might be incomplete.",
+    "pending": "Validated, and not started yet.",
+    "submitted": "Acknowledged for validation and processing.",
+    "completed": "The document was made.",
+}
+"""What Box says of each status, for tooltips."""
+
+JOBS: Final[dict[str, pl.DataType]] = {
+    "batch_id": pl.String(),
+    "job_id": pl.String(),
+    "status": pl.String(),
+    "output_type": pl.String(),
+    "output_file_id": pl.String(),
+    "output_file_version_id": pl.String(),
+    "template_file_id": pl.String(),
+    "template_file_version_id": pl.String(),
+    "errors": pl.List(pl.String()),
+    "warnings": pl.List(pl.String()),
+    "external_id": pl.String(),
+    "origin": pl.String(),
+}
+"""One row per job. ``origin`` is "api.box.com", "demo", or the host that was read."""
+
+DETAILS: Final[dict[str, pl.DataType]] = {
+    "created_at": pl.Datetime("us", "UTC"),
+    "created_by_id": pl.String(),
+    "created_by_name": pl.String(),
+    "created_by_login": pl.String(),
+    "enterprise_id": pl.String(),
+    "source": pl.String(),
+}
+"""What only ``/docgen_jobs`` tells of a job; null where Box does not tell."""
+
+BATCHES: Final[dict[str, pl.DataType]] = {
+    "batch_id": pl.String(),
+    "jobs": pl.Int64(),
+    **{status: pl.Int64() for status in STATUSES},
+    "other": pl.Int64(),
+    "template_file_ids": pl.List(pl.String()),
+    "output_types": pl.List(pl.String()),
+    "first_created_at": pl.Datetime("us", "UTC"),
+    "last_created_at": pl.Datetime("us", "UTC"),
+}
+"""One row per batch; one count per known status, ``other`` for the rest."""
+
+TEMPLATES: Final[dict[str, pl.DataType]] = {
+    "template_file_id": pl.String(),
+    "template_name": pl.String(),
+}
+"""One row per template; the name is null where Box gives none."""
+
+TAGS: Final[dict[str, pl.DataType]] = {
+    "template_file_id": pl.String(),
+    "template_file_version_id": pl.String(),
+    "tag": pl.String(),
+    "tag_type": pl.String(),
+    "json_paths": pl.List(pl.String()),
+}
+"""One row per tag of one template version."""
+
+PAGES: Final[dict[str, pl.DataType]] = {
+    "batch_id": pl.String(),
+    "page": pl.Int64(),
+    "marker_sha256": pl.String(),
+    "next_marker_sha256": pl.String(),
+    "limit_requested": pl.Int64(),
+    "limit_used": pl.Int64(),
+    "jobs": pl.Int64(),
+    "duplicates": pl.Int64(),
+    "unknown_fields": pl.List(pl.String()),
+    "fetched_at": pl.Datetime("us", "UTC"),
+    "from_cache": pl.Boolean(),
+    "box_request_id": pl.String(),
+    "body_sha256": pl.String(),
+    "box_version": pl.String(),
+    "host": pl.String(),
+    "user_id": pl.String(),
+    "user_login": pl.String(),
+    "complete": pl.Boolean(),
+}
+"""One row per page read: the evidence. ``marker_sha256`` is null on a chain's first page,
+``next_marker_sha256`` at its end; ``complete`` says of the page's whole chain that it began at
+the first page, used every marker once, met no id twice and ended on an end marker."""
+
+
+class Reading(Protocol):
+    """What the frame lane may know of a reading: jobs, and the pages that prove them."""
+
+    @property
+    def jobs(self) -> pl.DataFrame: ...
+
+    @property
+    def pages(self) -> pl.DataFrame: ...
