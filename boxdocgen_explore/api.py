@@ -1,0 +1,176 @@
+"""Endpoints: where Box's lists are, what checks their pages, how long those stay good."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+from urllib.parse import quote, unquote
+
+import polars as pl
+
+from boxdocgen_explore import errors
+from boxdocgen_explore.schema import TERMINAL
+from boxdocgen_explore.session import Answer, BoxSession
+
+_LIVE: Final = dt.timedelta(seconds=10)
+_LIST: Final = dt.timedelta(minutes=5)
+_END: Final = dt.timedelta(hours=1)
+
+
+class ParsedPage(Protocol):
+    """What `frame.page` and its siblings give."""
+
+    @property
+    def rows(self) -> pl.DataFrame: ...
+    @property
+    def next_marker(self) -> str | None: ...
+    @property
+    def limit(self) -> int | None: ...
+    @property
+    def unknown_fields(self) -> list[str]: ...
+
+
+Parse = Callable[[bytes], ParsedPage]
+
+
+@dataclass(frozen=True)
+class PageRead:
+    """One checked page of a chain, with what proves it."""
+
+    number: int
+    marker: str | None
+    limit_requested: int
+    parsed: ParsedPage
+    answer: Answer
+
+    @property
+    def settled(self) -> bool:
+        """At least one job, and every one of them terminal: these no longer change."""
+        rows = self.parsed.rows
+        return rows.height > 0 and bool(rows["status"].is_in(list(TERMINAL)).all())
+
+    def fits(self, other: PageRead, id_column: str) -> bool:
+        """Whether the rest of a chain that held `other` here goes on from this page."""
+        mine, theirs = self.parsed, other.parsed
+        return mine.next_marker == theirs.next_marker and mine.rows[id_column].equals(
+            theirs.rows[id_column]
+        )
+
+
+@dataclass
+class Chain:
+    """The pages of one list as they arrive; ``whole`` once nothing is missing."""
+
+    pages: list[PageRead] = field(default_factory=list)
+    whole: bool = False
+
+    def duplicates(self, id_column: str) -> list[int]:
+        """Per page, how many of its ids had come before."""
+        if not self.pages:
+            return []
+        ids = pl.concat([page.parsed.rows[id_column] for page in self.pages])
+        again = ~ids.is_first_distinct()
+        counts, start = [], 0
+        for page in self.pages:
+            end = start + page.parsed.rows.height
+            counts.append(int(again[start:end].sum()))
+            start = end
+        return counts
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One of Box's lists: where it is, how to read its pages, how long to keep them."""
+
+    path: tuple[str, ...]
+    name: str
+    parse: Parse
+    id_column: str = "job_id"
+    batch_id: str | None = None
+    live: dt.timedelta = _LIST
+    params: tuple[tuple[str, str], ...] = ()
+
+    def expires_in(self, chain: Chain, page: PageRead) -> dt.timedelta | None:
+        """How long a checked page stays good; None is for ever."""
+        if self.batch_id is None or not page.settled:
+            return self.live
+        if page.parsed.next_marker:
+            return None
+        # Jobs may still be added behind the end of a chain that has settled.
+        return _END if all(earlier.settled for earlier in chain.pages) else self.live
+
+    def prefix(self, host: str, limit: int) -> str:
+        parts = (host, *self.path, str(limit))
+        return "/".join(quote(part, safe="") for part in parts) + "/"
+
+
+def batch_jobs(batch_id: str, parse: Parse, live_s: float | None = None) -> Listing:
+    """``/docgen_batch_jobs/:batch_id``; pages that may still change live for ``live_s`` seconds."""
+    live = _LIVE if live_s is None else dt.timedelta(seconds=live_s)
+    return Listing(
+        ("docgen_batch_jobs", batch_id), f"batch {batch_id}", parse, batch_id=batch_id, live=live
+    )
+
+
+def all_jobs(parse: Parse) -> Listing:
+    """``/docgen_jobs``: every job that this user may see."""
+    return Listing(("docgen_jobs",), "the list of all jobs", parse)
+
+
+def templates(parse: Parse) -> Listing:
+    """``/docgen_templates``."""
+    return Listing(("docgen_templates",), "the list of templates", parse, "template_file_id")
+
+
+def tags(template_id: str, version_id: str | None, parse: Parse) -> Listing:
+    """``/docgen_templates/:id/tags``; of one version where ``version_id`` is given."""
+    params = (("template_version_id", version_id),) if version_id else ()
+    return Listing(
+        ("docgen_templates", template_id, "tags"),
+        f"the tags of template {template_id}",
+        parse,
+        "tag",
+        params=params,
+    )
+
+
+@dataclass(frozen=True)
+class User:
+    """Who reads: Box's ``/users/me``."""
+
+    id: str
+    login: str | None
+    name: str | None
+    enterprise_id: str | None
+
+
+def me(session: BoxSession) -> User:
+    """Who this session is to Box. Never kept: it decides whose store may be opened."""
+    answer = session.get(("users", "me"), {"fields": "id,name,login,enterprise"})
+    try:
+        body = json.loads(answer.body)
+        user_id = str(body["id"])
+    except (ValueError, KeyError, TypeError):
+        raise errors.BrokenPage(
+            f"{session.host} answered /users/me with 200, but not with a user: a proxy's page?",
+            status=200,
+            request_id=answer.request_id,
+        ) from None
+    enterprise = body.get("enterprise") or {}
+    return User(user_id, body.get("login"), body.get("name"), enterprise.get("id"))
+
+
+def marker_sha256(marker: str | None) -> str | None:
+    """A marker's digest for keys and evidence; None for the first page and the end."""
+    return hashlib.sha256(marker.encode()).hexdigest() if marker else None
+
+
+def kept_batches(session: BoxSession) -> list[str]:
+    """Ids of the batches of which pages are on disk."""
+    start = f"{quote(session.host, safe='')}/docgen_batch_jobs/"
+    keys = session.store.keys(start) if session.store else []
+    return sorted({unquote(key[len(start) :].partition("/")[0]) for key in keys})

@@ -1,0 +1,253 @@
+"""The HTTP session: who asks, the version header, and what Box's refusals mean.
+
+Nothing but GET ever leaves from here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote, urlsplit
+
+import requests
+from requests.auth import AuthBase
+
+from boxdocgen_explore import errors
+from boxdocgen_explore.schema import BOX_VERSION
+from boxdocgen_explore.waiting import WaitingAdapter, Waits
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest, Response
+
+    from boxdocgen_explore.store import PageStore
+
+
+class Credentials(Protocol):
+    """Where the bearer token comes from."""
+
+    def token(self) -> str: ...
+
+    def refresh(self) -> bool:
+        """Get a new token after a 401; False where only a person can."""
+        ...
+
+
+class Token:
+    """A plain token; only a person can replace it. Its repr does not show it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def token(self) -> str:
+        return self._token
+
+    def refresh(self) -> bool:
+        return False
+
+
+class _Bearer(AuthBase):
+    """Puts the token on each request. A header set by hand would lose to a .netrc file."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.credentials.token()}"
+        return request
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Box's answer to one call: 200 or 202."""
+
+    asked: str
+    response: Response = field(repr=False)
+    fetched_at: dt.datetime
+    from_cache: bool
+    expires: dt.datetime | None
+
+    @property
+    def body(self) -> bytes:
+        return self.response.content
+
+    @property
+    def request_id(self) -> str | None:
+        return self.response.headers.get("box-request-id")
+
+    @property
+    def expired(self) -> bool:
+        return self.expires is not None and dt.datetime.now(dt.UTC) >= self.expires
+
+
+class BoxSession:
+    """Asks Box as one user; ``store`` is where ``api`` keeps checked pages, if anywhere.
+
+    >>> BoxSession("https://api.box.com/2.0", Token("secret"))
+    <BoxSession: api.box.com>
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials,
+        *,
+        as_user: str | None = None,
+        offline: bool = False,
+        waits: Waits | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.host = urlsplit(base_url).netloc.rpartition("@")[2]
+        self.credentials = credentials
+        self.as_user = as_user
+        self.offline = offline
+        self.login: str | None = None
+        """This user's login, for error texts, once it is known."""
+        self.store: PageStore | None = None
+        self._refreshing = threading.Lock()
+        self._http = requests.Session()
+        self._http.headers.update({"box-version": BOX_VERSION, "Accept": "application/json"})
+        if as_user:
+            self._http.headers["as-user"] = as_user
+        adapter = WaitingAdapter(waits or Waits())
+        self._http.mount("https://", adapter)
+        self._http.mount("http://", adapter)
+
+    def __repr__(self) -> str:
+        return f"<BoxSession: {self.host}>"
+
+    def get(self, path: tuple[str, ...], params: Mapping[str, str | int] | None = None) -> Answer:
+        """GET one resource; ``path`` is its segments, each percent-encoded here.
+
+        Raises:
+            NotKept: this session is offline.
+            BoxError: Box answered with an error (one class per kind).
+            Unreachable: no answer.
+            Cancelled: the patience in force was cancelled.
+        """
+        asked = "/" + "/".join(quote(segment, safe="") for segment in path)
+        if self.offline:
+            raise errors.NotKept(
+                f"{asked} is not kept on disk, and offline was asked for: read it once online."
+            )
+        response = self._send(asked, params)
+        if response.status_code == 401 and self._refreshed(self.credentials.token()):
+            response = self._send(asked, params)
+        if response.status_code not in (200, 202):
+            raise self._refusal(asked, response, by_marker=bool(params and params.get("marker")))
+        return Answer(asked, response, dt.datetime.now(dt.UTC), from_cache=False, expires=None)
+
+    def _send(self, asked: str, params: Mapping[str, str | int] | None) -> Response:
+        try:
+            return self._http.get(
+                self.base_url + asked,
+                params=dict(params or {}),
+                auth=_Bearer(self.credentials),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            # The library's exception holds the request, and with it the token: only its kind and
+            # its innermost words go on.
+            raise errors.Unreachable(
+                f"GET {asked}: no answer from {self.host} ({_innermost(error)}). "
+                "Check the network and the proxy settings (HTTPS_PROXY, NO_PROXY); what is kept "
+                "on disk can be read with offline=True (--offline)."
+            ) from None
+
+    def _refreshed(self, refused: str) -> bool:
+        with self._refreshing:  # several workers may meet the same expired token at once
+            return self.credentials.token() != refused or self.credentials.refresh()
+
+    def _refusal(self, asked: str, response: Response, *, by_marker: bool) -> errors.BoxError:
+        said = _client_error(response)
+        request_id = response.headers.get("box-request-id") or said.get("request_id")
+        status = response.status_code
+        kind = _kind(status, by_marker)
+        words = ", ".join(filter(None, (said.get("code"), said.get("message"))))
+        text = (
+            f"GET {asked}{self._asker()}: {self.host} answered {status}"
+            + (f" ({words})" if words else "")
+            + (f", request id {request_id}" if request_id else "")
+            + f". {_next_step(kind, status, self.as_user)}"
+        )
+        return kind(
+            text,
+            status=status,
+            code=said.get("code"),
+            message=said.get("message"),
+            request_id=request_id,
+        )
+
+    def _asker(self) -> str:
+        as_user = f" as user {self.as_user}" if self.as_user else ""
+        return as_user or (f" as {self.login}" if self.login else "")
+
+    def close(self) -> None:
+        self._http.close()
+
+
+def _innermost(error: BaseException) -> str:
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    words = str(error) or type(error).__name__
+    return words.rpartition("object at 0x")[2] if "object at 0x" in words else words
+
+
+def _client_error(response: Response) -> dict[str, str]:
+    """Box's ClientError body; empty where the body is something else (nothing, HTML)."""
+    try:
+        body = json.loads(response.content)
+    except ValueError:
+        return {}
+    if not isinstance(body, dict):
+        return {}
+    return {
+        name: " ".join(value.split())[:500]
+        for name, value in body.items()
+        if isinstance(value, str)
+    }
+
+
+def _kind(status: int, by_marker: bool) -> type[errors.BoxError]:
+    if status == 400 and by_marker:
+        return errors.MarkerRefused
+    kinds = {
+        401: errors.Unauthorized,
+        403: errors.Forbidden,
+        404: errors.NotFound,
+        429: errors.RateLimited,
+    }
+    return kinds.get(status, errors.ServerError if status >= 500 else errors.BoxError)
+
+
+def _next_step(kind: type[errors.BoxError], status: int, as_user: str | None) -> str:
+    """What the person can do now."""
+    if kind is errors.NotFound:
+        other = "another user's" if as_user else "another user's (as_user=, --as-user)"
+        return (
+            "There is no such thing, or this user may not see it: batches belong to whoever "
+            f"started them, often a service account; it may be {other}."
+        )
+    if 300 <= status < 400:
+        return "Box does not redirect: a proxy may want a login. Sign in to it and try again."
+    return _NEXT_STEPS.get(kind, "Nothing was changed; check what was asked and try again.")
+
+
+_NEXT_STEPS: dict[type[errors.BoxError], str] = {
+    errors.Unauthorized: (
+        "The token is wrong or has expired (developer tokens live 60 minutes): "
+        'get a new one and go on with box.renew("...").'
+    ),
+    errors.Forbidden: (
+        "This user or this app may not: the app needs the Doc Gen scope, as-user the right to "
+        "act for others."
+    ),
+    errors.MarkerRefused: "Box no longer takes this marker: read the batch again from its start.",
+    errors.RateLimited: (
+        "Box still wants fewer calls: wait some minutes, or lower calls_per_minute=."
+    ),
+    errors.ServerError: "Box has a problem of its own: try again later; what had arrived is kept.",
+}
