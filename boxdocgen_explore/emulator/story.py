@@ -1,0 +1,217 @@
+"""The demo's enterprise: six weeks of letters, and the night on which half of them failed.
+
+Everything follows from a seed and a fixed clock: it is the same on every machine and every day,
+but for the one batch that still runs, which follows the emulator's clock. Nothing is made before
+it is asked for, and nothing is kept: a job is a function of its batch and its place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cached_property, lru_cache
+from random import Random
+from typing import Final
+
+from boxdocgen_explore.emulator import outcomes
+from boxdocgen_explore.emulator.enterprise import DEMO_USER, Batch, Enterprise, Template, User
+from boxdocgen_explore.emulator.outcomes import CLEAN, Outcome
+from boxdocgen_explore.emulator.templates import TEMPLATES, version_id
+
+STORY_BATCH_ID: Final = "12345600319"
+"""Offer letters, 3 Nov 02:14: the batch that went wrong."""
+
+STORY_NOW: Final = datetime(2026, 11, 3, 8, 0, tzinfo=UTC)
+"""When the demo's emulator starts, by the demo's calendar."""
+
+_SUMMER_TIME_ENDS: Final = datetime(2026, 11, 1, 9, tzinfo=UTC)
+_JOB_ID_STEP: Final = 13
+_JOB_IDS_PER_BATCH: Final = 1_000_000
+_FIRST_JOB_ID: Final = 38_201_000_417
+_RUNS_FOR_S: Final = 420.0
+_DONE_AT_START: Final = 0.3
+_WAITING_JOBS: Final = 150
+
+
+@dataclass(frozen=True)
+class StoryBatch:
+    """A batch that is worked out when it is asked for."""
+
+    ordinal: int
+    id: str
+    created_at: datetime
+    template: Template
+    version_id: str
+    size: int
+    output_type: str
+    counts: Mapping[Outcome, int] | None = None
+    external_id: str | None = None
+    runs: bool = False
+    broken_at: int | None = None
+    owner: User = field(default=DEMO_USER)
+
+    @cached_property
+    def _outcomes(self) -> dict[int, Outcome]:
+        """Places of the jobs that did not simply complete."""
+        random = _random(self.id)
+        counts = outcomes.everyday(self.size, random) if self.counts is None else self.counts
+        drawn = [outcome for outcome, jobs in counts.items() for _ in range(jobs)]
+        # Only random() is the same in every version of Python, so no shuffle() and no sample().
+        places = sorted(range(self.size), key=lambda _: random.random()) if drawn else []
+        return dict(zip(places, drawn, strict=False))
+
+    def entries(self, start: int, stop: int, elapsed_s: float, *, full: bool) -> list[bytes]:
+        stop = min(stop, self.size)
+        return [self._entry(place, elapsed_s, full).encode() for place in range(start, stop)]
+
+    def find(self, job_id: str) -> int | None:
+        if not (job_id.isascii() and job_id.isdigit() and len(job_id) == 11):
+            return None
+        place, rest = divmod(int(job_id) - self._first_id, _JOB_ID_STEP)
+        return place if rest == 0 and 0 <= place < self.size else None
+
+    def of_template(self, template_id: str) -> Batch | None:
+        return self if self.template.id == template_id else None
+
+    @property
+    def _first_id(self) -> int:
+        return _FIRST_JOB_ID + self.ordinal * _JOB_IDS_PER_BATCH
+
+    def _entry(self, place: int, elapsed_s: float, full: bool) -> str:
+        """One job as JSON text; written by hand, because 1000 of them make a page."""
+        number = self._first_id + place * _JOB_ID_STEP
+        status, failures, has_output = self._state(place, elapsed_s)
+        output = version = "null"
+        if has_output:
+            output = f'{{"id":"18{number}","type":"file"}}'
+            version = f'{{"id":"20{number}","type":"file_version"}}'
+        external = ""
+        if self.external_id:
+            external = f',"external_id":"{self.external_id}-{4711 + place:06d}"'
+        return (
+            f'{{"id":"{number}","type":"docgen_job"'
+            f',"batch":{{"id":"{self.id}","type":"docgen_batch"}}'
+            f',"template_file":{{"id":"{self.template.id}","type":"file"}}'
+            f',"template_file_version":{{"id":"{self.version_id}","type":"file_version"}}'
+            f',"output_file":{output},"output_file_version":{version}'
+            f',"status":"{status}","output_type":"{self.output_type}","failures":{failures}'
+            f"{external}{self._full_fields(place) if full else ''}}}"
+        )
+
+    def _state(self, place: int, elapsed_s: float) -> tuple[str, str, bool]:
+        """Status, failures as JSON, and whether there is a document."""
+        outcome = self._outcomes.get(place, CLEAN)
+        if self.runs:
+            ahead = place - self._done(elapsed_s)
+            if ahead >= 0:
+                return ("pending" if ahead < _WAITING_JOBS else "submitted"), "null", False
+        failures = outcome.failures(f"{self.id}/{place}")
+        return outcome.status, failures, outcome.status != "failed"
+
+    def _done(self, elapsed_s: float) -> float:
+        """How many jobs are done, in the order of their places."""
+        share = _DONE_AT_START + (1 - _DONE_AT_START) * max(0.0, elapsed_s) / _RUNS_FOR_S
+        return self.size * share
+
+    def _full_fields(self, place: int) -> str:
+        # Jobs of one request are created within a minute or so.
+        created_at = _box_time(self.created_at, 3 + place // 250)
+        return f',"created_at":"{created_at}"{self._who}'
+
+    @cached_property
+    def _who(self) -> str:
+        enterprise = {"id": self.owner.enterprise_id, "type": "enterprise"}
+        who = {"created_by": self.owner.reference, "enterprise": enterprise, "source": "api"}
+        return "," + json.dumps(who, separators=(",", ":"))[1:-1]
+
+
+@lru_cache(maxsize=1024)
+def _box_time(begin: datetime, later_s: int) -> str:
+    """A time as Box writes it: to the second, with California's offset."""
+    time = begin + timedelta(seconds=later_s)
+    hours = -7 if time < _SUMMER_TIME_ENDS else -8
+    return time.astimezone(timezone(timedelta(hours=hours))).isoformat()
+
+
+def _random(seed: str) -> Random:
+    return Random(f"letters of autumn/{seed}")  # noqa: S311  the same story every time
+
+
+# When (2026, UTC), template, its version, jobs; then what is special about the batch.
+_DIARY: Final[tuple[tuple[str, str, int, int, dict[str, object]], ...]] = (
+    ("09-24 13:05", "Onboarding letter", 1, 12, {}),
+    ("09-25 02:30", "Payslip", 2, 1240, {}),
+    ("09-28 09:41", "Non-disclosure agreement", 1, 1, {}),
+    ("09-29 02:14", "Offer letter", 3, 640, {"external_id": "EMP"}),
+    ("09-30 16:20", "Training certificate", 1, 86, {}),
+    ("10-01 05:00", "Travel policy", 1, 3200, {}),
+    ("10-02 02:30", "Payslip", 2, 1242, {}),
+    ("10-05 11:12", "Reference letter", 2, 7, {}),
+    ("10-06 02:14", "Offer letter", 3, 710, {"external_id": "EMP"}),
+    ("10-06 15:33", "Invoice", 4, 999, {}),
+    ("10-08 10:02", "Contract amendment", 2, 240, {}),
+    ("10-09 02:30", "Payslip", 2, 1247, {}),
+    ("10-12 08:15", "Salary review", 1, 1800, {}),
+    ("10-13 02:14", "Offer letter", 4, 820, {"external_id": "EMP"}),
+    ("10-13 14:47", "Training certificate", 1, 64, {}),
+    ("10-14 06:00", "Annual benefits statement", 2, 25000, {"external_id": "BEN"}),
+    ("10-15 09:28", "Service agreement", 1, 33, {}),
+    ("10-16 02:30", "Payslip", 2, 1251, {}),
+    ("10-16 12:00", "Invoice", 4, 1000, {}),
+    ("10-19 07:55", "Onboarding letter", 1, 18, {}),
+    ("10-20 02:14", "Offer letter", 4, 905, {"external_id": "EMP"}),
+    ("10-20 13:31", "Reference letter", 2, 4, {}),
+    ("10-21 05:30", "Travel policy", 2, 3204, {}),
+    ("10-22 10:10", "Contract amendment", 2, 310, {}),
+    ("10-23 02:30", "Payslip", 3, 1255, {}),
+    ("10-23 12:00", "Invoice", 4, 1001, {}),
+    ("10-26 09:17", "Non-disclosure agreement", 1, 45, {}),
+    ("10-27 02:14", "Offer letter", 4, 3000, {"external_id": "EMP", "counts": outcomes.HANDFUL}),
+    ("10-27 16:05", "Training certificate", 2, 120, {}),
+    ("10-28 08:40", "Salary review", 1, 2100, {}),
+    ("10-29 11:26", "Service agreement", 1, 28, {}),
+    ("10-29 15:52", "Contract amendment", 3, 0, {}),
+    ("10-30 02:30", "Payslip", 3, 1258, {}),
+    ("10-30 06:00", "Annual benefits statement", 2, 4200, {"broken_at": 2416}),
+    ("10-30 12:00", "Invoice", 4, 1480, {}),
+    ("10-31 09:00", "Reference letter", 2, 9, {}),
+    ("11-01 07:30", "Onboarding letter", 2, 22, {}),
+    ("11-02 10:44", "Non-disclosure agreement", 2, 51, {}),
+    ("11-02 12:00", "Invoice", 4, 1312, {}),
+    (
+        "11-03 02:14",
+        "Offer letter",
+        5,
+        3000,
+        {"id": STORY_BATCH_ID, "external_id": "EMP", "counts": outcomes.OFFER_LETTERS},
+    ),
+    ("11-03 02:30", "Payslip", 3, 1260, {}),
+    ("11-03 07:52", "Salary review", 1, 1800, {"runs": True}),
+)
+
+_WORD: Final = frozenset({"Contract amendment", "Reference letter", "Service agreement"})
+"""Templates whose documents stay editable."""
+
+
+def story() -> Enterprise:
+    """The demo's enterprise, afresh: what somebody does to one does not show in another."""
+    by_name = {template.name: template for template in TEMPLATES}
+    batches = []
+    told = next(at for at, row in enumerate(_DIARY) if row[4].get("id") == STORY_BATCH_ID)
+    for at, (when, name, version, size, special) in enumerate(_DIARY):
+        # Ids rise with time, unevenly, through the story's own.
+        batch_id = int(STORY_BATCH_ID) + 9 * (at - told) + 5 * (at - told) % 7
+        template = by_name[name]
+        fields: dict[str, object] = {
+            "ordinal": at,
+            "id": str(batch_id),
+            "created_at": datetime.fromisoformat(f"2026-{when}+00:00"),
+            "template": template,
+            "version_id": version_id(template, version),
+            "size": size,
+            "output_type": "docx" if name in _WORD else "pdf",
+        }
+        batches.append(StoryBatch(**{**fields, **special}))  # type: ignore[arg-type]
+    return Enterprise(batches, TEMPLATES)

@@ -1,0 +1,47 @@
+"""A client that is as plain as can be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
+
+
+class Client:
+    """Calls with a token and a version, through no proxy."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.headers.update({"box-version": "2025.0"})
+
+    def ask(
+        self, path: str, *, token: str = DEMO_TOKEN, method: str = "GET", **options: Any
+    ) -> requests.Response:
+        headers = {"authorization": f"Bearer {token}", **options.pop("headers", {})}
+        options.setdefault("timeout", 20)
+        return self.session.request(method, self.emulator.url + path, headers=headers, **options)
+
+    def page(self, path: str, **query: Any) -> dict[str, Any]:
+        answer = self.ask(path, params=query)
+        assert answer.status_code == 200, answer.text
+        page: dict[str, Any] = answer.json()
+        return page
+
+    def pages(self, path: str, *, direction: str = "next_marker", **query: Any) -> list[Any]:
+        """Pages by one of the two markers until there is none."""
+        pages = [self.page(path, **query)]
+        while marker := pages[-1].get(direction):
+            assert len(pages) < 200, "this chain has no end"
+            pages.append(self.page(path, **{**query, "marker": marker}))
+        return pages
+
+    def jobs(self, path: str, **query: Any) -> list[Any]:
+        return [job for page in self.pages(path, **query) for job in page["entries"]]
+
+
+def ids(page: dict[str, Any]) -> list[str]:
+    return [job["id"] for job in page["entries"]]

@@ -1,0 +1,205 @@
+"""Box's official SDK, as it is, reads the emulator as it reads Box."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+from box_sdk_gen import (
+    BaseUrls,
+    BoxAPIError,
+    BoxClient,
+    BoxDeveloperTokenAuth,
+    BoxNetworkClient,
+    BoxRetryStrategy,
+    NetworkSession,
+)
+
+from boxdocgen_explore.emulator import (
+    DEMO_TOKEN,
+    DEMO_USER,
+    STORY_BATCH_ID,
+    Emulator,
+    Enterprise,
+    story,
+)
+
+List = Callable[..., Any]
+TEMPLATES = {template.name: template for template in story().templates.values()}
+OFFER_LETTER, SALARY_REVIEW = TEMPLATES["Offer letter"], TEMPLATES["Salary review"]
+
+
+def sdk(emulator: Emulator, session: requests.Session) -> BoxClient:
+    """The SDK with another host; the session is given so that it can be closed."""
+    session.trust_env = False
+    network = NetworkSession(
+        base_urls=BaseUrls(base_url=emulator.url.removesuffix("/2.0")),
+        network_client=BoxNetworkClient(requests_session=session),
+        retry_strategy=BoxRetryStrategy(retry_base_interval=0.001),
+    )
+    return BoxClient(auth=BoxDeveloperTokenAuth(token=DEMO_TOKEN), network_session=network)
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[BoxClient]:
+    with Emulator(clock=lambda: 0.0) as emulator, requests.Session() as session:
+        yield sdk(emulator, session)
+
+
+def lists(box: BoxClient) -> dict[str, tuple[List, int]]:
+    """Every list call, with a limit that makes several pages of it."""
+    docgen, template = box.docgen, box.docgen_template
+    return {
+        "jobs of a batch": (
+            lambda **page: docgen.get_docgen_batch_job_by_id_v2025_r0(STORY_BATCH_ID, **page),
+            700,
+        ),
+        "jobs of a template": (
+            lambda **page: template.get_docgen_template_job_by_id_v2025_r0(
+                SALARY_REVIEW.id, **page
+            ),
+            1000,
+        ),
+        "templates": (template.get_docgen_templates_v2025_r0, 5),
+        "tags": (
+            lambda **page: template.get_docgen_template_tags_v2025_r0(OFFER_LETTER.id, **page),
+            3,
+        ),
+    }
+
+
+def identity(entry: Any) -> str:
+    if hasattr(entry, "id"):
+        return str(entry.id)
+    return str(entry.file.id if hasattr(entry, "file") else entry.tag_content)
+
+
+def forward_and_back(read: List, limit: int) -> tuple[list[list[str]], list[list[str]]]:
+    """The entries of each page, by next_marker to the end and by prev_marker back."""
+    page = read(limit=limit)
+    forward, back = [page], []
+    while page.next_marker:
+        page = read(limit=limit, marker=page.next_marker)
+        forward.append(page)
+    back.append(page)
+    while page.prev_marker:
+        page = read(limit=limit, marker=page.prev_marker)
+        back.append(page)
+    return tuple(
+        [[identity(entry) for entry in page.entries] for page in way] for way in (forward, back)
+    )
+
+
+@pytest.mark.parametrize("name", ["jobs of a batch", "jobs of a template", "templates", "tags"])
+def test_a_list_is_read_forward_and_back(box: BoxClient, name: str) -> None:
+    read, limit = lists(box)[name]
+
+    forward, back = forward_and_back(read, limit)
+
+    assert len(forward) > 1
+    assert back == forward[::-1]
+    everything = [entry for page in forward for entry in page]
+    assert len(set(everything)) == len(everything)
+    assert {len(page) for page in forward[:-1]} == {limit}
+
+
+def test_the_list_of_all_jobs_is_read_forward_and_back() -> None:
+    enterprise = Enterprise.of({"1001": 30, "1002": 0, "1003": 25})
+    with Emulator(enterprise=enterprise) as emulator, requests.Session() as session:
+        forward, back = forward_and_back(sdk(emulator, session).docgen.get_docgen_jobs_v2025_r0, 10)
+
+    assert [len(page) for page in forward] == [10] * 5 + [5]
+    assert back == forward[::-1]
+
+
+def test_jobs_have_their_fields(box: BoxClient) -> None:
+    entries = box.docgen.get_docgen_batch_job_by_id_v2025_r0(STORY_BATCH_ID).entries
+    failed = next(job for job in entries if job.status == "failed" and job.failures)
+    completed = next(job for job in entries if job.status == "completed")
+
+    assert failed.batch.id == STORY_BATCH_ID
+    assert failed.template_file.id == OFFER_LETTER.id
+    assert failed.template_file_version.id in OFFER_LETTER.versions
+    assert failed.failures.errors
+    assert failed.output_file is None
+    assert failed.external_id.startswith("EMP-")
+    assert completed.output_file.id
+    assert completed.output_file_version.id
+    assert completed.output_type == "pdf"
+    assert completed.failures.errors == []
+
+
+def test_full_jobs_tell_who_and_when(box: BoxClient) -> None:
+    job = box.docgen.get_docgen_jobs_v2025_r0(limit=1).entries[0]
+
+    assert job.created_by.id == DEMO_USER.id
+    assert job.enterprise.id == DEMO_USER.enterprise_id
+    assert job.source == "api"
+    assert job.created_at.startswith("2026-11-0")
+
+
+def test_one_job_is_read_by_its_id(box: BoxClient) -> None:
+    job = box.docgen.get_docgen_batch_job_by_id_v2025_r0(STORY_BATCH_ID, limit=1).entries[0]
+
+    assert box.docgen.get_docgen_job_by_id_v2025_r0(job.id).to_dict() == job.to_dict()
+
+
+def test_one_template_is_read_by_its_id(box: BoxClient) -> None:
+    template = box.docgen_template.get_docgen_template_by_id_v2025_r0(OFFER_LETTER.id)
+
+    assert template.file.id == OFFER_LETTER.id
+    assert template.file_name == "Offer letter"
+
+
+def test_tags_of_one_version_have_types_and_paths(box: BoxClient) -> None:
+    first, *_, last = OFFER_LETTER.versions
+    before, after = (
+        box.docgen_template.get_docgen_template_tags_v2025_r0(
+            OFFER_LETTER.id, template_version_id=version_id
+        ).entries
+        for version_id in (first, last)
+    )
+
+    assert {tag.tag_type for tag in after} > {"text", "arithmetic", "table-loop"}
+    assert after[0].json_paths == ["candidate", "candidate.first_name"]
+    assert len(before) < len(after)
+
+
+def test_tags_that_box_still_reads_are_no_error(box: BoxClient) -> None:
+    tags = box.docgen_template.get_docgen_template_tags_v2025_r0(TEMPLATES[None].id)
+
+    assert not tags.entries
+
+
+def test_the_user_is_read(box: BoxClient) -> None:
+    me = box.users.get_user_me(fields=["name", "login", "enterprise"])
+
+    assert (me.id, me.name, me.login) == (DEMO_USER.id, DEMO_USER.name, DEMO_USER.login)
+    assert me.enterprise.id == DEMO_USER.enterprise_id
+    assert box.users.get_user_me().id == DEMO_USER.id
+
+
+def test_an_error_is_read_with_its_code_and_id(box: BoxClient) -> None:
+    with pytest.raises(BoxAPIError) as caught:
+        box.docgen.get_docgen_batch_job_by_id_v2025_r0("1")
+
+    answer = caught.value.response_info
+    assert (answer.status_code, answer.code) == (404, "not_found")
+    assert answer.request_id
+    assert answer.help_url
+
+
+def test_a_rate_limit_is_waited_for() -> None:
+    with (
+        Emulator(enterprise=Enterprise.of({"1001": 3})) as emulator,
+        requests.Session() as session,
+    ):
+        emulator.fault("rate-limit", retry_after=0)
+        emulator.fault("503-html", retry_after=0)
+        page = sdk(emulator, session).docgen.get_docgen_batch_job_by_id_v2025_r0("1001")
+        calls = emulator.calls
+
+    assert len(page.entries) == 3
+    assert len(calls) == 3
