@@ -112,6 +112,51 @@ PAGES: Final[dict[str, pl.DataType]] = {
 the first page, used every marker once, met no id twice and ended on an end marker."""
 
 
+SEVERITIES: Final = ("error", "warning", "info")
+"""How much a finding of the audit matters, most first."""
+
+FINDINGS: Final[dict[str, pl.DataType]] = {
+    "rule": pl.String(),
+    "severity": pl.String(),
+    "batch_id": pl.String(),
+    "job_id": pl.String(),
+    "detail": pl.String(),
+}
+"""One row per finding of the audit. ``job_id`` is null where it is about a batch, ``batch_id``
+too where it is about several."""
+
+VERDICTS: Final[dict[str, pl.DataType]] = {
+    "rule": pl.String(),
+    "verdict": pl.String(),
+    "findings": pl.Int64(),
+    "lacks": pl.String(),
+}
+"""One row per rule of the audit: "passed", "found" or "not evaluated", and what was missing."""
+
+RESUBMISSION: Final[dict[str, pl.DataType]] = {
+    "external_id": pl.String(),
+    "batch_id": pl.String(),
+    "job_id": pl.String(),
+    "status": pl.String(),
+    "reason": pl.String(),
+    "match": pl.String(),
+}
+"""One row per document to send again; the manifest's further columns follow."""
+
+COMPARISON: Final[dict[str, pl.DataType]] = {
+    "aspect": pl.String(),
+    "item": pl.String(),
+    "before": pl.Int64(),
+    "after": pl.Int64(),
+    "change": pl.Int64(),
+    "batch_id": pl.String(),
+    "job_id": pl.String(),
+    "detail": pl.String(),
+}
+"""One row per thing counted in two sets of jobs. ``batch_id``, ``job_id`` and ``detail`` are null
+but in rows about one job."""
+
+
 class Reading(Protocol):
     """What the frame lane may know of a reading: jobs, and the pages that prove them."""
 

@@ -1,0 +1,119 @@
+"""The manifest: what was meant to be made, as a CSV file or a frame.
+
+Two forms are told apart by their columns. One row per batch: ``batch_id`` and ``jobs``, how many
+were asked for. One row per document: ``external_id``, and ``batch_id`` where the same external id
+belongs to several batches; all other columns are kept, for the list of what to send again.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from boxdocgen_explore.errors import InvalidRequest
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A checked manifest: ``rows``, and the columns that name one of them.
+
+    ``key`` is ("batch_id",) for counts, else ("external_id",) or ("batch_id", "external_id");
+    no two rows have the same. Ids are text, leading zeros and all; counts are Int64.
+    """
+
+    rows: pl.DataFrame
+    key: tuple[str, ...]
+
+    @property
+    def counts(self) -> bool:
+        """Whether it only counts the jobs of batches."""
+        return "external_id" not in self.key
+
+
+def manifest(source: str | os.PathLike[str] | pl.DataFrame) -> Manifest:
+    """Read and check a manifest: a path to a CSV file (UTF-8), or a frame.
+
+    >>> manifest(pl.DataFrame({"external_id": ["007", "008"], "name": ["Bond", "Bill"]})).key
+    ('external_id',)
+
+    Raises:
+        InvalidRequest: it cannot be read, lacks columns, or says something twice.
+    """
+    if isinstance(source, pl.DataFrame):
+        rows, name = source, "The manifest"
+    elif isinstance(source, str | os.PathLike):
+        rows, name = _csv(Path(source)), f"The manifest {Path(source).name}"
+    else:
+        raise InvalidRequest(
+            f"A manifest is a path to a CSV file or a frame, not {type(source).__name__}."
+        )
+    if "external_id" in rows.columns:
+        key = ("batch_id", "external_id") if "batch_id" in rows.columns else ("external_id",)
+    elif {"batch_id", "jobs"} <= set(rows.columns):
+        key = ("batch_id",)
+        rows = rows.with_columns(_counts(rows["jobs"], name))
+    else:
+        raise InvalidRequest(
+            f"{name} needs a column external_id, or the columns batch_id and jobs; "
+            f"it has {', '.join(rows.columns) or 'none'}."
+        )
+    rows = rows.with_columns(_ids(rows[column], name) for column in key)
+    twice = rows.filter(pl.struct(key).is_duplicated())
+    if twice.height:
+        ids = " of batch ".join(reversed(twice.select(key).row(0)))
+        raise InvalidRequest(
+            f"{name} has {key[-1]} {ids} {rows.join(twice[:1], on=key).height} times; "
+            "every row must name something else."
+        )
+    return Manifest(rows, key)
+
+
+_SEPARATORS: Final = ",;\t"
+
+
+def _csv(path: Path) -> pl.DataFrame:
+    """All columns as text: an id that looks like a number keeps its zeros."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InvalidRequest(
+            f"The manifest {path} cannot be read: {error.strerror or error}."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            f"The manifest {path.name} is not UTF-8 text; save it as CSV UTF-8."
+        ) from error
+    header = text.partition("\n")[0]
+    separator = max(_SEPARATORS, key=header.count)
+    try:
+        rows = pl.read_csv(text.encode(), separator=separator, infer_schema=False)
+        rows = rows.rename(str.strip)
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).partition("\n")[0] or "it is empty"
+        raise InvalidRequest(f"The manifest {path.name} is not a CSV table: {reason}.") from error
+    return rows.filter(~pl.all_horizontal(pl.all().is_null()))
+
+
+def _ids(column: pl.Series, name: str) -> pl.Series:
+    if not (column.dtype == pl.String or column.dtype.is_integer()):
+        raise InvalidRequest(f"{name} must have {column.name} as text, not {column.dtype}.")
+    ids = column.cast(pl.String)
+    blank = (ids.fill_null("").str.strip_chars() == "").arg_true()
+    if blank.len():
+        raise InvalidRequest(f"{name} has no {column.name} in row {blank[0] + 1}.")
+    return ids
+
+
+def _counts(column: pl.Series, name: str) -> pl.Series:
+    if not (column.dtype == pl.String or column.dtype.is_integer()):
+        raise InvalidRequest(f"{name} must have jobs as whole numbers, not {column.dtype}.")
+    counts = column.cast(pl.Int64, strict=False)
+    wrong = (counts.is_null() | (counts < 0)).fill_null(True).arg_true()
+    if wrong.len():
+        row = wrong[0]
+        raise InvalidRequest(f"{name} has jobs {column[row]!r} in row {row + 1}; it is a count.")
+    return counts

@@ -1,0 +1,60 @@
+"""Samples of jobs to look at by hand, drawn so that others can draw them again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import polars as pl
+
+from boxdocgen_explore.errors import InvalidRequest
+
+
+def sample(
+    jobs: pl.DataFrame, n: int, seed: int | str, by: str | Sequence[str] | None = None
+) -> pl.DataFrame:
+    """Draw n jobs to look at by hand, the same ones whoever draws them.
+
+    A job is drawn by the SHA-256 of the seed and its id, so neither the order of the rows nor
+    the machine matters, and a larger ``n`` keeps the smaller sample. With ``by``, a column or
+    several, ``n`` jobs are drawn of each group. Gives the same columns, in the order of drawing;
+    jobs without an id are left out, an id that comes twice is drawn once. `sample_recipe` says
+    in a sentence what was done.
+
+    Raises:
+        InvalidRequest: n below 1, a column of ``by`` that is not there.
+
+    Source: ``id`` of each job.
+
+    >>> jobs = pl.DataFrame({"job_id": ["1", "2", "3", "4"]})
+    >>> sample(jobs, 2, seed=7).equals(sample(jobs.reverse(), 2, seed=7))
+    True
+    """
+    groups = _sampling(n, by)
+    if missing := [name for name in ("job_id", *groups) if name not in jobs.columns]:
+        raise InvalidRequest(f"These jobs have no column {missing[0]}.")
+    once = jobs.filter(pl.col("job_id").is_not_null()).unique("job_id", keep="first")
+    draw = [hashlib.sha256(f"{seed}:{job_id}".encode()).hexdigest() for job_id in once["job_id"]]
+    drawn = once.with_columns(pl.Series("_draw", draw, pl.String)).sort("_draw", "job_id")
+    place = pl.int_range(pl.len())
+    return drawn.filter((place.over(groups) if groups else place) < n).drop("_draw")
+
+
+def sample_recipe(n: int, seed: int | str, by: str | Sequence[str] | None = None) -> str:
+    """Say how `sample` draws, so that others can draw the same jobs.
+
+    >>> sample_recipe(25, 2026)
+    'Sample: the 25 jobs whose SHA-256 of "2026:" and job id, in hexadecimal, comes first.'
+    """
+    groups = _sampling(n, by)
+    which = f" of each {' and '.join(groups)}" if groups else ""
+    return (
+        f'Sample: the {n:,} jobs{which} whose SHA-256 of "{seed}:" and job id, '
+        "in hexadecimal, comes first."
+    )
+
+
+def _sampling(n: int, by: str | Sequence[str] | None) -> list[str]:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise InvalidRequest(f"A sample has a whole number of jobs from 1, not {n!r:.60}.")
+    return [] if by is None else [by] if isinstance(by, str) else list(by)

@@ -1,0 +1,79 @@
+"""What to send again, with and without a manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from boxdocgen_explore.auditing.resubmissions import resubmission
+from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.schema import JOBS, RESUBMISSION
+
+
+def frame(*jobs: tuple[Any, ...]) -> pl.DataFrame:
+    columns = ("job_id", "status", "external_id", "errors", "batch_id")
+    rows = [dict(zip(columns, (*job, *("10",)[: 5 - len(job)]), strict=False)) for job in jobs]
+    return pl.DataFrame(rows, schema=JOBS)
+
+
+JOBS_OF_A_BATCH = frame(
+    ("1", "failed", "007", ["Row 3 is empty.", "Row 4 is empty.", "No photo."]),
+    ("2", "completed", "008", []),
+    ("3", "completed_with_error", "009", []),
+    ("4", "failed", None, ["No photo."]),
+    ("5", "pending", "010", None),
+    ("6", "failed", "666", ["No photo."]),
+)
+
+
+def test_without_a_manifest_the_problem_jobs_are_listed_with_their_reasons() -> None:
+    again = resubmission(JOBS_OF_A_BATCH)
+    assert again.schema == RESUBMISSION
+    assert again.rows() == [
+        ("007", "10", "1", "failed", "Row # is empty.; No photo.", None),
+        ("009", "10", "3", "completed_with_error", "Box gave no reason", None),
+        (None, "10", "4", "failed", "No photo.", "cannot be matched"),
+        ("666", "10", "6", "failed", "No photo.", None),
+    ]
+
+
+def test_a_manifest_adds_its_columns_and_what_never_came() -> None:
+    expected = pl.DataFrame(
+        {
+            "name": ["Bond", "Bill", "Ruth", "Olga", "Q"],
+            "external_id": ["007", "008", "009", "010", "011"],
+            "status": ["new", "old", "new", "new", "new"],
+        }
+    )
+    again = resubmission(JOBS_OF_A_BATCH, expected)
+    assert again.columns == [*RESUBMISSION, "name", "manifest_status"]
+    shown = again.select("external_id", "job_id", "match", "name", "manifest_status")
+    assert shown.rows() == [
+        ("007", "1", "matched", "Bond", "new"),
+        ("009", "3", "matched", "Ruth", "new"),
+        (None, "4", "cannot be matched", None, None),
+        ("666", "6", "not in the manifest", None, None),
+        ("011", None, "no job", "Q", "new"),
+    ]
+
+
+def test_a_document_that_another_job_made_is_not_sent_again() -> None:
+    jobs = frame(("1", "failed", "007", ["No photo."], "10"), ("2", "completed", "007", [], "11"))
+    once = pl.DataFrame({"external_id": ["007"]})
+    assert resubmission(jobs, once).is_empty()
+    in_both = pl.DataFrame({"external_id": ["007", "007"], "batch_id": ["10", "11"]})
+    assert resubmission(jobs, in_both)["job_id"].to_list() == ["1"]
+    assert resubmission(jobs)["job_id"].to_list() == ["1"]
+
+
+def test_a_manifest_of_counts_cannot_say_what_to_send_again() -> None:
+    with pytest.raises(InvalidRequest, match="needs one with external_id"):
+        resubmission(JOBS_OF_A_BATCH, pl.DataFrame({"batch_id": ["10"], "jobs": [5]}))
+
+
+def test_no_jobs_give_an_empty_list_with_its_columns() -> None:
+    nothing = resubmission(pl.DataFrame(schema=JOBS))
+    assert nothing.is_empty()
+    assert nothing.schema == RESUBMISSION
