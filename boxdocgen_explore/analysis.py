@@ -1,0 +1,351 @@
+"""Frame to frame: counts, failure reasons, comparisons, the rows of a state, one-sentence verdicts.
+
+Everything here is pure: it reads a jobs frame (`schema.JOBS`, one row per job) and gives a new
+frame, an expression or a sentence. Nothing is fetched and nothing is kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import polars as pl
+
+from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.schema import PROBLEMS, STATUSES
+from boxdocgen_explore.verdict import Verdict, verdict
+
+__all__ = [
+    "COMPARISONS",
+    "NO_REASON",
+    "QUERY_CODE",
+    "Verdict",
+    "by_batch",
+    "by_day",
+    "by_template",
+    "check_state",
+    "day",
+    "job_reasons",
+    "outcomes",
+    "output_types",
+    "query",
+    "query_code",
+    "reason",
+    "reasons",
+    "verdict",
+]
+
+NO_REASON: Final = "Box gave no reason"
+"""The group of problem jobs for which Box sent no message."""
+
+# What varies between messages of one cause, and what stands in its place. The order matters:
+# dates and ids hold numbers. Quoted text that holds a tag is left, for the tag may be the cause.
+_VARYING: Final = (
+    (r'()"[^"{}]*"|“[^”{}]*”|`[^`{}]*`', "“…”"),
+    (r"(^|[\s(\[=:,])'[^'{}]*'", "“…”"),
+    (r"()\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "…"),
+    (r"()\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|\b[0-9a-fA-F]{16,}\b", "…"),
+    (r"()\b(?:[A-Za-z_]+-?\d|\d+[A-Za-z_])[A-Za-z0-9_-]{4,}\b", "…"),
+    (r"()\d+(?:[.,:]\d+)*", "#"),
+)
+_TAG: Final = r"(\{\{[^{}]*\}\})"
+_MARK: Final = "\x01"
+
+
+def reason(message: pl.Expr) -> pl.Expr:
+    """Name the cause of a message: numbers, ids, dates and quoted text are taken out.
+
+    A tag in double braces stays, since it is often the only thing that tells two causes apart.
+    Blank messages become null.
+
+    >>> message = 'Tag {{pay.bonus_2}} is missing at line 14 of "offer.docx"'
+    >>> pl.select(reason(pl.lit(message))).item()
+    'Tag {{pay.bonus_2}} is missing at line # of “…”'
+    """
+    text = message.str.replace_all(r"[\s\x01]+", " ").str.strip_chars()
+    for pattern, placeholder in _VARYING:
+        # The regex engine has no look-around. So a tag is matched first and put back, and the
+        # mark that then follows it is dropped; every other mark becomes the placeholder.
+        text = text.str.replace_all(f"{_TAG}|{pattern}", f"${{1}}${{2}}{_MARK}")
+        text = text.str.replace_all("}}" + _MARK, "}}", literal=True)
+        text = text.str.replace_all(_MARK, placeholder, literal=True)
+    return pl.when(text != "").then(text)
+
+
+def job_reasons() -> pl.Expr:
+    """List the distinct reasons of each job, as an expression over a jobs frame.
+
+    A failed job, or one completed with errors, for which Box sent no message has the one reason
+    `NO_REASON`. A job without errors has an empty list; there are no nulls.
+
+    >>> jobs = pl.DataFrame({"status": ["failed", "failed"], "errors": [["Row 1", "Row 2"], []]})
+    >>> jobs.select(job_reasons()).to_series().to_list()
+    [['Row #'], ['Box gave no reason']]
+    """
+    named = pl.col("errors").list.eval(
+        reason(pl.element()).drop_nulls().unique(maintain_order=True),
+    )
+    return (
+        pl.when(named.list.len() > 0)
+        .then(named)
+        .when(pl.col("status").is_in(PROBLEMS))
+        .then(pl.lit([NO_REASON]))
+        .otherwise(pl.lit([], dtype=pl.List(pl.String)))
+        .alias("reasons")
+    )
+
+
+def outcomes(jobs: pl.DataFrame) -> pl.DataFrame:
+    """Count jobs by status.
+
+    Gives one row per status that occurs: ``status`` (str), ``jobs`` (int), in the order of
+    `schema.STATUSES`, problems first; statuses that Box added later follow by name.
+
+    Source: ``status`` of each job.
+
+    >>> outcomes(pl.DataFrame({"status": ["completed", "failed", "completed"]})).rows()
+    [('failed', 1), ('completed', 2)]
+    """
+    return _count(jobs, "status")
+
+
+def output_types(jobs: pl.DataFrame) -> pl.DataFrame:
+    """Count jobs by output type and status.
+
+    Gives ``output_type`` (str), ``status`` (str), ``jobs`` (int), one row per pair that occurs,
+    the most frequent output type first.
+
+    Source: ``output_type`` and ``status`` of each job.
+    """
+    return _largest_first(_count(jobs, "output_type", "status"), "output_type")
+
+
+def by_batch(jobs: pl.DataFrame) -> pl.DataFrame:
+    """Count jobs by batch and status: ``batch_id``, ``status``, ``jobs``, in order of appearance.
+
+    Source: ``batch.id`` and ``status`` of each job.
+    """
+    return _count(jobs, "batch_id", "status")
+
+
+def by_template(jobs: pl.DataFrame) -> pl.DataFrame:
+    """Count jobs by template version and status, the most used version first.
+
+    Gives ``template_file_id``, ``template_file_version_id``, ``status`` (str), ``jobs`` (int).
+
+    Source: ``template_file.id``, ``template_file_version.id`` and ``status`` of each job.
+    """
+    version = ("template_file_id", "template_file_version_id")
+    return _largest_first(_count(jobs, *version, "status"), *version)
+
+
+def by_day(jobs: pl.DataFrame) -> pl.DataFrame:
+    """Count jobs by the UTC day of their creation and status, oldest day first.
+
+    Gives ``day`` (date, UTC; null where Box does not tell), ``status`` (str), ``jobs`` (int).
+
+    Raises InvalidRequest if the frame has no ``created_at``: read with ``details=True``.
+
+    Source: ``created_at`` and ``status`` of ``/docgen_jobs``.
+    """
+    if "created_at" not in jobs.columns:
+        raise InvalidRequest(
+            "These jobs carry no times. Read them with details=True to compare days."
+        )
+    dated = jobs.with_columns(day=day().str.to_date())
+    return _count(dated, "day", "status").sort("day", nulls_last=True, maintain_order=True)
+
+
+def reasons(jobs: pl.DataFrame) -> pl.DataFrame:
+    """Count jobs by failure reason, largest first.
+
+    Gives one row per reason: ``reason`` (str, see `reason`), ``jobs`` (int; a job counts once for
+    each of its distinct reasons, so the sum may exceed the number of jobs), ``messages`` (int,
+    how many different messages fell into this group), ``example`` (str, the first of them; null
+    for `NO_REASON`), ``example_job_id`` (str). Jobs without errors are left out, warnings too.
+
+    Source: ``failures.errors`` of each job.
+    """
+    numbered = jobs.with_row_index("job").select("job", "job_id", "status", message="errors")
+    sent = numbered.select("job", "job_id", "message").explode("message")
+    causes = sent.select(pl.col("message").unique()).with_columns(reason=reason(pl.col("message")))
+    named = sent.join(causes, on="message", maintain_order="left").drop_nulls("reason")
+    silent = (
+        numbered.filter(pl.col("status").is_in(PROBLEMS))
+        .join(named, on="job", how="anti")
+        .select("job", "job_id", message=pl.lit(None, pl.String), reason=pl.lit(NO_REASON))
+    )
+    return (
+        pl.concat([named, silent])
+        .group_by("reason", maintain_order=True)
+        .agg(
+            jobs=pl.col("job").n_unique().cast(pl.Int64),
+            messages=pl.col("message").drop_nulls().n_unique().cast(pl.Int64),
+            example=pl.col("message").first(),
+            example_job_id=pl.col("job_id").first(),
+        )
+        .sort(["jobs", "reason"], descending=[True, False])
+    )
+
+
+def day() -> pl.Expr:
+    """Give the UTC day of a job's creation as ISO text, as an expression over a jobs frame."""
+    return pl.col("created_at").dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d")
+
+
+def _count(jobs: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """Count rows; groups in order of appearance, statuses within them problems first."""
+    first = columns[0]
+    counts = (
+        jobs.select(columns)
+        .with_row_index("_row")
+        .group_by(columns, maintain_order=True)
+        .agg(jobs=pl.len().cast(pl.Int64), _row=pl.col("_row").first())
+    )
+    appearance = [] if first == "status" else [pl.col("_row").min().over(columns[:-1])]
+    rank = pl.col("status").replace_strict(
+        {status: number for number, status in enumerate(STATUSES)}, default=len(STATUSES)
+    )
+    return counts.sort([*appearance, rank, "status"]).drop("_row")
+
+
+def _largest_first(counts: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    return counts.sort(pl.col("jobs").sum().over(columns), descending=True, maintain_order=True)
+
+
+# --- the rows that a state shows ---------------------------------------------------------------
+
+_VALUES: Final = {
+    "status": 'pl.col("status").is_in({values})',
+    "output_type": 'pl.col("output_type").is_in({values})',
+    "template_file_id": 'pl.col("template_file_id").is_in({values})',
+    "template_file_version_id": 'pl.col("template_file_version_id").is_in({values})',
+    "batch_id": 'pl.col("batch_id").is_in({values})',
+    "reason": ("bx.analysis.job_reasons().list.eval(pl.element().is_in({values})).list.any()"),
+    "day": 'pl.col("created_at").dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d")'
+    ".is_in({values})",
+}
+_TEXT: Final = (
+    'pl.col("errors").list.eval(pl.element().str.to_lowercase()'
+    ".str.contains({text}, literal=True)).list.any().fill_null(False)"
+)
+
+QUERY_CODE: Final[Mapping[str, str]] = {**_VALUES, "text": _TEXT}
+"""Source text of each filter, by key of the state; the view fills in the same templates."""
+
+COMPARISONS: Final = ("batch", "template", "day")
+
+
+class _Kind(NamedTuple):
+    fits: Any
+    sentence: str
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(v is None or isinstance(v, str) for v in value)
+
+
+def _sort(value: object) -> bool:
+    return value is None or (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and value[1] in ("ascending", "descending")
+    )
+
+
+_KINDS: Final = {
+    **dict.fromkeys(_VALUES, _Kind(_texts, "a list of texts (None stands for null)")),
+    "text": _Kind(lambda value: isinstance(value, str), "a text"),
+    "compare_by": _Kind(
+        lambda value: value is None or value in COMPARISONS, '"batch", "template" or "day"'
+    ),
+    "sort": _Kind(_sort, '[column, "ascending" or "descending"], or None'),
+}
+
+
+def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the state back as a plain dict, or raise InvalidRequest with a sentence.
+
+    Keys, all optional: ``status``, ``output_type``, ``template_file_id``,
+    ``template_file_version_id``, ``batch_id``, ``reason`` and ``day`` (ISO date, UTC) are lists
+    of values, where None stands for null and an empty list does not filter; ``text`` is looked
+    for in any error, whatever its case; ``compare_by`` is "batch", "template" or "day"; ``sort``
+    is ``[column, "ascending" | "descending"]`` or None, which is failures first.
+
+    >>> check_state({"status": ["failed"], "text": "bonus"})
+    {'status': ['failed'], 'text': 'bonus'}
+    """
+    if not isinstance(state, Mapping):
+        raise InvalidRequest(f"A state is a dict, not {type(state).__name__}.")
+    for key, value in state.items():
+        if key not in _KINDS:
+            known = ", ".join(_KINDS)
+            raise InvalidRequest(f"The state has no key {key!r}; it may have {known}.")
+        kind = _KINDS[key]
+        if not kind.fits(value):
+            raise InvalidRequest(f"{key!r} in the state must be {kind.sentence}, not {value!r}.")
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in state.items()}
+
+
+def query(state: Mapping[str, Any]) -> pl.Expr:
+    """Give the polars expression for the rows that a state shows.
+
+    Filters of different keys are joined by "and", the values of one key by "or". The key ``day``
+    needs frames with ``created_at``.
+
+    Raises InvalidRequest for a state that `check_state` refuses.
+
+    >>> jobs = pl.DataFrame({"status": ["failed", "completed"], "job_id": ["1", "2"]})
+    >>> jobs.filter(query({"status": ["failed"]}))["job_id"].to_list()
+    ['1']
+    """
+    state = check_state(state)
+    shown = pl.lit(True)
+    for key in _VALUES:
+        if values := state.get(key):
+            shown = shown & _holds(key, values)
+    if text := state.get("text"):
+        found = pl.element().str.to_lowercase().str.contains(text.lower(), literal=True)
+        shown = shown & pl.col("errors").list.eval(found).list.any().fill_null(False)
+    return shown
+
+
+def _holds(key: str, values: list[str | None]) -> pl.Expr:
+    accepted = pl.Series(values, dtype=pl.String).implode()
+    if key == "reason":
+        wanted = pl.element().is_in(accepted, nulls_equal=True)
+        return job_reasons().list.eval(wanted).list.any()
+    column = day() if key == "day" else pl.col(key)
+    return column.is_in(accepted, nulls_equal=True)
+
+
+def query_code(state: Mapping[str, Any]) -> str:
+    """Write `query` as Python source that a person can paste where ``pl`` and ``bx`` are imported.
+
+    >>> print(query_code({"status": ["failed"], "batch_id": ["12345"]}))
+    jobs.filter(
+        pl.col("status").is_in(["failed"]),
+        pl.col("batch_id").is_in(["12345"]),
+    )
+    >>> print(query_code({}))
+    jobs
+    """
+    state = check_state(state)
+    lines = []
+    for key, template in _VALUES.items():
+        if values := state.get(key):
+            lines.append(template.replace("{values}", _source(values)))
+    if text := state.get("text"):
+        lines.append(_TEXT.replace("{text}", json.dumps(text.lower(), ensure_ascii=False)))
+    if not lines:
+        return "jobs"
+    return "jobs.filter(\n" + "".join(f"    {line},\n" for line in lines) + ")"
+
+
+def _source(values: list[str | None]) -> str:
+    texts = ", ".join(
+        "None" if value is None else json.dumps(value, ensure_ascii=False) for value in values
+    )
+    return f"[{texts}]" + (", nulls_equal=True" if None in values else "")

@@ -1,0 +1,167 @@
+"""Sentences: one on a reading (whole or not, how many, as whom, how old), one on a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from boxdocgen_explore.schema import STATUSES, TERMINAL
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of some jobs in one line, and its parts.
+
+    ``complete`` is True if every chain was read whole, False if one was not, None where there is
+    no evidence. ``read_at`` (UTC) is when the oldest page was read,
+    ``age`` says how long ago that is. ``text`` joins the parts.
+    """
+
+    headline: str
+    chain: str
+    complete: bool | None
+    provisional: str
+    read_at: datetime | None
+    age: str
+    who: str | None
+    demo: bool
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the parts as JSON-able values: ``read_at`` as ISO text."""
+        return asdict(self) | {"read_at": self.read_at and self.read_at.isoformat()}
+
+
+def verdict(
+    jobs: pl.DataFrame,
+    pages: pl.DataFrame | None = None,
+    *,
+    now: datetime | None = None,
+    failures: Collection[str] = (),
+) -> Verdict:
+    """Say in one sentence what became of the jobs and how far it can be trusted.
+
+    ``jobs`` has one row per job (`schema.JOBS`), ``pages`` one row per page read
+    (`schema.PAGES`); without pages the verdict says "no evidence". ``failures`` are the ids of
+    batches that could not be read. ``now`` (UTC) is what the age is counted to.
+
+    Source: `schema.PAGES`; Box itself publishes no number of jobs to compare with.
+
+    >>> jobs = pl.DataFrame({"status": ["failed", "completed"], "origin": ["demo", "demo"]})
+    >>> print(verdict(jobs))
+    1 of 2 failed · no evidence · DEMO
+    """
+    pages = pages if pages is not None and pages.height else None
+    complete = _complete(pages, failures)
+    headline, chain = _headline(jobs), _chain(pages, complete)
+    who = _who(pages)
+    read_at = pages["fetched_at"].min() if pages is not None else None
+    assert read_at is None or isinstance(read_at, datetime)  # noqa: S101 - for the type checker
+    age = _age((now or datetime.now(UTC)) - read_at) if read_at else ""
+    demo = "origin" in jobs.columns and bool((jobs["origin"] == "demo").any())
+    if complete is False:
+        chain = f"INCOMPLETE, at least {_number(jobs.height, 'job')}" + (chain and f", {chain}")
+        headline = headline if jobs.height else ""
+    provisional = _provisional(jobs)
+    parts = [
+        *([chain, headline] if complete is False else [headline, chain]),
+        f"{_number(len(failures), 'batch')} not read whole" if failures else "",
+        provisional,
+        f"read {age}" + (f" as {who}" if who else "") if age else "",
+        "DEMO" if demo else "",
+    ]
+    text = " · ".join(part for part in parts if part)
+    return Verdict(headline, chain, complete, provisional, read_at, age, who, demo, text)
+
+
+def _complete(pages: pl.DataFrame | None, failures: Collection[str]) -> bool | None:
+    if failures:
+        return False
+    return None if pages is None else bool(pages["complete"].fill_null(False).all())
+
+
+def _headline(jobs: pl.DataFrame) -> str:
+    """Name the worst outcome that occurs; the chart beside it has the others."""
+    counts = dict(jobs["status"].value_counts().iter_rows())
+    for status, words in (("failed", "failed"), ("completed_with_error", "completed with errors")):
+        if counts.get(status):
+            return f"{counts[status]:,} of {jobs.height:,} {words}"
+    if not jobs.height:
+        return "no jobs"
+    return f"{counts.get('completed', 0):,} of {jobs.height:,} completed"
+
+
+def _chain(pages: pl.DataFrame | None, complete: bool | None) -> str:
+    if pages is None:
+        return "" if complete is False else "no evidence"
+    read = _number(pages.height, "page")
+    batches = pages["batch_id"].n_unique()
+    if complete is False:
+        return read if batches == 1 else f"{_number(batches, 'batch')}, {read}"
+    return f"whole chain, {read}" if batches == 1 else f"{batches:,} batches, whole chains, {read}"
+
+
+def _provisional(jobs: pl.DataFrame) -> str:
+    running = jobs.filter(pl.col("status").is_in(set(STATUSES) - TERMINAL)).height
+    unknown = jobs.filter(~pl.col("status").is_in(STATUSES)).height
+    parts = [f"{running:,} still running"] if running else []
+    parts += [f"{unknown:,} with a status unknown here"] if unknown else []
+    return "provisional: " + ", ".join(parts) if parts else ""
+
+
+def _who(pages: pl.DataFrame | None) -> str | None:
+    if pages is None:
+        return None
+    return ", ".join(pages["user_login"].drop_nulls().unique().sort()) or None
+
+
+def _age(delta: timedelta) -> str:
+    minutes = int(delta.total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{minutes} min ago"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h ago"
+    return f"{minutes // (24 * 60)} days ago"
+
+
+def _number(count: int, noun: str) -> str:
+    plural = {"batch": "batches"}.get(noun, noun + "s")
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
+def batch_label(batch: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """One batch (a row of schema.BATCHES) in one line, as lists show it; the time is UTC.
+
+    >>> from datetime import datetime
+    >>> row = {"batch_id": "7", "jobs": 3000, "failed": 1487, "template_file_ids": ["9"]}
+    >>> row["first_created_at"] = datetime(2026, 11, 3, 2, 14)
+    >>> batch_label(row, {"9": "Offer letter"})
+    '50 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 7'
+    """
+    templates = [names.get(one) or f"template {one}" for one in batch["template_file_ids"]]
+    more = f" and {len(templates) - 1} more" if len(templates) > 1 else ""
+    created = batch["first_created_at"]
+    parts = [
+        f"{_percent(batch['failed'], batch['jobs'])} failed",
+        (templates[0] if templates else "no template") + more,
+        f"{created.day} {created:%b %H:%M}" if created else "no date",
+        f"{batch['jobs']:,}",
+        batch["batch_id"],
+    ]
+    return " · ".join(parts)
+
+
+def _percent(part: int, whole: int) -> str:
+    share = 100 * part / whole if whole else 0
+    if 0 < share < 1:
+        return "<1 %"
+    return ">99 %" if 99 < share < 100 else f"{share:.0f} %"

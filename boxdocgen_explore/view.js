@@ -1,0 +1,470 @@
+// The view: verdict, filters, charts and table over one payload, with a kernel and without one.
+// It draws what `model` holds (payload, specs, templates, verdict, state, notice) and changes
+// nothing but `state`; every change of it, from here or from Python, ends in `draw`.
+
+import { copy, download, element } from "./view_dom.js";
+import { csv, sortedJobs, unpack } from "./view_columns.js";
+import { Filters, Groups } from "./view_filters.js";
+import { Figure } from "./view_figures.js";
+import { Table, colour } from "./view_table.js";
+
+const NONE = "(none)";
+const FACETS = [
+  { key: "status", title: "Status" },
+  { key: "output_type", title: "Output type" },
+  { key: "template_file_id", title: "Template" },
+];
+const WORDS = {
+  status: "status",
+  output_type: "output type",
+  template_file_id: "template",
+  template_file_version_id: "version",
+  batch_id: "batch",
+  reason: "reason",
+  day: "day",
+};
+
+class View {
+  constructor(model, root) {
+    Object.assign(this, { model, root, specs: model.get("specs"), facets: new Map() });
+    this.build();
+    this.observe();
+  }
+
+  get state() {
+    return this.model.get("state") ?? {};
+  }
+
+  setState(change) {
+    const merged = Object.entries({ ...this.state, ...change });
+    const state = merged.filter(([, value]) => value !== null && value !== undefined && value.length !== 0);
+    this.model.set("state", Object.fromEntries(state));
+    this.model.save_changes();
+  }
+
+  toggle(key, value) {
+    const values = this.state[key] ?? [];
+    const rest = values.filter((other) => other !== value);
+    this.setState({ [key]: rest.length < values.length ? rest : [...values, value] });
+  }
+
+  /** A mark was picked: all its columns go into the state, or out of it if all were in. */
+  pick(by, key) {
+    const change = {};
+    const picked = this.picked(by, key);
+    by.forEach((column, place) => {
+      const rest = (this.state[column] ?? []).filter((value) => value !== key[place]);
+      change[column] = picked ? rest : [...rest, key[place]];
+    });
+    this.setState(change);
+  }
+
+  picked(by, key) {
+    return key.length > 0 && by.every((column, place) => this.state[column]?.includes(key[place]));
+  }
+
+  // --- the elements ---------------------------------------------------------------------------
+
+  build() {
+    this.root.classList.add("boxdocgen");
+    this.verdict = element("div", { class: "verdict", role: "status" });
+    this.chips = element("div", { class: "chips" });
+    this.shown = element("span", { class: "jobs-shown", role: "status" });
+    this.said = element("span", { class: "said", role: "status" });
+    this.empty = element("p", { class: "empty", hidden: "" });
+    this.rail = element("div", { class: "rail" }, this.buildRail());
+    this.figures = this.specs.figures.map(
+      (figure) => new Figure(figure, () => this.theme(), (key) => this.pick(figure.by, key)),
+    );
+    this.table = new Table({
+      onSort: (sort) => this.setState({ sort }),
+      onCopy: (text) => this.tell(copy(text), `Copied ${text}.`),
+    });
+    this.body = element("div", { class: "boxdocgen-body" }, [
+      this.rail,
+      element("div", { class: "figures" }, this.buildFigures()),
+      element("div", { class: "bar" }, [this.shown, this.chips, this.said, ...this.buildActions()]),
+      this.empty,
+      this.table.root,
+    ]);
+    this.root.replaceChildren(this.verdict, this.body);
+  }
+
+  buildRail() {
+    this.search = element("input", { type: "search", "aria-label": "Search errors", placeholder: "Search errors" });
+    this.search.oninput = () => this.setState({ text: this.search.value });
+    this.clear = element("button", { type: "button", class: "clear" }, "Clear filters");
+    this.clear.onclick = () => this.setState({ ...this.noFilters(), text: null });
+    const facets = FACETS.map(({ key, title }) => {
+      const boxes = element("div", { class: "boxes" });
+      const group = element("fieldset", {}, [element("legend", {}, title), boxes]);
+      this.facets.set(key, { group, boxes, inputs: [] });
+      return group;
+    });
+    return [...facets, this.search, this.clear];
+  }
+
+  buildFigures() {
+    const compared = this.figures.filter(({ figure }) => figure.compare);
+    const options = compared.map(({ figure }) => element("option", { value: figure.compare }, figure.compare));
+    this.compare = element("select", { "aria-label": "Compare by" }, options);
+    this.compare.onchange = () => this.setState({ compare_by: this.compare.value });
+    const label = element("label", { class: "compare" }, ["Compare by ", this.compare]);
+    const always = this.figures.filter(({ figure }) => !figure.compare);
+    const comparison = element("div", { class: "comparison" }, [label, ...compared.map(({ root }) => root)]);
+    return [...always.map(({ root }) => root), comparison];
+  }
+
+  buildActions() {
+    const save = element("button", { type: "button" }, "Save CSV");
+    save.onclick = () => download("jobs.csv", "text/csv;charset=utf-8", csv(this.frame, this.jobs));
+    const query = element("button", { type: "button" }, "Copy query");
+    query.onclick = () => this.tell(copy(this.query()), "Copied the query for these jobs.");
+    return [save, query];
+  }
+
+  async tell(done, words) {
+    await done;
+    this.said.textContent = words;
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => (this.said.textContent = ""), 4000);
+  }
+
+  // --- changes --------------------------------------------------------------------------------
+
+  observe() {
+    const { model } = this;
+    this.listeners = {
+      "change:payload": () => this.load(),
+      "change:state": () => this.schedule(),
+      "change:templates": () => this.load(),
+      "change:verdict": () => this.drawVerdict(),
+      "change:notice": () => this.drawVerdict(),
+    };
+    for (const [name, listener] of Object.entries(this.listeners)) model.on(name, listener);
+    this.resizes = new ResizeObserver(() => {
+      if (this.width !== this.body.clientWidth) this.schedule();
+      this.width = this.body.clientWidth;
+    });
+    this.resizes.observe(this.body);
+    this.themes = new MutationObserver(() => this.schedule());
+    this.themes.observe(document.body, { attributes: true });
+    this.darkness = matchMedia("(prefers-color-scheme: dark)");
+    this.darkness.addEventListener("change", (this.onTheme = () => this.schedule()));
+    this.clock = setInterval(() => this.drawAge(), 30_000);
+  }
+
+  remove() {
+    for (const [name, listener] of Object.entries(this.listeners)) this.model.off(name, listener);
+    this.darkness.removeEventListener("change", this.onTheme);
+    clearInterval(this.clock);
+    for (const observer of [this.resizes, this.themes, this.table.observer]) observer.disconnect();
+    for (const figure of this.figures) figure.remove();
+  }
+
+  async load() {
+    this.busy(1);
+    const turn = (this.turn = Symbol("turn"));
+    const frame = await unpack(this.model.get("payload"));
+    if (turn !== this.turn) return this.busy(-1);
+    this.frame = frame;
+    this.templates = toldApart(Object.entries(this.model.get("templates") ?? {}));
+    this.filters = new Filters(frame);
+    this.groups = new Map();
+    this.sorted = null;
+    this.buildFacets();
+    await this.draw();
+    this.busy(-1);
+  }
+
+  /** Paint once before the next frame, however many changes come until then. */
+  schedule() {
+    if (this.scheduled || !this.frame) return;
+    this.scheduled = true;
+    this.busy(1);
+    requestAnimationFrame(async () => {
+      this.scheduled = false;
+      await this.draw();
+      this.busy(-1);
+    });
+  }
+
+  /** Tell screen readers, and whoever waits, whether what is seen is what was asked for. */
+  busy(step) {
+    this.draws = (this.draws ?? 0) + step;
+    this.body.setAttribute("aria-busy", String(this.draws > 0));
+  }
+
+  /** The one place that paints: filter, then verdict, rail, table and charts. */
+  async draw() {
+    const { frame, filters, state } = this;
+    const sort = JSON.stringify(state.sort ?? null);
+    if (this.sorted !== sort) this.order = sortedJobs(frame, state.sort, this.specs.statuses);
+    this.sorted = sort;
+    filters.apply(state);
+    const look = JSON.stringify([...filters.applied, sort]);
+    const stay = this.look === look;
+    const changed = !stay || this.lookedAt !== frame;
+    Object.assign(this, { look, lookedAt: frame });
+    if (changed) this.jobs = filters.shown(this.order);
+    this.drawVerdict();
+    this.drawEmpty();
+    this.drawRail();
+    this.drawChips();
+    if (changed) this.table.show(frame, this.jobs, state.sort, this, stay);
+    await this.drawFigures();
+  }
+
+  drawVerdict() {
+    const verdict = this.model.get("verdict");
+    const notice = this.model.get("notice");
+    this.verdict.hidden = !verdict && !notice;
+    this.verdict.classList.toggle("incomplete", verdict?.complete === false);
+    const text = JSON.stringify([verdict, notice]);
+    // A status that is written again is read aloud again: leave it alone unless it changed.
+    if (text === this.verdictText) return;
+    this.verdictText = text;
+    const parts = verdict ? [element("span", {}, this.verdictParts(verdict))] : [];
+    if (notice) parts.push(element("span", { class: "notice" }, notice));
+    this.verdict.replaceChildren(...parts);
+    this.drawAge();
+  }
+
+  /** The age is reckoned here, for a saved page is read long after it was written. */
+  verdictParts({ text, age: read }) {
+    if (!read) return [text];
+    const [before, after] = [text.slice(0, text.indexOf(read)), text.slice(text.indexOf(read) + read.length)];
+    return [before, element("time", { "aria-live": "off" }, read), after];
+  }
+
+  drawAge() {
+    const time = this.verdict.querySelector("time");
+    const { read_at: readAt } = this.model.get("verdict") ?? {};
+    if (!time || !readAt) return;
+    time.setAttribute("datetime", readAt);
+    time.title = readAt;
+    const minutes = Math.floor((Date.now() - Date.parse(readAt)) / 60_000);
+    time.textContent = age(minutes);
+  }
+
+  drawEmpty() {
+    const { jobs } = this.frame;
+    this.body.classList.toggle("no-jobs", jobs === 0);
+    this.empty.hidden = jobs > 0 && this.jobs.length > 0;
+    this.table.root.hidden = !this.empty.hidden;
+    this.empty.textContent = jobs === 0
+      ? "There are no jobs here: the batch is empty, or nothing has been read yet."
+      : `No job matches ${this.activeFilters().map(({ text }) => text).join(" and ")}.`;
+    this.shown.textContent = `${number(this.jobs.length)} of ${number(jobs)} jobs`;
+  }
+
+  // --- the rail -------------------------------------------------------------------------------
+
+  buildFacets() {
+    for (const [key, facet] of this.facets) {
+      const column = this.frame.columns.get(key);
+      facet.group.hidden = !column;
+      const codes = column ? facetOrder(column, this.specs.statuses, (value) => this.label(key, value)) : [];
+      facet.inputs = codes.map((code) => this.buildBox(key, column.values[code], code));
+      facet.boxes.replaceChildren(...facet.inputs.map(({ line }) => line));
+    }
+  }
+
+  buildBox(key, value, code) {
+    const input = element("input", { type: "checkbox" });
+    input.onchange = () => this.toggle(key, value);
+    const count = element("span", { class: "count" });
+    const name = element("span", { class: "name" }, this.label(key, value));
+    const parts = [input, name];
+    if (key === "status") {
+      const dot = element("span", { class: "dot", "aria-hidden": "true" });
+      dot.style.background = colour(this.specs, value);
+      parts.splice(1, 0, dot);
+    }
+    const title = key === "status" && Object.hasOwn(this.specs.meanings, value) ? this.specs.meanings[value] : value ?? NONE;
+    const line = element("div", { class: "box", title }, [element("label", {}, parts), count]);
+    return { line, input, count, value, code };
+  }
+
+  drawRail() {
+    const { state } = this;
+    for (const [key, { inputs }] of this.facets) {
+      if (!inputs.length) continue;
+      const counts = this.filters.countsWithoutOwn(key);
+      for (const { line, input, count, value, code } of inputs) {
+        input.checked = state[key]?.includes(value) ?? false;
+        count.textContent = number(counts[code]);
+        line.classList.toggle("none", counts[code] === 0);
+      }
+    }
+    if (this.search.value !== (state.text ?? "")) this.search.value = state.text ?? "";
+    this.clear.disabled = this.activeFilters().length === 0;
+  }
+
+  noFilters() {
+    return Object.fromEntries(Object.keys(WORDS).map((key) => [key, null]));
+  }
+
+  activeFilters() {
+    const { state } = this;
+    const active = Object.keys(WORDS).flatMap((key) =>
+      (state[key] ?? []).map((value) => ({
+        text: `${WORDS[key]} ${this.label(key, value)}`,
+        remove: () => this.toggle(key, value),
+      })),
+    );
+    if (state.text) {
+      active.push({ text: `errors with “${state.text}”`, remove: () => this.setState({ text: null }) });
+    }
+    return active;
+  }
+
+  drawChips() {
+    this.chips.replaceChildren(
+      ...this.activeFilters().map(({ text, remove }) => {
+        const cross = element("span", { "aria-hidden": "true" }, " ✕");
+        const chip = element("button", { type: "button", class: "chip", "aria-label": `Remove filter ${text}` }, [text, cross]);
+        chip.onclick = remove;
+        return chip;
+      }),
+    );
+  }
+
+  label(key, value) {
+    if (value === null) return NONE;
+    return key === "template_file_id" ? this.templates.get(value) ?? value : value;
+  }
+
+  // --- the charts -----------------------------------------------------------------------------
+
+  async drawFigures() {
+    const { columns, jobs } = this.frame;
+    const drawable = this.figures.filter(({ figure }) => [...figure.by, "status"].every((name) => columns.has(name)));
+    const compared = drawable.filter(({ figure }) => figure.compare);
+    const compare = this.state.compare_by ?? this.bestComparison(compared);
+    this.compare.value = compare ?? "";
+    for (const option of this.compare.options) {
+      option.disabled = !compared.some(({ figure }) => figure.compare === option.value);
+    }
+    const draws = this.figures.map((figure) => {
+      const { by, compare: chosenBy, name } = figure.figure;
+      figure.root.hidden = !drawable.includes(figure) || jobs === 0 || (chosenBy !== null && chosenBy !== compare);
+      if (figure.root.hidden) return null;
+      const rows = this.group(figure.figure).rows(this.jobs, jobs, (key) => this.barLabel(by, key));
+      figure.root.hidden = rows.length === 0;
+      const note = name === "reasons" ? this.sumNote(rows) : "";
+      return figure.draw(rows, (key) => this.picked(by, key), note);
+    });
+    await Promise.all(draws);
+  }
+
+  group(figure) {
+    if (!this.groups.has(figure.name)) {
+      this.groups.set(figure.name, new Groups(this.frame, figure, this.specs));
+    }
+    return this.groups.get(figure.name);
+  }
+
+  bestComparison(compared) {
+    const several = compared.find(({ figure }) => this.group(figure).bars.length > 1);
+    return (several ?? compared[0])?.figure.compare;
+  }
+
+  barLabel(by, key) {
+    return key
+      .map((value, place) => (place ? `version ${value ?? NONE}` : this.label(by[0], value)))
+      .join(" · ");
+  }
+
+  /** Jobs may have several reasons: then the bars sum to more than the jobs, and say so. */
+  sumNote(rows) {
+    const sum = rows.reduce((total, { shown }) => total + shown, 0);
+    const { values, codes } = this.frame.columns.get("reason");
+    let jobs = 0;
+    for (const job of this.jobs) if (values[codes[job]].length) jobs += 1;
+    return sum === jobs ? "" : `The bars sum to ${number(sum)}: ${number(jobs)} jobs, each counted once for each of its reasons.`;
+  }
+
+  theme() {
+    const style = getComputedStyle(this.root);
+    const ink = style.getPropertyValue("--boxdocgen-ink").trim();
+    return { ink, ghost: style.getPropertyValue("--boxdocgen-ghost").trim() };
+  }
+
+  /** The same text as Python's `query_code`, from the same templates. */
+  query() {
+    const { query_code: code } = this.specs;
+    const lines = Object.keys(code).filter((key) => this.state[key]?.length).map((key) => {
+      if (key === "text") return code.text.replace("{text}", () => JSON.stringify(this.state.text.toLowerCase()));
+      const values = this.state[key].map((value) => (value === null ? "None" : JSON.stringify(value)));
+      const nulls = this.state[key].includes(null) ? ", nulls_equal=True" : "";
+      return code[key].replace("{values}", () => `[${values.join(", ")}]${nulls}`);
+    });
+    return lines.length ? `jobs.filter(\n${lines.map((line) => `    ${line},\n`).join("")})` : "jobs";
+  }
+}
+
+function facetOrder({ values }, statuses, label) {
+  const rank = (value) => (statuses.includes(value) ? statuses.indexOf(value) : statuses.length);
+  const codes = values.map((_, code) => code);
+  return codes.sort((a, b) => rank(values[a]) - rank(values[b]) || (label(values[a]) < label(values[b]) ? -1 : 1));
+}
+
+/** Several templates may have one name: then the id tells them apart. */
+function toldApart(entries) {
+  const uses = new Map();
+  for (const [, name] of entries) uses.set(name, (uses.get(name) ?? 0) + 1);
+  return new Map(entries.map(([id, name]) => [id, uses.get(name) > 1 ? `${name} (${id})` : name]));
+}
+
+function age(minutes) {
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${minutes} min ago`;
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ago`;
+  return `${Math.floor(minutes / (24 * 60))} days ago`;
+}
+
+const NUMBERS = new Intl.NumberFormat("en");
+
+function number(count) {
+  return NUMBERS.format(count);
+}
+
+/** The page has no kernel: its model is the values themselves. */
+function pageModel(values) {
+  const listeners = new Map();
+  return {
+    get: (key) => values[key],
+    set: (key, value) => {
+      values[key] = value;
+      listeners.get(`change:${key}`)?.forEach((listener) => listener());
+    },
+    on: (name, listener) => listeners.set(name, [...(listeners.get(name) ?? []), listener]),
+    off: (name, listener) => listeners.set(name, listeners.get(name).filter((other) => other !== listener)),
+    save_changes: () => {},
+  };
+}
+
+function decodeBase64(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const packed = atob(text);
+  const bytes = new Uint8Array(packed.length);
+  for (let place = 0; place < packed.length; place += 1) bytes[place] = packed.charCodeAt(place);
+  return bytes;
+}
+
+/** Draw the view from what the page itself holds. */
+export async function mountPage(page) {
+  const values = JSON.parse(page.getElementById("boxdocgen-settings").textContent);
+  values.payload = decodeBase64(page.getElementById("boxdocgen-payload").textContent);
+  await new View(pageModel(values), page.getElementById("boxdocgen")).load();
+}
+
+export default {
+  render({ model, el }) {
+    const view = new View(model, el);
+    view.load();
+    model.send({ event: "rendered" });
+    return () => view.remove();
+  },
+};

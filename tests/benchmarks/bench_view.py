@@ -1,0 +1,96 @@
+"""How large a page is, how soon it is usable, and how long from an input to the painted frame.
+
+Run it as a script: ``python tests/benchmarks/bench_view.py``. It needs Chromium, takes about a
+minute, and ends with status 1 if a limit is exceeded. The ids are random: ids in sequence, as
+Box gives them, make smaller pages.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from playwright.sync_api import Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from frames import story
+
+from boxdocgen_explore import view
+
+LIMITS = {
+    100_000: {"html_mb": 4.0, "usable_s": 1.0, "paint_ms": 50.0},
+    1_000_000: {"html_mb": 30.0},
+}
+
+# Each change waits for the frame after the last chart is drawn.
+_CHANGE = """async ({ selector, text }) => {
+  const body = document.querySelector(".boxdocgen-body");
+  const control = document.querySelector(selector);
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  const begin = performance.now();
+  if (text === null) control.click();
+  else { control.value = text; control.dispatchEvent(new Event("input")); }
+  do await frame(); while (body.ariaBusy === "true");
+  return performance.now() - begin;
+}"""
+_BOX = {"selector": ".rail input[type=checkbox]", "text": None}
+
+
+def many(jobs: int) -> pl.DataFrame:
+    """Repeat the story, with ids that are all different."""
+    few = story(3000).drop("created_at")
+    frame = pl.concat([few] * -(-jobs // few.height)).head(jobs)
+    chance = random.Random(5)
+
+    def ids(prefix: str) -> pl.Series:
+        return pl.Series([f"{prefix}{number}" for number in chance.sample(range(10**10), jobs)])
+
+    return frame.with_columns(
+        job_id=ids("3"),
+        external_id=ids("E"),
+        output_file_id=pl.when(pl.col("output_file_id").is_not_null()).then(ids("19")),
+        output_file_version_id=pl.when(pl.col("output_file_id").is_not_null()).then(ids("21")),
+    )
+
+
+def measure(page: Page, file: Path) -> dict[str, float]:
+    begin = time.perf_counter()
+    page.goto(file.as_uri())
+    page.locator('.boxdocgen-body[aria-busy="false"]').wait_for(state="attached")
+    usable_s = time.perf_counter() - begin
+    texts = [{"selector": "input[type=search]", "text": text} for text in ("b", "bo", "bon", "")]
+    changes = [_BOX, _BOX, *texts, _BOX, _BOX, *texts]
+    took: list[float] = [page.evaluate(_CHANGE, change) for change in changes]
+    return {"usable_s": usable_s, "paint_ms": sorted(took)[len(took) // 2], "worst_ms": max(took)}
+
+
+def main() -> int:
+    exceeded = False
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        options: dict[str, Any] = {"args": ["--no-sandbox", "--disable-gpu"]}
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), **options)
+        for jobs, limits in LIMITS.items():
+            file = Path(folder) / f"{jobs}.html"
+            begin = time.perf_counter()
+            file.write_text(view.page(many(jobs), None), encoding="utf-8")
+            numbers = {"write_s": time.perf_counter() - begin}
+            numbers["html_mb"] = file.stat().st_size / 1e6
+            page = browser.new_page(viewport={"width": 1000, "height": 900})
+            numbers |= measure(page, file)
+            page.close()
+            over = [name for name, limit in limits.items() if numbers[name] > limit]
+            exceeded |= bool(over)
+            said = ", ".join(f"{name} {number:.2f}" for name, number in numbers.items())
+            sys.stdout.write(f"{jobs:,} jobs: {said}; over the limit: {over or 'none'}\n")
+        browser.close()
+    return int(exceeded)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

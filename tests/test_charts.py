@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import altair as alt
+import polars as pl
+import pytest
+import vl_convert
+from frames import HOSTILE, jobs_frame, story
+
+from boxdocgen_explore import analysis, charts
+from boxdocgen_explore.errors import InvalidRequest
+
+ALL = (
+    charts.outcomes,
+    charts.output_types,
+    charts.reasons,
+    charts.by_batch,
+    charts.by_template,
+    charts.over_time,
+)
+TITLES = (
+    "Job outcomes",
+    "Output types",
+    "Failure reasons",
+    "Outcomes by batch",
+    "Outcomes by template",
+    "Jobs over time",
+)
+
+
+def svg(chart: alt.LayerChart) -> str:
+    return vl_convert.vegalite_to_svg(json.dumps(chart.to_dict()))
+
+
+def described(chart: alt.LayerChart) -> set[str]:
+    """What the chart's marks say of themselves to a screen reader."""
+    return set(re.findall(r'aria-label="([^"]+: [\d,]+ of [\d,]+ jobs[^"]*)"', svg(chart)))
+
+
+@pytest.mark.parametrize(("draw", "title"), list(zip(ALL, TITLES, strict=True)))
+def test_each_chart_is_named_and_small_whatever_the_number_of_jobs(draw, title):
+    few, many = draw(story(200)).to_dict(), draw(story(3000)).to_dict()
+    assert many["title"]["text"] == title
+    assert abs(len(json.dumps(many)) - len(json.dumps(few))) < 3000
+
+
+def test_the_bars_of_outcomes_are_the_counts():
+    jobs = story()
+    counts = analysis.outcomes(jobs)
+    assert described(charts.outcomes(jobs)) == {
+        f"{status}: {number:,} of {jobs.height:,} jobs" for status, number in counts.iter_rows()
+    }
+
+
+def test_the_bars_of_reasons_are_the_counts_and_say_what_they_sum_to():
+    jobs = story()
+    counts = analysis.reasons(jobs)
+    drawn = charts.reasons(jobs)
+    assert {label.rpartition(": ")[2] for label in described(drawn)} == {
+        f"{number:,} of {jobs.height:,} jobs" for number in counts["jobs"]
+    }
+    assert f"sum to {counts['jobs'].sum():,}" in drawn.to_dict()["title"]["subtitle"]
+
+
+def test_pieces_of_stacked_bars_sum_to_their_bar():
+    jobs = story()
+    labels = described(charts.by_batch(jobs))
+    pieces: dict[str, int] = {}
+    bars: dict[str, int] = {}
+    for label in labels:
+        name, _, number = re.fullmatch(r"([^,:]+)(?:, ([^:]+))?: ([\d,]+) of .*", label).groups()
+        count = int(number.replace(",", ""))
+        if ", " in label.partition(":")[0]:
+            pieces[name] = pieces.get(name, 0) + count
+        else:
+            bars[name] = count
+    assert pieces == bars == dict(jobs["batch_id"].value_counts().iter_rows())
+
+
+def test_one_job_of_a_hundred_thousand_is_at_least_three_pixels_long():
+    many = jobs_frame([{}]).select(pl.all().repeat_by(99_999)).explode(pl.all())
+    jobs = pl.concat([many, jobs_frame([{"status": "failed"}])])
+    drawn = svg(charts.outcomes(jobs))
+    path = re.search(r'd="M[\d.]+,[\d.]+h([\d.]+)v[\d.]+h-[\d.]+Z" fill="#C2022F"', drawn)
+    assert float(path[1]) == pytest.approx(3, abs=0.2)
+
+
+def test_a_long_reason_is_wrapped_and_never_cut():
+    message = "The template could not be filled because " + "a very long explanation " * 20
+    drawn = svg(charts.reasons(jobs_frame([{"status": "failed", "errors": [message]}])))
+    lines = re.findall(r"<tspan[^>]*>([^<]*)</tspan>", drawn)
+    assert len(lines) > 5
+    assert " ".join(line.strip() for line in lines) == message.strip()
+
+
+def test_a_word_longer_than_a_line_is_broken():
+    message = "x" * 300
+    drawn = svg(charts.reasons(jobs_frame([{"status": "failed", "errors": [message]}])))
+    assert "".join(re.findall(r"<tspan[^>]*>([^<]*)</tspan>", drawn)) == message
+
+
+def test_an_unknown_status_has_the_neutral_colour_and_no_other():
+    drawn = svg(charts.outcomes(jobs_frame([{"status": "on_hold"}, {"status": "failed"}])))
+    assert set(re.findall(r'Z" fill="(#[0-9A-F]{6})"', drawn)) == {
+        charts.UNKNOWN_COLOUR,
+        charts.COLOURS["failed"],
+    }
+
+
+def test_more_groups_than_a_chart_holds_are_summed_up_and_counted():
+    jobs = jobs_frame([{"batch_id": str(number)} for number in range(45)])
+    labels = described(charts.by_batch(jobs))
+    assert "5 others: 5 of 45 jobs" in labels
+    assert "0: 1 of 45 jobs" in labels
+
+
+def test_hostile_names_are_text_in_the_drawing():
+    rows = [{"status": HOSTILE, "output_type": HOSTILE, "errors": [HOSTILE]}, {"status": None}]
+    jobs = jobs_frame(rows)
+    for draw in (charts.outcomes, charts.output_types, charts.reasons):
+        assert "<img" not in svg(draw(jobs))
+
+
+@pytest.mark.parametrize("draw", ALL)
+def test_no_jobs_draw_an_empty_chart(draw):
+    assert "<svg" in svg(draw(story().clear()))
+
+
+def test_templates_are_called_by_name_where_one_is_given():
+    drawn = charts.by_template(story(), {"1700000000001": "Offer letter"})
+    names = {label.partition(" · ")[0] for label in described(drawn)}
+    assert names == {"Offer letter", "1700000000002"}
+
+
+def test_jobs_over_time_need_times():
+    with pytest.raises(InvalidRequest, match="details=True"):
+        charts.over_time(story().drop("created_at"))
+
+
+def bundle(chart: alt.LayerChart) -> dict[str, Any]:
+    shown = chart._repr_mimebundle_(None, None)
+    return shown[0] if isinstance(shown, tuple) else shown
+
+
+def test_charts_show_in_notebooks_without_the_network():
+    assert alt.renderers.active == "boxdocgen"
+    shown = bundle(charts.outcomes(story()))
+    assert set(shown) == {
+        "application/vnd.vega.v5+json",
+        "image/svg+xml",
+        "image/png",
+        "text/plain",
+    }
+    assert "https" not in json.dumps(shown["application/vnd.vega.v5+json"] | {"$schema": ""})
+    assert shown["image/png"].startswith(b"\x89PNG")
+    assert len(shown["image/png"]) < 60_000
+
+
+def test_the_plain_text_of_a_chart_has_its_numbers():
+    jobs = jobs_frame([{"status": "failed"}, {}, {}])
+    assert bundle(charts.outcomes(jobs))["text/plain"].splitlines() == [
+        "Job outcomes",
+        "failed: 1 of 3 jobs",
+        "completed: 2 of 3 jobs",
+    ]
+
+
+def test_the_picture_of_any_chart_is_on_an_opaque_light_card():
+    data = alt.InlineData(values=[{"a": 1}])
+    others = alt.Chart(data, background="transparent").mark_point().encode(x="a:Q")
+    for chart in (others, charts.outcomes(story())):
+        assert re.search(r'<rect [^>]*fill="white"', bundle(chart)["image/svg+xml"])
+
+
+def test_the_figures_of_the_view_name_the_columns_they_group_by():
+    figures = charts.figures()
+    assert [figure["title"] for figure in figures] == list(TITLES)
+    for figure in figures:
+        assert figure["by"]
+        assert figure["spec"]["data"] == {"name": "counts"}
+        assert "title" not in figure["spec"]
