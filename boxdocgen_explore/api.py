@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -14,9 +15,8 @@ import polars as pl
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.schema import TERMINAL
-from boxdocgen_explore.session import Answer, BoxSession
+from boxdocgen_explore.session import BoxSession
 
-_LIVE: Final = dt.timedelta(seconds=10)
 _LIST: Final = dt.timedelta(minutes=5)
 _END: Final = dt.timedelta(hours=1)
 
@@ -39,13 +39,20 @@ Parse = Callable[[bytes], ParsedPage]
 
 @dataclass(frozen=True)
 class PageRead:
-    """One checked page of a chain, with what proves it."""
+    """One checked page of a chain, with what proves it.
+
+    Its body is not here any more: a list of a million jobs would not fit into memory twice.
+    """
 
     number: int
     marker: str | None
     limit_requested: int
     parsed: ParsedPage
-    answer: Answer
+    fetched_at: dt.datetime
+    from_cache: bool
+    expires: dt.datetime | None
+    request_id: str | None
+    body_sha256: str
 
     @property
     def settled(self) -> bool:
@@ -53,12 +60,24 @@ class PageRead:
         rows = self.parsed.rows
         return rows.height > 0 and bool(rows["status"].is_in(list(TERMINAL)).all())
 
-    def fits(self, other: PageRead, id_column: str) -> bool:
+    @property
+    def expired(self) -> bool:
+        return self.expires is not None and dt.datetime.now(dt.UTC) >= self.expires
+
+    @property
+    def age(self) -> dt.timedelta:
+        return dt.datetime.now(dt.UTC) - self.fetched_at
+
+    def first_id(self, id_column: str | None) -> str | None:
+        rows = self.parsed.rows
+        return rows[id_column][0] if id_column and rows.height else None
+
+    def fits(self, other: PageRead, id_column: str | None) -> bool:
         """Whether the rest of a chain that held `other` here goes on from this page."""
         mine, theirs = self.parsed, other.parsed
-        return mine.next_marker == theirs.next_marker and mine.rows[id_column].equals(
-            theirs.rows[id_column]
-        )
+        columns = [id_column] if id_column else mine.rows.columns
+        same_rows = mine.rows.select(columns).equals(theirs.rows.select(columns))
+        return same_rows and mine.next_marker == theirs.next_marker
 
 
 @dataclass
@@ -68,10 +87,10 @@ class Chain:
     pages: list[PageRead] = field(default_factory=list)
     whole: bool = False
 
-    def duplicates(self, id_column: str) -> list[int]:
+    def duplicates(self, id_column: str | None) -> list[int]:
         """Per page, how many of its ids had come before."""
-        if not self.pages:
-            return []
+        if not self.pages or id_column is None:
+            return [0] * len(self.pages)
         ids = pl.concat([page.parsed.rows[id_column] for page in self.pages])
         again = ~ids.is_first_distinct()
         counts, start = [], 0
@@ -84,15 +103,22 @@ class Chain:
 
 @dataclass(frozen=True)
 class Listing:
-    """One of Box's lists: where it is, how to read its pages, how long to keep them."""
+    """One of Box's lists: where it is, how to read its pages, how long to keep them.
+
+    ``id_column`` names what may come only once (None: anything may come twice). ``restarts`` says
+    how often to begin anew when the list moves while it is read, ``shifts`` that it may always do
+    so, and is then better read with a gap than not at all.
+    """
 
     path: tuple[str, ...]
     name: str
     parse: Parse
-    id_column: str = "job_id"
+    id_column: str | None = "job_id"
     batch_id: str | None = None
     live: dt.timedelta = _LIST
     params: tuple[tuple[str, str], ...] = ()
+    restarts: int = 3
+    shifts: bool = False
 
     def expires_in(self, chain: Chain, page: PageRead) -> dt.timedelta | None:
         """How long a checked page stays good; None is for ever."""
@@ -104,21 +130,30 @@ class Listing:
         return _END if all(earlier.settled for earlier in chain.pages) else self.live
 
     def prefix(self, host: str, limit: int) -> str:
-        parts = (host, *self.path, str(limit))
-        return "/".join(quote(part, safe="") for part in parts) + "/"
+        """How the keys of this list's pages begin; "=" keeps the limit apart from an id."""
+        places = [quote(part, safe="") for part in (host, *self.path)]
+        asked = [f"{name}={quote(value, safe='')}" for name, value in self.params]
+        return "/".join([*places, *asked, f"limit={limit}"]) + "/"
 
 
-def batch_jobs(batch_id: str, parse: Parse, live_s: float | None = None) -> Listing:
+def batch_jobs(batch_id: str, parse: Parse, live_s: float) -> Listing:
     """``/docgen_batch_jobs/:batch_id``; pages that may still change live for ``live_s`` seconds."""
-    live = _LIVE if live_s is None else dt.timedelta(seconds=live_s)
     return Listing(
-        ("docgen_batch_jobs", batch_id), f"batch {batch_id}", parse, batch_id=batch_id, live=live
+        ("docgen_batch_jobs", batch_id),
+        f"batch {batch_id}",
+        parse,
+        batch_id=batch_id,
+        live=dt.timedelta(seconds=live_s),
     )
 
 
 def all_jobs(parse: Parse) -> Listing:
-    """``/docgen_jobs``: every job that this user may see."""
-    return Listing(("docgen_jobs",), "the list of all jobs", parse)
+    """``/docgen_jobs``: every job that this user may see.
+
+    It has no documented order, and a busy enterprise adds to it all the time. It may have a
+    thousand pages, too, so it is begun anew less often than a batch.
+    """
+    return Listing(("docgen_jobs",), "the list of all jobs", parse, restarts=2, shifts=True)
 
 
 def templates(parse: Parse) -> Listing:
@@ -133,7 +168,7 @@ def tags(template_id: str, version_id: str | None, parse: Parse) -> Listing:
         ("docgen_templates", template_id, "tags"),
         f"the tags of template {template_id}",
         parse,
-        "tag",
+        id_column=None,
         params=params,
     )
 
@@ -153,15 +188,24 @@ def me(session: BoxSession) -> User:
     answer = session.get(("users", "me"), {"fields": "id,name,login,enterprise"})
     try:
         body = json.loads(answer.body)
-        user_id = str(body["id"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError):
+        body = None
+    said = body if isinstance(body, dict) else {}
+    user_id = _text(said.get("id"))
+    # The id becomes the name of a folder.
+    if user_id is None or not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", user_id):
         raise errors.BrokenPage(
             f"{session.host} answered /users/me with 200, but not with a user: a proxy's page?",
             status=200,
             request_id=answer.request_id,
-        ) from None
-    enterprise = body.get("enterprise") or {}
-    return User(user_id, body.get("login"), body.get("name"), enterprise.get("id"))
+        )
+    enterprise = said.get("enterprise")
+    enterprise_id = _text(enterprise.get("id")) if isinstance(enterprise, dict) else None
+    return User(user_id, _text(said.get("login")), _text(said.get("name")), enterprise_id)
+
+
+def _text(value: object) -> str | None:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
 
 
 def marker_sha256(marker: str | None) -> str | None:

@@ -7,10 +7,10 @@ ended on an end marker. Box publishes no total, so nothing else can say so.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Final
-from urllib.parse import quote
+from dataclasses import dataclass, field
+from typing import Final, NoReturn
 
 import polars as pl
 
@@ -19,12 +19,17 @@ from boxdocgen_explore.api import Chain, Listing, PageRead, marker_sha256
 from boxdocgen_explore.schema import MAX_LIMIT
 from boxdocgen_explore.session import Answer, BoxSession
 
-_RESTARTS: Final = 3
 _EMPTY_PAGES: Final = 50
+_MARKER_LIFE: Final = dt.timedelta(days=1)
+"""How old a marker may be to lead to a page never seen. Box: its meaning may change in time."""
 
 
-class _Moved(errors.BrokenChain):
-    """Pages moved while they were being read; a fresh start may help."""
+class _Again(Exception):
+    """Begin anew at the first page; ``error`` says why, for when that is of no use any more."""
+
+    def __init__(self, error: errors.BoxDocGenError, *, moved: bool) -> None:
+        self.error = error
+        self.moved = moved
 
 
 def follow(
@@ -45,26 +50,34 @@ def follow(
        a new chain at the first page, beside the kept one.
     4. Once it is whole, forget the older ones.
 
+    A list that always shifts (`Listing.shifts`) ends without an error and without ``whole``.
+
     Raises:
         BrokenPage, BrokenChain: Box's pages are not what the API promises.
         BoxError, Unreachable, NotKept, Cancelled: as `BoxSession.get`.
     """
     walk = _Walk(session, listing, chain, limit, refresh, max_age, on_page)
     generation = walk.newest_generation()
-    for restart in range(_RESTARTS + 1):
+    for restart in range(listing.restarts + 1):
+        last = session.offline or restart == listing.restarts
         try:
-            walk.run(generation + restart, fresh=restart > 0)
-        except (_Moved, errors.MarkerRefused):
-            if session.offline or restart == _RESTARTS:
-                raise
-            continue
-        walk.forget_before(generation + restart)
-        return
+            walk.run(generation + restart)
+        except _Again as again:
+            failure = again.error
+            if last and again.moved and listing.shifts:
+                return
+        except errors.MarkerRefused as error:
+            failure = error
+        else:
+            walk.forget_before(generation + restart)
+            return
+        if last:
+            raise failure
 
 
 @dataclass
 class _Walk:
-    """One call of `follow`."""
+    """One call of `follow`. Each new start is a new generation of pages in the store."""
 
     session: BoxSession
     listing: Listing
@@ -73,50 +86,83 @@ class _Walk:
     refresh: bool
     max_age: dt.timedelta | None
     on_page: Callable[[PageRead], None]
+    prefix: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.prefix = self.listing.prefix(self.session.host, self.limit)
 
-    def run(self, generation: int, *, fresh: bool) -> None:
-        """Page after page from the first; `fresh` believes nothing that is kept."""
+    def run(self, generation: int) -> None:
+        """Page after page, from the first to the end."""
         self.chain.pages.clear()
         self.chain.whole = False
+        self._walk(generation)
+        if any(self.chain.duplicates(self.listing.id_column)):
+            self._moved(generation)
+        self.chain.whole = True
+
+    def _walk(self, generation: int) -> None:
         marker: str | None = None
         used: set[str] = set()
+        first_ids: set[str] = set()
         empty = 0
         while True:
-            page = self._page(generation, marker, fresh)
+            page = self._page(generation, marker)
             self.chain.pages.append(page)
             self.on_page(page)
             marker = page.parsed.next_marker
             if marker is None:
-                break
+                return
             if marker in used:
-                raise self._broken(page, "its next marker has been used before", errors.BrokenChain)
+                raise self._broken(generation, "its next marker has been used before")
             used.add(marker)
             empty = 0 if page.parsed.rows.height else empty + 1
             if empty >= _EMPTY_PAGES:
-                raise self._broken(page, f"{empty} empty pages in a row", errors.BrokenChain)
-        if self.listing.id_column != "tag" and any(self.chain.duplicates(self.listing.id_column)):
-            raise self._broken(page, "an id comes twice: pages moved while being read", _Moved)
-        self.chain.whole = True
+                raise self._broken(generation, f"{empty} empty pages in a row")
+            first_id = page.first_id(self.listing.id_column)
+            if first_id in first_ids:  # round in a circle, under ever new markers
+                self._moved(generation)
+            if first_id is not None:
+                first_ids.add(first_id)
 
-    def _page(self, generation: int, marker: str | None, fresh: bool) -> PageRead:
+    def _moved(self, generation: int) -> NoReturn:
+        what = "an id comes twice: pages moved while being read"
+        raise _Again(self._broken(generation, what), moved=True)
+
+    def _broken(self, generation: int, what: str) -> errors.BoxDocGenError:
+        """The pages of this generation can never make a chain: the next reader asks Box."""
+        self._forget(self._keys(generation))
+        page = self.chain.pages[-1]
+        return self._error(page.number, what, errors.BrokenChain, page.request_id)
+
+    def _page(self, generation: int, marker: str | None) -> PageRead:
         """The next page: the kept one while it is good, else Box's, checked and then kept."""
         number = len(self.chain.pages) + 1
         key = self._key(generation, marker)
         kept = self._kept(key, number, marker)
-        if kept and (self.session.offline or (not fresh and self._good(kept))):
+        if kept and (self.session.offline or self._good(kept)):
             return kept
+        if not kept:
+            self._check_marker()
         answer = self.session.get(self.listing.path, self._params(marker))
         page = self._checked(number, marker, answer)
-        if kept and not fresh and not page.fits(kept, self.listing.id_column):
-            raise self._broken(page, "the pages behind it no longer fit", _Moved)
+        if kept and not page.fits(kept, self.listing.id_column):
+            raise self._outdated(page, "the pages behind it no longer fit")
         if self.session.store:
             lifetime = self.listing.expires_in(self.chain, page)
             expires = None if lifetime is None else answer.fetched_at + lifetime
             self.session.store.save(key, answer.response, expires)
         return page
+
+    def _check_marker(self) -> None:
+        """Not with an old marker into pages never seen: what it means may have changed."""
+        before = self.chain.pages[-1] if self.chain.pages else None
+        old = before and before.from_cache and before.age > _MARKER_LIFE
+        if before and old and not self.session.offline:
+            raise self._outdated(before, "its next marker is too old to go on")
+
+    def _outdated(self, page: PageRead, what: str) -> _Again:
+        error = self._error(page.number, what, errors.BrokenChain, page.request_id)
+        return _Again(error, moved=False)
 
     def _params(self, marker: str | None) -> dict[str, str | int]:
         params: dict[str, str | int] = {"limit": self.limit, **dict(self.listing.params)}
@@ -124,74 +170,72 @@ class _Walk:
         return params if marker is None else {**params, "marker": marker, "usemarker": "true"}
 
     def _good(self, page: PageRead) -> bool:
-        answer = page.answer
-        if self.max_age is not None:
-            age = dt.datetime.now(dt.UTC) - answer.fetched_at
-            if age > self.max_age:
-                return False
-        return answer.expires is None or not (self.refresh or answer.expired)
+        """Whether a kept page will do as it is."""
+        if self.max_age is not None and page.age > self.max_age:
+            return False
+        return page.expires is None or not (self.refresh or page.expired)
 
     def _kept(self, key: str, number: int, marker: str | None) -> PageRead | None:
         stored = self.session.store.page(key) if self.session.store else None
         if stored is None:
             return None
-        answer = Answer(
-            key, stored, fetched_at=stored.created_at, from_cache=True, expires=stored.expires
-        )
+        answer = Answer(stored, stored.created_at, from_cache=True, expires=stored.expires)
         try:
             return self._checked(number, marker, answer)
         except errors.BrokenPage:  # kept by an older version that knew less: read it again
             return None
 
     def _checked(self, number: int, marker: str | None, answer: Answer) -> PageRead:
+        request_id = answer.request_id
         try:
-            page = PageRead(number, marker, self.limit, self.listing.parse(answer.body), answer)
+            parsed = self.listing.parse(answer.body)
         except errors.BrokenPage as error:
-            raise self._broken(number, str(error), errors.BrokenPage, answer) from None
+            raise self._error(number, str(error), errors.BrokenPage, request_id) from None
         if self.listing.batch_id is not None:
-            others = page.parsed.rows.filter(pl.col("batch_id") != self.listing.batch_id)
+            others = parsed.rows.filter(pl.col("batch_id") != self.listing.batch_id)
             if others.height:
                 said = f"batch.id is {others['batch_id'][0]}: a job of another batch"
-                raise self._broken(number, said, errors.BrokenPage, answer)
-        return page
+                raise self._error(number, said, errors.BrokenPage, request_id)
+        return PageRead(
+            number,
+            marker,
+            self.limit,
+            parsed,
+            answer.fetched_at,
+            answer.from_cache,
+            answer.expires,
+            request_id,
+            hashlib.sha256(answer.body).hexdigest(),
+        )
 
-    def _broken(
-        self,
-        page: PageRead | int,
-        what: str,
-        kind: type[errors.BoxDocGenError],
-        answer: Answer | None = None,
+    def _error(
+        self, number: int, what: str, kind: type[errors.BoxDocGenError], request_id: str | None
     ) -> errors.BoxDocGenError:
-        number, answer = (page, answer) if isinstance(page, int) else (page.number, page.answer)
-        request_id = answer.request_id if answer else None
-        error = kind(
+        return kind(
             f"Page {number} of {self.listing.name} is not what Box promises: {what}"
             + (f" (request id {request_id})" if request_id else "")
-            + ". What had arrived is kept, and is not complete; try again, and if it stays so, "
-            "ask Box with the request id.",
+            + ". What had arrived is not complete; try again, and if it stays so, ask Box with "
+            "the request id.",
+            status=200,
             request_id=request_id,
             batch_id=self.listing.batch_id,
         )
-        if answer:
-            error.status = answer.response.status_code
-        return error
 
     def _key(self, generation: int, marker: str | None) -> str:
         place = "first" if marker is None else marker_sha256(marker)
-        extra = "".join(f"/{quote(value, safe='')}" for _, value in self.listing.params)
-        return f"{self.prefix}{generation:06d}/{place}{extra}"
+        return f"{self.prefix}{generation:06d}/{place}"
 
-    def _generations(self) -> list[int]:
-        if not self.session.store:
-            return []
-        keys = self.session.store.keys(self.prefix)
-        return sorted({int(key[len(self.prefix) :].partition("/")[0]) for key in keys})
+    def _keys(self, generation: int | None = None) -> list[str]:
+        """Keys of one generation's pages, or of all."""
+        start = self.prefix if generation is None else f"{self.prefix}{generation:06d}/"
+        return self.session.store.keys(start) if self.session.store else []
 
     def newest_generation(self) -> int:
-        kept = self._generations()
-        if self.session.offline:
-            whole = [generation for generation in kept if self._kept_whole(generation)]
-            kept = whole or kept
+        """The one to go on with; 0 where nothing is kept."""
+        numbers = {key[len(self.prefix) :].partition("/")[0] for key in self._keys()}
+        kept = sorted(int(number) for number in numbers if number.isdecimal())
+        if self.session.offline and len(kept) > 1:
+            kept = [number for number in kept if self._kept_whole(number)] or kept
         return kept[-1] if kept else 0
 
     def _kept_whole(self, generation: int) -> bool:
@@ -199,17 +243,20 @@ class _Walk:
 
     def _kept_pages(self, generation: int) -> Iterator[PageRead | None]:
         marker: str | None = None
-        seen: set[str] = set()
+        seen: set[str | None] = set()
         while marker not in seen:
             page = self._kept(self._key(generation, marker), len(seen) + 1, marker)
             yield page
             if page is None or page.parsed.next_marker is None:
                 return
-            seen.add(marker or "")
+            seen.add(marker)
             marker = page.parsed.next_marker
 
     def forget_before(self, generation: int) -> None:
-        store = self.session.store
-        if store and not self.session.offline:
-            keep = f"{self.prefix}{generation:06d}/"
-            store.delete([key for key in store.keys(self.prefix) if key < keep])
+        """Delete what a whole chain has replaced."""
+        keep = f"{self.prefix}{generation:06d}/"
+        self._forget([key for key in self._keys() if key < keep])
+
+    def _forget(self, keys: list[str]) -> None:
+        if keys and self.session.store and not self.session.offline:
+            self.session.store.delete(keys)

@@ -28,10 +28,13 @@ person at the keyboard. No error ever holds a token, a request or a response.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from boxdocgen_explore.schema import Reading
+
+_NAMED: Final = 10
+"""Batches that an error names one by one."""
 
 
 class BoxDocGenError(Exception):
@@ -120,6 +123,9 @@ class BatchesFailed(BoxDocGenError):
     """Some of several batches failed; ``reading`` has the others, ``failures`` each error."""
 
     def __init__(self, failures: Mapping[str, BoxDocGenError], batches: int) -> None:
-        lines = "".join(f"\n  {batch_id}: {error}" for batch_id, error in failures.items())
-        super().__init__(f"{len(failures)} of {batches} batches could not be read whole:{lines}")
+        lines = [f"\n  {batch_id}: {error}" for batch_id, error in failures.items()]
+        if len(lines) > _NAMED:
+            lines[_NAMED:] = [f"\n  and {len(lines) - _NAMED:,} more, in error.failures"]
+        told = f"{len(failures):,} of {batches:,} batches could not be read whole:"
+        super().__init__(told + "".join(lines))
         self.failures = dict(failures)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import polars as pl
+import polars.selectors as cs
 
 from boxdocgen_explore.errors import BrokenPage
 from boxdocgen_explore.schema import BATCHES, DETAILS, JOBS, STATUSES, TAGS, TEMPLATES
@@ -53,11 +54,6 @@ def _reference(name: str) -> pl.Expr:
     return pl.col(name).struct.field("id")
 
 
-def _text(messages: pl.Expr) -> pl.Expr:
-    # What JSON cannot say in Unicode (half a surrogate pair) reaches polars as NUL.
-    return messages.list.eval(pl.element().str.replace_all("\0", "\ufffd", literal=True))
-
-
 _COLUMNS: Final = {
     "batch_id": _reference("batch"),
     "job_id": pl.col("id"),
@@ -67,8 +63,8 @@ _COLUMNS: Final = {
     "output_file_version_id": _reference("output_file_version"),
     "template_file_id": _reference("template_file"),
     "template_file_version_id": _reference("template_file_version"),
-    "errors": _text(pl.col("failures").struct.field("errors")),
-    "warnings": _text(pl.col("failures").struct.field("warnings")),
+    "errors": pl.col("failures").struct.field("errors"),
+    "warnings": pl.col("failures").struct.field("warnings"),
     "external_id": pl.col("external_id"),
 }
 _DETAIL_COLUMNS: Final = {
@@ -132,24 +128,31 @@ def _page(
 ) -> Page:
     """Look at the page as plain JSON, read it as columns, and hold one against the other."""
     answer, entries = _entries(body)
-    unknown = _check(entries, entry, required)
-    next_marker, limit = _marker(answer), answer.get("limit")
-    if isinstance(limit, bool) or not (limit is None or isinstance(limit, int)):
-        raise BrokenPage(f"limit should be a number, not {limit!r:.40}")
-    unknown |= answer.keys() - {"entries", "limit", "next_marker", "prev_marker"}
+    unknown = _unknown(entries, entry) | (answer.keys() - _AROUND)
+    if b"true" in body or b"false" in body:
+        _refuse_booleans(entries, entry)
     schema = {"entries": pl.List(pl.Struct(entry))}
     expressions = [expression.alias(name) for name, expression in columns.items()]
     try:
         frame = pl.read_json(body, schema=schema).explode("entries").unnest("entries")
-        rows = frame.head(len(entries)).select(expressions)
+        frame = frame.head(len(entries))  # exploding an empty list leaves one row of nulls
+        rows = frame.select(expressions)
     except pl.exceptions.PolarsError as error:
         raise BrokenPage(f"a field has an unexpected type ({_first_line(error)})") from None
-    # Two parsers may disagree (a key that comes twice in one object): then neither is believed.
-    first = required[0]
-    ids = frame.head(len(entries)).select(_path(first)).to_series()
-    if ids.to_list() != [str(_at(item, first)) for item in entries]:
-        raise BrokenPage(f"{'.'.join(first)} can be read in two ways")
-    return Page(rows, next_marker, limit, sorted(unknown))
+    for path in required:
+        _hold_against(frame.select(_path(path)).to_series(), entries, path)
+    if b"\\u" in body:
+        rows = rows.with_columns(_REPLACE_NUL)
+    return Page(rows, _marker(answer), _limit(answer), sorted(map(_printable, unknown)))
+
+
+_AROUND: Final = frozenset({"entries", "limit", "next_marker", "prev_marker"})
+
+# What JSON can say and Unicode cannot (half a surrogate pair) reaches polars as NUL.
+_REPLACE_NUL: Final = (
+    cs.string().str.replace_all("\0", "\ufffd", literal=True),
+    cs.list().list.eval(pl.element().str.replace_all("\0", "\ufffd", literal=True)),
+)
 
 
 def _entries(body: bytes) -> tuple[dict[str, Any], list[Any]]:
@@ -163,28 +166,17 @@ def _entries(body: bytes) -> tuple[dict[str, Any], list[Any]]:
     return answer, answer["entries"]
 
 
-def _check(entries: list[Any], entry: _Fields, required: tuple[_Path, ...]) -> set[str]:
-    """Every entry has its required texts; the names of fields that nobody here knows."""
-    fields: set[str] = set()
-    inner: dict[str, set[str]] = {name: set() for name in entry}
+def _unknown(entries: list[Any], entry: _Fields) -> set[str]:
+    """The names of fields that nobody here knows; inner ones as ``output_file.name``."""
     for number, item in enumerate(entries, start=1):
-        if not isinstance(item, dict):
+        if type(item) is not dict:
             raise BrokenPage(f"entry {number} should be an object")
-        fields.update(item)
-        for name, value in item.items():
-            if type(value) is dict and name in inner:
-                inner[name].update(value)
-        for path in required:
-            value = _at(item, path)
-            # bool is an int to Python and "true" to polars; to Box it is no id
-            if type(value) not in (str, int) or value == "" or "\0" in str(value):
-                raise BrokenPage(
-                    f"{'.'.join(path)} of entry {number} should be a text, not {value!r:.40}"
-                )
-    unknown = fields - entry.keys() - {"type"}
-    for name, names in inner.items():
-        known = {field.name for field in getattr(entry[name], "fields", ())}
-        unknown |= {f"{name}.{field}" for field in names - known - _UNUSED.get(name, _UNUSED[""])}
+    unknown = set[str]().union(*entries) - entry.keys() - {"type"}
+    for name, kind in entry.items():
+        if isinstance(kind, pl.Struct):
+            values = [value for item in entries if type(value := item.get(name)) is dict]
+            known = {field.name for field in kind.fields} | _UNUSED.get(name, _UNUSED[""])
+            unknown |= {f"{name}.{field}" for field in set[str]().union(*values) - known}
     return unknown
 
 
@@ -195,11 +187,32 @@ _UNUSED: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def _at(item: Mapping[str, Any], path: _Path) -> Any:
-    value: Any = item
+def _refuse_booleans(entries: list[Any], entry: _Fields) -> None:
+    """polars would read ``true`` as the text "true"."""
+    for number, item in enumerate(entries, start=1):
+        for name in entry:
+            value = item.get(name)
+            inside = value.values() if isinstance(value, dict) else (value,)
+            if any(isinstance(one, bool) for one in inside):
+                raise BrokenPage(f"{name} of entry {number} should be a text, not {value!r:.40}")
+
+
+def _hold_against(column: pl.Series, entries: list[Any], path: _Path) -> None:
+    """Every entry has this text, and both parsers read the same one.
+
+    They differ where a key comes twice in one object: then neither is believed.
+    """
+    values: list[Any] = entries
     for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+        values = [value.get(name) if type(value) is dict else None for value in values]
+    texts = [str(value) if type(value) in (str, int) else "" for value in values]
+    if "" in texts:
+        number = texts.index("")
+        raise BrokenPage(
+            f"{'.'.join(path)} of entry {number + 1} should be a text, not {values[number]!r:.40}"
+        )
+    if column.to_list() != texts or column.str.contains("\0", literal=True).any():
+        raise BrokenPage(f"{'.'.join(path)} can be read in two ways")
 
 
 def _path(path: _Path) -> pl.Expr:
@@ -209,9 +222,20 @@ def _path(path: _Path) -> pl.Expr:
 def _marker(answer: Mapping[str, Any]) -> str | None:
     """Box ends a list with null, an empty text, or no marker at all."""
     marker = answer.get("next_marker")
-    if marker is not None and not isinstance(marker, str):
+    if marker is not None and (not isinstance(marker, str) or marker != _printable(marker)):
         raise BrokenPage(f"next_marker should be a text, not {marker!r:.40}")
     return marker or None
+
+
+def _limit(answer: Mapping[str, Any]) -> int | None:
+    limit = answer.get("limit")
+    if limit is None or (type(limit) is int and 0 <= limit < 2**63):
+        return limit
+    raise BrokenPage(f"limit should be a number, not {limit!r:.40}")
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _first_line(error: BaseException) -> str:

@@ -5,12 +5,13 @@ Nothing but GET ever leaves from here.
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
     from boxdocgen_explore.store import PageStore
+
+
+BOX_URL: Final = "https://api.box.com/2.0"
 
 
 class Credentials(Protocol):
@@ -52,23 +56,22 @@ class Token:
 class _Bearer(AuthBase):
     """Puts the token on each request. A header set by hand would lose to a .netrc file."""
 
-    def __init__(self, credentials: Credentials) -> None:
-        self.credentials = credentials
+    def __init__(self, token: str) -> None:
+        self._token = token
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self.credentials.token()}"
+        request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Box's answer to one call: 200 or 202."""
+    """What came back with status 200, from Box or from the store."""
 
-    asked: str
     response: Response = field(repr=False)
     fetched_at: dt.datetime
-    from_cache: bool
-    expires: dt.datetime | None
+    from_cache: bool = False
+    expires: dt.datetime | None = None
 
     @property
     def body(self) -> bytes:
@@ -78,13 +81,12 @@ class Answer:
     def request_id(self) -> str | None:
         return self.response.headers.get("box-request-id")
 
-    @property
-    def expired(self) -> bool:
-        return self.expires is not None and dt.datetime.now(dt.UTC) >= self.expires
-
 
 class BoxSession:
-    """Asks Box as one user; ``store`` is where ``api`` keeps checked pages, if anywhere.
+    """Asks Box as one user; ``store`` is where ``chain`` keeps checked pages, if anywhere.
+
+    Raises:
+        InvalidRequest: ``base_url`` is no address.
 
     >>> BoxSession("https://api.box.com/2.0", Token("secret"))
     <BoxSession: api.box.com>
@@ -99,7 +101,7 @@ class BoxSession:
         offline: bool = False,
         waits: Waits | None = None,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
+        self.base_url = _checked_url(base_url).rstrip("/")
         self.host = urlsplit(base_url).netloc.rpartition("@")[2]
         self.credentials = credentials
         self.as_user = as_user
@@ -119,6 +121,12 @@ class BoxSession:
     def __repr__(self) -> str:
         return f"<BoxSession: {self.host}>"
 
+    def with_token(self, token: str) -> BoxSession:
+        """The same session for whoever has this token; nothing it reads is kept."""
+        other = copy.copy(self)
+        other.credentials, other.login, other.store = Token(token), None, None
+        return other
+
     def get(self, path: tuple[str, ...], params: Mapping[str, str | int] | None = None) -> Answer:
         """GET one resource; ``path`` is its segments, each percent-encoded here.
 
@@ -133,29 +141,35 @@ class BoxSession:
             raise errors.NotKept(
                 f"{asked} is not kept on disk, and offline was asked for: read it once online."
             )
-        response = self._send(asked, params)
-        if response.status_code == 401 and self._refreshed(self.credentials.token()):
-            response = self._send(asked, params)
-        if response.status_code not in (200, 202):
+        token = self.credentials.token()
+        response = self._send(asked, params, token)
+        if response.status_code == 401 and self._refreshed(token):
+            response = self._send(asked, params, self.credentials.token())
+        if response.status_code != 200:
             raise self._refusal(asked, response, by_marker=bool(params and params.get("marker")))
-        return Answer(asked, response, dt.datetime.now(dt.UTC), from_cache=False, expires=None)
+        return Answer(response, dt.datetime.now(dt.UTC))
 
-    def _send(self, asked: str, params: Mapping[str, str | int] | None) -> Response:
+    def _send(self, asked: str, params: Mapping[str, str | int] | None, token: str) -> Response:
         try:
-            return self._http.get(
+            response = self._http.get(
                 self.base_url + asked,
                 params=dict(params or {}),
-                auth=_Bearer(self.credentials),
+                auth=_Bearer(token),
                 allow_redirects=False,
             )
-        except requests.RequestException as error:
-            # The library's exception holds the request, and with it the token: only its kind and
-            # its innermost words go on.
-            raise errors.Unreachable(
-                f"GET {asked}: no answer from {self.host} ({_innermost(error)}). "
-                "Check the network and the proxy settings (HTTPS_PROXY, NO_PROXY); what is kept "
-                "on disk can be read with offline=True (--offline)."
-            ) from None
+        except (requests.RequestException, ValueError) as error:
+            why = _innermost(error)
+        else:
+            # It has done its work, and must not travel on with the answer.
+            response.request.headers.pop("Authorization", None)
+            return response
+        # Raised out here, because the exception above would come along as __context__, and it
+        # holds the request, and with it the token.
+        raise errors.Unreachable(
+            f"GET {asked}: no answer from {self.host} ({why}). Check the network, proxy and "
+            "certificates (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE); what is kept on disk can be "
+            "read with offline=True (--offline)."
+        )
 
     def _refreshed(self, refused: str) -> bool:
         with self._refreshing:  # several workers may meet the same expired token at once
@@ -189,6 +203,23 @@ class BoxSession:
         self._http.close()
 
 
+def _checked_url(url: str) -> str:
+    """The address, if calls can be made below it.
+
+    Raises:
+        InvalidRequest: it is none, or has a name or password in it, which would be stored.
+    """
+    try:
+        address = urlsplit(url)
+        fine = address.scheme in {"http", "https"} and address.hostname and address.port != 0
+        fine = fine and not (address.query or address.fragment or "@" in address.netloc)
+    except (ValueError, TypeError, AttributeError):
+        fine = False
+    if not fine:
+        raise errors.InvalidRequest(f"base_url is an address such as {BOX_URL}, not {url!r:.80}.")
+    return url
+
+
 def _innermost(error: BaseException) -> str:
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
@@ -200,12 +231,13 @@ def _client_error(response: Response) -> dict[str, str]:
     """Box's ClientError body; empty where the body is something else (nothing, HTML)."""
     try:
         body = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(body, dict):
         return {}
     return {
-        name: " ".join(value.split())[:500]
+        # half a surrogate pair cannot be printed
+        name: " ".join(value.encode("utf-8", "replace").decode().split())[:500]
         for name, value in body.items()
         if isinstance(value, str)
     }
@@ -231,6 +263,8 @@ def _next_step(kind: type[errors.BoxError], status: int, as_user: str | None) ->
             "There is no such thing, or this user may not see it: batches belong to whoever "
             f"started them, often a service account; it may be {other}."
         )
+    if status == 202:
+        return "Box is still preparing this: try again in a moment."
     if 300 <= status < 400:
         return "Box does not redirect: a proxy may want a login. Sign in to it and try again."
     return _NEXT_STEPS.get(kind, "Nothing was changed; check what was asked and try again.")

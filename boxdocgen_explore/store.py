@@ -1,6 +1,6 @@
 """What is kept on disk: raw pages, one SQLite file per host and Box user, through requests-cache.
 
-Only checked pages come in here (``api`` says when), the file runs no code when it is read, every
+Only checked pages come in here (``chain`` says when), the file runs no code when it is read, every
 page carries a checksum, and the keys can be read without decoding a page.
 """
 
@@ -14,24 +14,26 @@ import tempfile
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from requests_cache import SerializerPipeline, Stage
 from requests_cache.backends import BaseCache
-from requests_cache.backends.sqlite import SQLiteCache
+from requests_cache.backends.sqlite import SQLiteDict
+from requests_cache.models.response import CachedResponse
 from requests_cache.serializers import CattrStage
 
 from boxdocgen_explore.errors import StoreError
 
 if TYPE_CHECKING:
     from requests import Response
-    from requests_cache.models.response import CachedResponse
 
-_MAGIC = b"boxdocgen1"
-_BUSY_MS = 30_000
+_MAGIC: Final = b"boxdocgen1"
+_BUSY_MS: Final = 30_000
+_LARGEST_PAGE_BYTES: Final = 1 << 28
 
 
 class StoreWarning(UserWarning):
@@ -39,41 +41,73 @@ class StoreWarning(UserWarning):
 
 
 class _Damaged(KeyError):
-    """A stored page that does not match its checksum.
+    """A stored page that cannot be what was stored.
 
     A KeyError, because requests-cache takes that for "not here" without a word in the log: a
     damaged page is simply fetched again.
     """
 
 
-def _dump(head: dict[str, Any]) -> bytes:
+_heads = CattrStage()
+
+
+def _dump(response: CachedResponse) -> bytes:
+    head = _heads.dumps(response)
     body = head.pop("_content", None) or b""
     text = json.dumps(head).encode()
     packed = zlib.compress(len(text).to_bytes(4, "big") + text + body, level=1)
     return _MAGIC + hashlib.sha256(packed).digest() + packed
 
 
-def _load(stored: bytes) -> dict[str, Any]:
+def _load(stored: bytes) -> CachedResponse:
     start = len(_MAGIC)
-    digest, packed = stored[start : start + 32], stored[start + 32 :]
-    if stored[:start] != _MAGIC or hashlib.sha256(packed).digest() != digest:
-        raise _Damaged("damaged page")
-    plain = zlib.decompress(packed)
-    end = 4 + int.from_bytes(plain[:4], "big")
-    head: dict[str, Any] = json.loads(plain[4:end])
-    head["_content"] = plain[end:]
-    return head
+    try:
+        digest, packed = stored[start : start + 32], stored[start + 32 :]
+        if stored[:start] != _MAGIC or hashlib.sha256(packed).digest() != digest:
+            raise _Damaged("checksum")
+        plain = zlib.decompressobj().decompress(packed, _LARGEST_PAGE_BYTES)
+        end = 4 + int.from_bytes(plain[:4], "big")
+        head = json.loads(plain[4:end])
+        head["_content"] = plain[end:]
+        response = _heads.loads(head)
+    except Exception as error:  # a checksum is no signature: anything may stand in the file
+        raise _Damaged(type(error).__name__) from None
+    if not isinstance(response, CachedResponse) or response.created_at.tzinfo is None:
+        raise _Damaged("not a page")
+    return response
 
 
-SERIALIZER = SerializerPipeline(
-    [CattrStage(), Stage(dumps=_dump, loads=_load)], name="boxdocgen", is_binary=True
-)
+SERIALIZER: Final = SerializerPipeline([Stage(dumps=_dump, loads=_load)], is_binary=True)
 """Head as JSON, body as it came, zlib level 1, SHA-256. Twice as fast as JSON throughout, a tenth
 of its size, and unlike pickle it runs no code that somebody else put into the file."""
 
 
+class _Pages(SQLiteDict):
+    """requests-cache's table, but what fails is an error.
+
+    Its own waits for ever for a lock that a read-only file does not give, and takes back in
+    silence what a full disk did not take.
+    """
+
+    @contextmanager
+    def connection(self, commit: bool = False) -> Iterator[sqlite3.Connection]:
+        with self._lock, super().connection() as connection:
+            if not commit or connection.in_transaction:
+                yield connection
+                return
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.commit()
+            finally:
+                connection.rollback()  # does nothing after the commit
+
+
 class PageStore:
     """Checked pages by key; in memory where ``path`` is None.
+
+    Trouble with the file after it was opened is a warning, and the page counts as not kept: Box
+    can still be asked.
 
     Raises:
         StoreError: the file cannot be made, opened or written.
@@ -81,82 +115,96 @@ class PageStore:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        # requests-cache shares one connection between threads; a page takes about a millisecond,
-        # so taking turns costs nothing that a reader would notice.
-        self._turn = threading.Lock()
+        # One connection between all threads; a page takes about a millisecond, so taking turns
+        # costs nothing that a reader would notice.
+        self._lock = threading.Lock()
         self._warned = False
-        if path is None:
-            self.cache = BaseCache()
-            return
+        self._cache = BaseCache()
         try:
-            _create(path)
-            _check_writable(path)
-            self.cache = SQLiteCache(path, serializer=SERIALIZER, wal=True, busy_timeout=_BUSY_MS)
+            if path is not None:
+                _create(path)
+            self._pages = _open(path or ":memory:")
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"The cache folder {path.parent} cannot be used ({error}). "
-                "Choose another with cache_dir= or --cache-dir."
-            ) from None
+            raise _unusable(path, error) from None
+        self._cache.responses = self._pages
 
     def page(self, key: str) -> CachedResponse | None:
         """The stored page, expired or not; None where there is none or it is damaged."""
-        with self._turn:
-            try:
-                return self.cache.get_response(key)
-            except sqlite3.Error as error:
-                self._warn(f"a kept page could not be read ({error})")
-                return None
+        stored: CachedResponse | None = None
+        with self._turn("a kept page could not be read"):
+            stored = self._pages.get(key)
+        return stored
 
     def save(self, key: str, response: Response, expires: datetime | None) -> None:
-        """Keep a checked page; a full disk is a warning, since the page itself was read."""
-        with self._turn:
-            try:
-                self.cache.save_response(response, key, expires)
-                # requests-cache rolls back in silence when the disk is full.
-                kept = self.cache.get_response(key)
-                problem = None if kept and kept.content == response.content else "disk full?"
-            except (OSError, sqlite3.Error) as error:
-                problem = str(error)
-        if problem:
-            self._warn(f"pages could not be kept on disk ({problem})")
+        """Keep a checked page."""
+        with self._turn("pages could not be kept on disk"):
+            self._cache.save_response(response, key, expires)
 
     def keys(self, prefix: str = "") -> list[str]:
         """All keys that begin so, sorted."""
-        with self._turn:
-            return sorted(self._keys(prefix))
+        found: list[str] = []
+        # A range on the primary key: listing one batch must not read the whole table.
+        query = "SELECT key FROM responses WHERE key >= ? AND key < ? ORDER BY key"
+        with self._turn("kept pages could not be listed"), self._pages.connection() as connection:
+            found = [str(key) for (key,) in connection.execute(query, (prefix, prefix + "\x7f"))]
+        return found
 
-    def _keys(self, prefix: str) -> Iterator[str]:
-        if not isinstance(self.cache, SQLiteCache):
-            yield from (key for key in self.cache.responses if key.startswith(prefix))
-            return
-        with self.cache.responses.connection() as connection:
-            # A range on the primary key: listing one batch must not read the whole table.
-            yield from (
-                key
-                for (key,) in connection.execute(
-                    "SELECT key FROM responses WHERE key >= ? AND key < ?",
-                    (prefix, prefix + "\U0010ffff"),
-                )
-            )
-
-    def delete(self, keys: list[str]) -> None:
+    def delete(self, keys: Iterable[str]) -> None:
         """Forget these pages."""
-        with self._turn:
-            self.cache.responses.bulk_delete(keys)
+        with self._turn("pages could not be deleted"):
+            self._pages.bulk_delete(list(keys))  # type: ignore[no-untyped-call]
+
+    def clear(self, older_than: timedelta | None = None) -> int:
+        """Forget all pages, or those fetched longer ago; says how many."""
+        keys = self.keys()
+        if older_than is not None:
+            late = datetime.now(UTC) - older_than
+            pages = ((key, self.page(key)) for key in keys)
+            keys = [key for key, page in pages if page is None or page.created_at < late]
+        self.delete(keys)
+        with self._turn("the file could not be made smaller"):
+            self._pages.vacuum()  # type: ignore[no-untyped-call]
+        return len(keys)
 
     def close(self) -> None:
-        with self._turn:
-            self.cache.close()  # type: ignore[no-untyped-call]
+        with self._lock:
+            self._pages.close()  # type: ignore[no-untyped-call]
 
-    def _warn(self, problem: str) -> None:
-        if not self._warned:  # once per store: one full disk is one message, not one per page
-            self._warned = True
+    @contextmanager
+    def _turn(self, what: str) -> Iterator[None]:
+        problem = None
+        with self._lock:
+            try:
+                yield
+            except (OSError, sqlite3.Error) as error:
+                problem = error
+        if problem is not None and not self._warned:
+            self._warned = True  # once: one full disk is one message, not one per page
             warnings.warn(
-                f"{self.path}: {problem}; what was read is complete, but will be read again "
-                "next time.",
+                f"{self.path}: {what} ({problem}). What was read is complete all the same, and "
+                "will be read again next time.",
                 StoreWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
+
+
+def _open(path: Path | str) -> _Pages:
+    return _Pages(path, "responses", serializer=SERIALIZER, wal=True, busy_timeout=_BUSY_MS)
+
+
+def _unusable(path: Path | None, error: Exception) -> StoreError:
+    damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(
+        error, sqlite3.OperationalError
+    )
+    if damaged:
+        return StoreError(
+            f"The file {path} is damaged ({error}): delete it, with boxdocgen cache clear or by "
+            "hand; Box is then read anew."
+        )
+    return StoreError(
+        f"The cache folder {path and path.parent} cannot be used ({error}). Choose another with "
+        "cache_dir= or --cache-dir."
+    )
 
 
 def _create(path: Path) -> None:
@@ -171,8 +219,8 @@ def _create(path: Path) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=".sqlite")
     os.close(handle)
     try:
-        cache = SQLiteCache(name, serializer=SERIALIZER, wal=True)
-        cache.close()  # type: ignore[no-untyped-call]  # closing folds the write-ahead log back into the one file
+        # Closing folds the write-ahead log back into the one file.
+        _open(name).close()  # type: ignore[no-untyped-call]
         try:
             os.link(name, path)
         except FileExistsError:
@@ -181,18 +229,20 @@ def _create(path: Path) -> None:
             if not path.exists():
                 Path(name).replace(path)
     finally:
-        for suffix in ("", "-wal", "-shm"):
-            Path(name + suffix).unlink(missing_ok=True)
+        delete_store(Path(name))
 
 
-def _check_writable(path: Path) -> None:
-    """Fail now on a read-only file: requests-cache would wait for its write lock for ever."""
-    connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None)
+def delete_store(path: Path) -> None:
+    """Delete a store's files.
+
+    Raises:
+        StoreError: they cannot be deleted.
+    """
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
-    finally:
-        connection.close()
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    except OSError as error:
+        raise _unusable(path, error) from None
 
 
 def private_folder(folder: Path) -> None:

@@ -65,7 +65,7 @@ def verdict(
     read_at = pages["fetched_at"].min() if pages is not None else None
     assert read_at is None or isinstance(read_at, datetime)  # noqa: S101 - for the type checker
     age = _age((now or datetime.now(UTC)) - read_at) if read_at else ""
-    demo = "origin" in jobs.columns and bool((jobs["origin"] == "demo").any())
+    demo = _demo(jobs["origin"] if "origin" in jobs.columns else None, pages)
     if complete is False:
         chain = f"INCOMPLETE, at least {_number(jobs.height, 'job')}" + (chain and f", {chain}")
         headline = headline if jobs.height else ""
@@ -79,6 +79,12 @@ def verdict(
     ]
     text = " · ".join(part for part in parts if part)
     return Verdict(headline, chain, complete, provisional, read_at, age, who, demo, text)
+
+
+def _demo(origins: pl.Series | None, pages: pl.DataFrame | None) -> bool:
+    """Whether any of it is the demo's; a batch without jobs has pages all the same."""
+    hosts = [origins] if pages is None else [origins, pages["host"]]
+    return any(bool((series == "demo").any()) for series in hosts if series is not None)
 
 
 def _complete(pages: pl.DataFrame | None, failures: Collection[str]) -> bool | None:

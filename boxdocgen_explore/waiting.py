@@ -8,8 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import ipaddress
+import math
 import ssl
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,7 +23,7 @@ from urllib.parse import urlsplit
 import requests
 import tenacity
 import truststore
-from pyrate_limiter import Duration, Limiter, Rate
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from boxdocgen_explore import errors
@@ -47,8 +50,10 @@ class Waits:
     silence_s: float = 60
     """Longest silence within an answer."""
     patience_s: float = 300
-    """Longest total wait for one page: Box's retry-after, and pauses between repeats."""
+    """After this, one page is not asked for again, nor a body that only trickles in awaited."""
     attempts: int = 8
+    pause_s: float = 0.5
+    """Before the first repeat, where Box names no time; doubles with each, to at most 30."""
 
 
 @dataclass
@@ -85,6 +90,23 @@ def current_patience() -> Patience:
     return _patience.get() or Patience()
 
 
+class _CallRate:
+    """At most so many calls within any minute, from all threads together."""
+
+    def __init__(self, calls_per_minute: int) -> None:
+        self._latest: deque[float] = deque(maxlen=calls_per_minute)
+        self._lock = threading.Lock()
+
+    def wait_s(self) -> float:
+        """0.0, and the call counts; or how long to wait before asking again."""
+        with self._lock:
+            now = time.monotonic()
+            if len(self._latest) == self._latest.maxlen and now < self._latest[0] + 60:
+                return self._latest[0] + 60 - now
+            self._latest.append(now)
+            return 0.0
+
+
 class WaitingAdapter(HTTPAdapter):
     """Sends, reads the whole body, and repeats what is worth repeating; returns the last answer.
 
@@ -94,7 +116,8 @@ class WaitingAdapter(HTTPAdapter):
 
     def __init__(self, waits: Waits) -> None:
         self._waits = waits
-        self._rate = Limiter(Rate(waits.calls_per_minute, Duration.MINUTE))
+        self._rate = _CallRate(waits.calls_per_minute)
+        self._backoff = tenacity.wait_random_exponential(waits.pause_s, max=30)
         # The system's certificates, so that a company's own authority is trusted.
         self._tls = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         super().__init__(pool_maxsize=WORKERS)
@@ -122,11 +145,11 @@ class WaitingAdapter(HTTPAdapter):
 
         repeat = tenacity.Retrying(
             sleep=mine.sleep,
-            wait=_pause,
+            wait=self._pause,
             stop=tenacity.stop_after_attempt(self._waits.attempts)
             | tenacity.stop_before_delay(self._waits.patience_s),
             retry=tenacity.retry_if_result(lambda answer: answer.status_code in _REPEATED)
-            | tenacity.retry_if_exception_type(requests.RequestException),
+            | tenacity.retry_if_exception(_may_pass),
             before_sleep=lambda state: mine.waiting(_reason(state)),
             retry_error_callback=_last_answer,
         )
@@ -135,28 +158,52 @@ class WaitingAdapter(HTTPAdapter):
         finally:
             mine.waiting(None)
 
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        asked = None
+        if state.outcome and not state.outcome.failed:
+            asked = _retry_after(state.outcome.result())
+        return self._backoff(state) if asked is None else asked
+
     def _wait_for_rate(self, mine: Patience) -> None:
         mine.check()
-        while not self._rate.try_acquire("box", blocking=False):
-            mine.waiting(f"Waiting: at most {self._waits.calls_per_minute} calls a minute")
-            mine.sleep(0.05)
+        while seconds := self._rate.wait_s():
+            rate = f"at most {self._waits.calls_per_minute} calls a minute"
+            mine.waiting(f"Waiting {seconds:.0f} s: {rate}")
+            mine.sleep(seconds)
 
     def _whole(self, request: PreparedRequest, mine: Patience, **kwargs: Any) -> Response:
         """One attempt, body included: a body that stops half-way is an attempt that failed."""
         kwargs["stream"] = True
         kwargs["timeout"] = (self._waits.connect_s, self._waits.silence_s)
+        late = time.monotonic() + self._waits.patience_s
         response = super().send(request, **kwargs)
         chunks = []
-        with response:
-            for chunk in response.iter_content(65_536):
+        try:
+            # read1 gives what is there; read would not look up before it has all it was asked for.
+            while chunk := response.raw.read1(65_536, decode_content=True):
                 mine.check()
+                if time.monotonic() > late:
+                    raise requests.ReadTimeout("the answer takes too long")
                 chunks.append(chunk)
+        except urllib3.exceptions.HTTPError as error:
+            raise requests.ConnectionError(error) from error
+        finally:
+            response.close()
         response._content = b"".join(chunks)
         response._content_consumed = True  # type: ignore[attr-defined]
-        # Nothing in an answer depends on how it was asked for; a Vary header would only make
-        # requests-cache miss pages that are there.
-        response.headers.pop("Vary", None)
         return response
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether another attempt may fare better: not with a wrong address or certificate."""
+    if not isinstance(error, requests.RequestException) or isinstance(error, ValueError):
+        return False
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.CertificateError):
+            return False
+        cause = cause.__context__
+    return True
 
 
 def _is_loopback(url: str) -> bool:
@@ -168,30 +215,20 @@ def _is_loopback(url: str) -> bool:
 
 
 def _retry_after(response: Response) -> float | None:
-    """Seconds from the header, which may be a number, an HTTP date, or nonsense."""
+    """Seconds from the header, which may be a number, an HTTP date, or nonsense (None)."""
     text = response.headers.get("retry-after", "").strip()
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
+        return seconds if seconds >= 0 and math.isfinite(seconds) else None
     except ValueError:
         pass
     try:
         moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=dt.UTC)
+        return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds())
-
-
-_backoff = tenacity.wait_random_exponential(multiplier=0.5, max=30)
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    asked = None
-    if state.outcome and not state.outcome.failed:
-        asked = _retry_after(state.outcome.result())
-    # nan and infinity are numbers to float() and no time to wait
-    return asked if asked is not None and asked < 1e6 else _backoff(state)
 
 
 def _reason(state: tenacity.RetryCallState) -> str:

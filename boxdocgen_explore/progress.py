@@ -1,0 +1,60 @@
+"""Progress for people: a bar while it runs, one plain line that stays, silence for programs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Final
+
+_PATIENT_S: Final = 1.0
+"""Nobody needs a bar, or a summary, for what took less."""
+
+
+def interactive() -> bool:
+    """Whether a person watches: a terminal, or a notebook."""
+    return "ipykernel" in sys.modules or sys.stderr.isatty()
+
+
+class ProgressBar(AbstractContextManager["ProgressBar"]):
+    """Pages, jobs and waits on one line, in notebooks and terminals alike (tqdm).
+
+    Silent where nobody watches, and until a second has passed or something is waited for.
+    """
+
+    def __init__(self, noun: str = "jobs") -> None:
+        self.noun = noun
+        self._bar: Any = None
+        self._start = time.monotonic()
+        self._pages = self._jobs = 0
+        self._waiting: str | None = None
+
+    def __call__(self, pages: int, jobs: int, waiting: str | None) -> None:
+        self._pages, self._jobs = pages, jobs
+        due = waiting is not None or time.monotonic() - self._start > _PATIENT_S
+        if self._bar is None and due and interactive():
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(unit=f" {self.noun}", leave=False)
+        if self._bar is not None:
+            self._bar.set_description(f"{pages:,} pages", refresh=False)
+            # A wait must be seen at once: no job may arrive for a long time.
+            self._bar.set_postfix_str(waiting or "", refresh=waiting != self._waiting)
+            self._bar.update(jobs - self._bar.n)
+        self._waiting = waiting
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is None:
+            return
+        self._bar.close()
+        seconds = time.monotonic() - self._start
+        end = "" if error is None else ", then stopped"
+        line = f"{self._jobs:,} {self.noun}, {self._pages:,} pages in {seconds:.0f} s{end}"
+        # Standard output is what a notebook shows as plain text; a terminal's is for results.
+        print(line, file=sys.stdout if "ipykernel" in sys.modules else sys.stderr)

@@ -1,0 +1,83 @@
+"""An emulator with a small enterprise, and a Box connected to it that does not wait for long."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxdocgen_explore.box import Box, connect
+from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
+from boxdocgen_explore.store import PageStore
+from boxdocgen_explore.waiting import Waits
+
+pytest_plugins = ["browser_fixtures", "lab_fixtures"]
+
+QUICK = Waits(calls_per_minute=1_000_000, silence_s=0.3, patience_s=5, attempts=3, pause_s=0.001)
+"""Long enough for a busy machine, short enough for a test."""
+
+_VARIABLES = ("PROXY", "CA_BUNDLE", "SSL_CERT", "NETRC")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's credentials, proxies or certificates."""
+    for name in os.environ:
+        if name.startswith("BOX_") or any(part in name.upper() for part in _VARIABLES):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """Batches of 25, 0, 10 and 7 jobs, all of them settled."""
+    enterprise = Enterprise.of({"1001": 25, "1002": 0, "1003": 10, "1004": 7})
+    with Emulator(enterprise=enterprise) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def connected(emulator: Emulator, tmp_path: Path) -> Iterator[Callable[..., Box]]:
+    """Connects to the emulator; what it made is closed after the test."""
+    boxes: list[Box] = []
+
+    def make(token: str = DEMO_TOKEN, **options: Any) -> Box:
+        given = {
+            "base_url": emulator.url,
+            "cache_dir": tmp_path / "cache",
+            "waits": QUICK,
+            **options,
+        }
+        boxes.append(connect(token, **given))
+        return boxes[-1]
+
+    yield make
+    for box in boxes:
+        box.close()
+
+
+@pytest.fixture
+def box(connected: Callable[..., Box]) -> Box:
+    return connected()
+
+
+def store_of(box: Box) -> PageStore:
+    """The store behind a box that has read something."""
+    store = box._session.store
+    assert store is not None
+    return store
+
+
+def age(box: Box, **by: float) -> None:
+    """Let all that this box has kept grow older by so much."""
+    store = store_of(box)
+    keys = store.keys()
+    for key in keys:
+        page = store.page(key)
+        assert page is not None
+        page.created_at -= dt.timedelta(**by)
+        page.expires = page.expires and page.expires - dt.timedelta(**by)
+        store._pages[key] = page

@@ -1,0 +1,215 @@
+"""One page's bytes become a typed frame, whole, or an error that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boxdocgen_explore import frame
+from boxdocgen_explore.emulator import plain_job
+from boxdocgen_explore.errors import BrokenPage
+from boxdocgen_explore.schema import BATCHES, DETAILS, JOBS
+
+JOB = {"id": "7", "batch": {"id": "1"}, "status": "failed"}
+
+
+def body(*entries: Any, **around: Any) -> bytes:
+    return json.dumps({"entries": list(entries), **around}).encode()
+
+
+def job(**fields: Any) -> bytes:
+    return body({**JOB, **fields})
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=True)
+    | st.text(st.characters(exclude_categories=()), max_size=8)
+)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),
+    max_leaves=8,
+)
+reference = st.fixed_dictionaries({}, optional={"id": st.text(max_size=3) | anything})
+messages = st.none() | st.lists(st.text(max_size=5) | anything, max_size=2)
+entry = anything | st.fixed_dictionaries(
+    {
+        "id": st.text("123", min_size=1) | anything,
+        "batch": st.just({"id": "1"}) | reference | anything,
+        "status": st.sampled_from(["failed", "completed", "archived"]) | anything,
+    },
+    optional={
+        "output_type": anything,
+        "output_file": reference | anything,
+        "failures": st.fixed_dictionaries({"errors": messages, "warnings": messages}) | anything,
+        "external_id": anything,
+        "created_at": st.datetimes().map(lambda moment: f"{moment.isoformat()}Z") | anything,
+        "created_by": reference | anything,
+    },
+)
+pages = anything | st.fixed_dictionaries(
+    {"entries": st.lists(entry, max_size=4) | anything},
+    optional={"limit": anything, "next_marker": anything, "more": anything},
+)
+
+
+@given(pages)
+def test_any_json_gives_a_row_for_each_entry_or_a_broken_page(page: Any) -> None:
+    for parse in (frame.page, frame.full_page, frame.template_page, frame.tag_page):
+        try:
+            parsed = parse(json.dumps(page).encode())
+        except BrokenPage:
+            continue
+        assert parsed.rows.height == len(page["entries"])
+        json.dumps([*parsed.rows.rows(), *parsed[1:]], ensure_ascii=False, default=str).encode()
+        if parse is frame.page:
+            assert parsed.rows["job_id"].to_list() == [str(job["id"]) for job in page["entries"]]
+            assert (
+                parsed.rows.null_count().select("job_id", "batch_id", "status").row(0) == (0,) * 3
+            )
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_any_bytes_give_a_page_or_a_broken_page(given_body: bytes) -> None:
+    try:
+        frame.page(given_body)
+    except BrokenPage:
+        return
+    assert isinstance(json.loads(given_body)["entries"], list)
+
+
+def test_a_job_of_box_comes_through_field_by_field() -> None:
+    given_job = plain_job("1001", 3) | {
+        "status": "failed",
+        "external_id": "HR-1",
+        "failures": {"errors": ["no {{tag}}"], "warnings": []},
+    }
+    page = frame.full_page(body(given_job, limit=1000, next_marker="m"))
+    assert page.next_marker == "m"
+    assert page.limit == 1000
+    assert page.unknown_fields == []
+    assert page.rows.columns == [name for name in [*JOBS, *DETAILS] if name != "origin"]
+    row = page.rows.row(0, named=True)
+    assert row["job_id"] == "1001000003"
+    assert row["errors"] == ["no {{tag}}"]
+    assert row["warnings"] == []
+    assert row["external_id"] == "HR-1"
+    assert row["created_at"].isoformat() == "2026-11-03T02:14:03+00:00"
+    assert None not in row.values()
+
+
+def test_failures_that_are_null_stay_null_and_empty_ones_stay_empty() -> None:
+    page = frame.page(
+        body(
+            {**JOB, "failures": None},
+            {**JOB, "failures": {"errors": [], "warnings": None}},
+        )
+    )
+    assert page.rows.select("errors", "warnings").rows() == [(None, None), ([], None)]
+
+
+def test_an_unknown_status_comes_through_unharmed() -> None:
+    assert frame.page(job(status="archived")).rows["status"].to_list() == ["archived"]
+
+
+def test_unknown_fields_are_named_inner_ones_too() -> None:
+    page = frame.page(body({**JOB, "priority": 1, "output_file": {"id": "1", "name": "n"}}, next=1))
+    assert page.unknown_fields == ["next", "output_file.name", "priority"]
+
+
+@pytest.mark.parametrize("end", [{"next_marker": None}, {"next_marker": ""}, {}])
+def test_each_of_the_three_end_markers_is_an_end(end: dict[str, Any]) -> None:
+    assert frame.page(body(**end)).next_marker is None
+
+
+def test_an_empty_page_has_no_rows() -> None:
+    assert frame.page(body()).rows.height == 0
+
+
+def test_numbers_are_taken_as_ids() -> None:
+    assert frame.page(job(id=7)).rows["job_id"].to_list() == ["7"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "named"),
+    [
+        (b"<html>Sign in</html>", "<html>Sign in</html>"),
+        (b"", "not JSON"),
+        (b"{}", "entries"),
+        (b"[]", "entries"),
+        (body() + b"{}", "not JSON"),
+        (b'{"entries": null}', "entries"),
+        (body(None), "entry 1"),
+        (body(JOB, {"id": "8"}), "status of entry 2|batch.id of entry 2"),
+        (job(id=True), "^id of entry 1"),
+        (job(id=""), "^id of entry 1"),
+        (job(id="a\0"), "^id"),
+        (job(status="\ud800"), "^status"),
+        (job(batch={"id": None}), "^batch.id of entry 1"),
+        (job(output_file={"id": True}), "output_file of entry 1"),
+        (job(output_type={"a": 1}), "unexpected type"),
+        (job(failures={"errors": [{}]}), "unexpected type"),
+        (body(next_marker=5), "next_marker"),
+        (body(next_marker="\ud800"), "next_marker"),
+        (body(limit=10**30), "limit"),
+        (body(limit=True), "limit"),
+        (b'{"entries": [{"id":"7","id":"8","batch":{"id":"1"},"status":"failed"}]}', "two ways"),
+        (b'{"entries": [], "entries": [{"id":"7","batch":{"id":"1"},"status":"x"}]}', "two ways"),
+    ],
+)
+def test_what_the_api_does_not_promise_is_a_broken_page_that_names_the_field(
+    broken: bytes, named: str
+) -> None:
+    with pytest.raises(BrokenPage, match=named):
+        frame.page(broken)
+
+
+def test_a_page_in_another_encoding_is_broken_and_not_empty() -> None:
+    with pytest.raises(BrokenPage):
+        frame.page(job().decode().encode("utf-16"))
+
+
+def test_half_a_surrogate_pair_in_a_message_becomes_a_replacement_character() -> None:
+    page = frame.page(job(failures={"errors": ["a\ud800b"], "warnings": []}, external_id="\ud800"))
+    assert page.rows.select("errors", "external_id").row(0) == (["a\ufffdb"], "\ufffd")
+
+
+def test_no_pages_make_an_empty_frame_with_all_columns() -> None:
+    assert dict(frame.jobs([], "demo").schema) == JOBS
+
+
+def test_details_are_joined_by_job_and_null_where_box_does_not_tell() -> None:
+    jobs = frame.jobs([frame.page(body(JOB, {**JOB, "id": "8"})).rows], "demo")
+    full = frame.full_jobs([frame.full_page(job(source="api")).rows])
+    joined = frame.with_details(jobs, full)
+    assert dict(joined.schema) == {**JOBS, **DETAILS}
+    assert joined.select("job_id", "source").rows() == [("7", "api"), ("8", None)]
+
+
+def test_a_job_that_moved_between_pages_counts_once_in_its_batch() -> None:
+    one = frame.full_page(body(JOB, {**JOB, "id": "8", "status": "archived"})).rows
+    batches = frame.batches(frame.full_jobs([one, one]))
+    assert dict(batches.schema) == BATCHES
+    assert batches.select("batch_id", "jobs", "failed", "other").rows() == [("1", 2, 1, 1)]
+
+
+def test_batches_come_newest_first_and_undated_ones_last() -> None:
+    dated = [
+        {**JOB, "id": batch, "batch": {"id": batch}, "created_at": created}
+        for batch, created in [
+            ("1", "2026-01-01T00:00:00Z"),
+            ("2", None),
+            ("3", "2026-01-02T01:00:00+01:00"),
+        ]
+    ]
+    batches = frame.batches(frame.full_jobs([frame.full_page(body(*dated)).rows]))
+    assert batches["batch_id"].to_list() == ["3", "1", "2"]
+    assert batches["first_created_at"].dtype == pl.Datetime("us", "UTC")
