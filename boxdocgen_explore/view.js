@@ -252,8 +252,9 @@ class View {
     this.body.classList.toggle("no-jobs", jobs === 0);
     this.empty.hidden = jobs > 0 && this.jobs.length > 0;
     this.table.root.hidden = !this.empty.hidden;
+    const whole = this.model.get("verdict")?.complete;
     this.empty.textContent = jobs === 0
-      ? "There are no jobs here: the batch is empty, or nothing has been read yet."
+      ? whole ? "Read to the end: there are no jobs in it." : "There are no jobs here: nothing has been read yet."
       : `No job matches ${this.activeFilters().map(({ text }) => text).join(" and ")}.`;
     this.shown.textContent = `${number(this.jobs.length)} of ${number(jobs)} jobs`;
   }

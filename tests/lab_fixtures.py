@@ -1,0 +1,122 @@
+"""A real JupyterLab, started by ``boxdocgen lab`` as the README says, one for the whole session."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab and the folder it shows."""
+
+    url: str
+    token: str
+    folder: Path
+    settings: Path
+
+    def notebook(self, name: str, *cells: str) -> str:
+        """Write a notebook of these code cells; gives the address to open it at."""
+        content = {
+            "cells": [
+                {
+                    "cell_type": "code",
+                    "id": f"cell{number}",
+                    "metadata": {},
+                    "source": source,
+                    "outputs": [],
+                    "execution_count": None,
+                }
+                for number, source in enumerate(cells)
+            ],
+            "metadata": {
+                "kernelspec": {"display_name": "Python", "language": "python", "name": "python3"}
+            },
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        (self.folder / f"{name}.ipynb").write_text(json.dumps(content), "utf-8")
+        return self.at(f"{name}.ipynb")
+
+    def at(self, file: str) -> str:
+        return f"{self.url}/lab/workspaces/{Path(file).stem}/tree/{file}?token={self.token}"
+
+    def theme(self, name: str) -> None:
+        """What a person would choose in the Settings menu, before the page is opened."""
+        plugin = self.settings / "@jupyterlab" / "apputils-extension"
+        plugin.mkdir(parents=True, exist_ok=True)
+        (plugin / "themes.jupyterlab-settings").write_text(json.dumps({"theme": name}), "utf-8")
+
+
+@contextmanager
+def jupyterlab(home: Path) -> Iterator[Lab]:
+    """JupyterLab on an empty folder, with nobody's settings."""
+    folders = {name: home / name for name in ("config", "data", "runtime", "settings", "spaces")}
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("BOX_")},
+        "JUPYTER_CONFIG_DIR": str(folders["config"]),
+        "JUPYTER_DATA_DIR": str(folders["data"]),
+        "JUPYTER_RUNTIME_DIR": str(folders["runtime"]),
+        "JUPYTERLAB_SETTINGS_DIR": str(folders["settings"]),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folders["spaces"]),
+        "PYTHONWARNINGS": "ignore",
+    }
+    notebooks = home / "notebooks"
+    notebooks.mkdir()
+    command = [sys.executable, "-m", "boxdocgen_explore.cli", "lab", "--no-browser", "--port=0"]
+    with (
+        (home / "log").open("w") as log,
+        subprocess.Popen(
+            [*command, f"--ServerApp.root_dir={notebooks}"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            lines = (re.search(r"(http://\S+?)/lab\S*token=(\w+)", line) for line in process.stdout)
+            found = next(filter(None, lines), None)
+            assert found, (home / "log").read_text()
+            yield Lab(found[1], found[2], notebooks, folders["settings"])
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab for all tests; needs the browser, so that both are skipped together."""
+    with jupyterlab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+def run_all(page: Page, address: str) -> None:
+    """Open a notebook and run all its cells, as a person would."""
+    page.goto(address)
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    page.get_by_role("button", name=re.compile(r"Python.*\| Idle")).wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+@pytest.fixture
+def run(lab: Lab, tab: Page) -> Callable[[str], Page]:
+    """Opens a notebook in a wide window and runs it; gives the page."""
+
+    def go(address: str) -> Page:
+        tab.set_viewport_size({"width": 1400, "height": 1000})
+        run_all(tab, address)
+        return tab
+
+    return go

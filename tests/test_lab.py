@@ -1,0 +1,113 @@
+"""What a person sees in JupyterLab: the notebook opened, run, and worked with."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parent.parent
+SECONDS = 1000
+LOADED_MS = 60 * SECONDS
+
+
+def verdict(page: Page):
+    return page.locator(".boxdocgen-explorer .verdict")
+
+
+def shown(page: Page):
+    return page.locator(".boxdocgen-explorer .jobs-shown")
+
+
+def test_the_first_notebook_shows_the_story_and_answers_to_a_person(lab, run):
+    name = "01_explore.ipynb"
+    (lab.folder / name).write_text((ROOT / "notebooks" / name).read_text("utf-8"), "utf-8")
+    page = run(lab.at(name))
+    expect(verdict(page)).to_contain_text("1,487 of 3,000 failed", timeout=LOADED_MS)
+    expect(verdict(page)).to_contain_text("whole chain, 3 pages")
+    expect(verdict(page)).to_contain_text("DEMO")
+    expect(page.get_by_text("Would you like to get notified")).to_have_count(0)
+
+    outcomes = page.get_by_role("figure", name="Job outcomes")
+    expect(outcomes.locator("svg")).to_be_visible()
+    page.get_by_role("group", name="Status").get_by_role(
+        "checkbox", name="completed_with_error"
+    ).check()
+    expect(shown(page)).to_have_text("96 of 3,000 jobs")
+    page.get_by_role("button", name="Clear filters").click()
+    expect(shown(page)).to_have_text("3,000 of 3,000 jobs")
+
+    page.get_by_role("button", name="Batch 12345600319 · change").click()
+    page.get_by_role("textbox", name="Search batches").fill("non-disclosure")
+    listing = page.get_by_role("listbox", name="Batches")
+    expect(listing.get_by_role("option").first).to_contain_text("Non-disclosure")
+    listing.select_option(index=0)
+    page.get_by_role("button", name="Load", exact=True).click()
+    expect(verdict(page)).not_to_contain_text("1,487", timeout=LOADED_MS)
+    expect(verdict(page)).to_contain_text("whole chain")
+
+    ids = page.get_by_role("textbox", name="Batch ids")
+    ids.fill("12345600270")
+    ids.press("Enter")
+    expect(verdict(page)).to_contain_text("INCOMPLETE", timeout=LOADED_MS)
+    expect(page.locator(".boxdocgen-explorer")).to_contain_text("500")
+    expect(page.locator(".boxdocgen-explorer")).to_contain_text("request id")
+
+
+def test_cancel_works_against_a_server_that_falls_silent_half_way(lab, run, tmp_path):
+    with Emulator(enterprise=Enterprise.of({"1001": 2500})) as emulator:
+        emulator.fault("silent", path="/docgen_batch_jobs/1001", page=2, times=None)
+        code = f"""
+import boxdocgen_explore as bx
+box = bx.connect({DEMO_TOKEN!r}, base_url={emulator.url!r}, cache_dir={str(tmp_path)!r})
+bx.explore(box)
+"""
+        page = run(lab.notebook("cancel", code))
+        ids = page.get_by_role("textbox", name="Batch ids")
+        expect(ids).to_be_focused(timeout=LOADED_MS)
+        page.keyboard.type("1001")
+        page.get_by_role("button", name="Load", exact=True).click()
+        progress = page.get_by_role("progressbar", name="Reading pages")
+        expect(progress).to_be_visible(timeout=LOADED_MS)
+        expect(page.locator(".boxdocgen-picker")).to_contain_text("1,000 jobs")
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        expect(verdict(page)).to_contain_text("INCOMPLETE, at least 1,000", timeout=LOADED_MS)
+        expect(shown(page)).to_have_text("1,000 of 1,000 jobs")
+        expect(progress).to_have_count(0)
+
+        emulator.clear_faults()
+        page.get_by_role("button", name="Load", exact=True).click()
+        expect(verdict(page)).to_contain_text("whole chain, 3 pages", timeout=LOADED_MS)
+
+
+def test_the_explorer_follows_the_dark_theme(lab, run):
+    lab.theme("JupyterLab Dark")
+    try:
+        page = run(lab.notebook("dark", "import boxdocgen_explore as bx\nbx.explore(bx.demo())"))
+        expect(verdict(page)).to_contain_text("1,487", timeout=LOADED_MS)
+        brightness = """element => getComputedStyle(element).color.match(/\\d+/g)
+            .slice(0, 3).reduce((sum, part) => sum + Number(part), 0)"""
+        assert verdict(page).evaluate(brightness) > 3 * 150
+        label = page.get_by_role("figure", name="Job outcomes").locator("svg text").first
+        fill = label.evaluate(
+            "element => getComputedStyle(element).fill.match(/\\d+/g).slice(0, 3).map(Number)"
+        )
+        assert sum(fill) > 3 * 150
+    finally:
+        lab.theme("JupyterLab Light")
+
+
+def test_a_state_links_two_explorers_and_filters_in_the_kernel(lab, run):
+    code = """
+import boxdocgen_explore as bx, traitlets
+box = bx.demo()
+explorer = bx.explore(box)
+explorer
+"""
+    page = run(lab.notebook("state", code, "explorer.state = {'status': ['failed']}"))
+    expect(shown(page)).to_have_text("1,487 of 3,000 jobs", timeout=LOADED_MS)
+    failed = page.get_by_role("group", name="Status").get_by_role("checkbox", name="failed")
+    expect(failed).to_be_checked()
