@@ -48,8 +48,7 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
     spec = writable(spec)
     if spec.get("background") in (None, "transparent"):
         spec = {**spec, "background": "white"}
-    version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    vega = vl_convert.vegalite_to_vega(spec, vl_version=version)
+    vega = vl_convert.vegalite_to_vega(spec, vl_version=_version())
     text = json.dumps(vega)
     return {
         # The readers that know this MIME type have Vega 5, and check the schema's major version.
@@ -58,6 +57,17 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
         "image/png": vl_convert.vega_to_png(text, scale=1),
         "text/plain": _plain(spec),
     }
+
+
+def svg(spec: dict[str, Any]) -> str:
+    """Draw a Vega-Lite spec as SVG."""
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg(writable(spec), vl_version=_version()))
+
+
+def _version() -> str:
+    return ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 
 
 def _plain(spec: dict[str, Any]) -> str:

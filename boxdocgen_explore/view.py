@@ -215,14 +215,19 @@ def page(
     state: Mapping[str, Any] | None = None,
     title: str = "Box Doc Gen jobs",
     columns: Sequence[str] | None = None,
+    payload: bytes | None = None,
+    style: str = "",
+    script: str = "",
     body_before: str = "",
     body_after: str = "",
 ) -> str:
     """Write the view as one HTML document that needs no network and no kernel.
 
-    ``jobs`` has one row per job; ``columns`` are those to keep. ``body_before`` and
-    ``body_after`` are HTML around the view, which the caller has escaped. Scripts are allowed by
-    their hash alone, and everything read from Box goes in as JSON or base64, never as markup.
+    ``jobs`` has one row per job; ``columns`` are those to keep; ``payload`` is what `pack` made
+    of them, where the caller has it already. ``body_before`` and ``body_after`` are HTML around
+    the view, which the caller has escaped; ``style`` and ``script`` go with them (in the script,
+    ``mounted`` is a promise of the view). Scripts are allowed by their hash alone, and everything
+    read from Box goes in as JSON or base64, never as markup.
 
     Raises InvalidRequest for a state or a column that cannot be.
     """
@@ -235,9 +240,11 @@ def page(
     }
     # "<" is the only character that could end a script element.
     settings = json.dumps(values).replace("<", "\\u003c")
-    payload = base64.b64encode(pack(jobs, columns=columns)).decode()
-    script = module() + "\nmountPage(document);\n"
-    style = (_HERE / "view.css").read_text(encoding="utf-8")
+    if payload is None:
+        payload = pack(jobs, columns=columns)
+    packed = base64.b64encode(payload).decode()
+    script = f"{module()}\nconst mounted = mountPage(document);\n{script}"
+    style = (_HERE / "view.css").read_text(encoding="utf-8") + style
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
         f"script-src {_hash(script)}; style-src {_hash(style)}"
@@ -254,7 +261,7 @@ def page(
             "<noscript>Filters, charts and table need scripts.</noscript>\n",
             f"{body_after}",
             f'<script type="application/json" id="boxdocgen-settings">{settings}</script>\n',
-            f'<script type="text/plain" id="boxdocgen-payload">{payload}</script>\n',
+            f'<script type="text/plain" id="boxdocgen-payload">{packed}</script>\n',
             f'<script type="module">{script}</script>\n</body>\n</html>\n',
         ]
     )

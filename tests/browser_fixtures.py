@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Route, expect, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = [
@@ -20,12 +20,15 @@ _FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+_PATIENCE_MS = 30_000
+"""How long an expectation may take on a busy machine; one that holds is not waited for."""
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, the system's or Playwright's own; skipped where there is none."""
+    expect.set_options(timeout=_PATIENCE_MS)
     system = next(filter(None, map(shutil.which, _NAMES)), None)
     with sync_playwright() as playwright:
         executable = system or playwright.chromium.executable_path

@@ -1,0 +1,87 @@
+"""See what became of a Box Doc Gen batch: read it whole, count it, compare it, prove it.
+
+>>> import boxdocgen_explore as bx
+>>> box = bx.demo()
+>>> reading = box.read("12345600319")
+>>> reading.verdict
+'1,487 of 3,000 failed · whole chain, 3 pages · read just now as svc-hr@example.com · DEMO'
+>>> box.close()
+
+Names are imported when they are first used, so that importing the package costs little.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from boxdocgen_explore import analysis, charts, errors, schema
+    from boxdocgen_explore.auditing import RULES, Rule, audit, verdicts
+    from boxdocgen_explore.auditing.comparison import compare
+    from boxdocgen_explore.auditing.resubmissions import resubmission
+    from boxdocgen_explore.auditing.sampling import sample, sample_recipe
+    from boxdocgen_explore.box import Box, connect, demo
+    from boxdocgen_explore.errors import BoxDocGenError
+    from boxdocgen_explore.reading import Reading
+    from boxdocgen_explore.reporting import read_report, report
+    from boxdocgen_explore.widgets import Explorer, explore
+
+__version__ = "0.1.0"
+
+_MODULES: Final = ("analysis", "charts", "errors", "schema")
+_NAMES: Final = {
+    "RULES": "auditing",
+    "Box": "box",
+    "BoxDocGenError": "errors",
+    "Explorer": "widgets",
+    "Reading": "reading",
+    "Rule": "auditing",
+    "audit": "auditing",
+    "compare": "auditing.comparison",
+    "connect": "box",
+    "demo": "box",
+    "explore": "widgets",
+    "read_report": "reporting",
+    "report": "reporting",
+    "resubmission": "auditing.resubmissions",
+    "sample": "auditing.sampling",
+    "sample_recipe": "auditing.sampling",
+    "verdicts": "auditing",
+}
+
+__all__ = [
+    "RULES",
+    "Box",
+    "BoxDocGenError",
+    "Explorer",
+    "Reading",
+    "Rule",
+    "analysis",
+    "audit",
+    "charts",
+    "compare",
+    "connect",
+    "demo",
+    "errors",
+    "explore",
+    "read_report",
+    "report",
+    "resubmission",
+    "sample",
+    "sample_recipe",
+    "schema",
+    "verdicts",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name in _NAMES:
+        return getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
