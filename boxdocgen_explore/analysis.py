@@ -39,6 +39,12 @@ __all__ = [
 NO_REASON: Final = "Box gave no reason"
 """The group of problem jobs for which Box sent no message."""
 
+# Eight or more hexadecimal digits with a letter among them; without one it is a number.
+_HEX: Final = "|".join(
+    [rf"\d{{{n}}}[a-fA-F][0-9a-fA-F]{{{7 - n},}}" for n in range(7)]
+    + [r"\d{7,}[a-fA-F][0-9a-fA-F]*"]
+)
+
 # What varies between messages of one cause, and what stands in its place. The order matters:
 # dates and ids hold numbers. Quoted text that holds a tag is left, for the tag may be the cause.
 _VARYING: Final = (
@@ -46,6 +52,7 @@ _VARYING: Final = (
     (r"(^|[\s(\[=:,])'[^'{}]*'", "“…”"),
     (r"()\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "…"),
     (r"()\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|\b[0-9a-fA-F]{16,}\b", "…"),
+    (rf"()\b(?:{_HEX})\b", "…"),
     (r"()\b(?:[A-Za-z_]+-?\d|\d+[A-Za-z_])[A-Za-z0-9_-]{4,}\b", "…"),
     (r"()\d+(?:[.,:]\d+)*", "#"),
 )

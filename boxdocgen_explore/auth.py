@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from boxdocgen_explore.errors import InvalidRequest, NoCredentials, Unauthorized, Unreachable
+from boxdocgen_explore.progress import in_notebook
 from boxdocgen_explore.session import Credentials, Token
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _sdk_authentication(environment: Mapping[str, str]) -> Authentication:
 
 def _typed() -> str:
     """Ask where a person can answer. No widget: its value would be saved with the notebook."""
-    if "ipykernel" not in sys.modules and not (sys.stdin and sys.stdin.isatty()):
+    if not in_notebook() and not (sys.stdin and sys.stdin.isatty()):
         raise NoCredentials(f"No Box credentials. {_HOW}")
     try:
         return getpass.getpass("Box access token: ")

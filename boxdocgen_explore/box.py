@@ -55,7 +55,7 @@ class Box:
         self._wanted_user = user
         self._live_s = live_s
         self._user: User | None = None
-        self._opened = False
+        self._opened = self._closed = False
         self._opening = threading.Lock()
         self._emulator = emulator
         self.origin = origin
@@ -232,7 +232,8 @@ class Box:
         return api.kept_batches(self._session)
 
     def close(self) -> None:
-        """Close connections and files, and stop the demo's server."""
+        """Close connections and files, and stop the demo's server; nothing can be read any more."""
+        self._closed = True
         self._session.close()
         if self._session.store:
             self._session.store.close()
@@ -266,6 +267,8 @@ class Box:
     def _open(self) -> None:
         """Ask who we are, and open that user's store: before the first page, not before."""
         with self._opening:
+            if self._closed:
+                raise errors.InvalidRequest("This Box is closed: connect() or demo() anew.")
             if self._opened:
                 return
             folder = self._cache_dir and self._cache_dir / quote(self._session.host, safe="")

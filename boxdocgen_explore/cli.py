@@ -171,21 +171,24 @@ def emulator(options: argparse.Namespace) -> int:
 def cache_info(options: argparse.Namespace) -> int:
     """What is kept on disk."""
     from boxdocgen_explore import owners
+    from boxdocgen_explore.verdict import number
 
     folder = options.cache_dir or owners.default_cache_dir()
     print(folder)
     for kept in owners.kept(folder):
-        print(plain(f"  {kept.host}  {kept.login}  {kept.batches:,} batches  {kept.pages:,} pages"))
+        counted = f"{number(kept.batches, 'batch')}  {number(kept.pages, 'page')}"
+        print(plain(f"  {kept.host}  {kept.login}  {counted}"))
     return DONE
 
 
 def cache_clear(options: argparse.Namespace) -> int:
     """Delete what is kept on disk, all of it or what is older."""
     from boxdocgen_explore import owners
+    from boxdocgen_explore.verdict import number
 
     folder = options.cache_dir or owners.default_cache_dir()
     pages = owners.clear(folder, older_than=options.older_than)
-    print(f"{pages:,} pages deleted from {folder}")
+    print(f"{number(pages, 'page')} deleted from {folder}")
     return DONE
 
 

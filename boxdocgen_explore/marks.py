@@ -44,13 +44,13 @@ class Figure:
     by_status: bool = False
     compare: str | None = None
     label_share: float = 0.34
-    number_px: int = 132
+    number_px: int = 156
 
 
 FIGURES: Final = (
-    Figure("outcomes", "Job outcomes", ("status",), "status", label_share=0.4, number_px=108),
+    Figure("outcomes", "Job outcomes", ("status",), "status", label_share=0.37, number_px=120),
     Figure("output_types", "Output types", ("output_type",), "largest", True, None, 0.2),
-    Figure("reasons", "Failure reasons", ("reason",), "largest", label_share=0.55),
+    Figure("reasons", "Failure reasons", ("reason",), "largest", label_share=0.55, number_px=132),
     Figure("by_batch", "Outcomes by batch", ("batch_id",), "appearance", True, "batch", 0.2),
     Figure(
         "by_template",
@@ -282,12 +282,12 @@ def _percent(part: str, whole: str, word: str) -> str:
 
 
 def _wrapped(text: str, characters: str) -> str:
-    """Break a text into lines at spaces, and inside words that are longer than a line."""
-    pattern = (
-        f"regexp('(.{{1,' + {characters} + '}})(?:\\\\s+|$)|(.{{' + {characters} + '}})', 'g')"
-    )
+    """Break a text into lines at spaces; words longer than a line after "_", or where they must."""
+    most = f"' + {characters} + '"
+    ways = rf"(.{{1,{most}}})(?:\\s+|$)|(.{{1,{most}}}_)|(.{{{most}}})"
+    pattern = f"regexp('{ways}', 'g')"
     spaced = f"trim(replace({text}, regexp('\\\\s+', 'g'), ' '))"
-    return f"split(trim(replace({spaced}, {pattern}, '$1$2\\n')), '\\n')"
+    return f"split(trim(replace({spaced}, {pattern}, '$1$2$3\\n')), '\\n')"
 
 
 def _pixels(field: str) -> alt.Y:

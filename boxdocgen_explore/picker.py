@@ -41,7 +41,7 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self._names: Mapping[str, str] = {}
         self._labels: dict[str, str] = {}
         self._loaded = "No batch"
-        self._reading = self._listing = False
+        self._reading = self._listing = self._showing = False
         self.fold = ipywidgets.ToggleButton(value=True, description=_HIDE, layout=_auto())
         self.search = ipywidgets.Text(
             description="Search batches",
@@ -84,6 +84,7 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         super().__init__([bar, self.progress, self._choose])
         self.add_class("boxdocgen-picker")
         self.fold.observe(lambda _change: self._folded(), "value")
+        self.listing.observe(self._listed, "value")
         self.search.observe(lambda _change: self._show(), "value")
         self.load.on_click(lambda _button: self._load())
         self.ids.on_msg(self._submitted)
@@ -120,8 +121,12 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self._kept = sorted(set(kept) - set(batches["batch_id"]), reverse=True)
         self._names = self._names if names is None else names
         rows = batches.iter_rows(named=True)
-        self._labels = {row["batch_id"]: batch_label(row, self._names) for row in rows}
-        self._labels |= {one: f"kept on disk · {one}" for one in self._kept}
+        labels = {row["batch_id"]: batch_label(row, self._names) for row in rows}
+        labels |= {one: f"kept on disk · {one}" for one in self._kept}
+        # The browser tells what is chosen by its place: what has a place keeps it, new ones come
+        # behind, or a choice made while the list fills would become another batch.
+        places = {one: labels[one] for one in self._labels if one in labels}
+        self._labels = {**places, **labels}
         self.said.value = _status(said or ("" if self._labels else _NO_BATCHES))
         self._show()
 
@@ -175,11 +180,19 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         found = [
             one
             for one, text in self._labels.items()
-            if one not in chosen and all(word in text.casefold() for word in words)
+            if all(word in text.casefold() for word in words)
         ]
+        others = [one for one in chosen if one not in set(found)]
+        self._showing = True
         with self.listing.hold_sync():
-            self.listing.options = [(self._labels[one], one) for one in (*chosen, *found)]
+            self.listing.options = [(self._labels[one], one) for one in (*others, *found)]
             self.listing.value = chosen
+        self._showing = False
+
+    def _listed(self, change: Mapping[str, Any]) -> None:
+        """What is chosen in the list takes the place of what was typed before."""
+        if change["new"] and not self._showing:
+            self.ids.value = ""
 
 
 def _auto() -> ipywidgets.Layout:

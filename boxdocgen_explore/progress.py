@@ -14,7 +14,13 @@ _PATIENT_S: Final = 1.0
 
 def interactive() -> bool:
     """Whether a person watches: a terminal, or a notebook."""
-    return "ipykernel" in sys.modules or sys.stderr.isatty()
+    return in_notebook() or sys.stderr.isatty()
+
+
+def in_notebook() -> bool:
+    """Whether this is a notebook's kernel; a program may import its tools and be none."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel")
 
 
 class ProgressBar(AbstractContextManager["ProgressBar"]):
@@ -57,4 +63,4 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
         end = "" if error is None else ", then stopped"
         line = f"{self._jobs:,} {self.noun}, {self._pages:,} pages in {seconds:.0f} s{end}"
         # Standard output is what a notebook shows as plain text; a terminal's is for results.
-        print(line, file=sys.stdout if "ipykernel" in sys.modules else sys.stderr)
+        print(line, file=sys.stdout if in_notebook() else sys.stderr)

@@ -124,7 +124,7 @@ class PageStore:
             if path is not None:
                 _create(path)
             self._pages = _open(path or ":memory:")
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a name with NUL
             raise _unusable(path, error) from None
         self._cache.responses = self._pages
 

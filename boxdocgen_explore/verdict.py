@@ -67,12 +67,12 @@ def verdict(
     age = _age((now or datetime.now(UTC)) - read_at) if read_at else ""
     demo = _demo(jobs["origin"] if "origin" in jobs.columns else None, pages)
     if complete is False:
-        chain = f"INCOMPLETE, at least {_number(jobs.height, 'job')}" + (chain and f", {chain}")
+        chain = f"INCOMPLETE, at least {number(jobs.height, 'job')}" + (chain and f", {chain}")
         headline = headline if jobs.height else ""
     provisional = _provisional(jobs)
     parts = [
         *([chain, headline] if complete is False else [headline, chain]),
-        f"{_number(len(failures), 'batch')} not read whole" if failures else "",
+        f"{number(len(failures), 'batch')} not read whole" if failures else "",
         provisional,
         f"read {age}" + (f" as {who}" if who else "") if age else "",
         "DEMO" if demo else "",
@@ -107,10 +107,10 @@ def _headline(jobs: pl.DataFrame) -> str:
 def _chain(pages: pl.DataFrame | None, complete: bool | None) -> str:
     if pages is None:
         return "" if complete is False else "no evidence"
-    read = _number(pages.height, "page")
+    read = number(pages.height, "page")
     batches = pages["batch_id"].n_unique()
     if complete is False:
-        return read if batches == 1 else f"{_number(batches, 'batch')}, {read}"
+        return read if batches == 1 else f"{number(batches, 'batch')}, {read}"
     return f"whole chain, {read}" if batches == 1 else f"{batches:,} batches, whole chains, {read}"
 
 
@@ -139,7 +139,8 @@ def _age(delta: timedelta) -> str:
     return f"{minutes // (24 * 60)} days ago"
 
 
-def _number(count: int, noun: str) -> str:
+def number(count: int, noun: str) -> str:
+    """A count with its noun: "1 batch", "2,000 jobs"."""
     plural = {"batch": "batches"}.get(noun, noun + "s")
     return f"{count:,} {noun if count == 1 else plural}"
 

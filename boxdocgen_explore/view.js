@@ -252,11 +252,17 @@ class View {
     this.body.classList.toggle("no-jobs", jobs === 0);
     this.empty.hidden = jobs > 0 && this.jobs.length > 0;
     this.table.root.hidden = !this.empty.hidden;
-    const whole = this.model.get("verdict")?.complete;
     this.empty.textContent = jobs === 0
-      ? whole ? "Read to the end: there are no jobs in it." : "There are no jobs here: nothing has been read yet."
+      ? this.whyNoJobs()
       : `No job matches ${this.activeFilters().map(({ text }) => text).join(" and ")}.`;
     this.shown.textContent = `${number(this.jobs.length)} of ${number(jobs)} jobs`;
+  }
+
+  whyNoJobs() {
+    const verdict = this.model.get("verdict");
+    if (!verdict) return "There are no jobs here: nothing has been read yet.";
+    if (verdict.complete === null) return "There are no jobs here: the frame is empty.";
+    return verdict.complete ? "Read to the end: there are no jobs in it." : "No job had arrived when the reading stopped.";
   }
 
   // --- the rail -------------------------------------------------------------------------------
@@ -275,7 +281,7 @@ class View {
     const input = element("input", { type: "checkbox" });
     input.onchange = () => this.toggle(key, value);
     const count = element("span", { class: "count" });
-    const name = element("span", { class: "name" }, this.label(key, value));
+    const name = element("span", { class: "name" }, breakable(this.label(key, value)));
     const parts = [input, name];
     if (key === "status") {
       const dot = element("span", { class: "dot", "aria-hidden": "true" });
@@ -409,6 +415,11 @@ function facetOrder({ values }, statuses, label) {
   const rank = (value) => (statuses.includes(value) ? statuses.indexOf(value) : statuses.length);
   const codes = values.map((_, code) => code);
   return codes.sort((a, b) => rank(values[a]) - rank(values[b]) || (label(values[a]) < label(values[b]) ? -1 : 1));
+}
+
+/** Let a line end after an underscore, as in the charts, before it ends inside of a word. */
+function breakable(text) {
+  return text.split(/(?<=_)/).flatMap((part, place) => (place ? [element("wbr"), part] : [part]));
 }
 
 /** Several templates may have one name: then the id tells them apart. */

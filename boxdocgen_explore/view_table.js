@@ -7,6 +7,9 @@ const ROW_PX = 26;
 const SPARE_ROWS = 6;
 // Browsers give up on elements of some tens of millions of pixels; beyond this, scrolling is scaled.
 const MOST_PX = 12_000_000;
+// Ids are shown whole; names of templates, and texts that no id is as long as, are cut.
+const LONGEST_ID = 64;
+const LONGEST_NAME = 14;
 
 const COLUMNS = [
   { name: "status", title: "Status" },
@@ -23,7 +26,9 @@ export class Table {
     Object.assign(this, { onSort, onCopy, jobs: new Uint32Array(0), active: 0, open: -1, openPx: 0 });
     this.head = element("tr", { "aria-rowindex": "1" });
     this.body = element("tbody");
-    this.table = element("table", { "aria-label": "Jobs" }, [element("thead", {}, this.head), this.body]);
+    this.cols = element("colgroup");
+    const parts = [this.cols, element("thead", {}, this.head), this.body];
+    this.table = element("table", { "aria-label": "Jobs" }, parts);
     this.root = element("div", { class: "jobs" }, this.table);
     this.root.addEventListener("scroll", () => this.draw(), { passive: true });
     this.body.addEventListener("click", (event) => this.click(event));
@@ -34,15 +39,43 @@ export class Table {
 
   /** Show these jobs; `stay` keeps the place in sight, for the same filters over newer jobs. */
   show(frame, jobs, sort, { templates, specs }, stay) {
+    const known = this.frame === frame;
     Object.assign(this, { frame, jobs, templates, specs });
     this.meanings = new Map(Object.entries(specs.meanings));
     this.columns = COLUMNS.filter(({ name }) => frame.columns.has(name));
+    if (!known) this.measure();
     this.active = Math.min(this.active, Math.max(0, jobs.length - 1));
     if (!stay || this.open >= jobs.length) this.open = -1;
     this.table.setAttribute("aria-rowcount", String(jobs.length + 1));
     this.drawHead(sort ?? ["status", "ascending"]);
     if (!stay) this.root.scrollTop = 0;
     this.draw();
+  }
+
+  /** Make columns of ids as wide as the longest of them; the reason has what is left. */
+  measure() {
+    const lengths = {
+      external_id: this.longest("external_id"),
+      template_file_id: this.longest("template_file_id", (id) => this.templates.get(id)?.slice(0, LONGEST_NAME) ?? id),
+      output_file_id: this.longest("output_type") + 1 + this.longest("output_file_id"),
+      job_id: this.longest("job_id"),
+    };
+    let sum = 0;
+    const cols = this.columns.map(({ name, title }) => {
+      const col = element("col", { class: `column-${name}` });
+      if (!(name in lengths)) return col;
+      const length = Math.min(LONGEST_ID, Math.max(title.length, lengths[name]));
+      sum += length;
+      col.style.width = `calc(${length}ch + 18px)`;
+      return col;
+    });
+    this.cols.replaceChildren(...cols);
+    this.table.style.setProperty("--boxdocgen-ids", `${sum}ch`);
+  }
+
+  longest(name, shown = (value) => value) {
+    const values = this.frame.columns.get(name)?.values ?? [];
+    return values.reduce((most, value) => Math.max(most, value === null ? 0 : shown(value).length), 0);
   }
 
   drawHead([sorted, direction]) {

@@ -20,7 +20,7 @@ from IPython.display import HTML
 from boxdocgen_explore import analysis
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 from boxdocgen_explore.picker import Picker
-from boxdocgen_explore.schema import JOBS, STATUSES, TERMINAL, Reading
+from boxdocgen_explore.schema import DETAILS, JOBS, STATUSES, TERMINAL, Reading
 from boxdocgen_explore.snapshot import snapshot
 from boxdocgen_explore.sources import Source, fill, template_names
 from boxdocgen_explore.verdict import Verdict, verdict
@@ -59,19 +59,25 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._worker: threading.Thread | None = None
         self._listing: threading.Thread | None = None
         self.picker = Picker(self.load, self.refresh, self.cancel)
-        self.view = View(self._loaded, state=dict(state or {}), templates=dict(self._names))
+        state = analysis.check_state({} if state is None else state)
+        self.view = View(self._loaded, state=state, templates=dict(self._names))
         children = [self.picker, self.view] if source else [self.view]
-        super().__init__(children, state=dict(state or {}))
+        super().__init__(children, state=state)
         self.add_class("boxdocgen-explorer")
         traitlets.link((self, "state"), (self.view, "state"))
         self.picker.watch.observe(self._watched, "value")
         self.view.on_msg(self._rendered)
         if reading is not None:
             self._show(reading)
+            self.view.notice = _told(getattr(reading, "failures", {}))
         elif jobs is not None:
             self._show_jobs(jobs)
         if source is not None:
             self._begin(source)
+
+    @traitlets.validate("state")
+    def _check_state(self, proposal: Any) -> dict[str, Any]:
+        return analysis.check_state(proposal["value"])
 
     def __repr__(self) -> str:
         return f"<Explorer: {self._verdict().text}>"
@@ -84,6 +90,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     @property
     def jobs(self) -> pl.DataFrame:
         """The rows that the filters show: one row per job (schema.JOBS)."""
+        if "day" in self.state and "created_at" not in self._loaded.columns:
+            no_days = pl.lit(None, DETAILS["created_at"]).alias("created_at")
+            return self._loaded.with_columns(no_days).filter(self.query).drop("created_at")
         return self._loaded.filter(self.query)
 
     @property
@@ -267,14 +276,38 @@ def explore(
     Source: `Box.read`, `Box.batches` and `Box.templates`.
     """
     if isinstance(what, pl.DataFrame):
-        if missing := [name for name in JOBS if name not in what.columns]:
-            raise InvalidRequest(
-                f"This frame lacks {', '.join(missing)}: explore takes jobs as box.jobs gives them."
-            )
-        return Explorer(jobs=what, templates=templates, state=state)
+        return Explorer(jobs=checked_jobs(what), templates=templates, state=state)
     if isinstance(what, Source):
         return Explorer(what, templates=templates, state=state)
-    return Explorer(reading=what, templates=templates, state=state)
+    if isinstance(getattr(what, "pages", None), pl.DataFrame):
+        return Explorer(reading=what, templates=templates, state=state)
+    raise InvalidRequest(
+        f"explore takes a Box, a Reading or a jobs frame (polars), not {type(what).__name__}. "
+        "A batch by its id: explore(box.read('12345'))."
+    )
+
+
+def checked_jobs(jobs: pl.DataFrame) -> pl.DataFrame:
+    """The frame, if it has the columns of `schema.JOBS` with their dtypes.
+
+    Raises:
+        InvalidRequest: a column that is missing, or of another dtype.
+    """
+    for name, dtype in JOBS.items():
+        found = jobs.schema.get(name)
+        if found != dtype:
+            said = "is missing" if found is None else f"is {found}, not {dtype}"
+            raise InvalidRequest(
+                f"The column {name} {said}: explore takes jobs as box.jobs gives them."
+            )
+    return jobs
+
+
+def _told(failures: Mapping[str, Exception]) -> str:
+    """The first error of a reading, in full, and how many more there are."""
+    errors = [str(error) for error in failures.values()]
+    more = f" And {len(errors) - 1:,} more batches failed." if len(errors) > 1 else ""
+    return errors[0] + more if errors else ""
 
 
 def open_page(text: str) -> Path:

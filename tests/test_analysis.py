@@ -28,6 +28,8 @@ def named(message: str) -> str | None:
         ("Lost 0f8fad5b-d9cb-469f-a165-70867728950e", "Lost 7c9e6679-7425-40de-944b-e07fc1f90ae7"),
         ("Took 3.5 s", "Took 12 s"),
         ("Request req_8f3ab12cd failed", "Request req_77aa01b2c failed"),
+        ("Internal error, reference fb18c6ff", "Internal error, reference 123456c7"),
+        ("Internal error, reference abcdef12", "Internal error, reference 1234567f"),
         ("Row  1\n is long ", "Row 2 is long"),
     ],
 )  # fmt: skip
@@ -41,6 +43,7 @@ def test_messages_that_differ_in_numbers_quotes_and_ids_have_one_reason(one, oth
         ("Tag {{pay.bonus}} is missing", "Tag {{pay.salary}} is missing"),
         ("Tag {{items_1}} is missing", "Tag {{items_2}} is missing"),
         ('Tag "{{a}}" is missing', 'Tag "{{b}}" is missing'),
+        ("The facade is missing", "The decade is missing"),
         ("It can't be read and won't be", "It can't be written and won't be"),
     ],
 )

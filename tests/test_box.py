@@ -648,3 +648,13 @@ def test_programs_see_no_progress(capsys: pytest.CaptureFixture[str], box: Box) 
         bar(1, 1000, "Box asks to wait 30 s")
     box.read("1001")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_closed_box_says_that_it_is_closed(emulator: Emulator, box: Box) -> None:
+    box.read("1001")
+    box.close()
+    calls = len(emulator.calls)
+    for ask in (lambda: box.read("1001"), box.batches, box.templates, box.kept):
+        with pytest.raises(errors.InvalidRequest, match="closed"):
+            ask()
+    assert len(emulator.calls) == calls

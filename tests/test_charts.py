@@ -102,6 +102,14 @@ def test_a_word_longer_than_a_line_is_broken():
     assert "".join(re.findall(r"<tspan[^>]*>([^<]*)</tspan>", drawn)) == message
 
 
+def test_a_word_longer_than_a_line_is_broken_after_an_underscore_where_it_has_one():
+    status = "_".join(["waiting"] * 12)
+    drawn = svg(charts.outcomes(jobs_frame([{"status": status}])))
+    lines = re.findall(r"<tspan[^>]*>([^<]*)</tspan>", drawn)
+    assert "".join(lines) == status
+    assert all(line.endswith("_") for line in lines[:-1])
+
+
 def test_an_unknown_status_has_the_neutral_colour_and_no_other():
     drawn = svg(charts.outcomes(jobs_frame([{"status": "on_hold"}, {"status": "failed"}])))
     assert set(re.findall(r'Z" fill="(#[0-9A-F]{6})"', drawn)) == {

@@ -25,6 +25,7 @@ def required() -> dict[str, str]:
         *project["project"]["dependencies"],
         *(line for extra in project["project"]["optional-dependencies"].values() for line in extra),
         *project["dependency-groups"]["dev"],
+        *project["dependency-groups"]["lint"],
         f"python{project['project']['requires-python']}",
     ]
     bounds = dict(re.fullmatch(r"([^<>=~!]+)(.*)", line).groups() for line in lines)

@@ -229,6 +229,13 @@ def test_a_cache_folder_that_is_a_file_is_one_clear_error(
         connected(cache_dir=file).read("1001")
 
 
+def test_a_cache_folder_with_an_impossible_name_is_one_clear_error(
+    connected: Callable[..., Box],
+) -> None:
+    with pytest.raises(errors.StoreError, match="cannot be used"):
+        connected(cache_dir="a\0b").read("1001")
+
+
 def test_a_folder_that_becomes_read_only_while_it_is_used_costs_the_keeping_only(
     emulator: Emulator, connected: Callable[..., Box], small_disk: Path
 ) -> None:

@@ -333,6 +333,8 @@ def test_a_click_on_a_bar_filters_and_a_second_one_undoes_it(show):
     expect(tab.get_by_role("checkbox", name="failed", exact=True)).to_be_checked()
     settle(tab)
     expect(bar).to_have_attribute("aria-pressed", "true")
+    expect(bar).to_be_focused()
+    expect(bar).to_have_css("outline-style", "none")
     bar.click()
     expect(tab.locator(".jobs-shown")).to_have_text(everything)
 
@@ -565,9 +567,51 @@ def test_a_click_copies_an_id_whole(show, tab):
 
 
 @pytest.mark.browser
+def test_ids_are_shown_whole_however_long_and_the_reason_is_the_widest_of_short_ones(show):
+    def widths(tab: Page) -> dict[str, float]:
+        heads = tab.get_by_role("columnheader").all()
+        return {head.inner_text().strip(" ▲"): head.bounding_box()["width"] for head in heads}
+
+    ids = {"job_id": "38240000417", "external_id": "EMP-004711", "output_file_id": "1838240000430"}
+    tab = show(jobs_frame([{**ids, "status": "completed_with_error", "errors": [MISSING]}]))
+    resize(tab, 852)  # what JupyterLab leaves of a window of 1,000 px
+    assert max(widths(tab).items(), key=lambda width: width[1])[0] == "Reason"
+    long = dict.fromkeys(ids, "0f8fad5b-d9cb-469f-a165-70867728950e") | {
+        "template_file_id": "9" * 24
+    }
+    tab = show(jobs_frame([ids, long]))
+    cells = tab.locator("tr.job td:not(.column-errors)")
+    assert cells.count() == 10
+    assert cells.evaluate_all("all => all.every((one) => one.scrollWidth <= one.clientWidth)")
+
+
+@pytest.mark.browser
+def test_the_numbers_of_a_hundred_thousand_jobs_are_not_cut(show):
+    columns = {"status": ["failed", "completed"], "batch_id": "1", "output_type": "pdf"}
+    tab = show(pl.concat([pl.DataFrame(columns)] * 50_000), state={"status": ["failed"]})
+    resize(tab, 852)
+    room = """all => all.map((one) => one.closest(".chart").getBoundingClientRect().right
+        - one.getBoundingClientRect().right)"""
+    for state in ("filtered", "cleared"):
+        for title in ("Job outcomes", "Output types", "Outcomes by batch"):
+            numbers = figure(tab, title).locator(".numbers_marks text")
+            assert min(numbers.evaluate_all(room)) >= 0, (state, title)
+        if state == "filtered":
+            tab.get_by_role("button", name="Clear filters").click()
+            settle(tab)
+
+
+@pytest.mark.browser
 def test_no_jobs_and_no_match_say_why(show):
     tab = show(story().clear())
-    expect(tab.locator(".empty")).to_contain_text("There are no jobs here")
+    expect(tab.locator(".empty")).to_contain_text("There are no jobs here: nothing has been read")
+    none = story().clear()
+    tab = show(none, analysis.verdict(none))
+    expect(tab.locator(".empty")).to_contain_text("the frame is empty")
+    tab = show(none, analysis.verdict(none, pages_frame(1)))
+    expect(tab.locator(".empty")).to_contain_text("Read to the end")
+    tab = show(none, analysis.verdict(none, pages_frame(1, complete=False)))
+    expect(tab.locator(".empty")).to_contain_text("when the reading stopped")
     tab = show(story(), state={"status": ["failed"], "text": "no such text"})
     expect(tab.locator(".empty")).to_have_text(
         "No job matches status failed and errors with “no such text”."

@@ -9,6 +9,7 @@ import boxdocgen_explore as bx
 from boxdocgen_explore import widgets
 from boxdocgen_explore.emulator import Enterprise
 from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.picker import Picker
 
 STORY = "12345600319"
 
@@ -55,8 +56,34 @@ def test_a_reading_and_a_plain_frame_are_explored_without_a_picker(demo):
 
 
 def test_a_frame_with_columns_missing_is_refused_in_a_sentence():
-    with pytest.raises(InvalidRequest, match="status"):
+    with pytest.raises(InvalidRequest, match="job_id is missing"):
         bx.explore(pl.DataFrame({"batch_id": ["1"]}))
+
+
+@pytest.mark.parametrize("what", [None, "12345", ["12345"], pl.LazyFrame()])
+def test_what_cannot_be_explored_is_refused_in_a_sentence(what):
+    with pytest.raises(InvalidRequest, match="explore takes a Box"):
+        bx.explore(what)
+
+
+def test_a_frame_with_another_dtype_is_refused_in_a_sentence(demo):
+    jobs = demo.jobs(STORY).with_columns(pl.col("job_id").cast(pl.Int64))
+    with pytest.raises(InvalidRequest, match="job_id is Int64"):
+        bx.explore(jobs)
+
+
+def test_a_broken_reading_says_why_it_is_incomplete(demo):
+    with pytest.raises(bx.BoxDocGenError) as failed:
+        demo.read("12345600270")
+    explorer = bx.explore(failed.value.reading)
+    assert said(explorer).startswith("INCOMPLETE, at least 2,000 jobs")
+    assert "request id" in explorer.view.notice
+
+
+def test_a_filter_by_day_without_details_shows_what_has_no_day(demo):
+    reading = demo.read(STORY)
+    assert bx.explore(reading, state={"day": ["2026-11-03"]}).jobs.height == 0
+    assert bx.explore(reading, state={"day": [None]}).jobs.equals(reading.jobs)
 
 
 def test_state_filters_the_frame_and_the_query_gives_the_same_rows(demo):
@@ -81,8 +108,13 @@ def test_state_can_be_observed_and_linked(demo):
 
 
 def test_a_state_that_cannot_be_is_refused_in_a_sentence(demo):
-    with pytest.raises(InvalidRequest, match="colour"):
-        bx.explore(demo.read(STORY), state={"colour": ["red"]})
+    explorer = bx.explore(demo.read(STORY))
+    for state in ({"colour": ["red"]}, ["failed"]):
+        with pytest.raises((InvalidRequest, traitlets.TraitError)):
+            bx.explore(demo.read(STORY), state=state)
+        with pytest.raises((InvalidRequest, traitlets.TraitError)):
+            explorer.state = state
+    assert explorer.state == explorer.view.state == {}
 
 
 def test_a_failure_is_a_notice_and_the_old_rows_stay(explorer, emulator):
@@ -157,9 +189,27 @@ def test_what_is_chosen_stays_chosen_while_searching(demo):
     picker.listing.value = (STORY,)
     picker.search.value = "invoice"
     labels = [label for label, _ in picker.listing.options]
+    assert STORY in labels[0]
     assert picker.chosen == [STORY]
     assert all("Invoice" in label for label in labels[1:])
     assert len(labels) > 1
+
+
+def test_what_is_chosen_takes_the_place_of_what_was_typed(explorer):
+    explorer.picker.ids.value = "1001"
+    explorer.picker.listing.value = ("1003",)
+    assert explorer.picker.chosen == ["1003"]
+
+
+def test_a_batch_keeps_its_place_while_the_list_fills(demo):
+    batches = demo.batches()
+    picker = Picker(print, print, print)
+    picker.offer(batches[20:23], "so far")
+    before = [one for _, one in picker.listing.options]
+    picker.offer(batches, "all")
+    after = [one for _, one in picker.listing.options]
+    assert after[:3] == before
+    assert sorted(after) == sorted(batches["batch_id"])
 
 
 def test_loading_without_a_choice_says_what_to_do(explorer):
