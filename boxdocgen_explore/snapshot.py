@@ -13,7 +13,7 @@ from typing import Any, Final
 import altair as alt
 import polars as pl
 
-from boxdocgen_explore import analysis, charts, tables
+from boxdocgen_explore import analysis, charts, filters, tables
 from boxdocgen_explore.markup import Html, element
 from boxdocgen_explore.rendering import svg
 
@@ -30,7 +30,7 @@ def snapshot(
 
     ``jobs`` are all jobs that are loaded; ``templates`` are names by file id.
     """
-    shown = jobs.filter(analysis.query(state))
+    shown = jobs.filter(filters.query(state))
     said = f"{shown.height:,} of {jobs.height:,} jobs{_filters(state, templates)}"
     parts = [element("p", element("strong", HEADING)), element("p", verdict.text)]
     parts.append(element("p", said))

@@ -25,7 +25,7 @@ import anywidget
 import polars as pl
 import traitlets
 
-from boxdocgen_explore import analysis, charts
+from boxdocgen_explore import analysis, charts, filters
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS, JOBS, STATUS_MEANINGS, STATUSES
 
@@ -150,14 +150,14 @@ def specs() -> dict[str, Any]:
         "colours": dict(charts.COLOURS),
         "unknown_colour": charts.UNKNOWN_COLOUR,
         "no_reason": analysis.NO_REASON,
-        "query_code": dict(analysis.QUERY_CODE),
+        "query_code": dict(filters.QUERY_CODE),
     }
 
 
 class View(anywidget.AnyWidget):
     """The view as a Jupyter widget: verdict, filters, charts and table over one payload.
 
-    ``payload`` is what `pack` gives. ``state`` is the dict of `analysis.check_state`, two-way:
+    ``payload`` is what `pack` gives. ``state`` is the dict of `filters.check_state`, two-way:
     ``observe`` and ``link`` work on it, and a state that cannot be raises InvalidRequest.
     ``verdict`` is `analysis.Verdict.as_dict` or None; ``templates`` are names by file id;
     ``notice`` is a sentence shown under the verdict, such as why a refresh failed.
@@ -180,7 +180,7 @@ class View(anywidget.AnyWidget):
 
     @traitlets.validate("state")
     def _check_state(self, proposal: Any) -> dict[str, Any]:
-        return analysis.check_state(proposal["value"])
+        return filters.check_state(proposal["value"])
 
 
 @functools.cache
@@ -233,7 +233,7 @@ def page(
     """
     values = {
         "verdict": verdict and verdict.as_dict(),
-        "state": analysis.check_state(state or {}),
+        "state": filters.check_state(state or {}),
         "templates": dict(templates or {}),
         "specs": specs(),
         "notice": "",

@@ -17,7 +17,7 @@ import polars as pl
 import traitlets
 from IPython.display import HTML
 
-from boxdocgen_explore import analysis
+from boxdocgen_explore import filters
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 from boxdocgen_explore.picker import Picker
 from boxdocgen_explore.schema import DETAILS, JOBS, STATUSES, TERMINAL, Reading
@@ -33,7 +33,7 @@ _WATCH_S: Final = 15.0
 class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     """Picker, filters, charts and table over the jobs that are loaded; made by `explore`.
 
-    ``state`` is a plain dict (`analysis.check_state`) that follows what a person does and can be
+    ``state`` is a plain dict (`filters.check_state`) that follows what a person does and can be
     set; ``observe`` and ``link`` work on it.
     """
 
@@ -59,7 +59,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._worker: threading.Thread | None = None
         self._listing: threading.Thread | None = None
         self.picker = Picker(self.load, self.refresh, self.cancel)
-        state = analysis.check_state({} if state is None else state)
+        state = filters.check_state({} if state is None else state)
         self.view = View(self._loaded, state=state, templates=dict(self._names))
         children = [self.picker, self.view] if source else [self.view]
         super().__init__(children, state=state)
@@ -77,7 +77,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     @traitlets.validate("state")
     def _check_state(self, proposal: Any) -> dict[str, Any]:
-        return analysis.check_state(proposal["value"])
+        return filters.check_state(proposal["value"])
 
     def __repr__(self) -> str:
         return f"<Explorer: {self._verdict().text}>"
@@ -108,7 +108,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     @property
     def query(self) -> pl.Expr:
         """The polars expression for the same rows as `jobs`, to filter any jobs frame by."""
-        return analysis.query(self.state)
+        return filters.query(self.state)
 
     def load(self, ids: Sequence[str], *, refresh: bool = False) -> None:
         """Read these batches in the background and show them; `wait` waits for it."""

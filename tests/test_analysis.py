@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import boxdocgen_explore as bx
-from boxdocgen_explore import analysis
+from boxdocgen_explore import analysis, filters
 from boxdocgen_explore.errors import InvalidRequest
 
 
@@ -140,15 +140,15 @@ STATES = [
 @pytest.mark.parametrize("state", STATES)
 def test_the_query_and_its_source_text_choose_the_same_jobs(state):
     jobs = story()
-    shown = jobs.filter(analysis.query(state))
-    written = eval(analysis.query_code(state), {"jobs": jobs, "pl": pl, "bx": bx})
+    shown = jobs.filter(filters.query(state))
+    written = eval(filters.query_code(state), {"jobs": jobs, "pl": pl, "bx": bx})
     assert_frame_equal(shown, written)
     assert shown.height == jobs.height or 0 < shown.height < jobs.height
 
 
 def test_a_filter_keeps_the_jobs_that_have_the_value():
     jobs = story()
-    shown = jobs.filter(analysis.query({"status": ["failed"], "text": "row", "day": [None]}))
+    shown = jobs.filter(filters.query({"status": ["failed"], "text": "row", "day": [None]}))
     expected = [
         job["job_id"]
         for job in jobs.iter_rows(named=True)
@@ -163,10 +163,10 @@ def test_a_filter_keeps_the_jobs_that_have_the_value():
 @given(st.text(), st.text())
 def test_any_text_in_a_state_is_data_and_never_code(value, text):
     state = {"status": [value], "text": text}
-    code = analysis.query_code(state)
+    code = filters.query_code(state)
     jobs = jobs_frame([{"status": "failed", "errors": ["x"]}])
     assert_frame_equal(
-        eval(code, {"jobs": jobs, "pl": pl, "bx": bx}), jobs.filter(analysis.query(state))
+        eval(code, {"jobs": jobs, "pl": pl, "bx": bx}), jobs.filter(filters.query(state))
     )
 
 
@@ -183,7 +183,7 @@ def test_any_text_in_a_state_is_data_and_never_code(value, text):
     ],
 )
 def test_a_state_that_cannot_be_is_refused_in_a_sentence(state, sentence):
-    for use in (analysis.check_state, analysis.query, analysis.query_code):
+    for use in (filters.check_state, filters.query, filters.query_code):
         with pytest.raises(InvalidRequest, match=sentence):
             use(state)
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Locator, Page, expect
 from polars.testing import assert_frame_equal
 
-from boxdocgen_explore import analysis, charts, view
+from boxdocgen_explore import analysis, charts, filters, view
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS, JOBS
 
@@ -140,14 +140,14 @@ def expected(jobs: pl.DataFrame, state: dict[str, Any], by: list[str], *, pieces
     """What the marks should say, counted by polars."""
     grouped = jobs.with_columns(
         analysis.job_reasons().alias("reason"), analysis.day().alias("day")
-    ).with_columns(_shown=analysis.query(state))
+    ).with_columns(_shown=filters.query(state))
     if by == ["reason"]:
         grouped = grouped.explode("reason").drop_nulls("reason")
     if by == ["day"]:
         grouped = grouped.drop_nulls("day")
     keys = [*by, "status"] if pieces else by
     counts = grouped.group_by(keys).agg(pl.len().alias("all"), pl.col("_shown").sum().alias("n"))
-    shown = jobs.filter(analysis.query(state)).height
+    shown = jobs.filter(filters.query(state)).height
     said = set()
     for row in counts.iter_rows(named=True):
         name = _label([row[key] for key in by]) + (f", {row['status']}" if pieces else "")
@@ -202,7 +202,7 @@ def test_the_bars_of_every_chart_equal_the_rows_after_a_filter(show, filtered):
     state, act = FILTERS[filtered]
     act(tab)
     settle(tab)
-    shown = jobs.filter(analysis.query(state))
+    shown = jobs.filter(filters.query(state))
     assert filtered == "nothing" or 0 < shown.height < jobs.height
     expect(tab.locator(".jobs-shown")).to_have_text(f"{shown.height:,} of {jobs.height:,} jobs")
     table = tab.get_by_role("table", name="Jobs")
@@ -360,7 +360,7 @@ def test_a_bar_of_a_template_version_filters_by_both(show):
         "button", name="Offer letter · version (none)"
     ).click()
     state = {"template_file_id": ["1700000000001"], "template_file_version_id": [None]}
-    shown = jobs.filter(analysis.query(state)).height
+    shown = jobs.filter(filters.query(state)).height
     expect(tab.locator(".jobs-shown")).to_have_text(f"{shown:,} of {jobs.height:,} jobs")
 
 
@@ -408,7 +408,7 @@ def test_clear_filters_clears_them_and_keeps_the_order(show):
     state = {"status": ["failed"], "text": "row", "day": [None], "sort": ["job_id", "descending"]}
     jobs = story()
     tab = show(jobs, state=state)
-    shown = jobs.filter(analysis.query(state)).height
+    shown = jobs.filter(filters.query(state)).height
     expect(tab.locator(".jobs-shown")).to_have_text(f"{shown} of {jobs.height} jobs")
     expect(tab.locator(".chip")).to_have_count(3)
     tab.get_by_role("button", name="Clear filters").click()
@@ -538,7 +538,7 @@ def test_the_csv_has_the_rows_shown_and_no_formula(show):
         tab.get_by_role("button", name="Save CSV").click()
     text = download.value.path().read_bytes().decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    shown = jobs.filter(analysis.query(state))
+    shown = jobs.filter(filters.query(state))
     assert sorted(row["job_id"] for row in rows) == sorted(shown["job_id"])
     assert list(rows[0]) == jobs.columns
     assert {row["external_id"][:2] for row in rows} == {"'=", "EM"}
@@ -554,7 +554,7 @@ def test_the_copied_query_is_the_one_that_python_writes(show, tab):
     show(story(), state=state)
     tab.get_by_role("button", name="Copy query").click()
     expect(tab.locator(".said")).to_have_text("Copied the query for these jobs.")
-    assert tab.evaluate("navigator.clipboard.readText()") == analysis.query_code(state)
+    assert tab.evaluate("navigator.clipboard.readText()") == filters.query_code(state)
 
 
 @pytest.mark.browser

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.analysis import Verdict, check_state, verdict
+from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.auditing import RULES, Rule, audit, verdicts
 from boxdocgen_explore.auditing.manifest import manifest
 from boxdocgen_explore.auditing.subject import parts
 from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.filters import check_state
 from boxdocgen_explore.reporting.leaving_out import Left, leave_out
 from boxdocgen_explore.reporting.sentence import Seen, verdict_sentence, verdict_word
 from boxdocgen_explore.schema import PAGES, TEMPLATES, VERDICTS
