@@ -45,6 +45,10 @@ def test_the_list_says_how_many_batches_and_offers_each(demo):
     assert "41 batches, times in UTC" in explorer.picker.said.value
 
 
+def test_a_batch_of_the_demo_without_jobs_is_labelled_too(demo):
+    assert demo.read("12345600249").verdict.endswith(" · DEMO")
+
+
 def test_a_reading_and_a_plain_frame_are_explored_without_a_picker(demo):
     reading = demo.read(STORY)
     of_reading = bx.explore(reading)
