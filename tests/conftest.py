@@ -15,7 +15,7 @@ from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 from boxdocgen_explore.store import PageStore
 from boxdocgen_explore.waiting import Waits
 
-pytest_plugins = ["browser_fixtures", "lab_fixtures"]
+pytest_plugins = ["browser_fixtures", "lab_fixtures", "tally"]
 
 QUICK = Waits(calls_per_minute=1_000_000, silence_s=0.3, patience_s=5, attempts=3, pause_s=0.001)
 """Long enough for a busy machine, short enough for a test."""
