@@ -177,7 +177,8 @@ def cache_info(options: argparse.Namespace) -> int:
     print(folder)
     for kept in owners.kept(folder):
         counted = f"{number(kept.batches, 'batch')}  {number(kept.pages, 'page')}"
-        print(plain(f"  {kept.host}  {kept.login}  {counted}"))
+        said = kept.trouble or f"{counted}  {kept.size_bytes / 1e6:,.1f} MB"
+        print(plain(f"  {kept.host}  {kept.login}  {said}"))
     return DONE
 
 
