@@ -42,6 +42,7 @@ class PageRead:
     """One checked page of a chain, with what proves it.
 
     Its body is not here any more: a list of a million jobs would not fit into memory twice.
+    ``expires`` is when it must be read again (None: never).
     """
 
     number: int
@@ -82,16 +83,50 @@ class PageRead:
 
 @dataclass
 class Chain:
-    """The pages of one list as they arrive; ``whole`` once nothing is missing."""
+    """The pages of one list as they arrive; ``whole`` once nothing is missing.
+
+    ``head`` is the rows of the first ``head_pages`` pages in one frame, where a memo had them:
+    their ids are known to differ.
+    """
 
     pages: list[PageRead] = field(default_factory=list)
     whole: bool = False
+    head: pl.DataFrame | None = None
+    head_pages: int = 0
+
+    def begin(self) -> None:
+        """Forget all, to be read from the first page."""
+        self.pages.clear()
+        self.whole, self.head, self.head_pages = False, None, 0
+
+    def copy(self) -> Chain:
+        """As it stands. A worker may still be adding to this one, so whether it is whole is
+        asked first: no page can then be missing from what calls itself whole."""
+        whole = self.whole
+        return Chain([*self.pages], whole, self.head, self.head_pages)
+
+    def frames(self) -> list[pl.DataFrame]:
+        """The rows of all pages, in order."""
+        head = [] if self.head is None else [self.head]
+        return head + [page.parsed.rows for page in self.pages[self.head_pages :]]
+
+    def has_duplicates(self, id_column: str | None) -> bool:
+        """Whether any id comes twice."""
+        if not self.pages or id_column is None:
+            return False
+        tail = [page.parsed.rows[id_column] for page in self.pages[self.head_pages :]]
+        ids = pl.concat([pl.Series(id_column, dtype=pl.String), *tail])
+        if not ids.is_unique().all():
+            return True
+        return self.head is not None and bool(self.head[id_column].is_in(ids.implode()).any())
 
     def duplicates(self, id_column: str | None) -> list[int]:
         """Per page, how many of its ids had come before."""
-        if not self.pages or id_column is None:
+        if id_column is None or self.whole:
             return [0] * len(self.pages)
-        ids = pl.concat([page.parsed.rows[id_column] for page in self.pages])
+        ids = pl.concat(
+            [pl.Series(id_column, dtype=pl.String)] + [f[id_column] for f in self.frames()]
+        )
         again = ~ids.is_first_distinct()
         counts, start = [], 0
         for page in self.pages:
@@ -211,6 +246,11 @@ def _text(value: object) -> str | None:
 def marker_sha256(marker: str | None) -> str | None:
     """A marker's digest for keys and evidence; None for the first page and the end."""
     return hashlib.sha256(marker.encode()).hexdigest() if marker else None
+
+
+def page_place(marker: str | None) -> str:
+    """Where in its chain a page is kept: the end of its key."""
+    return marker_sha256(marker) or "first"
 
 
 def kept_batches(session: BoxSession) -> list[str]:

@@ -17,7 +17,7 @@ from boxdocgen_explore import api, errors, frame
 from boxdocgen_explore.api import Listing, User
 from boxdocgen_explore.auth import checked_token, credentials
 from boxdocgen_explore.batch_list import BatchList, NotWhole, PartialList, listed
-from boxdocgen_explore.owners import default_cache_dir, offline_store, online_store
+from boxdocgen_explore.owners import default_cache_dir, memos, offline_store, online_store
 from boxdocgen_explore.progress import ProgressBar
 from boxdocgen_explore.reading import (
     Fetch,
@@ -276,7 +276,7 @@ class Box:
                 self._user, store = offline_store(folder, self._wanted_user)
             else:
                 self._user, store = online_store(self._session, folder)
-            self._session.store = store
+            self._session.store, self._session.memos = store, memos(store)
             self._session.login = self._user.login if self._user else None
             self._opened = True
 

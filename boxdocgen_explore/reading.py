@@ -253,14 +253,10 @@ def evidence(origin: str, user: User | None, listing: Listing, chain: Chain) -> 
 
 def joined(fetch: Fetch, listings: Sequence[Listing], user: User | None, origin: str) -> Reading:
     """The chains of these lists as one Reading, as far as they came."""
-    # A cancelled worker may still be adding pages: from here on only this copy counts. Whether it
-    # is whole is asked first, so that no page can be missing from what calls itself whole.
-    chains = {
-        listing: Chain(whole=fetch.chains[listing].whole, pages=[*fetch.chains[listing].pages])
-        for listing in listings
-    }
+    # A cancelled worker may still be adding pages: from here on only this copy counts.
+    chains = {listing: fetch.chains[listing].copy() for listing in listings}
     pages = [evidence(origin, user, listing, chain) for listing, chain in chains.items()]
-    jobs = [page.parsed.rows for chain in chains.values() for page in chain.pages]
+    jobs = [frame for chain in chains.values() for frame in chain.frames()]
     failures = {
         listing.batch_id or listing.name: fetch.failures.get(listing)
         or errors.Cancelled("Cancelled before its end.")

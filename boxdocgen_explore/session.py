@@ -24,6 +24,7 @@ from boxdocgen_explore.waiting import WaitingAdapter, Waits
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
+    from boxdocgen_explore.memo import Memos
     from boxdocgen_explore.store import PageStore
 
 
@@ -83,7 +84,7 @@ class Answer:
 
 
 class BoxSession:
-    """Asks Box as one user; ``store`` is where ``chain`` keeps checked pages, if anywhere.
+    """Asks Box as one user; ``store`` and ``memos`` are where ``chain`` keeps pages, if anywhere.
 
     Raises:
         InvalidRequest: ``base_url`` is no address.
@@ -109,6 +110,7 @@ class BoxSession:
         self.login: str | None = None
         """This user's login, for error texts, once it is known."""
         self.store: PageStore | None = None
+        self.memos: Memos | None = None
         self._refreshing = threading.Lock()
         self._http = requests.Session()
         self._http.headers.update({"box-version": BOX_VERSION, "Accept": "application/json"})
@@ -124,7 +126,8 @@ class BoxSession:
     def with_token(self, token: str) -> BoxSession:
         """The same session for whoever has this token; nothing it reads is kept."""
         other = copy.copy(self)
-        other.credentials, other.login, other.store = Token(token), None, None
+        other.credentials, other.login = Token(token), None
+        other.store = other.memos = None
         return other
 
     def get(self, path: tuple[str, ...], params: Mapping[str, str | int] | None = None) -> Answer:

@@ -16,7 +16,7 @@ PACKAGE = Path(boxdocgen_explore.__file__).parent
 NAME = boxdocgen_explore.__name__
 
 FOUNDATION = ["errors", "schema"]
-BYTE_LANE = ["waiting", "store", "session", "api", "chain"]
+BYTE_LANE = ["waiting", "store_files", "packing", "store", "session", "api", "memo", "chain"]
 """In the order in which each may import those before it."""
 
 BRIDGE = {"auth", "owners", "progress", "reading", "batch_list", "box", "lab", "__init__"}
@@ -29,8 +29,9 @@ NETWORK |= {"tornado", "box_sdk_gen", "truststore"}
 PURE = {
     "analysis": {"errors", "schema", "verdict"},
     "charts": {"schema", "analysis", "marks", "rendering"},
-    "frame": {"errors", "schema"},
+    "frame": {"schema", "parsing"},
     "marks": {"schema"},
+    "parsing": {"errors"},
     "rendering": {"schema"},
     "verdict": {"schema"},
 }
