@@ -130,6 +130,12 @@ class BoxSession:
         other.store = other.memos = None
         return other
 
+    def offline_one(self) -> BoxSession:
+        """The same session, which reads only what is kept."""
+        other = copy.copy(self)
+        other.offline = True
+        return other
+
     def get(self, path: tuple[str, ...], params: Mapping[str, str | int] | None = None) -> Answer:
         """GET one resource; ``path`` is its segments, each percent-encoded here.
 

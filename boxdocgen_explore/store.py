@@ -148,11 +148,12 @@ class PageStore:
         """All keys that begin so, sorted."""
         return [key for key, _ in self._rows("NULL", prefix)]
 
-    def prints(self, prefix: str) -> list[tuple[str, bytes]]:
-        """The keys that begin so of pages that never expire, sorted, each with what tells this
-        page from every other; read without reading the pages."""
+    def prints(self, prefix: str, *, lasting: bool = True) -> list[tuple[str, bytes]]:
+        """The keys that begin so, sorted, each with what tells its page from every other; found
+        without reading the pages. ``lasting``: only of pages that never expire."""
         print_ = f"substr(value, 1, {PRINT_BYTES}) || length(value)"
-        return [(key, bytes(one)) for key, one in self._rows(print_, prefix, "expires IS NULL")]
+        where = "expires IS NULL" if lasting else "true"
+        return [(key, bytes(one)) for key, one in self._rows(print_, prefix, where)]
 
     def _rows(self, column: str, prefix: str, where: str = "true") -> list[tuple[str, bytes]]:
         found: list[tuple[str, bytes]] = []

@@ -19,8 +19,8 @@ FOUNDATION = ["errors", "schema"]
 BYTE_LANE = ["waiting", "store_files", "packing", "store", "session", "api", "memo", "chain"]
 """In the order in which each may import those before it."""
 
-BRIDGE = {"auth", "owners", "progress", "reading", "batch_list", "box", "lab", "__init__"}
-BRIDGE |= {"cli", "cli_audit", "cli_options"}
+BRIDGE = {"auth", "owners", "progress", "reading", "batch_list", "archive", "client", "box", "lab"}
+BRIDGE |= {"cli", "cli_audit", "cli_options", "__init__"}
 """These may know both lanes; `lab` starts JupyterLab and knows neither."""
 
 NETWORK = {"requests", "requests_cache", "urllib3", "http", "socket", "ssl", "httpx", "aiohttp"}
