@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import quote, unquote
@@ -27,6 +27,8 @@ class ParsedPage(Protocol):
     @property
     def rows(self) -> pl.DataFrame: ...
     @property
+    def height(self) -> int: ...
+    @property
     def next_marker(self) -> str | None: ...
     @property
     def limit(self) -> int | None: ...
@@ -34,7 +36,15 @@ class ParsedPage(Protocol):
     def unknown_fields(self) -> list[str]: ...
 
 
-Parse = Callable[[bytes], ParsedPage]
+class CheckedPage(ParsedPage, Protocol):
+    """The same with the texts that no entry may lack, by column, as long as they are needed."""
+
+    @property
+    def texts(self) -> Mapping[str, list[str]]: ...
+    def without_texts(self) -> ParsedPage: ...
+
+
+Parse = Callable[[bytes], CheckedPage]
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,7 @@ class PageRead:
     """One checked page of a chain, with what proves it.
 
     Its body is not here any more: a list of a million jobs would not fit into memory twice.
+    ``settled`` says that it has jobs, every one of them terminal: these no longer change;
     ``expires`` is when it must be read again (None: never).
     """
 
@@ -49,17 +60,13 @@ class PageRead:
     marker: str | None
     limit_requested: int
     parsed: ParsedPage
+    settled: bool
+    first_id: str | None
     fetched_at: dt.datetime
     from_cache: bool
     expires: dt.datetime | None
     request_id: str | None
     body_sha256: str
-
-    @property
-    def settled(self) -> bool:
-        """At least one job, and every one of them terminal: these no longer change."""
-        rows = self.parsed.rows
-        return rows.height > 0 and bool(rows["status"].is_in(list(TERMINAL)).all())
 
     @property
     def expired(self) -> bool:
@@ -68,10 +75,6 @@ class PageRead:
     @property
     def age(self) -> dt.timedelta:
         return dt.datetime.now(dt.UTC) - self.fetched_at
-
-    def first_id(self, id_column: str | None) -> str | None:
-        rows = self.parsed.rows
-        return rows[id_column][0] if id_column and rows.height else None
 
     def fits(self, other: PageRead, id_column: str | None) -> bool:
         """Whether the rest of a chain that held `other` here goes on from this page."""
@@ -130,7 +133,7 @@ class Chain:
         again = ~ids.is_first_distinct()
         counts, start = [], 0
         for page in self.pages:
-            end = start + page.parsed.rows.height
+            end = start + page.parsed.height
             counts.append(int(again[start:end].sum()))
             start = end
         return counts
@@ -154,6 +157,10 @@ class Listing:
     params: tuple[tuple[str, str], ...] = ()
     restarts: int = 3
     shifts: bool = False
+
+    def settled(self, parsed: CheckedPage) -> bool:
+        """Whether a page has jobs, every one of them terminal."""
+        return parsed.height > 0 and set(parsed.texts.get("status", [""])) <= TERMINAL
 
     def expires_in(self, chain: Chain, page: PageRead) -> dt.timedelta | None:
         """How long a checked page stays good; None is for ever."""

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
 
-import polars as pl
-
 from boxdocgen_explore import errors
 from boxdocgen_explore.api import Chain, Listing, PageRead, page_place
 from boxdocgen_explore.schema import MAX_LIMIT
@@ -116,14 +114,13 @@ class _Walk:
             if marker in used:
                 raise self._broken(generation, "its next marker has been used before")
             used.add(marker)
-            empty = 0 if page.parsed.rows.height else empty + 1
+            empty = 0 if page.parsed.height else empty + 1
             if empty >= _EMPTY_PAGES:
                 raise self._broken(generation, f"{empty} empty pages in a row")
-            first_id = page.first_id(self.listing.id_column)
-            if first_id in first_ids:  # round in a circle, under ever new markers
+            if page.first_id in first_ids:  # round in a circle, under ever new markers
                 self._moved(generation)
-            if first_id is not None:
-                first_ids.add(first_id)
+            if page.first_id is not None:
+                first_ids.add(page.first_id)
 
     def _moved(self, generation: int) -> NoReturn:
         what = "an id comes twice: pages moved while being read"
@@ -193,15 +190,18 @@ class _Walk:
         except errors.BrokenPage as error:
             raise self._error(number, str(error), errors.BrokenPage, request_id) from None
         if self.listing.batch_id is not None:
-            others = parsed.rows.filter(pl.col("batch_id") != self.listing.batch_id)
-            if others.height:
-                said = f"batch.id is {others['batch_id'][0]}: a job of another batch"
+            others = set(parsed.texts["batch_id"]) - {self.listing.batch_id}
+            if others:
+                said = f"batch.id is {min(others)}: a job of another batch"
                 raise self._error(number, said, errors.BrokenPage, request_id)
+        ids = parsed.texts.get(self.listing.id_column or "")
         return PageRead(
             number,
             marker,
             self.limit,
-            parsed,
+            parsed.without_texts(),
+            self.listing.settled(parsed),
+            ids[0] if ids else None,
             answer.fetched_at,
             answer.from_cache,
             answer.expires,

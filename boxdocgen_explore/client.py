@@ -149,7 +149,7 @@ class Box:
             stopped = error
         reading = joined(fetch, batches, self._user, self.origin)
         if details:
-            known = frame.full_jobs(page.parsed.rows for page in [*fetch.chains[full].pages])
+            known = frame.full_jobs(fetch.chains[full].copy().frames())
             reading = replace(reading, jobs=frame.with_details(reading.jobs, known))
         failed = stopped or raised(reading, len(wanted)) or fetch.failures.get(full)
         if failed is not None:
@@ -291,7 +291,7 @@ class Box:
         self._run(fetch, None, noun="rows", refresh=refresh)
         if listing in fetch.failures:
             raise fetch.failures[listing]
-        return [page.parsed.rows for page in fetch.chains[listing].pages]
+        return fetch.chains[listing].frames()
 
     def _fetch(self, listings: list[Listing], cancelled: threading.Event | None) -> Fetch:
         # Who we are is asked in the workers, too: that answer may be as long in coming as any.

@@ -51,10 +51,16 @@ class _Page(msgspec.Struct, frozen=True):
 
 
 class _Parsed(NamedTuple):
+    """As much of a parsed page as is asked for where it is known to be good."""
+
     rows: pl.DataFrame
     next_marker: str | None
     limit: int | None
     unknown_fields: list[str]
+
+    @property
+    def height(self) -> int:
+        return self.rows.height
 
 
 _pages = msgspec.json.Decoder(list[_Page])
@@ -101,7 +107,7 @@ class Memos:
         settled = list(takewhile(lambda page: page.expires is None, chain.pages))
         if len(settled) < chain.head_pages + _WORTH:
             return
-        jobs = pl.concat(chain.frames()).head(sum(page.parsed.rows.height for page in settled))
+        jobs = pl.concat(chain.frames()).head(sum(page.parsed.height for page in settled))
         with suppress(OSError, KeyError):  # KeyError: a page that could not be kept
             made_from = _made_from(name, [page.marker for page in settled], prints())
             self._write(f"{_digest(name.encode())}-{made_from}", jobs, settled)
@@ -150,7 +156,7 @@ def _as_kept(page: PageRead) -> _Page:
         page.limit_requested,
         parsed.limit,
         parsed.unknown_fields,
-        parsed.rows.height,
+        parsed.height,
         page.fetched_at,
         page.request_id,
         page.body_sha256,
@@ -168,6 +174,8 @@ def _as_read(pages: Sequence[_Page], jobs: pl.DataFrame) -> list[PageRead]:
                 page.marker,
                 page.limit_requested,
                 _Parsed(rows, page.next_marker, page.limit, page.unknown_fields),
+                True,
+                None,
                 page.fetched_at,
                 from_cache=True,
                 expires=None,

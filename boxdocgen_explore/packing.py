@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+import zstandard
 from requests.structures import CaseInsensitiveDict
 from requests_cache import SerializerPipeline, Stage
 from requests_cache.models.response import CachedResponse
@@ -16,11 +16,12 @@ from requests_cache.serializers import CattrStage
 if TYPE_CHECKING:
     from requests import Response
 
-_MAGIC: Final = b"boxdocgen1"
+_MAGIC: Final = b"boxdocgen2"
 PRINT_BYTES: Final = len(_MAGIC) + hashlib.sha256().digest_size
 """So many bytes at its start tell one packed page from every other."""
 
 _LARGEST_PAGE_BYTES: Final = 1 << 28
+_LEVEL: Final = 1
 _HEADERS: Final = ("box-request-id", "content-type", "date")
 
 
@@ -59,7 +60,7 @@ def _dump(response: CachedResponse) -> bytes:
     head = _heads.dumps(response)
     body = head.pop("_content", None) or b""
     text = json.dumps({**head, "key": response.cache_key}).encode()
-    packed = zlib.compress(len(text).to_bytes(4, "big") + text + body, level=1)
+    packed = zstandard.compress(len(text).to_bytes(4, "big") + text + body, _LEVEL)
     return _MAGIC + hashlib.sha256(packed).digest() + packed
 
 
@@ -69,7 +70,9 @@ def _load(stored: bytes) -> CachedResponse:
         digest, packed = stored[start:PRINT_BYTES], stored[PRINT_BYTES:]
         if stored[:start] != _MAGIC or hashlib.sha256(packed).digest() != digest:
             raise Damaged("checksum")
-        plain = zlib.decompressobj().decompress(packed, _LARGEST_PAGE_BYTES)
+        if zstandard.frame_content_size(packed) > _LARGEST_PAGE_BYTES:
+            raise Damaged("too large")
+        plain = zstandard.decompress(packed, _LARGEST_PAGE_BYTES)
         end = 4 + int.from_bytes(plain[:4], "big")
         head = json.loads(plain[4:end])
         key = head.pop("key")
@@ -84,5 +87,5 @@ def _load(stored: bytes) -> CachedResponse:
 
 
 SERIALIZER: Final = SerializerPipeline([Stage(dumps=_dump, loads=_load)], is_binary=True)
-"""Head as JSON, body as it came, zlib level 1, SHA-256. Twice as fast as JSON throughout, a tenth
-of its size, and unlike pickle it runs no code that somebody else put into the file."""
+"""Head as JSON, body as it came, Zstandard level 1, SHA-256: a tenth of JSON's size, and unlike
+pickle it runs no code that somebody else put into the file."""

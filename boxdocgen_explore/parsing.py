@@ -8,131 +8,46 @@ promises and as columns: quickly where it is just what Box documents, carefully 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
 from operator import attrgetter
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final
 
 import msgspec
 import polars as pl
 import polars.selectors as cs
 
 from boxdocgen_explore.errors import BrokenPage
-
-
-class Page(NamedTuple):
-    """One page, typed: rows, where the next page begins (None at the end), the limit Box used
-    (None where it does not say), and fields that this package does not know."""
-
-    rows: pl.DataFrame
-    next_marker: str | None
-    limit: int | None
-    unknown_fields: list[str]
-
-
-_REFERENCE = pl.Struct({"id": pl.String})
-_ENTRY: Final = {
-    "id": pl.String,
-    "batch": _REFERENCE,
-    "status": pl.String,
-    "output_type": pl.String,
-    "output_file": _REFERENCE,
-    "output_file_version": _REFERENCE,
-    "template_file": _REFERENCE,
-    "template_file_version": _REFERENCE,
-    "failures": pl.Struct({"errors": pl.List(pl.String), "warnings": pl.List(pl.String)}),
-    "external_id": pl.String,
-}
-_FULL_ENTRY: Final = {
-    **_ENTRY,
-    "created_at": pl.String,
-    "created_by": pl.Struct({"id": pl.String, "name": pl.String, "login": pl.String}),
-    "enterprise": _REFERENCE,
-    "source": pl.String,
-}
-
-
-def _reference(name: str) -> pl.Expr:
-    return pl.col(name).struct.field("id")
-
-
-_COLUMNS: Final = {
-    "batch_id": _reference("batch"),
-    "job_id": pl.col("id"),
-    "status": pl.col("status"),
-    "output_type": pl.col("output_type"),
-    "output_file_id": _reference("output_file"),
-    "output_file_version_id": _reference("output_file_version"),
-    "template_file_id": _reference("template_file"),
-    "template_file_version_id": _reference("template_file_version"),
-    "errors": pl.col("failures").struct.field("errors"),
-    "warnings": pl.col("failures").struct.field("warnings"),
-    "external_id": pl.col("external_id"),
-}
-_DETAIL_COLUMNS: Final = {
-    "created_at": pl.col("created_at")
-    .str.replace("Z$", "+00:00")
-    .str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", time_zone="UTC"),
-    "created_by_id": _reference("created_by"),
-    "created_by_name": pl.col("created_by").struct.field("name"),
-    "created_by_login": pl.col("created_by").struct.field("login"),
-    "enterprise_id": _reference("enterprise"),
-    "source": pl.col("source"),
-}
+from boxdocgen_explore.forms import FULL_JOB, JOB, TAG, TEMPLATE, Form
 
 
 @dataclass(frozen=True)
-class _Form:
-    """The entries of one of Box's lists: their fields, the columns made of them, and which of
-    their texts may not be missing."""
+class Page:
+    """One page, checked and typed.
 
-    entry: Mapping[str, Any]
-    columns: Mapping[str, pl.Expr]
-    required: Mapping[tuple[str, ...], str]
+    ``next_marker`` is None at the end, ``limit`` where Box does not say which it used;
+    ``unknown_fields`` are those that this package does not know. ``texts`` has the required texts
+    of each of the ``height`` entries, by column.
+    """
 
-    @cached_property
-    def documented(self) -> msgspec.json.Decoder[list[Any]]:
-        """Takes entries that are just as Box documents them, and nothing else."""
-        return msgspec.json.Decoder(list[_model("Entry", self.entry)])  # type: ignore[misc]
+    next_marker: str | None
+    limit: int | None
+    unknown_fields: list[str]
+    height: int
+    texts: Mapping[str, list[str]]
+    framed: Callable[[], pl.DataFrame]
 
+    def without_texts(self) -> Page:
+        """The same without the texts: for a million entries they would take more than the rows."""
+        return replace(self, texts={})
 
-def _model(name: str, fields: Mapping[str, Any]) -> type:
-    """The same fields again, for a decoder that refuses every other name and type."""
-    kinds: list[Any] = [("type", _TYPES | None, None)]
-    for field, dtype in fields.items():
-        kind: Any = str
-        if isinstance(dtype, pl.Struct):
-            kind = _model(field, {inner.name: inner.dtype for inner in dtype.fields})
-        elif isinstance(dtype, pl.List):
-            kind = list[str]
-        kinds.append((field, kind) if field in _ALWAYS else (field, kind | None, None))
-    return msgspec.defstruct(name, kinds, kw_only=True, forbid_unknown_fields=True, gc=False)
-
-
-_ALWAYS: Final = {"id", "batch", "status"}
-
-# Words, not texts: the decoder then makes no text of each.
-_TYPES: Any = Literal["docgen_job", "docgen_batch", "file", "file_version", "user", "enterprise"]
-
-_JOB: Final = _Form(
-    _ENTRY, _COLUMNS, {("id",): "job_id", ("status",): "status", ("batch", "id"): "batch_id"}
-)
-_FULL_JOB: Final = _Form(_FULL_ENTRY, {**_COLUMNS, **_DETAIL_COLUMNS}, _JOB.required)
-_TEMPLATE: Final = _Form(
-    {"file": _REFERENCE, "file_name": pl.String},
-    {"template_file_id": _reference("file"), "template_name": pl.col("file_name")},
-    {("file", "id"): "template_file_id"},
-)
-_TAG: Final = _Form(
-    {"tag_content": pl.String, "tag_type": pl.String, "json_paths": pl.List(pl.String)},
-    {
-        "tag": pl.col("tag_content"),
-        "tag_type": pl.col("tag_type"),
-        "json_paths": pl.col("json_paths"),
-    },
-    {("tag_content",): "tag"},
-)
+    @property
+    def rows(self) -> pl.DataFrame:
+        """One row per entry. They are made beside whatever else is done: this waits for them."""
+        return self.framed()
 
 
 def page(body: bytes) -> Page:
@@ -145,28 +60,28 @@ def page(body: bytes) -> Page:
     Raises:
         BrokenPage: this is not what the API promises; names the field.
     """
-    return _quickly(body, _JOB) or _carefully(body, _JOB)
+    return _quickly(body, JOB) or _carefully(body, JOB)
 
 
 def full_page(body: bytes) -> Page:
     """One page of ``/docgen_jobs``: as `page`, and the details (times in UTC)."""
-    return _quickly(body, _FULL_JOB) or _carefully(body, _FULL_JOB)
+    return _quickly(body, FULL_JOB) or _carefully(body, FULL_JOB)
 
 
 def template_page(body: bytes) -> Page:
     """One page of ``/docgen_templates``: ``template_file_id``, ``template_name``."""
-    return _carefully(body, _TEMPLATE)
+    return _carefully(body, TEMPLATE)
 
 
 def tag_page(body: bytes) -> Page:
     """One page of ``/docgen_templates/:id/tags``: ``tag``, ``tag_type``, ``json_paths``."""
-    return _carefully(body, _TAG)
+    return _carefully(body, TAG)
 
 
 class _Around(msgspec.Struct, forbid_unknown_fields=True):
     """What stands around the entries."""
 
-    entries: msgspec.Raw
+    entries: tuple[()]
     limit: int | None = None
     next_marker: str | None = None
     prev_marker: str | None = None
@@ -175,29 +90,52 @@ class _Around(msgspec.Struct, forbid_unknown_fields=True):
 _around: Final = msgspec.json.Decoder(_Around)
 
 
-def _quickly(body: bytes, form: _Form) -> Page | None:
+@cache
+def _framing() -> ThreadPoolExecutor:
+    """Makes frames while the next page is on its way; polars needs Python for none of it."""
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="boxdocgen-frame")
+
+
+def _quickly(body: bytes, form: Form) -> Page | None:
     """The page, where all of it is just as Box documents it; else None, and nothing is said of it.
 
-    One strict decoder vouches for every name and type, which leaves polars nothing to get wrong.
+    One strict decoder vouches for every name and type, which leaves polars nothing to get wrong
+    but a key that comes twice.
     """
+    start, end = body.find(b"["), body.rfind(b"]") + 1
+    raw = body[start:end]
     try:
-        around = _around.decode(body)
-        entries = form.documented.decode(around.entries)
-        raw = bytes(around.entries)
-        rows = pl.read_json(raw, schema=dict(form.entry)).select(_named(form))
-    except (ValueError, RecursionError, pl.exceptions.PolarsError):
+        # Only if these two are the brackets around the entries is the rest a page without any.
+        around = _around.decode(body[:start] + b"[]" + body[end:])
+        entries = form.documented.decode(raw)
+    except (ValueError, RecursionError):
         return None
-    outside = len(body) - len(raw)
-    if b"\\u0000" in body or (body[:outside] + body[-outside:]).count(b'"entries"') != 1:
+    texts = {
+        column: list(map(attrgetter(".".join(path)), entries))
+        for path, column in form.required.items()
+    }
+    if b"\\u0000" in raw or any("" in one for one in texts.values()):
         return None
-    for path, column in form.required.items():
-        texts = pl.Series(column, map(attrgetter(".".join(path)), entries), dtype=pl.String)
-        if not texts.equals(rows[column]) or (texts == "").any():
+
+    def framed() -> pl.DataFrame:
+        return pl.read_json(raw, schema=dict(form.entry)).select(form.named)
+
+    if form.times or len(msgspec.json.encode(entries)) != len(raw):
+        # Something is written in another way, or twice: this cannot wait until it is asked for.
+        try:
+            rows = framed()
+        except pl.exceptions.PolarsError:
             return None
-    return Page(rows, _marker(around.next_marker), _limit(around.limit), [])
+        if any(rows[column].to_list() != one for column, one in texts.items()):
+            return None
+        frame: Callable[[], pl.DataFrame] = lambda: rows  # noqa: E731
+    else:
+        frame = _framing().submit(framed).result
+    marker, limit = _marker(around.next_marker), _limit(around.limit)
+    return Page(marker, limit, [], len(entries), texts, frame)
 
 
-def _carefully(body: bytes, form: _Form) -> Page:
+def _carefully(body: bytes, form: Form) -> Page:
     """Look at the page as plain JSON, read it as columns, and hold one against the other."""
     answer, entries = _entries(body)
     unknown = _unknown(entries, form.entry) | (answer.keys() - _AROUND)
@@ -207,19 +145,17 @@ def _carefully(body: bytes, form: _Form) -> Page:
     try:
         frame = pl.read_json(body, schema=schema).explode("entries").unnest("entries")
         frame = frame.head(len(entries))  # exploding an empty list leaves one row of nulls
-        rows = frame.select(_named(form))
+        rows = frame.select(form.named)
     except pl.exceptions.PolarsError as error:
         raise BrokenPage(f"a field has an unexpected type ({_first_line(error)})") from None
-    for path, column in form.required.items():
-        _hold_against(rows[column], entries, path)
+    texts = {
+        column: _hold_against(rows[column], entries, path) for path, column in form.required.items()
+    }
     if b"\\u" in body:
         rows = rows.with_columns(_REPLACE_NUL)
     marker, limit = _marker(answer.get("next_marker")), _limit(answer.get("limit"))
-    return Page(rows, marker, limit, sorted(map(_printable, unknown)))
-
-
-def _named(form: _Form) -> list[pl.Expr]:
-    return [expression.alias(name) for name, expression in form.columns.items()]
+    unknown_fields = sorted(map(_printable, unknown))
+    return Page(marker, limit, unknown_fields, len(entries), texts, lambda: rows)
 
 
 _AROUND: Final = frozenset({"entries", "limit", "next_marker", "prev_marker"})
@@ -273,8 +209,8 @@ def _refuse_booleans(entries: list[Any], entry: Mapping[str, Any]) -> None:
                 raise BrokenPage(f"{name} of entry {number} should be a text, not {value!r:.40}")
 
 
-def _hold_against(column: pl.Series, entries: list[Any], path: tuple[str, ...]) -> None:
-    """Every entry has this text, and both parsers read the same one.
+def _hold_against(column: pl.Series, entries: list[Any], path: tuple[str, ...]) -> list[str]:
+    """Every entry has this text, and both parsers read the same one: these.
 
     They differ where a key comes twice in one object: then neither is believed.
     """
@@ -289,6 +225,7 @@ def _hold_against(column: pl.Series, entries: list[Any], path: tuple[str, ...]) 
         )
     if column.to_list() != texts or column.str.contains("\0", literal=True).any():
         raise BrokenPage(f"{'.'.join(path)} can be read in two ways")
+    return texts
 
 
 def _marker(marker: object) -> str | None:

@@ -6,6 +6,7 @@ so Ctrl-C and Cancel work within a moment, even while a server keeps a connectio
 
 from __future__ import annotations
 
+import copy
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -173,7 +174,9 @@ class Fetch:
 
     def _follow(self, listing: Listing, options: Mapping[str, Any]) -> Exception | None:
         if self._refused:  # this token will not do for the other batches either
-            return self._refused
+            error = copy.copy(self._refused)
+            error.args = (f"Not asked for, because the token was refused: {error}",)
+            return error
         try:
             follow(
                 self.session,
@@ -183,7 +186,7 @@ class Fetch:
                 **options,
             )
         except errors.Unauthorized as error:
-            self._refused = error
+            self._refused = copy.copy(error)
             return error
         except Exception as error:
             return error
@@ -198,7 +201,7 @@ class Fetch:
             self.pages -= pages
             self.jobs -= jobs
             pages = jobs = 0
-        height = page.parsed.rows.height
+        height = page.parsed.height
         self._arrived[listing] = pages + 1, jobs + height
         self.pages += 1
         self.jobs += height
@@ -233,7 +236,7 @@ def evidence(origin: str, user: User | None, listing: Listing, chain: Chain) -> 
             "next_marker_sha256": marker_sha256(page.parsed.next_marker),
             "limit_requested": page.limit_requested,
             "limit_used": page.parsed.limit,
-            "jobs": page.parsed.rows.height,
+            "jobs": page.parsed.height,
             "duplicates": again,
             "unknown_fields": page.parsed.unknown_fields,
             "fetched_at": page.fetched_at,

@@ -113,6 +113,11 @@ class BoxSession:
         self.memos: Memos | None = None
         self._refreshing = threading.Lock()
         self._http = requests.Session()
+        # Proxies and certificates as the environment has them now: requests would look through all
+        # of it for every page.
+        found = self._http.merge_environment_settings(self.base_url, {}, None, None, None)
+        self._http.proxies, self._http.verify = found["proxies"], found["verify"]
+        self._http.trust_env = False
         self._http.headers.update({"box-version": BOX_VERSION, "Accept": "application/json"})
         if as_user:
             self._http.headers["as-user"] = as_user

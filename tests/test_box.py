@@ -203,6 +203,9 @@ def test_a_refused_token_is_not_tried_on_every_other_batch(emulator: Emulator, b
     with pytest.raises(errors.BatchesFailed) as caught:
         box.read([str(5000 + n) for n in range(60)])
     assert len(caught.value.failures) == 60
+    for batch_id, error in caught.value.failures.items():
+        assert error.batch_id == batch_id
+        assert batch_id in str(error) or "Not asked for" in str(error)
     assert sum(call.path.startswith("/docgen_batch_jobs/5") for call in emulator.calls) <= 16
 
 

@@ -13,13 +13,13 @@ import stat
 import subprocess
 import sys
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from conftest import age, store_of
 from tally import Tally
 
@@ -383,8 +383,8 @@ class Trap:
 
 
 def signed(plain: bytes) -> bytes:
-    packed = zlib.compress(plain)
-    return b"boxdocgen1" + sha256(packed).digest() + packed
+    packed = zstandard.compress(plain)
+    return b"boxdocgen2" + sha256(packed).digest() + packed
 
 
 @pytest.mark.parametrize(
@@ -394,8 +394,8 @@ def signed(plain: bytes) -> bytes:
         5,
         "text",
         b"",
-        b"boxdocgen1",
-        b"boxdocgen1" + bytes(32),
+        b"boxdocgen2",
+        b"boxdocgen2" + bytes(32),
         signed(b""),
         signed(b"\xff\xff\xff\xff{}"),
         signed(b"\0\0\0\2{}"),
@@ -403,7 +403,7 @@ def signed(plain: bytes) -> bytes:
         signed(b'\0\0\0\x11{"headers":[1,2]}'),
         signed(b'\0\0\0\x12{"created_at":"x"}'),
         signed(b'\0\0\0\x24{"created_at":"2026-01-01T00:00:00"}'),
-        b"boxdocgen1" + sha256(b"no zlib").digest() + b"no zlib",
+        b"boxdocgen2" + sha256(b"no zstd").digest() + b"no zstd",
     ],
 )
 def test_anything_in_the_place_of_a_page_is_read_anew_and_said_once(
