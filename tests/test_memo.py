@@ -18,6 +18,8 @@ from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
 from boxdocgen_explore.reading import Reading
 
+pytestmark = pytest.mark.trust
+
 PATH = "/docgen_batch_jobs/1001"
 
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from boxdocgen_explore import owners
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
 from boxdocgen_explore.store import PageStore, StoreWarning
+
+pytestmark = pytest.mark.trust
 
 PATH = "/docgen_batch_jobs/1001"
 
@@ -507,8 +510,6 @@ def test_what_is_kept_is_counted_by_host_and_user(
 
 
 def test_clearing_deletes_all_or_what_is_older(box: Box, tmp_path: Path) -> None:
-    from datetime import timedelta
-
     folder = tmp_path / "cache"
     box.read("1001", limit=10)
     age(box, days=10)
@@ -519,6 +520,40 @@ def test_clearing_deletes_all_or_what_is_older(box: Box, tmp_path: Path) -> None
     assert owners.clear(folder) == 1
     assert box.kept() == []
     assert owners.clear(tmp_path / "nothing") == 0
+
+
+@pytest.mark.parametrize("older_than", [None, timedelta(0)])
+def test_clearing_removes_our_files_and_nobody_else_s(
+    box: Box, tmp_path: Path, older_than: timedelta | None
+) -> None:
+    box.read("1001", limit=1)
+    folder = the_file(tmp_path).parent
+    strangers = [
+        folder / "notes.txt",
+        folder / "other.sqlite",
+        folder / "frames" / "mine.parquet",
+        folder.parent / "pages.sqlite",
+        tmp_path / "cache" / "owner.json",
+    ]
+    for path in strangers:
+        path.write_text("precious")
+    assert list((folder / "frames").glob("*-*-*.parquet"))
+    owners.clear(tmp_path / "cache", older_than=older_than)
+    assert [path.read_text() for path in strangers] == ["precious"] * len(strangers)
+    assert list((folder / "frames").glob("*-*-*.parquet")) == []
+    assert store_of(box).keys() == []
+
+
+def test_what_is_deleted_is_not_left_in_the_file(box: Box, tmp_path: Path) -> None:
+    """Pages hold personal data."""
+    box.read("1001", limit=1)
+    size = the_file(tmp_path).stat().st_size
+    owners.clear(tmp_path / "cache")
+    box.close()
+    assert the_file(tmp_path).stat().st_size < max(size, 40_000)
+    assert b"boxdocgen2" not in the_file(tmp_path).read_bytes()
+    (kept,) = owners.kept(tmp_path / "cache")
+    assert (kept.batches, kept.pages) == (0, 0)
 
 
 def test_a_store_in_memory_is_its_box_s_alone(emulator: Emulator) -> None:
