@@ -25,7 +25,7 @@ from boxdocgen_explore.emulator.enterprise import FULL_ONLY
 
 JOBS_PER_PAGE = 1000
 MOST_PAGES = 1000
-_HELD_PAGES = 2200  # the million jobs of one batch, those of several, and the short ones: 1 GB
+_HELD_PAGES = 1200  # a million jobs and some more: 540 MB
 _BATCH = "#" * 10  # stands for a batch's id in the model of all pages
 
 
