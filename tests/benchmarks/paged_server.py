@@ -109,13 +109,10 @@ class _Connection(StreamRequestHandler):
 def serving(latency_ms: float = 0) -> Iterator[str]:
     """The address of a server that runs until the block's end, as `connect` wants it."""
     command = [sys.executable, __file__, str(latency_ms)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout
         yield process.stdout.readline().strip()
-        process.stdin.close()
 
 
 def pages_per_second(url: str, pages: int = 500) -> float:
