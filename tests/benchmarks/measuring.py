@@ -63,7 +63,7 @@ def held(what: str, found: Sequence[float], goal: str, detail: str = "") -> Row:
     sign, number = goal.split()
     middle = median(found)
     met = middle <= float(number) if sign == "<=" else middle >= float(number)
-    text = f"{middle:.2f} times ({min(found):.2f} to {max(found):.2f})"
+    text = f"{middle:.3g} times ({min(found):.3g} to {max(found):.3g})"
     return Row(what, f"{text}; {detail}" if detail else text, goal, met)
 
 
