@@ -96,7 +96,7 @@ def fetch(options: argparse.Namespace) -> int:
     reading, error = _read(options, details=options.details)
     if reading is not None and options.output:
         write(reading.jobs, options.output)
-        print(f"{options.output}: {reading.verdict}")
+        print(f"{options.output}: {plain(reading.verdict)}")
     elif reading is not None:
         _summary(reading)
     return _say(error, REFUSED) if error else DONE
