@@ -103,6 +103,8 @@ class BoxSession:
     <BoxSession: api.box.com>
     """
 
+    host = "no host"  # for the repr of one that could not be made
+
     def __init__(
         self,
         base_url: str,
@@ -241,11 +243,12 @@ def _without(token: str, response: Response) -> Response:
     """The answer; some proxies and debugging servers say again what was said to them."""
     if len(token) < _SHORTEST_SECRET:
         return response
-    if token.encode() in response.content:
-        response._content = response.content.replace(token.encode(), b"***")
-    for name, value in response.headers.items():
-        if token in value:
-            response.headers[name] = value.replace(token, "***")
+    for form in {token, json.dumps(token)[1:-1]}:
+        if form.encode() in response.content:
+            response._content = response.content.replace(form.encode(), b"***")
+        for name, value in response.headers.items():
+            if form in value:
+                response.headers[name] = value.replace(form, "***")
     return response
 
 
