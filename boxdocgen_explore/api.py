@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import quote, unquote
@@ -27,6 +27,8 @@ class ParsedPage(Protocol):
     @property
     def rows(self) -> pl.DataFrame: ...
     @property
+    def height(self) -> int: ...
+    @property
     def next_marker(self) -> str | None: ...
     @property
     def limit(self) -> int | None: ...
@@ -34,7 +36,15 @@ class ParsedPage(Protocol):
     def unknown_fields(self) -> list[str]: ...
 
 
-Parse = Callable[[bytes], ParsedPage]
+class CheckedPage(ParsedPage, Protocol):
+    """The same with the texts that no entry may lack, by column, as long as they are needed."""
+
+    @property
+    def texts(self) -> Mapping[str, list[str]]: ...
+    def without_texts(self) -> ParsedPage: ...
+
+
+Parse = Callable[[bytes], CheckedPage]
 
 
 @dataclass(frozen=True)
@@ -42,23 +52,21 @@ class PageRead:
     """One checked page of a chain, with what proves it.
 
     Its body is not here any more: a list of a million jobs would not fit into memory twice.
+    ``settled`` says that it has jobs, every one of them terminal: these no longer change;
+    ``expires`` is when it must be read again (None: never).
     """
 
     number: int
     marker: str | None
     limit_requested: int
     parsed: ParsedPage
+    settled: bool
+    first_id: str | None
     fetched_at: dt.datetime
     from_cache: bool
     expires: dt.datetime | None
     request_id: str | None
     body_sha256: str
-
-    @property
-    def settled(self) -> bool:
-        """At least one job, and every one of them terminal: these no longer change."""
-        rows = self.parsed.rows
-        return rows.height > 0 and bool(rows["status"].is_in(list(TERMINAL)).all())
 
     @property
     def expired(self) -> bool:
@@ -67,10 +75,6 @@ class PageRead:
     @property
     def age(self) -> dt.timedelta:
         return dt.datetime.now(dt.UTC) - self.fetched_at
-
-    def first_id(self, id_column: str | None) -> str | None:
-        rows = self.parsed.rows
-        return rows[id_column][0] if id_column and rows.height else None
 
     def fits(self, other: PageRead, id_column: str | None) -> bool:
         """Whether the rest of a chain that held `other` here goes on from this page."""
@@ -82,20 +86,54 @@ class PageRead:
 
 @dataclass
 class Chain:
-    """The pages of one list as they arrive; ``whole`` once nothing is missing."""
+    """The pages of one list as they arrive; ``whole`` once nothing is missing.
+
+    ``head`` is the rows of the first ``head_pages`` pages in one frame, where a memo had them:
+    their ids are known to differ.
+    """
 
     pages: list[PageRead] = field(default_factory=list)
     whole: bool = False
+    head: pl.DataFrame | None = None
+    head_pages: int = 0
+
+    def begin(self) -> None:
+        """Forget all, to be read from the first page."""
+        self.pages.clear()
+        self.whole, self.head, self.head_pages = False, None, 0
+
+    def copy(self) -> Chain:
+        """As it stands. A worker may still be adding to this one, so whether it is whole is
+        asked first: no page can then be missing from what calls itself whole."""
+        whole = self.whole
+        return Chain([*self.pages], whole, self.head, self.head_pages)
+
+    def frames(self) -> list[pl.DataFrame]:
+        """The rows of all pages, in order."""
+        head = [] if self.head is None else [self.head]
+        return head + [page.parsed.rows for page in self.pages[self.head_pages :]]
+
+    def has_duplicates(self, id_column: str | None) -> bool:
+        """Whether any id comes twice."""
+        if not self.pages or id_column is None:
+            return False
+        tail = [page.parsed.rows[id_column] for page in self.pages[self.head_pages :]]
+        ids = pl.concat([pl.Series(id_column, dtype=pl.String), *tail])
+        if not ids.is_unique().all():
+            return True
+        return self.head is not None and bool(self.head[id_column].is_in(ids.implode()).any())
 
     def duplicates(self, id_column: str | None) -> list[int]:
         """Per page, how many of its ids had come before."""
-        if not self.pages or id_column is None:
+        if id_column is None or self.whole:
             return [0] * len(self.pages)
-        ids = pl.concat([page.parsed.rows[id_column] for page in self.pages])
+        ids = pl.concat(
+            [pl.Series(id_column, dtype=pl.String)] + [f[id_column] for f in self.frames()]
+        )
         again = ~ids.is_first_distinct()
         counts, start = [], 0
         for page in self.pages:
-            end = start + page.parsed.rows.height
+            end = start + page.parsed.height
             counts.append(int(again[start:end].sum()))
             start = end
         return counts
@@ -119,6 +157,10 @@ class Listing:
     params: tuple[tuple[str, str], ...] = ()
     restarts: int = 3
     shifts: bool = False
+
+    def settled(self, parsed: CheckedPage) -> bool:
+        """Whether a page has jobs, every one of them terminal."""
+        return parsed.height > 0 and set(parsed.texts.get("status", [""])) <= TERMINAL
 
     def expires_in(self, chain: Chain, page: PageRead) -> dt.timedelta | None:
         """How long a checked page stays good; None is for ever."""
@@ -211,6 +253,11 @@ def _text(value: object) -> str | None:
 def marker_sha256(marker: str | None) -> str | None:
     """A marker's digest for keys and evidence; None for the first page and the end."""
     return hashlib.sha256(marker.encode()).hexdigest() if marker else None
+
+
+def page_place(marker: str | None) -> str:
+    """Where in its chain a page is kept: the end of its key."""
+    return marker_sha256(marker) or "first"
 
 
 def kept_batches(session: BoxSession) -> list[str]:

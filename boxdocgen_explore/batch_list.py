@@ -33,9 +33,9 @@ class BatchList:
 
 def listed(fetch: Fetch, listing: Listing) -> BatchList:
     """What the chain of the list of all jobs tells of batches, whole or as far as it came."""
-    chain = fetch.chains[listing]
-    whole, pages = chain.whole, list(chain.pages)
-    jobs = frame.full_jobs(page.parsed.rows for page in pages)
+    chain = fetch.chains[listing].copy()
+    whole, pages = chain.whole, chain.pages
+    jobs = frame.full_jobs(chain.frames())
     # A chain that has just been begun anew has no page.
     read_at = min((page.fetched_at for page in pages), default=dt.datetime.now(dt.UTC))
     return BatchList(frame.batches(jobs), jobs.height, whole, read_at)

@@ -9,13 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
 
-import polars as pl
-
 from boxdocgen_explore import errors
-from boxdocgen_explore.api import Chain, Listing, PageRead, marker_sha256
+from boxdocgen_explore.api import Chain, Listing, PageRead, page_place
 from boxdocgen_explore.schema import MAX_LIMIT
 from boxdocgen_explore.session import Answer, BoxSession
 
@@ -44,11 +42,11 @@ def follow(
 ) -> None:
     """Fill `chain` from the store and from Box until it is whole; on an error it holds the rest.
 
-    1. Take the newest kept chain (offline: the newest whole one).
+    1. Take the newest kept chain (offline: the newest whole one), its memo first.
     2. Walk it, reading again what has expired, and on a refresh whatever may have changed.
     3. Where a page no longer fits the rest, or Box refuses a marker, or an id comes twice, begin
        a new chain at the first page, beside the kept one.
-    4. Once it is whole, forget the older ones.
+    4. Once it is whole, forget the older ones, and keep a memo of its settled pages.
 
     A list that always shifts (`Listing.shifts`) ends without an error and without ``whole``.
 
@@ -70,6 +68,7 @@ def follow(
             failure = error
         else:
             walk.forget_before(generation + restart)
+            walk.remember(generation + restart)
             return
         if last:
             raise failure
@@ -93,16 +92,16 @@ class _Walk:
 
     def run(self, generation: int) -> None:
         """Page after page, from the first to the end."""
-        self.chain.pages.clear()
-        self.chain.whole = False
+        self.chain.begin()
+        self._recall(generation)
         self._walk(generation)
-        if any(self.chain.duplicates(self.listing.id_column)):
+        if self.chain.has_duplicates(self.listing.id_column):
             self._moved(generation)
         self.chain.whole = True
 
     def _walk(self, generation: int) -> None:
-        marker: str | None = None
-        used: set[str] = set()
+        used = {page.parsed.next_marker for page in self.chain.pages}
+        marker = self.chain.pages[-1].parsed.next_marker if self.chain.pages else None
         first_ids: set[str] = set()
         empty = 0
         while True:
@@ -115,14 +114,13 @@ class _Walk:
             if marker in used:
                 raise self._broken(generation, "its next marker has been used before")
             used.add(marker)
-            empty = 0 if page.parsed.rows.height else empty + 1
+            empty = 0 if page.parsed.height else empty + 1
             if empty >= _EMPTY_PAGES:
                 raise self._broken(generation, f"{empty} empty pages in a row")
-            first_id = page.first_id(self.listing.id_column)
-            if first_id in first_ids:  # round in a circle, under ever new markers
+            if page.first_id in first_ids:  # round in a circle, under ever new markers
                 self._moved(generation)
-            if first_id is not None:
-                first_ids.add(first_id)
+            if page.first_id is not None:
+                first_ids.add(page.first_id)
 
     def _moved(self, generation: int) -> NoReturn:
         what = "an id comes twice: pages moved while being read"
@@ -147,11 +145,11 @@ class _Walk:
         page = self._checked(number, marker, answer)
         if kept and not page.fits(kept, self.listing.id_column):
             raise self._outdated(page, "the pages behind it no longer fit")
+        lifetime = self.listing.expires_in(self.chain, page)
+        expires = None if lifetime is None else answer.fetched_at + lifetime
         if self.session.store:
-            lifetime = self.listing.expires_in(self.chain, page)
-            expires = None if lifetime is None else answer.fetched_at + lifetime
-            self.session.store.save(key, answer.response, expires)
-        return page
+            self.session.store.save(key, answer.response, answer.fetched_at, expires)
+        return replace(page, expires=expires)
 
     def _check_marker(self) -> None:
         """Not with an old marker into pages never seen: what it means may have changed."""
@@ -192,15 +190,18 @@ class _Walk:
         except errors.BrokenPage as error:
             raise self._error(number, str(error), errors.BrokenPage, request_id) from None
         if self.listing.batch_id is not None:
-            others = parsed.rows.filter(pl.col("batch_id") != self.listing.batch_id)
-            if others.height:
-                said = f"batch.id is {others['batch_id'][0]}: a job of another batch"
+            others = set(parsed.texts["batch_id"]) - {self.listing.batch_id}
+            if others:
+                said = f"batch.id is {min(others)}: a job of another batch"
                 raise self._error(number, said, errors.BrokenPage, request_id)
+        ids = parsed.texts.get(self.listing.id_column or "")
         return PageRead(
             number,
             marker,
             self.limit,
-            parsed,
+            parsed.without_texts(),
+            self.listing.settled(parsed),
+            ids[0] if ids else None,
             answer.fetched_at,
             answer.from_cache,
             answer.expires,
@@ -221,13 +222,16 @@ class _Walk:
             batch_id=self.listing.batch_id,
         )
 
+    def _name(self, generation: int) -> str:
+        """How the keys of one generation's pages begin."""
+        return f"{self.prefix}{generation:06d}/"
+
     def _key(self, generation: int, marker: str | None) -> str:
-        place = "first" if marker is None else marker_sha256(marker)
-        return f"{self.prefix}{generation:06d}/{place}"
+        return self._name(generation) + page_place(marker)
 
     def _keys(self, generation: int | None = None) -> list[str]:
         """Keys of one generation's pages, or of all."""
-        start = self.prefix if generation is None else f"{self.prefix}{generation:06d}/"
+        start = self.prefix if generation is None else self._name(generation)
         return self.session.store.keys(start) if self.session.store else []
 
     def newest_generation(self) -> int:
@@ -252,11 +256,27 @@ class _Walk:
             seen.add(marker)
             marker = page.parsed.next_marker
 
+    def _recall(self, generation: int) -> None:
+        """Begin with the settled pages that a memo holds: they need not be read one by one."""
+        store, memos, name = self.session.store, self.session.memos, self._name(generation)
+        if store and memos and self.listing.batch_id and self.max_age is None:
+            memos.recall(self.chain, name, lambda: dict(store.prints(name)))
+            for page in self.chain.pages:
+                self.on_page(page)
+
+    def remember(self, generation: int) -> None:
+        """Keep a memo of the settled pages."""
+        store, memos, name = self.session.store, self.session.memos, self._name(generation)
+        if store and memos and self.listing.batch_id and not self.session.offline:
+            memos.remember(self.chain, name, lambda: dict(store.prints(name)))
+
     def forget_before(self, generation: int) -> None:
         """Delete what a whole chain has replaced."""
-        keep = f"{self.prefix}{generation:06d}/"
-        self._forget([key for key in self._keys() if key < keep])
+        self._forget([key for key in self._keys() if key < self._name(generation)])
 
     def _forget(self, keys: list[str]) -> None:
         if keys and self.session.store and not self.session.offline:
             self.session.store.delete(keys)
+            if self.session.memos:
+                for name in {key.rpartition("/")[0] + "/" for key in keys}:
+                    self.session.memos.forget(name)

@@ -155,6 +155,21 @@ def open_view(options: argparse.Namespace) -> int:
     return _say(error, REFUSED) if error else DONE
 
 
+def archive(options: argparse.Namespace) -> int:
+    """The settled batches that are kept, as a Parquet dataset."""
+    from boxdocgen_explore.verdict import number
+
+    written = connected(options).archive(options.url)
+    for outcome in ("written", "unchanged", "not settled", "not whole"):
+        rows = written.filter(outcome=outcome)
+        jobs = number(int(rows["jobs"].sum()), "job")
+        if rows.height:
+            print(f"{number(rows.height, 'batch')} {outcome}, {jobs}")
+    if not written.height:
+        print("No batch is kept: fetch some, and archive them then.")
+    return DONE
+
+
 def emulator(options: argparse.Namespace) -> int:
     """The local Box Doc Gen API, until it is stopped."""
     from boxdocgen_explore.emulator import DEMO_TOKEN, serve
@@ -180,7 +195,8 @@ def cache_info(options: argparse.Namespace) -> int:
     print(folder)
     for kept in owners.kept(folder):
         counted = f"{number(kept.batches, 'batch')}  {number(kept.pages, 'page')}"
-        print(plain(f"  {kept.host}  {kept.login}  {counted}"))
+        said = kept.trouble or f"{counted}  {kept.size_bytes / 1e6:,.1f} MB"
+        print(plain(f"  {kept.host}  {kept.login}  {said}"))
     return DONE
 
 
@@ -223,6 +239,9 @@ def _parser() -> argparse.ArgumentParser:
     opening = add("open", open_view)
     opening.add_argument("ids", nargs="+", metavar="ID")
     box_options(opening)
+    archiving = add("archive", archive)
+    archiving.add_argument("url", metavar="URL", help="a folder, or object storage: s3://...")
+    box_options(archiving)
     serving = add("emulator", emulator)
     serving.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
     serving.add_argument(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -28,15 +29,22 @@ def write(jobs: pl.DataFrame, path: Path) -> None:
     """
     writer = check_ending(path)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
-        os.close(handle)
-        try:
-            writer(jobs, name)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with atomically(path) as part:
+            writer(jobs, part)
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+@contextmanager
+def atomically(path: Path) -> Iterator[str]:
+    """The name of a file that takes the place of ``path`` once it is written, and not before."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
+    os.close(handle)
+    try:
+        yield name
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def check_ending(path: Path) -> Callable[[pl.DataFrame, str], None]:

@@ -6,6 +6,7 @@ so Ctrl-C and Cancel work within a moment, even while a server keeps a connectio
 
 from __future__ import annotations
 
+import copy
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -173,7 +174,9 @@ class Fetch:
 
     def _follow(self, listing: Listing, options: Mapping[str, Any]) -> Exception | None:
         if self._refused:  # this token will not do for the other batches either
-            return self._refused
+            error = copy.copy(self._refused)
+            error.args = (f"Not asked for, because the token was refused: {error}",)
+            return error
         try:
             follow(
                 self.session,
@@ -183,7 +186,7 @@ class Fetch:
                 **options,
             )
         except errors.Unauthorized as error:
-            self._refused = error
+            self._refused = copy.copy(error)
             return error
         except Exception as error:
             return error
@@ -198,7 +201,7 @@ class Fetch:
             self.pages -= pages
             self.jobs -= jobs
             pages = jobs = 0
-        height = page.parsed.rows.height
+        height = page.parsed.height
         self._arrived[listing] = pages + 1, jobs + height
         self.pages += 1
         self.jobs += height
@@ -233,7 +236,7 @@ def evidence(origin: str, user: User | None, listing: Listing, chain: Chain) -> 
             "next_marker_sha256": marker_sha256(page.parsed.next_marker),
             "limit_requested": page.limit_requested,
             "limit_used": page.parsed.limit,
-            "jobs": page.parsed.rows.height,
+            "jobs": page.parsed.height,
             "duplicates": again,
             "unknown_fields": page.parsed.unknown_fields,
             "fetched_at": page.fetched_at,
@@ -253,14 +256,10 @@ def evidence(origin: str, user: User | None, listing: Listing, chain: Chain) -> 
 
 def joined(fetch: Fetch, listings: Sequence[Listing], user: User | None, origin: str) -> Reading:
     """The chains of these lists as one Reading, as far as they came."""
-    # A cancelled worker may still be adding pages: from here on only this copy counts. Whether it
-    # is whole is asked first, so that no page can be missing from what calls itself whole.
-    chains = {
-        listing: Chain(whole=fetch.chains[listing].whole, pages=[*fetch.chains[listing].pages])
-        for listing in listings
-    }
+    # A cancelled worker may still be adding pages: from here on only this copy counts.
+    chains = {listing: fetch.chains[listing].copy() for listing in listings}
     pages = [evidence(origin, user, listing, chain) for listing, chain in chains.items()]
-    jobs = [page.parsed.rows for chain in chains.values() for page in chain.pages]
+    jobs = [frame for chain in chains.values() for frame in chain.frames()]
     failures = {
         listing.batch_id or listing.name: fetch.failures.get(listing)
         or errors.Cancelled("Cancelled before its end.")

@@ -111,6 +111,14 @@ PAGES: Final[dict[str, pl.DataType]] = {
 ``next_marker_sha256`` at its end; ``complete`` says of the page's whole chain that it began at
 the first page, used every marker once, met no id twice and ended on an end marker."""
 
+ARCHIVED: Final[dict[str, pl.DataType]] = {
+    "batch_id": pl.String(),
+    "outcome": pl.String(),
+    "jobs": pl.Int64(),
+    "file": pl.String(),
+}
+"""One row per kept batch. ``outcome`` is "written", "unchanged" (it is there already), "not
+settled" (a job still runs), or "not whole" (of which ``jobs`` says nothing)."""
 
 SEVERITIES: Final = ("error", "warning", "info")
 """How much a finding of the audit matters, most first."""

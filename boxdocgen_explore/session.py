@@ -24,6 +24,7 @@ from boxdocgen_explore.waiting import WaitingAdapter, Waits, is_loopback
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
+    from boxdocgen_explore.memo import Memos
     from boxdocgen_explore.store import PageStore
 
 
@@ -94,7 +95,7 @@ class Answer:
 
 
 class BoxSession:
-    """Asks Box as one user; ``store`` is where ``chain`` keeps checked pages, if anywhere.
+    """Asks Box as one user; ``store`` and ``memos`` are where ``chain`` keeps pages, if anywhere.
 
     Raises:
         InvalidRequest: ``base_url`` is no address.
@@ -122,8 +123,14 @@ class BoxSession:
         self.login: str | None = None
         """This user's login, for error texts, once it is known."""
         self.store: PageStore | None = None
+        self.memos: Memos | None = None
         self._refreshing = threading.Lock()
         self._http = requests.Session()
+        # Proxies and certificates as the environment has them now: requests would look through all
+        # of it for every page.
+        found = self._http.merge_environment_settings(self.base_url, {}, None, None, None)
+        self._http.proxies, self._http.verify = found["proxies"], found["verify"]
+        self._http.trust_env = False
         self._http.headers.update({"box-version": BOX_VERSION, "Accept": "application/json"})
         if as_user:
             self._http.headers["as-user"] = as_user
@@ -137,7 +144,14 @@ class BoxSession:
     def with_token(self, token: str) -> BoxSession:
         """The same session for whoever has this token; nothing it reads is kept."""
         other = copy.copy(self)
-        other.credentials, other.login, other.store = Token(token), None, None
+        other.credentials, other.login = Token(token), None
+        other.store = other.memos = None
+        return other
+
+    def offline_one(self) -> BoxSession:
+        """The same session, which reads only what is kept."""
+        other = copy.copy(self)
+        other.offline = True
         return other
 
     def get(self, path: tuple[str, ...], params: Mapping[str, str | int] | None = None) -> Answer:

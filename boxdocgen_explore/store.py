@@ -1,85 +1,37 @@
 """What is kept on disk: raw pages, one SQLite file per host and Box user, through requests-cache.
 
 Only checked pages come in here (``chain`` says when), the file runs no code when it is read, every
-page carries a checksum, and the keys can be read without decoding a page.
+page carries a checksum over itself and its key, and the keys can be read without decoding a page.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import sqlite3
-import tempfile
 import threading
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
-from requests_cache import SerializerPipeline, Stage
-from requests_cache.backends import BaseCache
 from requests_cache.backends.sqlite import SQLiteDict
 from requests_cache.models.response import CachedResponse
-from requests_cache.serializers import CattrStage
 
-from boxdocgen_explore.errors import StoreError
+from boxdocgen_explore import store_files
+from boxdocgen_explore.packing import PRINT_BYTES, SERIALIZER, Damaged, kept_page
 
 if TYPE_CHECKING:
     from requests import Response
 
-_MAGIC: Final = b"boxdocgen1"
 _BUSY_MS: Final = 30_000
-_LARGEST_PAGE_BYTES: Final = 1 << 28
+_SPOILT: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""What SQLite says of a file that is damaged, or has other tables than ours."""
 
 
 class StoreWarning(UserWarning):
-    """A page could not be kept on disk; it was read all the same."""
-
-
-class _Damaged(KeyError):
-    """A stored page that cannot be what was stored.
-
-    A KeyError, because requests-cache takes that for "not here" without a word in the log: a
-    damaged page is simply fetched again.
-    """
-
-
-_heads = CattrStage()
-
-
-def _dump(response: CachedResponse) -> bytes:
-    head = _heads.dumps(response)
-    body = head.pop("_content", None) or b""
-    text = json.dumps(head).encode()
-    packed = zlib.compress(len(text).to_bytes(4, "big") + text + body, level=1)
-    return _MAGIC + hashlib.sha256(packed).digest() + packed
-
-
-def _load(stored: bytes) -> CachedResponse:
-    start = len(_MAGIC)
-    try:
-        digest, packed = stored[start : start + 32], stored[start + 32 :]
-        if stored[:start] != _MAGIC or hashlib.sha256(packed).digest() != digest:
-            raise _Damaged("checksum")
-        plain = zlib.decompressobj().decompress(packed, _LARGEST_PAGE_BYTES)
-        end = 4 + int.from_bytes(plain[:4], "big")
-        head = json.loads(plain[4:end])
-        head["_content"] = plain[end:]
-        response = _heads.loads(head)
-    except Exception as error:  # a checksum is no signature: anything may stand in the file
-        raise _Damaged(type(error).__name__) from None
-    if not isinstance(response, CachedResponse) or response.created_at.tzinfo is None:
-        raise _Damaged("not a page")
-    return response
-
-
-SERIALIZER: Final = SerializerPipeline([Stage(dumps=_dump, loads=_load)], is_binary=True)
-"""Head as JSON, body as it came, zlib level 1, SHA-256. Twice as fast as JSON throughout, a tenth
-of its size, and unlike pickle it runs no code that somebody else put into the file."""
+    """Something with the cache folder; what was read is complete all the same."""
 
 
 class _Pages(SQLiteDict):
@@ -102,57 +54,126 @@ class _Pages(SQLiteDict):
             finally:
                 connection.rollback()  # does nothing after the commit
 
+    def deserialize(self, key: str, value: bytes) -> CachedResponse:
+        page: CachedResponse = SERIALIZER.loads(value)
+        if page.cache_key != key:
+            raise Damaged("another page's place")
+        return page
+
+
+class _ReadOnlyPages(_Pages):
+    """The same in a place where nothing can be written."""
+
+    def init_db(self) -> None:  # type: ignore[no-untyped-def, unused-ignore]
+        """Nothing is made; where not even SQLite's own notes can be, none are looked for."""
+        self.connection_kwargs["uri"] = True
+        address = f"file:{quote(str(self.db_path))}"
+        for self.db_path in (f"{address}?mode=ro", f"{address}?immutable=1"):
+            try:
+                with self.connection() as connection:
+                    connection.execute("SELECT count(*) FROM responses")
+                return
+            except sqlite3.OperationalError as error:
+                self.close()  # type: ignore[no-untyped-call]
+                problem = error
+        raise problem
+
 
 class PageStore:
     """Checked pages by key; in memory where ``path`` is None.
 
     Trouble with the file after it was opened is a warning, and the page counts as not kept: Box
-    can still be asked.
+    can still be asked. A file that is spoilt is set aside, and a new one begun.
 
     Raises:
-        StoreError: the file cannot be made, opened or written.
+        StoreError: the file cannot be made, opened or written (read, where ``read_only``).
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
         self.path = path
+        self.read_only = read_only
         # One connection between all threads; a page takes about a millisecond, so taking turns
         # costs nothing that a reader would notice.
         self._lock = threading.Lock()
-        self._warned = False
-        self._cache = BaseCache()
+        self._warned: set[str] = set()
+        self._file: tuple[int, int] | None = None
         try:
-            if path is not None:
-                _create(path)
-            self._pages = _open(path or ":memory:")
+            self._pages = self._opened()
         except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a name with NUL
-            raise _unusable(path, error) from None
-        self._cache.responses = self._pages
+            raise store_files.unusable(path, error) from None
+
+    def _opened(self) -> _Pages:
+        if self.path is None:
+            return _open(":memory:")
+        if self.read_only:
+            if (trouble := store_files.trouble(self.path)) is not None:
+                raise OSError(f"{self.path.name} is {trouble}")
+            return _ReadOnlyPages(self.path, "responses", serializer=SERIALIZER)
+        store_files.create(self.path, _make)
+        self._file = store_files.identity(self.path)
+        trouble = store_files.trouble(self.path)
+        if trouble is None:
+            try:
+                return _open(self.path)
+            except sqlite3.Error as error:
+                if not _is_spoilt(error):
+                    raise
+                trouble = f"damaged ({error})"
+        self._set_aside(trouble)
+        store_files.create(self.path, _make)
+        self._file = store_files.identity(self.path)
+        return _open(self.path)
 
     def page(self, key: str) -> CachedResponse | None:
         """The stored page, expired or not; None where there is none or it is damaged."""
         stored: CachedResponse | None = None
         with self._turn("a kept page could not be read"):
-            stored = self._pages.get(key)
+            try:
+                stored = self._pages[key]
+            except Damaged:
+                self._say("a kept page is damaged, and is fetched again")
+            except KeyError:
+                pass
         return stored
 
-    def save(self, key: str, response: Response, expires: datetime | None) -> None:
+    def save(
+        self, key: str, response: Response, fetched_at: datetime, expires: datetime | None
+    ) -> None:
         """Keep a checked page."""
-        with self._turn("pages could not be kept on disk"):
-            self._cache.save_response(response, key, expires)
+        if not self.read_only:
+            with self._turn("pages could not be kept on disk"):
+                self._pages[key] = kept_page(key, response, fetched_at, expires)
 
     def keys(self, prefix: str = "") -> list[str]:
         """All keys that begin so, sorted."""
-        found: list[str] = []
+        return [key for key, _ in self._rows("NULL", prefix)]
+
+    def prints(self, prefix: str, *, lasting: bool = True) -> list[tuple[str, bytes]]:
+        """The keys that begin so, sorted, each with what tells its page from every other; found
+        without reading the pages. ``lasting``: only of pages that never expire."""
+        print_ = f"substr(value, 1, {PRINT_BYTES}) || length(value)"
+        where = "expires IS NULL" if lasting else "true"
+        return [(key, bytes(one)) for key, one in self._rows(print_, prefix, where)]
+
+    def _rows(self, column: str, prefix: str, where: str = "true") -> list[tuple[str, bytes]]:
+        found: list[tuple[str, bytes]] = []
         # A range on the primary key: listing one batch must not read the whole table.
-        query = "SELECT key FROM responses WHERE key >= ? AND key < ? ORDER BY key"
+        query = (
+            f"SELECT key, CAST({column} AS BLOB) FROM responses "  # noqa: S608 - no text from outside
+            f"WHERE key >= ? AND key < ? AND {where} ORDER BY key"
+        )
         with self._turn("kept pages could not be listed"), self._pages.connection() as connection:
-            found = [str(key) for (key,) in connection.execute(query, (prefix, prefix + "\x7f"))]
+            found = [
+                (str(key), value)
+                for key, value in connection.execute(query, (prefix, prefix + "\x7f"))
+            ]
         return found
 
     def delete(self, keys: Iterable[str]) -> None:
         """Forget these pages."""
-        with self._turn("pages could not be deleted"):
-            self._pages.bulk_delete(list(keys))  # type: ignore[no-untyped-call]
+        if not self.read_only:
+            with self._turn("pages could not be deleted"):
+                self._pages.bulk_delete(list(keys))  # type: ignore[no-untyped-call]
 
     def clear(self, older_than: timedelta | None = None) -> int:
         """Forget all pages, or those fetched longer ago; says how many."""
@@ -172,80 +193,51 @@ class PageStore:
 
     @contextmanager
     def _turn(self, what: str) -> Iterator[None]:
-        problem = None
         with self._lock:
             try:
                 yield
             except (OSError, sqlite3.Error) as error:
-                problem = error
-        if problem is not None and not self._warned:
-            self._warned = True  # once: one full disk is one message, not one per page
-            warnings.warn(
-                f"{self.path}: {what} ({problem}). What was read is complete all the same, and "
-                "will be read again next time.",
-                StoreWarning,
-                stacklevel=4,
-            )
+                if self.path and not self.read_only and _is_spoilt(error):
+                    self._begin_anew(error)
+                else:
+                    self._say(f"{what} ({error})")
+
+    def _say(self, what: str) -> None:
+        """Once for each kind of trouble: one full disk is one message, not one per page."""
+        if what not in self._warned:
+            self._warned.add(what)
+            text = f"{self.path}: {what}. What was read is complete all the same."
+            warnings.warn(text, StoreWarning, stacklevel=6)
+
+    def _begin_anew(self, error: Exception) -> None:
+        self._pages.close()  # type: ignore[no-untyped-call]
+        try:
+            self._set_aside(f"damaged ({error})")
+            self._pages = self._opened()
+        except (OSError, sqlite3.Error) as problem:
+            self._say(f"the file is damaged ({error}) and cannot be set aside ({problem})")
+            self.path = None
+            self._pages = self._opened()
+
+    def _set_aside(self, trouble: str) -> None:
+        """Out of the way with the spoilt file, unless another process has seen to it meanwhile."""
+        if self.path and self._file and store_files.identity(self.path) == self._file:
+            moved = store_files.set_aside(self.path)
+            self._say(f"the file is {trouble}; it was set aside as {moved}, and Box is read anew")
+
+
+def _is_spoilt(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SPOILT
 
 
 def _open(path: Path | str) -> _Pages:
     return _Pages(path, "responses", serializer=SERIALIZER, wal=True, busy_timeout=_BUSY_MS)
 
 
-def _unusable(path: Path | None, error: Exception) -> StoreError:
-    damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(
-        error, sqlite3.OperationalError
-    )
-    if damaged:
-        return StoreError(
-            f"The file {path} is damaged ({error}): delete it, with boxdocgen cache clear or by "
-            "hand; Box is then read anew."
-        )
-    return StoreError(
-        f"The cache folder {path and path.parent} cannot be used ({error}). Choose another with "
-        "cache_dir= or --cache-dir."
-    )
-
-
-def _create(path: Path) -> None:
-    """Make the database under a temporary name and link it into place.
-
-    Two processes that open a new database in WAL mode at once get "database is locked", whatever
-    the busy timeout; with a link exactly one of them wins and the other one uses its file.
-    """
-    private_folder(path.parent)
-    if path.exists():
-        return
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=".sqlite")
-    os.close(handle)
-    try:
-        # Closing folds the write-ahead log back into the one file.
-        _open(name).close()  # type: ignore[no-untyped-call]
-        try:
-            os.link(name, path)
-        except FileExistsError:
-            pass
-        except OSError:  # a file system without links
-            if not path.exists():
-                Path(name).replace(path)
-    finally:
-        delete_store(Path(name))
-
-
-def delete_store(path: Path) -> None:
-    """Delete a store's files.
-
-    Raises:
-        StoreError: they cannot be deleted.
-    """
-    try:
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-    except OSError as error:
-        raise _unusable(path, error) from None
-
-
-def private_folder(folder: Path) -> None:
-    """Make a folder that its owner alone can read."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
+def _make(name: str) -> None:
+    pages = _open(name)
+    with pages.connection() as connection:
+        connection.execute(f"PRAGMA application_id = {store_files.APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {store_files.VERSION}")
+    # Closing folds the write-ahead log back into the one file.
+    pages.close()  # type: ignore[no-untyped-call]

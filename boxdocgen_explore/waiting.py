@@ -31,8 +31,11 @@ from boxdocgen_explore import errors
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
-WORKERS = 8
-"""Batches read side by side; the connection pool has the same size."""
+WORKERS = 16
+"""Batches read side by side."""
+
+_CONNECTIONS = 8 * WORKERS
+"""Kept open at most: several reads, a list and a widget may go on at once."""
 
 _REPEATED = frozenset({429, 500, 502, 503, 504})
 
@@ -120,7 +123,7 @@ class WaitingAdapter(HTTPAdapter):
         self._backoff = tenacity.wait_random_exponential(waits.pause_s, max=30)
         # The system's certificates, so that a company's own authority is trusted.
         self._tls = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        super().__init__(pool_maxsize=WORKERS)
+        super().__init__(pool_maxsize=_CONNECTIONS)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
@@ -19,6 +20,10 @@ pytest_plugins = ["browser_fixtures", "lab_fixtures", "tally"]
 
 QUICK = Waits(calls_per_minute=1_000_000, silence_s=0.3, patience_s=5, attempts=3, pause_s=0.001)
 """Long enough for a busy machine, short enough for a test."""
+
+# A busy machine is no bug.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 _VARIABLES = ("PROXY", "CA_BUNDLE", "SSL_CERT", "NETRC")
 

@@ -24,6 +24,7 @@ from boxdocgen_explore.emulator import (
 )
 from boxdocgen_explore.reading import Reading
 from boxdocgen_explore.schema import BATCHES, DETAILS, JOBS, PAGES
+from boxdocgen_explore.store import StoreWarning
 from boxdocgen_explore.waiting import Waits
 
 PATH = "/docgen_batch_jobs/1001"
@@ -202,6 +203,9 @@ def test_a_refused_token_is_not_tried_on_every_other_batch(emulator: Emulator, b
     with pytest.raises(errors.BatchesFailed) as caught:
         box.read([str(5000 + n) for n in range(60)])
     assert len(caught.value.failures) == 60
+    for batch_id, error in caught.value.failures.items():
+        assert error.batch_id == batch_id
+        assert batch_id in str(error) or "Not asked for" in str(error)
     assert sum(call.path.startswith("/docgen_batch_jobs/5") for call in emulator.calls) <= 16
 
 
@@ -492,11 +496,16 @@ def test_offline_carries_the_part_that_is_kept(
     assert carried(caught.value).jobs.height == 20
 
 
-def test_offline_with_several_users_asks_which(at_office: Callable[..., Box]) -> None:
+def test_offline_with_several_users_is_the_last_one_who_read_and_says_who(
+    at_office: Callable[..., Box],
+) -> None:
+    users = {DEMO_USER.login: (DEMO_TOKEN, "1001"), ADA.login: ("ada-token", "2001")}
     at_office().read("1001")
-    at_office("ada-token").read("2001")
-    with pytest.raises(errors.InvalidRequest, match=r"ada@example.com.*|svc-hr@example.com"):
-        at_office(offline=True).read("1001")
+    for login in (ADA.login, DEMO_USER.login, ADA.login):
+        token, batch_id = users[login]
+        at_office(token).read(batch_id)
+        with pytest.warns(StoreWarning, match=f"these are of {login}"):
+            assert login in at_office(offline=True).read(batch_id).verdict
     for name in (ADA.login, ADA.id):
         assert at_office(offline=True, user=name).read("2001").jobs.height == 4
     with pytest.raises(errors.NotKept):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from boxdocgen_explore import api, errors
 from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
+from boxdocgen_explore.store import StoreWarning
 from boxdocgen_explore.waiting import Waits
 
 PATH = "/docgen_batch_jobs/1001"
@@ -354,5 +355,7 @@ def test_a_damaged_page_on_disk_is_fetched_again(
     with store_of(box)._pages.connection(commit=True) as connection:
         connection.execute("UPDATE responses SET value = substr(value, 1, 200)")
     before = asked(emulator)
-    assert box.read("1001", limit=10).jobs.height == 25
+    with pytest.warns(StoreWarning, match="damaged") as told:
+        assert box.read("1001", limit=10).jobs.height == 25
+    assert len(told) == 1
     assert asked(emulator) - before == 3

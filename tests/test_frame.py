@@ -11,8 +11,9 @@ from bodies import JOB, body, job, pages
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxdocgen_explore import frame
+from boxdocgen_explore import forms, frame, parsing
 from boxdocgen_explore.emulator import plain_job
+from boxdocgen_explore.emulator.enterprise import FULL_ONLY
 from boxdocgen_explore.errors import BrokenPage
 from boxdocgen_explore.schema import BATCHES, DETAILS, JOBS
 
@@ -25,12 +26,61 @@ def test_any_json_gives_a_row_for_each_entry_or_a_broken_page(page: Any) -> None
         except BrokenPage:
             continue
         assert parsed.rows.height == len(page["entries"])
-        json.dumps([*parsed.rows.rows(), *parsed[1:]], ensure_ascii=False, default=str).encode()
+        said = [*parsed.rows.rows(), parsed.next_marker, parsed.limit, parsed.unknown_fields]
+        json.dumps(said, ensure_ascii=False, default=str).encode()
         if parse is frame.page:
             assert parsed.rows["job_id"].to_list() == [str(job["id"]) for job in page["entries"]]
             assert (
                 parsed.rows.null_count().select("job_id", "batch_id", "status").row(0) == (0,) * 3
             )
+
+
+def as_json(page: Any, indent: int | None, ascii_only: bool) -> bytes:
+    text = json.dumps(page, indent=indent, ensure_ascii=ascii_only)
+    return text.encode("utf-8", "surrogatepass")
+
+
+documented = st.lists(
+    st.builds(
+        lambda number, more: {**plain_job("1001", number), **more},
+        st.integers(0, 9),
+        st.dictionaries(
+            st.sampled_from(["status", "output_file", "failures", "external_id", "created_at"]),
+            st.sampled_from([None, "", "x\0", "ü\ud800", {"id": "7"}, {"errors": ["a"]}, True, 5]),
+            max_size=1,
+        ),
+    ),
+    max_size=4,
+)
+
+
+@given(documented, st.sampled_from([None, 1]), st.booleans(), st.booleans(), st.booleans())
+def test_a_page_read_quickly_is_the_page_read_carefully(
+    entries: list[Any], indent: int | None, ascii_only: bool, standard: bool, twice: bool
+) -> None:
+    """And what is refused carefully is never taken quickly."""
+    if standard:
+        entries = [{name: job[name] for name in job if name not in FULL_ONLY} for job in entries]
+    page = as_json({"entries": entries, "limit": 9, "next_marker": "]["}, indent, ascii_only)
+    if twice:
+        page = page.replace(b'"status"', b'"status": "completed", "status"', 1)
+    for form in (forms.JOB, forms.FULL_JOB):
+        quick = parsing._quickly(page, form)
+        if quick is not None:
+            careful = parsing._carefully(page, form)
+            assert quick.rows.equals(careful.rows)
+            assert quick.rows.schema == careful.rows.schema
+            for name in ("next_marker", "limit", "unknown_fields", "height", "texts"):
+                assert getattr(quick, name) == getattr(careful, name)
+
+
+def test_what_box_documents_is_read_quickly() -> None:
+    job = plain_job("1001", 3)
+    standard = {name: job[name] for name in job if name not in FULL_ONLY}
+    for entries, form in (([standard], forms.JOB), ([job], forms.FULL_JOB), ([], forms.JOB)):
+        for indent in (None, 2):
+            page = as_json({"entries": entries, "next_marker": None}, indent, ascii_only=False)
+            assert parsing._quickly(page, form) is not None
 
 
 @given(st.binary() | st.text().map(str.encode))

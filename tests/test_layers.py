@@ -16,11 +16,11 @@ PACKAGE = Path(boxdocgen_explore.__file__).parent
 NAME = boxdocgen_explore.__name__
 
 FOUNDATION = ["plain_text", "errors", "schema"]
-BYTE_LANE = ["waiting", "store", "session", "api", "chain"]
+BYTE_LANE = ["waiting", "store_files", "packing", "store", "session", "api", "memo", "chain"]
 """Both in the order in which each may import those before it."""
 
-BRIDGE = {"auth", "owners", "progress", "reading", "batch_list", "box", "lab", "__init__"}
-BRIDGE |= {"cli", "cli_audit", "cli_options"}
+BRIDGE = {"auth", "owners", "progress", "reading", "batch_list", "archive", "client", "box", "lab"}
+BRIDGE |= {"cli", "cli_audit", "cli_options", "__init__"}
 """These may know both lanes; `lab` starts JupyterLab and knows neither."""
 
 NETWORK = {"requests", "requests_cache", "urllib3", "http", "socket", "ssl", "httpx", "aiohttp"}
@@ -29,8 +29,10 @@ NETWORK |= {"tornado", "box_sdk_gen", "truststore"}
 PURE = {
     "analysis": {"errors", "schema", "verdict"},
     "charts": {"schema", "analysis", "marks", "rendering"},
-    "frame": {"errors", "schema"},
+    "frame": {"schema", "parsing"},
     "marks": {"schema"},
+    "parsing": {"errors", "forms"},
+    "forms": set(),
     "rendering": {"schema", "plain_text"},
     "verdict": {"schema", "plain_text"},
 }

@@ -18,7 +18,7 @@ from boxdocgen_explore.emulator.enterprise import (
     User,
     plain_job,
 )
-from boxdocgen_explore.emulator.faults import FAULTS, parse_fault
+from boxdocgen_explore.emulator.faults import FAULTS, Strike, parse_fault
 from boxdocgen_explore.emulator.server import Emulator, serve
 from boxdocgen_explore.emulator.story import STORY_BATCH_ID, STORY_NOW, story
 
@@ -32,6 +32,7 @@ __all__ = [
     "Emulator",
     "Enterprise",
     "Job",
+    "Strike",
     "Tag",
     "Template",
     "User",

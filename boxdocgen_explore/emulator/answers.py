@@ -6,11 +6,14 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Literal
 
 from tornado.web import HTTPError
 
-Wire = Literal["whole", "silent", "cut", "drop"]
+Wire = Literal["whole", "silent", "cut", "headers", "drop"]
+"""All of it; headers and half of the body, with silence or an end after them; headers alone;
+nothing."""
 
 HELP_URL = "https://developer.box.com/guides/api-calls/permissions-and-errors/common-errors/"
 
@@ -19,9 +22,9 @@ SIGN_IN = b"""<!DOCTYPE html>
 <body><form action="/login"><p>Please sign in to reach the network.</p></form></body></html>
 """
 
-UNAVAILABLE = b"""<html>
-<head><title>503 Service Temporarily Unavailable</title></head>
-<body><center><h1>503 Service Temporarily Unavailable</h1></center></body>
+_HTML_ERROR = """<html>
+<head><title>{0}</title></head>
+<body><center><h1>{0}</h1></center></body>
 </html>
 """
 
@@ -85,6 +88,11 @@ def error(
         "request_id": request_id(),
     }
     return Answer(status, encode(body), headers or {})
+
+
+def html_error(status: HTTPStatus) -> bytes:
+    """A page as a gateway in front of Box may send it."""
+    return _HTML_ERROR.format(f"{status.value} {status.phrase}").encode()
 
 
 def bad_parameter(name: str) -> Refusal:

@@ -21,7 +21,8 @@ from tornado.web import (
 from boxdocgen_explore.emulator.answers import Answer, Refusal, error, request_id
 from boxdocgen_explore.emulator.calls import ROUTES, Asked, no_such_call
 from boxdocgen_explore.emulator.enterprise import Enterprise, User
-from boxdocgen_explore.emulator.faults import Exchange, Faults
+from boxdocgen_explore.emulator.exchange import Exchange
+from boxdocgen_explore.emulator.faults import Faults
 from boxdocgen_explore.emulator.paging import Page
 from boxdocgen_explore.schema import BOX_VERSION
 
@@ -169,17 +170,25 @@ class Handler(RequestHandler):
         self.emulator.streams.add(stream)
         with contextlib.suppress(StreamClosedError):
             if answer.wire != "drop":
-                head = (
-                    f"HTTP/1.1 {answer.status} OK\r\ncontent-type: {answer.content_type}\r\n"
-                    f"content-length: {len(answer.body)}\r\nbox-request-id: {request_id()}\r\n\r\n"
-                )
-                await stream.write(head.encode() + answer.body[: len(answer.body) // 2])
+                half = 0 if answer.wire == "headers" else len(answer.body) // 2
+                await stream.write(_head(answer) + answer.body[:half])
             if answer.wire == "silent":
                 gone = asyncio.Event()
                 stream.set_close_callback(gone.set)
                 await gone.wait()
         stream.close()
         self.emulator.streams.discard(stream)
+
+
+def _head(answer: Answer) -> bytes:
+    headers = {
+        "content-type": answer.content_type,
+        "content-length": str(len(answer.body)),
+        "box-request-id": request_id(),
+        **answer.headers,
+    }
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    return f"HTTP/1.1 {answer.status} OK\r\n{''.join(lines)}\r\n".encode()
 
 
 class _FastGZip(GZipContentEncoding):

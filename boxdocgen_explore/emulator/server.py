@@ -17,7 +17,7 @@ from tornado.iostream import IOStream
 
 from boxdocgen_explore.emulator.api import Call, application
 from boxdocgen_explore.emulator.enterprise import DEMO_USER, Enterprise, User
-from boxdocgen_explore.emulator.faults import Faults, parse_fault
+from boxdocgen_explore.emulator.faults import Faults, Strike, parse_fault
 from boxdocgen_explore.emulator.story import story
 
 CALLS_KEPT: Final = 10_000
@@ -87,6 +87,11 @@ class Emulator:
         with self._lock:
             return list(self._calls)
 
+    @property
+    def strikes(self) -> list[Strike]:
+        """The faults that have struck so far, oldest first (the last 10,000)."""
+        return self.faults.strikes
+
     def record(self, call: Call) -> None:
         with self._lock:
             self._calls.append(call)
@@ -107,7 +112,7 @@ class Emulator:
         """Arm one of `FAULTS`: for a path or any, for a page (from 1) or any, so many times.
 
         ``times=None`` is for ever. Faults strike in the order in which they were armed, one a
-        call. An unknown name or option raises ValueError.
+        call. An unknown name or option raises ValueError, as does a value that makes no sense.
         """
         self.faults.arm(name, path, page, times, **options)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -56,7 +57,7 @@ def test_headers_are_sent_in_lower_case(
     assert names == [name.lower() for name in names]
 
 
-@pytest.mark.parametrize("name", ["rate-limit", "503-html"])
+@pytest.mark.parametrize("name", ["rate-limit", "503-html", "server-error"])
 def test_the_wait_may_be_a_date_nonsense_or_missing(client: Client, name: str) -> None:
     date = datetime(2026, 11, 3, 2, 14, tzinfo=UTC)
     for retry_after in (date, "soon", None):
@@ -67,6 +68,50 @@ def test_the_wait_may_be_a_date_nonsense_or_missing(client: Client, name: str) -
     assert parsedate_to_datetime(dated["retry-after"]) == date
     assert nonsense["retry-after"] == "soon"
     assert "retry-after" not in missing
+
+
+@pytest.mark.parametrize(
+    "retry_after",
+    [0, 7, 0.25, "0.001", -3, 10**9, "9" * 400, "1e999", "nan", "", "7 s", "Tue, 99 Foo 2026", "ü"],
+)
+def test_the_wait_is_sent_as_it_was_given(client: Client, retry_after: object) -> None:
+    client.emulator.fault("rate-limit", retry_after=retry_after)
+
+    answer = client.ask(PATH)
+
+    assert answer.status_code == 429
+    assert answer.headers["retry-after"] == str(retry_after)
+
+
+@pytest.mark.parametrize(
+    "date", [datetime(1999, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
+)
+def test_the_wait_may_be_over_for_long_or_never_be(client: Client, date: datetime) -> None:
+    client.emulator.fault("rate-limit", retry_after=date)
+
+    sent = client.ask(PATH).headers["retry-after"]
+
+    assert parsedate_to_datetime(sent) == date.replace(microsecond=0)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("body", ["json", "html", "nothing"])
+def test_server_errors_come_with_boxs_body_with_html_or_with_nothing(
+    client: Client, status: int, body: str
+) -> None:
+    client.emulator.fault("server-error", status=status, body=body)
+
+    answer = client.ask(PATH)
+
+    assert answer.status_code == status
+    if body == "json":
+        assert answer.json()["status"] == status
+        assert answer.json()["code"] == answer.reason.lower().replace(" ", "_")
+    elif body == "html":
+        assert answer.headers["content-type"] == "text/html"
+        assert f"<h1>{status} " in answer.text
+    else:
+        assert answer.content == b""
 
 
 def test_503_is_html(client: Client) -> None:
@@ -167,6 +212,37 @@ def test_a_cut_answer_is_shorter_than_it_said(
     assert cut.value.partial.startswith(b'{"limit":1000')
 
 
+def test_a_compressed_answer_can_be_cut(
+    emulator: Emulator, raw: http.client.HTTPConnection
+) -> None:
+    emulator.fault("cut", gzip=True)
+    begin(raw)
+    answer = raw.getresponse()
+
+    with pytest.raises(http.client.IncompleteRead) as cut:
+        answer.read()
+
+    assert answer.headers["content-encoding"] == "gzip"
+    begun = zlib.decompressobj(wbits=31)
+    assert begun.decompress(cut.value.partial).startswith(b'{"limit":1000')
+    assert not begun.eof
+
+
+def test_a_call_may_be_dropped_after_the_headers(
+    emulator: Emulator, raw: http.client.HTTPConnection
+) -> None:
+    emulator.fault("drop", headers=True)
+    begin(raw)
+    answer = raw.getresponse()
+
+    with pytest.raises(http.client.IncompleteRead) as dropped:
+        answer.read()
+
+    assert answer.status == 200
+    assert dropped.value.partial == b""
+    assert dropped.value.expected > 0
+
+
 def test_a_dropped_call_gets_no_answer(emulator: Emulator, raw: http.client.HTTPConnection) -> None:
     emulator.fault("drop")
     begin(raw)
@@ -226,6 +302,66 @@ def test_any_body_may_come_with_200(client: Client) -> None:
     assert client.page(PATH) == {"entries": None}
 
 
+def test_garbage_is_the_same_for_a_seed_and_other_each_time(client: Client) -> None:
+    for seed in (1, 1, 2):
+        client.emulator.fault("garbage", seed=seed)
+    client.emulator.fault("garbage", seed=1, times=2)
+
+    first, again, other, same, next_one = (client.ask(PATH) for _ in range(5))
+
+    assert {answer.status_code for answer in (first, again, other)} == {200}
+    assert first.headers["content-type"] == "application/json"
+    assert first.content == again.content == same.content
+    assert len({first.content, other.content, next_one.content}) == 2
+    assert other.content == next_one.content
+
+
+def test_a_page_that_shrinks_or_grows_loses_no_job(client: Client) -> None:
+    client.emulator.fault("shrink", page=1, jobs=4)
+    shrunk = client.pages(PATH, limit=10)
+    client.emulator.fault("grow", page=2, jobs=3)
+    grown = client.pages(PATH, limit=10)
+
+    assert [len(page["entries"]) for page in shrunk] == [6, 10, 9]
+    assert [len(page["entries"]) for page in grown] == [10, 13, 2]
+    for pages in (shrunk, grown):
+        assert [job_id for page in pages for job_id in ids(page)] == [
+            f"1001{number:06d}" for number in range(25)
+        ]
+        assert {page["limit"] for page in pages} == {10}
+
+
+def test_a_page_shrinks_to_one_job_at_least_and_grows_to_the_end_at_most(client: Client) -> None:
+    client.emulator.fault("shrink", jobs=99)
+    client.emulator.fault("grow", jobs=99)
+
+    pages = client.pages(PATH, limit=10)
+
+    assert [len(page["entries"]) for page in pages] == [1, 24]
+
+
+def test_a_page_may_come_from_another_batch(client: Client) -> None:
+    client.emulator.fault("other-batch", page=2, batch="1002")
+
+    first, second, third = client.pages(PATH, limit=10)
+
+    assert {job["batch"]["id"] for job in second["entries"]} == {"1002"}
+    assert not set(ids(second)) & {*ids(first), *ids(third)}
+    assert {job["batch"]["id"] for job in first["entries"] + third["entries"]} == {"1001"}
+
+
+def test_a_status_changes_from_page_to_page(client: Client) -> None:
+    client.emulator.fault("changing-status", times=5, jobs=2)
+
+    pages = client.pages(PATH, limit=10) + client.pages(PATH, limit=10)
+
+    assert [page["entries"][1]["status"] for page in pages] == [
+        *("submitted", "pending", "completed"),
+        *("submitted", "pending", "completed"),
+    ]
+    assert {page["entries"][2]["status"] for page in pages} == {"completed"}
+
+
 def test_overlapping_pages_repeat_the_last_jobs_and_lose_none(client: Client) -> None:
     client.emulator.fault("overlap", page=2, jobs=4)
 
@@ -271,6 +407,21 @@ def test_faults_strike_in_the_order_in_which_they_were_armed(client: Client) -> 
     assert [client.ask(PATH).status_code for _ in range(3)] == [429, 500, 200]
 
 
+def test_it_is_known_what_has_struck(client: Client) -> None:
+    client.emulator.fault("rate-limit", times=2)
+    client.emulator.fault("forbidden", path="/docgen_jobs")
+    client.emulator.fault("overlap", page=9)
+    for path in (PATH, PATH, PATH, "/docgen_jobs"):
+        client.ask(path)
+    client.emulator.clear_faults()
+
+    assert client.emulator.strikes == [
+        ("rate-limit", PATH),
+        ("rate-limit", PATH),
+        ("forbidden", "/docgen_jobs"),
+    ]
+
+
 def test_an_encoded_path_is_met_by_its_plain_form(client: Client) -> None:
     client.emulator.enterprise.put("a b", 1)
     client.emulator.fault("500", path="/docgen_batch_jobs/a b")
@@ -292,6 +443,14 @@ def test_a_fault_that_does_not_exist_is_an_error_that_names_those_that_do(
         emulator.fault("rate limit")
     with pytest.raises(ValueError, match="seconds"):
         emulator.fault("slow", minutes=3)
+    for name, options in [
+        ("server-error", {"status": 404}),
+        ("server-error", {"body": "xml"}),
+        ("garbage", {"seed": "x"}),
+        ("shrink", {"jobs": "many"}),
+    ]:
+        with pytest.raises(ValueError, match=r"x|many|404"):
+            emulator.fault(name, **options)
 
 
 @pytest.mark.parametrize("text", ["slow:seconds", "slow:page=two", "slow:times="])
@@ -305,3 +464,22 @@ def test_a_fault_can_be_typed(client: Client) -> None:
 
     assert len(client.jobs(PATH, limit=10)) == 27
     assert json.loads(client.ask(PATH).text)["next_marker"] is None
+
+
+def test_switches_dates_and_bodies_can_be_typed(client: Client) -> None:
+    date = "Tue, 03 Nov 2026 02:14:00 GMT"
+    for typed in (
+        f"rate-limit:retry_after={date},times=1",
+        'other-body:body={"entries": [], "limit": 7}',
+        "server-error:status=502,body=nothing",
+        "garbage:seed=7",
+        "cut:gzip=yes",
+    ):
+        client.emulator.fault(**parse_fault(typed))
+
+    assert client.ask(PATH).headers["retry-after"] == date
+    assert client.page(PATH) == {"entries": [], "limit": 7}
+    assert client.ask(PATH).status_code == 502
+    assert client.ask(PATH).status_code == 200
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        client.ask(PATH)

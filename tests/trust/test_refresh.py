@@ -1,0 +1,107 @@
+"""A refresh asks for what may have changed, and gives what Box has now."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from children import asked
+from conftest import QUICK
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tally import Tally
+
+from boxdocgen_explore.box import Box, connect
+from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
+
+pytestmark = pytest.mark.trust
+
+PATH = "/docgen_batch_jobs/1001"
+RUNNING = ("pending", "submitted")
+Jobs = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Emulator]:
+    with Emulator(enterprise=Enterprise.of({})) as emulator:
+        yield emulator
+
+
+def fresh(emulator: Emulator, folder: str) -> Box:
+    return connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=folder, waits=QUICK)
+
+
+def content(jobs: Jobs) -> list[tuple[str, str]]:
+    return sorted((job["id"], job["status"]) for job in jobs)
+
+
+@pytest.mark.parametrize("live", [1, 50, 99, 100])
+def test_a_live_batch_of_a_hundred_pages_costs_the_live_page_and_the_end_page(
+    emulator: Emulator, box: Box, tally: Tally, live: int
+) -> None:
+    jobs = [plain_job("1001", number) for number in range(100)]
+    emulator.enterprise.put("1001", [*jobs[: live - 1], running(jobs[live - 1]), *jobs[live:]])
+    box.read("1001", limit=1)
+    before = asked(emulator, PATH)
+    emulator.enterprise.put("1001", jobs)
+    reading = box.read("1001", limit=1, refresh=True)
+    assert asked(emulator, PATH) - before == len({live, 100})
+    assert reading.pages["complete"].all()
+    assert set(reading.jobs["status"]) == {"completed"}
+    tally("loads held")
+
+
+def running(job: dict[str, Any]) -> dict[str, Any]:
+    return job | {"status": "pending", "output_file": None, "output_file_version": None}
+
+
+@st.composite
+def changed(draw: st.DrawFn, jobs: Jobs, serial: int) -> Jobs:
+    """What Box may have done to a batch meanwhile: one kind of change, and running jobs end."""
+    done = [
+        job | {"status": draw(st.sampled_from(["completed", "failed", *RUNNING]))}
+        if job["status"] in RUNNING
+        else job
+        for job in jobs
+    ]
+    new = [
+        plain_job("1001", serial * 100 + number) | {"status": status}
+        for number, status in enumerate(
+            draw(st.lists(st.sampled_from(["completed", "pending"]), max_size=4))
+        )
+    ]
+    kind = draw(st.sampled_from(["nothing", "append", "prepend", "insert", "remove", "move"]))
+    place = draw(st.integers(0, len(done)))
+    if kind == "append":
+        return done + new
+    if kind == "prepend":
+        return new + done
+    if kind == "insert":
+        return done[:place] + new + done[place:]
+    if kind == "remove":
+        return done[:place] + done[place + draw(st.integers(1, 3)) :]
+    if kind == "move" and place < len(done):
+        rest = done[:place] + done[place + 1 :]
+        to = draw(st.integers(0, len(rest)))
+        return [*rest[:to], done[place], *rest[to:]]
+    return done
+
+
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_after_any_change_between_two_calls_a_refresh_gives_what_box_has_now(
+    shared: Emulator, tally: Tally, data: st.DataObject
+) -> None:
+    limit = data.draw(st.integers(1, 5), "limit")
+    statuses = data.draw(st.lists(st.sampled_from(["completed", "failed", "pending"]), max_size=24))
+    jobs = [plain_job("1001", n) | {"status": status} for n, status in enumerate(statuses)]
+    with tempfile.TemporaryDirectory() as folder, fresh(shared, folder) as box:
+        for serial in range(1, 5):
+            shared.enterprise.put("1001", jobs)
+            reading = box.read("1001", limit=limit, refresh=True)
+            assert sorted(reading.jobs.select("job_id", "status").rows()) == content(jobs)
+            assert reading.pages["complete"].all()
+            tally("inputs tried")
+            jobs = data.draw(changed(jobs, serial), f"change {serial}")
