@@ -50,6 +50,8 @@ _VARYING: Final = (
     (r"()\d+(?:[.,:]\d+)*", "#"),
 )
 _TAG: Final = r"(\{\{[^{}]*\}\})"
+_LONGEST: Final = 1000
+"""Characters of a message that are looked at: a chart of a message of megabytes takes hours."""
 _MARK: Final = "\x01"
 
 
@@ -57,13 +59,15 @@ def reason(message: pl.Expr) -> pl.Expr:
     """Name the cause of a message: numbers, ids, dates and quoted text are taken out.
 
     A tag in double braces stays, since it is often the only thing that tells two causes apart.
-    Blank messages become null.
+    Blank messages become null; of a message longer than 1,000 characters the start is looked at.
 
     >>> message = 'Tag {{pay.bonus_2}} is missing at line 14 of "offer.docx"'
     >>> pl.select(reason(pl.lit(message))).item()
     'Tag {{pay.bonus_2}} is missing at line # of “…”'
     """
-    text = message.str.replace_all(r"[\s\x01]+", " ").str.strip_chars()
+    long = message.str.len_chars() > _LONGEST
+    text = pl.when(long).then(message.str.slice(0, _LONGEST) + "…").otherwise(message)
+    text = text.str.replace_all(r"[\s\x01]+", " ").str.strip_chars()
     for pattern, placeholder in _VARYING:
         # The regex engine has no look-around. So a tag is matched first and put back, and the
         # mark that then follows it is dropped; every other mark becomes the placeholder.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from boxdocgen_explore.errors import InvalidRequest, NoCredentials, Unauthorized, Unreachable
 from boxdocgen_explore.progress import in_notebook
-from boxdocgen_explore.session import Credentials, Token
+from boxdocgen_explore.session import Credentials, Secret, Token
 
 if TYPE_CHECKING:
     from box_sdk_gen import AccessToken, Authentication
@@ -57,18 +57,34 @@ def _plainly(ask: Callable[[], AccessToken]) -> AccessToken:
     )
 
 
-def checked_token(token: object) -> str:
+def hidden(token: object) -> Secret | None:
+    """What was given as a token, so that no traceback shows it: for the first line of a function.
+
+    What is no text is empty then, and refused.
+    """
+    return None if token is None else Secret(token if isinstance(token, str) else "")
+
+
+def checked_token(token: object) -> Secret:
     """The token, if it can be one; the error never shows it.
 
     Raises:
         InvalidRequest: empty, or with characters that no token has.
     """
-    text = token.strip() if isinstance(token, str) else ""
+    token = hidden(token) or Secret()
+    text = Secret(token.strip())
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise InvalidRequest(
             "That cannot be a Box access token: it is empty or has odd characters."
         )
     return text
+
+
+class _Unshown(dict[str, str]):
+    """The environment, so that no traceback shows it."""
+
+    def __repr__(self) -> str:
+        return "{***}"
 
 
 def credentials(token: str | None, environment: Mapping[str, str] = os.environ) -> Credentials:
@@ -78,6 +94,7 @@ def credentials(token: str | None, environment: Mapping[str, str] = os.environ) 
         NoCredentials: nothing given, nothing set, and nobody to ask.
         InvalidRequest: something given that cannot be used.
     """
+    token, environment = hidden(token), _Unshown(environment)
     if token is not None:
         return Token(checked_token(token))
     if environment.get("BOX_ACCESS_TOKEN"):

@@ -6,6 +6,7 @@ Exit status: 0 done, 1 findings of severity error, 2 usage, 3 Box refused or fai
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -28,6 +29,8 @@ _INTERRUPTED: Final = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status; every error is one line on standard error."""
     warnings.showwarning = _warning
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal or pipe that does not know a name
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = _parser()
     options, others = parser.parse_known_args(arguments)
     if others and options.command != "lab":
@@ -96,7 +99,7 @@ def fetch(options: argparse.Namespace) -> int:
     reading, error = _read(options, details=options.details)
     if reading is not None and options.output:
         write(reading.jobs, options.output)
-        print(f"{options.output}: {reading.verdict}")
+        print(f"{options.output}: {plain(reading.verdict)}")
     elif reading is not None:
         _summary(reading)
     return _say(error, REFUSED) if error else DONE

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from boxdocgen_explore.plain_text import shortened
+
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
 
@@ -60,4 +62,5 @@ def duration(text: str) -> timedelta:
 
 def plain(text: str) -> str:
     """Text from outside, on one line, without anything that a terminal would obey."""
-    return "".join(character if character.isprintable() else " " for character in text)
+    short = shortened(text)
+    return "".join(character if character.isprintable() else " " for character in short)

@@ -22,13 +22,16 @@
 
 Each one knows what is known: ``status``, ``code``, ``message``, ``request_id`` (of Box's answer),
 ``batch_id``, and ``reading``: what had arrived before, never lost. Its text is a sentence for the
-person at the keyboard. No error ever holds a token, a request or a response.
+person at the keyboard, in which Box's words stand as text and nothing but text. No error ever
+holds a token, a request or a response.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
+
+from boxdocgen_explore.plain_text import shortened, visible
 
 if TYPE_CHECKING:
     from boxdocgen_explore.schema import Reading
@@ -50,11 +53,12 @@ class BoxDocGenError(Exception):
         request_id: str | None = None,
         batch_id: str | None = None,
     ) -> None:
-        super().__init__(text)
+        # A traceback in a terminal writes all of this as it is.
+        super().__init__("\n".join(map(shortened, visible(text).split("\n"))))
         self.status = status
-        self.code = code
-        self.message = message
-        self.request_id = request_id
+        self.code = code and visible(code)
+        self.message = message and visible(message)
+        self.request_id = request_id and visible(request_id)
         self.batch_id = batch_id
         self.reading: Reading | None = None
 

@@ -14,7 +14,8 @@ import polars as pl
 
 from boxdocgen_explore.errors import InvalidRequest
 
-_FORMULA: Final = r"^[=+\-@\t\r]"
+# With the full-width forms, which some spreadsheets take for the others.
+_FORMULA: Final = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 
 
 def write(jobs: pl.DataFrame, path: Path) -> None:

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable, Sequence
-from typing import Final
+
+from boxdocgen_explore.plain_text import shortened, visible
 
 
 class Html(str):
     """Text that is markup already; any other text is escaped where it is put in."""
 
     __slots__ = ()
-
-
-# Characters that cannot be seen, that HTML cannot hold, or that turn the text around them.
-_UNSEEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\uffff"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
-
-
-def visible(text: str) -> str:
-    r"""Write characters that cannot be seen, or that hide others, as their code.
-
-    >>> print(visible("invoice\u202egnp.exe"))
-    invoice\u202egnp.exe
-    """
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def escape(value: object) -> Html:
@@ -44,6 +28,8 @@ def escape(value: object) -> Html:
 def element(tag: str, *children: object, **attributes: str | bool | None) -> Html:
     """Write one element; ``class_`` is the attribute class, True an attribute without a value.
 
+    A text that nobody could read to its end is cut.
+
     >>> element("p", "1 < 2", class_="note")
     '<p class="note">1 &lt; 2</p>'
     """
@@ -54,7 +40,11 @@ def element(tag: str, *children: object, **attributes: str | bool | None) -> Htm
             written.append(f" {name}")
         elif value not in (None, False):
             written.append(f' {name}="{escape(value)}"')
-    return Html(f"<{tag}{''.join(written)}>{''.join(map(escape, children))}</{tag}>")
+    return Html(f"<{tag}{''.join(written)}>{''.join(map(_child, children))}</{tag}>")
+
+
+def _child(value: object) -> Html:
+    return escape(value if value is None or isinstance(value, Html) else shortened(str(value)))
 
 
 def table(

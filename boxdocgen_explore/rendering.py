@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import altair as alt
 
+from boxdocgen_explore.plain_text import visible
+
 NAME: Final = "boxdocgen"
 VEGA_MIME: Final = "application/vnd.vega.v5+json"
 
@@ -21,14 +23,19 @@ VEGA_MIME: Final = "application/vnd.vega.v5+json"
 _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
+_LONGEST: Final = 1001
+"""Characters of a text in a chart, as long as a reason: one of megabytes takes hours to measure."""
+
+
 def writable(value: Any) -> Any:
-    """Replace what no SVG can hold in a text, or in every text of a spec, by U+FFFD.
+    """Replace what no SVG can hold in a text, or in every text of a spec, by U+FFFD; cut the text.
 
     >>> writable({"status": "a\\x07b"}) == {"status": "a\\ufffdb"}
     True
     """
     if isinstance(value, str):
-        return _UNWRITABLE.sub("\ufffd", value)
+        text = _UNWRITABLE.sub("\ufffd", value[:_LONGEST])
+        return text if len(value) <= _LONGEST else f"{text[:-1]}…"
     if isinstance(value, dict):
         return {writable(key): writable(item) for key, item in value.items()}
     return [writable(item) for item in value] if isinstance(value, list) else value
@@ -79,5 +86,5 @@ def _plain(spec: dict[str, Any]) -> str:
         if "label" in row and "jobs_shown" in row:
             status = f", {row['status']}" if row["status"] not in (None, row["label"]) else ""
             jobs = f"{row['shown']:,} of {row['jobs_shown']:,} jobs"
-            lines.append(f"{row['label']}{status}: {jobs}")
+            lines.append(visible(f"{row['label']}{status}: {jobs}"))
     return "\n".join(lines)

@@ -19,7 +19,7 @@ from requests.auth import AuthBase
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.schema import BOX_VERSION
-from boxdocgen_explore.waiting import WaitingAdapter, Waits
+from boxdocgen_explore.waiting import WaitingAdapter, Waits, is_loopback
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 
 BOX_URL: Final = "https://api.box.com/2.0"
+_SHORTEST_SECRET: Final = 16
+"""Box's tokens have 32 characters and more; a shorter text may well come in a page by chance."""
 
 
 class Credentials(Protocol):
@@ -41,11 +43,20 @@ class Credentials(Protocol):
         ...
 
 
+class Secret(str):
+    """A text that its repr does not show: some tracebacks print what every frame holds."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 class Token:
     """A plain token; only a person can replace it. Its repr does not show it."""
 
     def __init__(self, token: str) -> None:
-        self._token = token
+        self._token = Secret(token)
 
     def token(self) -> str:
         return self._token
@@ -58,7 +69,7 @@ class _Bearer(AuthBase):
     """Puts the token on each request. A header set by hand would lose to a .netrc file."""
 
     def __init__(self, token: str) -> None:
-        self._token = token
+        self._token = Secret(token)
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
@@ -92,6 +103,8 @@ class BoxSession:
     >>> BoxSession("https://api.box.com/2.0", Token("secret"))
     <BoxSession: api.box.com>
     """
+
+    host = "no host"  # for the repr of one that could not be made
 
     def __init__(
         self,
@@ -176,7 +189,7 @@ class BoxSession:
         else:
             # It has done its work, and must not travel on with the answer.
             response.request.headers.pop("Authorization", None)
-            return response
+            return _without(token, response)
         # Raised out here, because the exception above would come along as __context__, and it
         # holds the request, and with it the token.
         raise errors.Unreachable(
@@ -221,7 +234,8 @@ def _checked_url(url: str) -> str:
     """The address, if calls can be made below it.
 
     Raises:
-        InvalidRequest: it is none, or has a name or password in it, which would be stored.
+        InvalidRequest: it is none, or has a name or password in it, which would be stored, or it
+            would carry the token in the clear.
     """
     try:
         address = urlsplit(url)
@@ -231,7 +245,25 @@ def _checked_url(url: str) -> str:
         fine = False
     if not fine:
         raise errors.InvalidRequest(f"base_url is an address such as {BOX_URL}, not {url!r:.80}.")
+    if address.scheme == "http" and not is_loopback(url):
+        raise errors.InvalidRequest(
+            f"base_url {url!r:.80} would show the token to everybody on the way: say https. Only "
+            "this machine itself (127.0.0.1, localhost) may be asked by http."
+        )
     return url
+
+
+def _without(token: str, response: Response) -> Response:
+    """The answer; some proxies and debugging servers say again what was said to them."""
+    if len(token) < _SHORTEST_SECRET:
+        return response
+    for form in {token, json.dumps(token)[1:-1]}:
+        if form.encode() in response.content:
+            response._content = response.content.replace(form.encode(), b"***")
+        for name, value in response.headers.items():
+            if form in value:
+                response.headers[name] = value.replace(form, "***")
+    return response
 
 
 def _innermost(error: BaseException) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
+from boxdocgen_explore.plain_text import shortened, visible
 from boxdocgen_explore.schema import STATUSES, TERMINAL
+
+_LONGEST_NAME: Final = 200
+"""Characters of a name that a line has room for."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,8 @@ def _provisional(jobs: pl.DataFrame) -> str:
 def _who(pages: pl.DataFrame | None) -> str | None:
     if pages is None:
         return None
-    return ", ".join(pages["user_login"].drop_nulls().unique().sort()) or None
+    logins = pages["user_login"].drop_nulls().unique().sort()
+    return ", ".join(visible(shortened(login, _LONGEST_NAME)) for login in logins) or None
 
 
 def _age(delta: timedelta) -> str:
@@ -154,15 +159,16 @@ def batch_label(batch: Mapping[str, Any], names: Mapping[str, str]) -> str:
     >>> batch_label(row, {"9": "Offer letter"})
     '50 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 7'
     """
-    templates = [names.get(one) or f"template {one}" for one in batch["template_file_ids"]]
+    templates = batch["template_file_ids"]
+    template = names.get(templates[0]) or f"template {templates[0]}" if templates else "no template"
     more = f" and {len(templates) - 1} more" if len(templates) > 1 else ""
     created = batch["first_created_at"]
     parts = [
         f"{_percent(batch['failed'], batch['jobs'])} failed",
-        (templates[0] if templates else "no template") + more,
+        visible(shortened(template, _LONGEST_NAME)) + more,
         f"{created.day} {created:%b %H:%M}" if created else "no date",
         f"{batch['jobs']:,}",
-        batch["batch_id"],
+        visible(shortened(batch["batch_id"], _LONGEST_NAME)),
     ]
     return " · ".join(parts)
 

@@ -139,7 +139,7 @@ class WaitingAdapter(HTTPAdapter):
         **kwargs: Any,
     ) -> Response:
         mine = current_patience()
-        if _is_loopback(request.url or ""):
+        if is_loopback(request.url or ""):
             proxies = {}  # else HTTP_PROXY without NO_PROXY would be handed the bearer token
 
         def once() -> Response:
@@ -209,7 +209,8 @@ def _may_pass(error: BaseException) -> bool:
     return True
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether an address is this machine's own."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from bodies import JOB, body, job, pages
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,51 +16,6 @@ from boxdocgen_explore.emulator import plain_job
 from boxdocgen_explore.emulator.enterprise import FULL_ONLY
 from boxdocgen_explore.errors import BrokenPage
 from boxdocgen_explore.schema import BATCHES, DETAILS, JOBS
-
-JOB = {"id": "7", "batch": {"id": "1"}, "status": "failed"}
-
-
-def body(*entries: Any, **around: Any) -> bytes:
-    return json.dumps({"entries": list(entries), **around}).encode()
-
-
-def job(**fields: Any) -> bytes:
-    return body({**JOB, **fields})
-
-
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**70), 2**70)
-    | st.floats(allow_nan=True)
-    | st.text(st.characters(exclude_categories=()), max_size=8)
-)
-anything = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),
-    max_leaves=8,
-)
-reference = st.fixed_dictionaries({}, optional={"id": st.text(max_size=3) | anything})
-messages = st.none() | st.lists(st.text(max_size=5) | anything, max_size=2)
-entry = anything | st.fixed_dictionaries(
-    {
-        "id": st.text("123", min_size=1) | anything,
-        "batch": st.just({"id": "1"}) | reference | anything,
-        "status": st.sampled_from(["failed", "completed", "archived"]) | anything,
-    },
-    optional={
-        "output_type": anything,
-        "output_file": reference | anything,
-        "failures": st.fixed_dictionaries({"errors": messages, "warnings": messages}) | anything,
-        "external_id": anything,
-        "created_at": st.datetimes().map(lambda moment: f"{moment.isoformat()}Z") | anything,
-        "created_by": reference | anything,
-    },
-)
-pages = anything | st.fixed_dictionaries(
-    {"entries": st.lists(entry, max_size=4) | anything},
-    optional={"limit": anything, "next_marker": anything, "more": anything},
-)
 
 
 @given(pages)
@@ -248,7 +204,7 @@ def test_a_job_that_moved_between_pages_counts_once_in_its_batch() -> None:
     one = frame.full_page(body(JOB, {**JOB, "id": "8", "status": "archived"})).rows
     batches = frame.batches(frame.full_jobs([one, one]))
     assert dict(batches.schema) == BATCHES
-    assert batches.select("batch_id", "jobs", "failed", "other").rows() == [("1", 2, 1, 1)]
+    assert batches.select("batch_id", "jobs", "failed", "other").rows() == [("1001", 2, 1, 1)]
 
 
 def test_batches_come_newest_first_and_undated_ones_last() -> None:

@@ -152,7 +152,11 @@ def read_report(path: str | os.PathLike[str]) -> pl.DataFrame:
         payload = b""
     if evidence.digest(payload, pages) != digest:
         raise InvalidRequest(f"{path} does not agree with itself: its data has another digest.")
-    return unpack(payload)
+    try:
+        return unpack(payload)
+    except (Exception, pl.exceptions.PanicException) as error:  # whoever forges can reckon, too
+        why = type(error).__name__
+    raise InvalidRequest(f"{path} is not a report: its data cannot be unpacked ({why}).")
 
 
 _PARTS: Final = (

@@ -10,7 +10,8 @@ import polars as pl
 from boxdocgen_explore import tables
 from boxdocgen_explore.auditing import Rule
 from boxdocgen_explore.auditing.findings import listed, number
-from boxdocgen_explore.markup import Html, element, table, unfolding, visible
+from boxdocgen_explore.markup import Html, element, table, unfolding
+from boxdocgen_explore.plain_text import shortened, visible
 from boxdocgen_explore.reporting import evidence
 from boxdocgen_explore.reporting.audited import Audited
 from boxdocgen_explore.schema import SEVERITIES
@@ -175,4 +176,4 @@ def _pages(audited: Audited) -> Html:
 
 def page_title(title: str) -> str:
     """Give the title of the browser's tab."""
-    return visible(title)
+    return visible(shortened(title))

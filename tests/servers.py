@@ -1,0 +1,89 @@
+"""Servers that are no Box: any bytes, a proxy that tells what it heard, TLS of one's own."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import trustme
+
+
+@contextmanager
+def raw_server(answer: Callable[[socket.socket], Any]) -> Iterator[str]:
+    """Answers every connection with bytes, whatever was asked, and closes it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    try:
+                        connection.recv(65_536)
+                        answer(connection)
+                    except OSError:
+                        pass
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/2.0"
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+class _Answer(BaseHTTPRequestHandler):
+    status = 200
+
+    def do_CONNECT(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.server.heard.append(self.path)  # type: ignore[attr-defined]
+        self.send_response(self.status)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def _serving(server: HTTPServer) -> Iterator[list[str]]:
+    server.heard = []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield server.heard  # type: ignore[attr-defined]
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@contextmanager
+def proxy() -> Iterator[tuple[str, list[str]]]:
+    server = HTTPServer(("127.0.0.1", 0), type("Proxy", (_Answer,), {"status": 404}))
+    with _serving(server) as heard:
+        yield f"http://127.0.0.1:{server.server_port}", heard
+
+
+@contextmanager
+def tls_server(authority: trustme.CA) -> Iterator[str]:
+    class Server(HTTPServer):
+        def handle_error(self, *_: Any) -> None:
+            """A client that turns away is what some of these tests are about."""
+
+    server = Server(("127.0.0.1", 0), _Answer)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server.socket = context.wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=True
+    )
+    with _serving(server):
+        yield f"https://127.0.0.1:{server.server_port}/2.0"
