@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.auth import credentials
+from boxdocgen_explore.auth import credentials, hidden
 from boxdocgen_explore.batch_list import NotWhole
 from boxdocgen_explore.client import Box
 from boxdocgen_explore.owners import default_cache_dir
@@ -48,6 +48,7 @@ def connect(
     """
     from boxdocgen_explore.waiting import Waits
 
+    token = hidden(token)
     if type(calls_per_minute) is not int or calls_per_minute < 1:
         raise errors.InvalidRequest(
             f"calls_per_minute is a whole number from 1, not {calls_per_minute!r:.60}."

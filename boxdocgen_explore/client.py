@@ -19,6 +19,7 @@ from boxdocgen_explore.archive import Keeping
 from boxdocgen_explore.auth import checked_token
 from boxdocgen_explore.batch_list import BatchList, NotWhole, PartialList, listed
 from boxdocgen_explore.owners import memos, offline_store, online_store
+from boxdocgen_explore.plain_text import visible
 from boxdocgen_explore.progress import ProgressBar
 from boxdocgen_explore.reading import (
     Fetch,
@@ -63,7 +64,7 @@ class Box:
         """On the demo, the batch to look at first."""
 
     def __repr__(self) -> str:
-        who = f" as {self._user.login}" if self._user else ""
+        who = f" as {visible(str(self._user.login))}" if self._user else ""
         return f"<Box: {self.origin}{who}{', offline' if self._session.offline else ''}>"
 
     @property
@@ -84,16 +85,16 @@ class Box:
             InvalidRequest: not a token, or another user's.
             Unauthorized: Box does not take it either; the old one stays.
         """
-        checked = checked_token(token)
+        token = checked_token(token)
         if self._user is not None and not self.offline:
             # Asked apart: nothing may be read into this user's store with another one's token.
-            now = api.me(self._session.with_token(checked))
+            now = api.me(self._session.with_token(token))
             if now.id != self._user.id:
                 raise errors.InvalidRequest(
                     f"That token belongs to {now.login}, this connection to {self._user.login}: "
                     "connect() anew to read as somebody else."
                 )
-        self._session.credentials = Token(checked)
+        self._session.credentials = Token(token)
 
     def jobs(
         self, ids: str | int | Iterable[str | int], *, refresh: bool = False, details: bool = False

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -100,7 +101,7 @@ def _quickly(body: bytes, form: Form) -> Page | None:
     """The page, where all of it is just as Box documents it; else None, and nothing is said of it.
 
     One strict decoder vouches for every name and type, which leaves polars nothing to get wrong
-    but a key that comes twice.
+    but a key that comes twice. So the frame can be made later, beside whatever is done next.
     """
     start, end = body.find(b"["), body.rfind(b"]") + 1
     raw = body[start:end]
@@ -117,30 +118,44 @@ def _quickly(body: bytes, form: Form) -> Page | None:
     if b"\\u0000" in raw or any("" in one for one in texts.values()):
         return None
 
+    if _a_key_comes_twice(raw, msgspec.json.encode(entries)):
+        return None
+
     def framed() -> pl.DataFrame:
         return pl.read_json(raw, schema=dict(form.entry)).select(form.named)
 
-    if form.times or len(msgspec.json.encode(entries)) != len(raw):
-        # Something is written in another way, or twice: this cannot wait until it is asked for.
-        try:
-            rows = framed()
-        except pl.exceptions.PolarsError:
-            return None
-        if any(rows[column].to_list() != one for column, one in texts.items()):
-            return None
-        frame: Callable[[], pl.DataFrame] = lambda: rows  # noqa: E731
-    else:
-        frame = _framing().submit(framed).result
+    frame = _framing().submit(framed).result
+    if form.times and not _can_be_told(frame):
+        return None
     marker, limit = _marker(around.next_marker), _limit(around.limit)
     return Page(marker, limit, [], len(entries), texts, frame)
+
+
+def _a_key_comes_twice(raw: bytes, encoded: bytes) -> bool:
+    """Whether there is, or may be, more in the entries than in what was made of them.
+
+    Written as tersely as here, they are as long; else they have as many keys, where no blank
+    stands before a colon.
+    """
+    if len(raw) == len(encoded):
+        return False
+    return raw.count(b'":') != encoded.count(b'":') or bool(re.search(rb'"\s+:', raw))
+
+
+def _can_be_told(frame: Callable[[], pl.DataFrame]) -> bool:
+    """Whether all times are times, of years that Python knows, too."""
+    try:
+        years = frame()["created_at"].dt.year().drop_nulls()
+    except pl.exceptions.PolarsError:
+        return False
+    return bool(years.is_between(1, 9999).all())
 
 
 def _carefully(body: bytes, form: Form) -> Page:
     """Look at the page as plain JSON, read it as columns, and hold one against the other."""
     answer, entries = _entries(body)
     unknown = _unknown(entries, form.entry) | (answer.keys() - _AROUND)
-    if b"true" in body or b"false" in body:
-        _refuse_booleans(entries, form.entry)
+    _refuse_other_values(entries, form.entry)
     schema = {"entries": pl.List(pl.Struct(form.entry))}
     try:
         frame = pl.read_json(body, schema=schema).explode("entries").unnest("entries")
@@ -148,6 +163,8 @@ def _carefully(body: bytes, form: Form) -> Page:
         rows = frame.select(form.named)
     except pl.exceptions.PolarsError as error:
         raise BrokenPage(f"a field has an unexpected type ({_first_line(error)})") from None
+    if form.times and not _can_be_told(lambda: rows):
+        raise BrokenPage("created_at should be a time of the years 1 to 9999")
     texts = {
         column: _hold_against(rows[column], entries, path) for path, column in form.required.items()
     }
@@ -169,13 +186,23 @@ _REPLACE_NUL: Final = (
 
 def _entries(body: bytes) -> tuple[dict[str, Any], list[Any]]:
     try:
-        answer = json.loads(body)
+        answer = json.loads(body, object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError):
         start = " ".join(body[:60].decode("utf-8", "replace").split())
         raise BrokenPage(f"the body is not JSON; it begins {start!r}") from None
     if not isinstance(answer, dict) or not isinstance(answer.get("entries"), list):
         raise BrokenPage("entries should be a list")
     return answer, answer["entries"]
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What one parser reads and another does not is believed of neither."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise BrokenPage(f"{_printable(twice)} comes twice, and can be read in two ways")
+    return found
 
 
 def _unknown(entries: list[Any], entry: Mapping[str, Any]) -> set[str]:
@@ -199,21 +226,27 @@ _UNUSED: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def _refuse_booleans(entries: list[Any], entry: Mapping[str, Any]) -> None:
-    """polars would read ``true`` as the text "true"."""
+def _refuse_other_values(entries: list[Any], entry: Mapping[str, Any]) -> None:
+    """polars would read ``true`` as the text "true", 1.10 as "1.1", and a long number roundly."""
     for number, item in enumerate(entries, start=1):
         for name in entry:
-            value = item.get(name)
-            inside = value.values() if isinstance(value, dict) else (value,)
-            if any(isinstance(one, bool) for one in inside):
-                raise BrokenPage(f"{name} of entry {number} should be a text, not {value!r:.40}")
+            for value in _innermost(item.get(name)):
+                whole = type(value) is int and -(2**63) <= value < 2**63
+                if value is not None and type(value) is not str and not whole:
+                    raise BrokenPage(
+                        f"{name} of entry {number} should be a text, not {value!r:.40}"
+                    )
+
+
+def _innermost(value: Any) -> Iterable[Any]:
+    """A value, or those in an object and in its lists; what is deeper fits no column anyway."""
+    values = list(value.values()) if isinstance(value, dict) else [value]
+    values += [one for inner in values if isinstance(inner, list) for one in inner]
+    return (one for one in values if not isinstance(one, dict | list))
 
 
 def _hold_against(column: pl.Series, entries: list[Any], path: tuple[str, ...]) -> list[str]:
-    """Every entry has this text, and both parsers read the same one: these.
-
-    They differ where a key comes twice in one object: then neither is believed.
-    """
+    """Every entry has this text, and both parsers read the same one: these."""
     values: list[Any] = entries
     for name in path:
         values = [value.get(name) if type(value) is dict else None for value in values]

@@ -20,7 +20,7 @@ from requests_cache.backends.sqlite import SQLiteDict
 from requests_cache.models.response import CachedResponse
 
 from boxdocgen_explore import store_files
-from boxdocgen_explore.packing import PRINT_BYTES, SERIALIZER, Damaged, kept_page
+from boxdocgen_explore.kept_page import PRINT_BYTES, SERIALIZER, Damaged, kept_page
 
 if TYPE_CHECKING:
     from requests import Response

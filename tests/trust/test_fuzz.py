@@ -153,7 +153,6 @@ def test_an_extreme_comes_through_with_every_value_or_is_our_own_error(
         bodies.job(external_id=0).replace(b": 0", b": 1.10"),
     ],
 )
-@pytest.mark.xfail(strict=False, reason="the parser still lets these through")
 def test_what_python_cannot_hold_or_two_parsers_read_differently_is_our_own_error(
     tally: Callable[..., None], body: bytes
 ) -> None:

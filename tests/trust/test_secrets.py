@@ -194,7 +194,6 @@ def test_no_frame_of_an_error_about_a_token_shows_it(token: str | None) -> None:
     assert "sEnTiNeL" not in frames_of(caught.value)
 
 
-@pytest.mark.xfail(strict=False, reason="connect and renew still hold the token as plain text")
 @pytest.mark.parametrize("options", [{"base_url": "ftp://x"}, {"as_user": "a b"}])
 def test_no_frame_of_an_error_of_connect_shows_the_token(options: dict[str, Any]) -> None:
     with pytest.raises(errors.InvalidRequest) as caught:
