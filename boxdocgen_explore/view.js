@@ -353,11 +353,12 @@ class View {
     for (const option of this.compare.options) {
       option.disabled = !compared.some(({ figure }) => figure.compare === option.value);
     }
+    const counts = { jobs_all: jobs, jobs_shown: this.jobs.length };
     const draws = this.figures.map((figure) => {
       const { by, compare: chosenBy, name } = figure.figure;
       figure.root.hidden = !drawable.includes(figure) || jobs === 0 || (chosenBy !== null && chosenBy !== compare);
       if (figure.root.hidden) return null;
-      const rows = this.group(figure.figure).rows(this.jobs, jobs, (key) => this.barLabel(by, key));
+      const rows = this.group(figure.figure).rows(this.filters, counts, (key) => this.barLabel(by, key));
       figure.root.hidden = rows.length === 0;
       const note = name === "reasons" ? this.sumNote(rows) : "";
       return figure.draw(rows, (key) => this.picked(by, key), note);
@@ -387,8 +388,7 @@ class View {
   sumNote(rows) {
     const sum = rows.reduce((total, { shown }) => total + shown, 0);
     const { values, codes } = this.frame.columns.get("reason");
-    let jobs = 0;
-    for (const job of this.jobs) if (values[codes[job]].length) jobs += 1;
+    const jobs = this.filters.count((kind) => values[codes[kind]].length);
     return sum === jobs ? "" : `The bars sum to ${number(sum)}: ${number(jobs)} jobs, each counted once for each of its reasons.`;
   }
 

@@ -74,8 +74,7 @@ export class Table {
   }
 
   longest(name, shown = (value) => value) {
-    const values = this.frame.columns.get(name)?.values ?? [];
-    return values.reduce((most, value) => Math.max(most, value === null ? 0 : shown(value).length), 0);
+    return this.frame.columns.get(name)?.longest(shown) ?? 0;
   }
 
   drawHead([sorted, direction]) {
@@ -179,8 +178,9 @@ export class Table {
     const list = element("dl");
     const columns = [...this.frame.columns.values()];
     const messagesFirst = columns.sort((a, b) => isMessages(b) - isMessages(a));
-    for (const { name, values, codes, derived } of messagesFirst) {
-      const value = values[codes[job]];
+    for (const column of messagesFirst) {
+      const { name, derived } = column;
+      const value = column.at(job);
       if (derived || value === null || value.length === 0) continue;
       const shown = Array.isArray(value)
         ? element("ul", {}, value.map((message) => element("li", {}, message ?? "null")))

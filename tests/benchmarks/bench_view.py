@@ -28,15 +28,21 @@ LIMITS = {
     1_000_000: {"html_mb": 30.0},
 }
 
-# Each change waits for the frame after the last chart is drawn.
+# A message posted in a frame's callbacks comes once the frame is painted. The charts are drawn by
+# then, for what a change schedules runs in the callbacks of the same frame or makes the body busy.
 _CHANGE = """async ({ selector, text }) => {
   const body = document.querySelector(".boxdocgen-body");
   const control = document.querySelector(selector);
-  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  const painted = () => new Promise((done) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = done;
+    requestAnimationFrame(() => port2.postMessage(null));
+  });
+  await painted();
   const begin = performance.now();
   if (text === null) control.click();
   else { control.value = text; control.dispatchEvent(new Event("input")); }
-  do await frame(); while (body.ariaBusy === "true");
+  do await painted(); while (body.ariaBusy === "true");
   return performance.now() - begin;
 }"""
 _BOX = {"selector": ".rail input[type=checkbox]", "text": None}
@@ -64,10 +70,16 @@ def measure(page: Page, file: Path) -> dict[str, float]:
     page.goto(file.as_uri())
     page.locator('.boxdocgen-body[aria-busy="false"]').wait_for(state="attached")
     usable_s = time.perf_counter() - begin
-    texts = [{"selector": "input[type=search]", "text": text} for text in ("b", "bo", "bon", "")]
-    changes = [_BOX, _BOX, *texts, _BOX, _BOX, *texts]
-    took: list[float] = [page.evaluate(_CHANGE, change) for change in changes]
+    took = change_all(page)
     return {"usable_s": usable_s, "paint_ms": sorted(took)[len(took) // 2], "worst_ms": max(took)}
+
+
+def change_all(page: Page) -> list[float]:
+    """From input to painted frame, in milliseconds, of changes such as a person makes."""
+    texts = [{"selector": "input[type=search]", "text": text} for text in ("b", "bo", "bon", "")]
+    clear = {"selector": ".rail .clear", "text": None}
+    changes = [_BOX, _BOX, *texts, _BOX, clear, *texts[:3], clear]
+    return [page.evaluate(_CHANGE, change) for change in changes]
 
 
 def main() -> int:
