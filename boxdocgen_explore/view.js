@@ -172,6 +172,7 @@ class View {
     this.filters = new Filters(frame);
     this.groups = new Map();
     this.sorted = null;
+    this.body.classList.toggle("no-jobs", frame.jobs === 0);
     this.buildFacets();
     await this.draw();
     this.busy(-1);
@@ -207,12 +208,14 @@ class View {
     const changed = !stay || this.lookedAt !== frame;
     Object.assign(this, { look, lookedAt: frame });
     if (changed) this.jobs = filters.shown(this.order);
+    // The charts measure their room: before anything else is changed, that costs nothing.
+    const figures = this.drawFigures();
     this.drawVerdict();
     this.drawEmpty();
     this.drawRail();
     this.drawChips();
     if (changed) this.table.show(frame, this.jobs, state.sort, this, stay);
-    await this.drawFigures();
+    await figures;
   }
 
   drawVerdict() {
@@ -249,7 +252,6 @@ class View {
 
   drawEmpty() {
     const { jobs } = this.frame;
-    this.body.classList.toggle("no-jobs", jobs === 0);
     this.empty.hidden = jobs > 0 && this.jobs.length > 0;
     this.table.root.hidden = !this.empty.hidden;
     this.empty.textContent = jobs === 0
@@ -300,7 +302,7 @@ class View {
       const counts = this.filters.countsWithoutOwn(key);
       for (const { line, input, count, value, code } of inputs) {
         input.checked = state[key]?.includes(value) ?? false;
-        count.textContent = number(counts[code]);
+        if (count.textContent !== number(counts[code])) count.textContent = number(counts[code]);
         line.classList.toggle("none", counts[code] === 0);
       }
     }

@@ -149,10 +149,10 @@ def _own(series: pl.Series) -> tuple[dict[str, Any], bytes]:
     """Give the length of each value, and all values joined: none is made to find another."""
     texts = series.dt.strftime(_TIME) if series.dtype == DETAILS["created_at"] else series
     lengths = (texts.str.len_bytes() + 1).fill_null(0)
-    longest = lengths.max() if len(lengths) else 0
-    width, coded = _coded(lengths, 1 + int(longest))  # type: ignore[arg-type]
+    longest = int(lengths.max() or 0)  # type: ignore[arg-type]
+    width, coded = _coded(lengths, longest + 1)
     joined = "".join(texts.drop_nulls().to_list()).encode()
-    return {"width": width, "bytes": len(joined)}, coded + joined
+    return {"width": width, "bytes": len(joined), "longest": longest}, coded + joined
 
 
 def _coded(numbers: pl.Series, limit: int) -> tuple[int, bytes]:

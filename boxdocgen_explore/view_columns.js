@@ -11,11 +11,11 @@ export async function unpack(payload) {
   const numbers = (count, width) => new CODES[width](take(count * width));
   const frame = { jobs: head.jobs, kinds: numbers(head.jobs, head.width ?? 1), columns: new Map() };
   frame.sizes = new Uint32Array(head.kinds);
-  for (const kind of frame.kinds) frame.sizes[kind] += 1;
-  for (const { name, derived, values, width, bytes } of head.columns) {
+  for (let job = 0; job < head.jobs; job += 1) frame.sizes[frame.kinds[job]] += 1;
+  for (const { name, derived, values, width, bytes, longest } of head.columns) {
     const column = values
       ? new Shared(values, numbers(head.kinds, width), frame.kinds)
-      : new Own(numbers(head.jobs, width), new Uint8Array(take(bytes)));
+      : new Own(numbers(head.jobs, width), new Uint8Array(take(bytes)), longest);
     frame.columns.set(name, Object.assign(column, { name, derived }));
   }
   return frame;
@@ -47,8 +47,8 @@ class Shared {
 
 /** A column of texts that are each job's own: none of a million is made before it is looked at. */
 class Own {
-  constructor(lengths, bytes) {
-    Object.assign(this, { lengths, bytes, decoder: new TextDecoder("utf-8", { ignoreBOM: true }) });
+  constructor(lengths, bytes, most) {
+    Object.assign(this, { lengths, bytes, most, decoder: new TextDecoder("utf-8", { ignoreBOM: true }) });
     this.ends = new Uint32Array(lengths.length);
     let end = 0;
     for (let job = 0; job < lengths.length; job += 1) {
@@ -68,7 +68,7 @@ class Own {
   }
 
   longest() {
-    return this.lengths.reduce((most, length) => Math.max(most, length - 1), 0);
+    return this.most - 1;
   }
 
   sorted(ranks) {
@@ -119,7 +119,7 @@ function compareTexts(a, b) {
 function countingSort(kinds, codes, ranks) {
   const rank = Uint32Array.from(codes, (code) => ranks[code]);
   const next = new Uint32Array(ranks.length + 1);
-  for (const kind of kinds) next[rank[kind] + 1] += 1;
+  for (let job = 0; job < kinds.length; job += 1) next[rank[kinds[job]] + 1] += 1;
   for (let place = 1; place < next.length; place += 1) next[place] += next[place - 1];
   const order = new Uint32Array(kinds.length);
   for (let job = 0; job < kinds.length; job += 1) order[next[rank[kinds[job]]]++] = job;
