@@ -31,6 +31,7 @@ PURE = {
     "charts": {"schema", "analysis", "marks", "rendering"},
     "frame": {"errors", "schema"},
     "marks": {"schema"},
+    "packing": {"errors", "schema", "analysis"},
     "rendering": {"schema"},
     "verdict": {"schema"},
 }
