@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench_view import change_all, many
+from bench_view import PAINTED, change_all, many
 from playwright.sync_api import Browser, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -50,20 +50,14 @@ hooks.register("post_run_cell", lambda _: times.open("a").write(f" {{1000 * time
     "bx.explore(jobs)",
 )
 
-# A message that is posted in a frame's last callbacks comes after that frame was painted.
-_FIRST_PAINT = """async (said) => {
-  const frame = () => new Promise((done) => requestAnimationFrame(done));
-  const painted = () => new Promise((done) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => done(performance.timeOrigin + performance.now());
-    requestAnimationFrame(() => port2.postMessage(null));
-  });
+_FIRST_PAINT = f"""async (said) => {{
+  const painted = {PAINTED};
   const drawn = () =>
     document.querySelector('.boxdocgen-body[aria-busy="false"] .jobs-shown')?.textContent === said
     && document.querySelector(".boxdocgen-body figure svg .bars_marks path");
-  while (!drawn()) await frame();
+  while (!drawn()) await painted();
   window.painted = await painted();
-}"""
+}}"""
 
 
 def measure(browser: Browser, lab: Lab, name: str, jobs: int, parquet: Path) -> dict[str, float]:

@@ -28,23 +28,23 @@ LIMITS = {
     1_000_000: {"html_mb": 30.0},
 }
 
-# A message posted in a frame's callbacks comes once the frame is painted. The charts are drawn by
-# then, for what a change schedules runs in the callbacks of the same frame or makes the body busy.
-_CHANGE = """async ({ selector, text }) => {
+# A message that is posted in a frame's callbacks comes once that frame is painted.
+PAINTED = """() => new Promise((done) => {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => done(performance.timeOrigin + performance.now());
+  requestAnimationFrame(() => port2.postMessage(null));
+})"""
+_CHANGE = f"""async ({{ selector, text }}) => {{
+  const painted = {PAINTED};
   const body = document.querySelector(".boxdocgen-body");
   const control = document.querySelector(selector);
-  const painted = () => new Promise((done) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = done;
-    requestAnimationFrame(() => port2.postMessage(null));
-  });
-  await painted();
-  const begin = performance.now();
+  const begin = await painted();
   if (text === null) control.click();
-  else { control.value = text; control.dispatchEvent(new Event("input")); }
-  do await painted(); while (body.ariaBusy === "true");
-  return performance.now() - begin;
-}"""
+  else {{ control.value = text; control.dispatchEvent(new Event("input")); }}
+  let end;
+  do end = await painted(); while (body.ariaBusy === "true");
+  return end - begin;
+}}"""
 _BOX = {"selector": ".rail input[type=checkbox]", "text": None}
 
 
