@@ -110,10 +110,9 @@ def _bars(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
     row = row.encode(
         x=alt.value(0), x2=alt.value("width"), y=_pixels("top"), y2="bottom", **_about("about")
     )
-    chart = alt.layer(*_stacked(marks, row, legend), data=data, height=1)
-    chart = _counted(chart, figure, f"(width - {label_px} - {figure.number_px})")
-    return (
-        chart.transform_calculate(lines=_wrapped("datum.label", f"max(8, floor({label_px} / 6.6))"))
+    steps = _counted(alt.Chart(), figure, f"(width - {label_px} - {figure.number_px})")
+    steps = (
+        steps.transform_calculate(lines=_wrapped("datum.label", f"max(8, floor({label_px} / 6.6))"))
         .transform_calculate(
             own=f"datum.piece == 0 ? {_LINE_PX} * length(datum.lines) + {_GAP_PX} : 0"
         )
@@ -130,6 +129,7 @@ def _bars(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
             middle=f"datum.top + {(_LINE_PX + _GAP_PX) / 2}",
         )
     )
+    return _layered(_stacked(marks, row, legend), steps, data, height=1)
 
 
 def _days(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
@@ -170,12 +170,10 @@ def _days(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
         ),
         alt.Chart().mark_point(opacity=0, aria=False).encode(x="edge:T"),
     ]
-    chart = alt.layer(*_stacked(marks, row, legend), data=data, height=96).transform_filter(
-        "test(regexp('^[0-9]{4}-'), datum.label)"
-    )
+    steps = alt.Chart().transform_filter("test(regexp('^[0-9]{4}-'), datum.label)")
     ms = 24 * 3600 * 1000
-    return (
-        _counted(chart, figure, "height")
+    steps = (
+        _counted(steps, figure, "height")
         .transform_calculate(start="toDate(datum.label)")
         .transform_calculate(end=f"datum.start + {0.9 * ms}", noon=f"datum.start + {0.45 * ms}")
         .transform_joinaggregate(oldest="min(start)", newest="max(end)")
@@ -185,6 +183,17 @@ def _days(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
             " ? datum.total : ''"
         )
     )
+    return _layered(_stacked(marks, row, legend), steps, data, height=96)
+
+
+def _layered(layers: list[Any], steps: Any, data: Any, height: int) -> Any:
+    """Put layers above one another, over the steps of another chart.
+
+    Altair copies a chart at every step that it is given: these were given to one without marks.
+    """
+    chart = alt.layer(*layers, data=data, height=height)
+    chart.transform = steps.transform
+    return chart
 
 
 def _counted(chart: Any, figure: Figure, span: str) -> Any:

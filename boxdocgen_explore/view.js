@@ -2,31 +2,18 @@
 // It draws what `model` holds (payload, specs, templates, verdict, state, notice) and changes
 // nothing but `state`; every change of it, from here or from Python, ends in `draw`.
 
-import { copy, download, element } from "./view_dom.js";
+import { copy, download, element, number } from "./view_dom.js";
 import { csv, sortedJobs, unpack } from "./view_columns.js";
 import { Filters, Groups } from "./view_filters.js";
 import { Figure } from "./view_figures.js";
-import { Table, colour } from "./view_table.js";
-
-const NONE = "(none)";
-const FACETS = [
-  { key: "status", title: "Status" },
-  { key: "output_type", title: "Output type" },
-  { key: "template_file_id", title: "Template" },
-];
-const WORDS = {
-  status: "status",
-  output_type: "output type",
-  template_file_id: "template",
-  template_file_version_id: "version",
-  batch_id: "batch",
-  reason: "reason",
-  day: "day",
-};
+import { Table } from "./view_table.js";
+import { NONE, Rail } from "./view_rail.js";
+import { VerdictLine } from "./view_verdict.js";
+import { pageModel } from "./view_page.js";
 
 class View {
   constructor(model, root) {
-    Object.assign(this, { model, root, specs: model.get("specs"), facets: new Map() });
+    Object.assign(this, { model, root, specs: model.get("specs") });
     this.build();
     this.observe();
   }
@@ -67,12 +54,15 @@ class View {
 
   build() {
     this.root.classList.add("boxdocgen");
-    this.verdict = element("div", { class: "verdict", role: "status" });
-    this.chips = element("div", { class: "chips" });
+    this.verdict = new VerdictLine(this.model);
     this.shown = element("span", { class: "jobs-shown", role: "status" });
     this.said = element("span", { class: "said", role: "status" });
     this.empty = element("p", { class: "empty", hidden: "" });
-    this.rail = element("div", { class: "rail" }, this.buildRail());
+    this.rail = new Rail(this.specs, {
+      label: (key, value) => this.label(key, value),
+      onChange: (change) => this.setState(change),
+      onToggle: (key, value) => this.toggle(key, value),
+    });
     this.figures = this.specs.figures.map(
       (figure) => new Figure(figure, () => this.theme(), (key) => this.pick(figure.by, key)),
     );
@@ -81,27 +71,13 @@ class View {
       onCopy: (text) => this.tell(copy(text), `Copied ${text}.`),
     });
     this.body = element("div", { class: "boxdocgen-body" }, [
-      this.rail,
+      this.rail.root,
       element("div", { class: "figures" }, this.buildFigures()),
-      element("div", { class: "bar" }, [this.shown, this.chips, this.said, ...this.buildActions()]),
+      element("div", { class: "bar" }, [this.shown, this.rail.chips, this.said, ...this.buildActions()]),
       this.empty,
       this.table.root,
     ]);
-    this.root.replaceChildren(this.verdict, this.body);
-  }
-
-  buildRail() {
-    this.search = element("input", { type: "search", "aria-label": "Search errors", placeholder: "Search errors" });
-    this.search.oninput = () => this.setState({ text: this.search.value });
-    this.clear = element("button", { type: "button", class: "clear" }, "Clear filters");
-    this.clear.onclick = () => this.setState({ ...this.noFilters(), text: null });
-    const facets = FACETS.map(({ key, title }) => {
-      const boxes = element("div", { class: "boxes" });
-      const group = element("fieldset", {}, [element("legend", {}, title), boxes]);
-      this.facets.set(key, { group, boxes, inputs: [] });
-      return group;
-    });
-    return [...facets, this.search, this.clear];
+    this.root.replaceChildren(this.verdict.root, this.body);
   }
 
   buildFigures() {
@@ -138,8 +114,8 @@ class View {
       "change:payload": () => this.load(),
       "change:state": () => this.schedule(),
       "change:templates": () => this.load(),
-      "change:verdict": () => this.drawVerdict(),
-      "change:notice": () => this.drawVerdict(),
+      "change:verdict": () => this.verdict.draw(),
+      "change:notice": () => this.verdict.draw(),
     };
     for (const [name, listener] of Object.entries(this.listeners)) model.on(name, listener);
     this.resizes = new ResizeObserver(() => {
@@ -151,7 +127,7 @@ class View {
     this.themes.observe(document.body, { attributes: true });
     this.darkness = matchMedia("(prefers-color-scheme: dark)");
     this.darkness.addEventListener("change", (this.onTheme = () => this.schedule()));
-    this.clock = setInterval(() => this.drawAge(), 30_000);
+    this.clock = setInterval(() => this.verdict.drawAge(), 30_000);
   }
 
   remove() {
@@ -172,7 +148,8 @@ class View {
     this.filters = new Filters(frame);
     this.groups = new Map();
     this.sorted = null;
-    this.buildFacets();
+    this.body.classList.toggle("no-jobs", frame.jobs === 0);
+    this.rail.show(frame);
     await this.draw();
     this.busy(-1);
   }
@@ -207,54 +184,22 @@ class View {
     const changed = !stay || this.lookedAt !== frame;
     Object.assign(this, { look, lookedAt: frame });
     if (changed) this.jobs = filters.shown(this.order);
-    this.drawVerdict();
+    // The charts measure their room: before anything else is changed, that costs nothing.
+    const figures = this.drawFigures();
+    this.verdict.draw();
     this.drawEmpty();
-    this.drawRail();
-    this.drawChips();
+    this.rail.draw(state, filters);
     if (changed) this.table.show(frame, this.jobs, state.sort, this, stay);
-    await this.drawFigures();
-  }
-
-  drawVerdict() {
-    const verdict = this.model.get("verdict");
-    const notice = this.model.get("notice");
-    this.verdict.hidden = !verdict && !notice;
-    this.verdict.classList.toggle("incomplete", verdict?.complete === false);
-    const text = JSON.stringify([verdict, notice]);
-    // A status that is written again is read aloud again: leave it alone unless it changed.
-    if (text === this.verdictText) return;
-    this.verdictText = text;
-    const parts = verdict ? [element("span", {}, this.verdictParts(verdict))] : [];
-    if (notice) parts.push(element("span", { class: "notice" }, notice));
-    this.verdict.replaceChildren(...parts);
-    this.drawAge();
-  }
-
-  /** The age is reckoned here, for a saved page is read long after it was written. */
-  verdictParts({ text, age: read }) {
-    if (!read) return [text];
-    const [before, after] = [text.slice(0, text.indexOf(read)), text.slice(text.indexOf(read) + read.length)];
-    return [before, element("time", { "aria-live": "off" }, read), after];
-  }
-
-  drawAge() {
-    const time = this.verdict.querySelector("time");
-    const { read_at: readAt } = this.model.get("verdict") ?? {};
-    if (!time || !readAt) return;
-    time.setAttribute("datetime", readAt);
-    time.title = readAt;
-    const minutes = Math.floor((Date.now() - Date.parse(readAt)) / 60_000);
-    time.textContent = age(minutes);
+    await figures;
   }
 
   drawEmpty() {
     const { jobs } = this.frame;
-    this.body.classList.toggle("no-jobs", jobs === 0);
     this.empty.hidden = jobs > 0 && this.jobs.length > 0;
     this.table.root.hidden = !this.empty.hidden;
     this.empty.textContent = jobs === 0
       ? this.whyNoJobs()
-      : `No job matches ${this.activeFilters().map(({ text }) => text).join(" and ")}.`;
+      : `No job matches ${this.rail.active(this.state).map(({ text }) => text).join(" and ")}.`;
     this.shown.textContent = `${number(this.jobs.length)} of ${number(jobs)} jobs`;
   }
 
@@ -263,78 +208,6 @@ class View {
     if (!verdict) return "There are no jobs here: nothing has been read yet.";
     if (verdict.complete === null) return "There are no jobs here: the frame is empty.";
     return verdict.complete ? "Read to the end: there are no jobs in it." : "No job had arrived when the reading stopped.";
-  }
-
-  // --- the rail -------------------------------------------------------------------------------
-
-  buildFacets() {
-    for (const [key, facet] of this.facets) {
-      const column = this.frame.columns.get(key);
-      facet.group.hidden = !column;
-      const codes = column ? facetOrder(column, this.specs.statuses, (value) => this.label(key, value)) : [];
-      facet.inputs = codes.map((code) => this.buildBox(key, column.values[code], code));
-      facet.boxes.replaceChildren(...facet.inputs.map(({ line }) => line));
-    }
-  }
-
-  buildBox(key, value, code) {
-    const input = element("input", { type: "checkbox" });
-    input.onchange = () => this.toggle(key, value);
-    const count = element("span", { class: "count" });
-    const name = element("span", { class: "name" }, breakable(this.label(key, value)));
-    const parts = [input, name];
-    if (key === "status") {
-      const dot = element("span", { class: "dot", "aria-hidden": "true" });
-      dot.style.background = colour(this.specs, value);
-      parts.splice(1, 0, dot);
-    }
-    const title = key === "status" && Object.hasOwn(this.specs.meanings, value) ? this.specs.meanings[value] : value ?? NONE;
-    const line = element("div", { class: "box", title }, [element("label", {}, parts), count]);
-    return { line, input, count, value, code };
-  }
-
-  drawRail() {
-    const { state } = this;
-    for (const [key, { inputs }] of this.facets) {
-      if (!inputs.length) continue;
-      const counts = this.filters.countsWithoutOwn(key);
-      for (const { line, input, count, value, code } of inputs) {
-        input.checked = state[key]?.includes(value) ?? false;
-        count.textContent = number(counts[code]);
-        line.classList.toggle("none", counts[code] === 0);
-      }
-    }
-    if (this.search.value !== (state.text ?? "")) this.search.value = state.text ?? "";
-    this.clear.disabled = this.activeFilters().length === 0;
-  }
-
-  noFilters() {
-    return Object.fromEntries(Object.keys(WORDS).map((key) => [key, null]));
-  }
-
-  activeFilters() {
-    const { state } = this;
-    const active = Object.keys(WORDS).flatMap((key) =>
-      (state[key] ?? []).map((value) => ({
-        text: `${WORDS[key]} ${this.label(key, value)}`,
-        remove: () => this.toggle(key, value),
-      })),
-    );
-    if (state.text) {
-      active.push({ text: `errors with “${state.text}”`, remove: () => this.setState({ text: null }) });
-    }
-    return active;
-  }
-
-  drawChips() {
-    this.chips.replaceChildren(
-      ...this.activeFilters().map(({ text, remove }) => {
-        const cross = element("span", { "aria-hidden": "true" }, " ✕");
-        const chip = element("button", { type: "button", class: "chip", "aria-label": `Remove filter ${text}` }, [text, cross]);
-        chip.onclick = remove;
-        return chip;
-      }),
-    );
   }
 
   label(key, value) {
@@ -353,11 +226,12 @@ class View {
     for (const option of this.compare.options) {
       option.disabled = !compared.some(({ figure }) => figure.compare === option.value);
     }
+    const counts = { jobs_all: jobs, jobs_shown: this.jobs.length };
     const draws = this.figures.map((figure) => {
       const { by, compare: chosenBy, name } = figure.figure;
       figure.root.hidden = !drawable.includes(figure) || jobs === 0 || (chosenBy !== null && chosenBy !== compare);
       if (figure.root.hidden) return null;
-      const rows = this.group(figure.figure).rows(this.jobs, jobs, (key) => this.barLabel(by, key));
+      const rows = this.group(figure.figure).rows(this.filters, counts, (key) => this.barLabel(by, key));
       figure.root.hidden = rows.length === 0;
       const note = name === "reasons" ? this.sumNote(rows) : "";
       return figure.draw(rows, (key) => this.picked(by, key), note);
@@ -387,8 +261,7 @@ class View {
   sumNote(rows) {
     const sum = rows.reduce((total, { shown }) => total + shown, 0);
     const { values, codes } = this.frame.columns.get("reason");
-    let jobs = 0;
-    for (const job of this.jobs) if (values[codes[job]].length) jobs += 1;
+    const jobs = this.filters.count((kind) => values[codes[kind]].length);
     return sum === jobs ? "" : `The bars sum to ${number(sum)}: ${number(jobs)} jobs, each counted once for each of its reasons.`;
   }
 
@@ -411,17 +284,6 @@ class View {
   }
 }
 
-function facetOrder({ values }, statuses, label) {
-  const rank = (value) => (statuses.includes(value) ? statuses.indexOf(value) : statuses.length);
-  const codes = values.map((_, code) => code);
-  return codes.sort((a, b) => rank(values[a]) - rank(values[b]) || (label(values[a]) < label(values[b]) ? -1 : 1));
-}
-
-/** Let a line end after an underscore, as in the charts, before it ends inside of a word. */
-function breakable(text) {
-  return text.split(/(?<=_)/).flatMap((part, place) => (place ? [element("wbr"), part] : [part]));
-}
-
 /** Several templates may have one name: then the id tells them apart. */
 function toldApart(entries) {
   const uses = new Map();
@@ -429,47 +291,9 @@ function toldApart(entries) {
   return new Map(entries.map(([id, name]) => [id, uses.get(name) > 1 ? `${name} (${id})` : name]));
 }
 
-function age(minutes) {
-  if (minutes < 1) return "just now";
-  if (minutes < 60) return `${minutes} min ago`;
-  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ago`;
-  return `${Math.floor(minutes / (24 * 60))} days ago`;
-}
-
-const NUMBERS = new Intl.NumberFormat("en");
-
-function number(count) {
-  return NUMBERS.format(count);
-}
-
-/** The page has no kernel: its model is the values themselves. */
-function pageModel(values) {
-  const listeners = new Map();
-  return {
-    get: (key) => values[key],
-    set: (key, value) => {
-      values[key] = value;
-      listeners.get(`change:${key}`)?.forEach((listener) => listener());
-    },
-    on: (name, listener) => listeners.set(name, [...(listeners.get(name) ?? []), listener]),
-    off: (name, listener) => listeners.set(name, listeners.get(name).filter((other) => other !== listener)),
-    save_changes: () => {},
-  };
-}
-
-function decodeBase64(text) {
-  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
-  const packed = atob(text);
-  const bytes = new Uint8Array(packed.length);
-  for (let place = 0; place < packed.length; place += 1) bytes[place] = packed.charCodeAt(place);
-  return bytes;
-}
-
 /** Draw the view from what the page itself holds. */
 export async function mountPage(page) {
-  const values = JSON.parse(page.getElementById("boxdocgen-settings").textContent);
-  values.payload = decodeBase64(page.getElementById("boxdocgen-payload").textContent);
-  await new View(pageModel(values), page.getElementById("boxdocgen")).load();
+  await new View(pageModel(page), page.getElementById("boxdocgen")).load();
 }
 
 export default {

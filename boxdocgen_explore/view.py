@@ -8,15 +8,12 @@ other. Vega comes out of vl-convert; no page asks another host for anything.
 
 from __future__ import annotations
 
-import array
 import base64
 import functools
-import gzip
 import hashlib
 import html
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -26,8 +23,10 @@ import polars as pl
 import traitlets
 
 from boxdocgen_explore import analysis, charts, filters
-from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.schema import DETAILS, JOBS, STATUS_MEANINGS, STATUSES
+from boxdocgen_explore.packing import pack, unpack
+from boxdocgen_explore.schema import STATUS_MEANINGS, STATUSES
+
+__all__ = ["View", "module", "pack", "page", "specs", "unpack"]
 
 _HERE: Final = Path(__file__).parent
 _MODULES: Final = (
@@ -36,111 +35,14 @@ _MODULES: Final = (
     "view_filters.js",
     "view_figures.js",
     "view_table.js",
+    "view_rail.js",
+    "view_verdict.js",
+    "view_page.js",
     "view.js",
 )
-_CODE_TYPES: Final = (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32))
-_SCHEMA: Final = {**JOBS, **DETAILS}
 
 
-def pack(jobs: pl.DataFrame, *, columns: Sequence[str] | None = None) -> bytes:
-    """Pack a jobs frame: each column a dictionary of its distinct values and one code per job.
-
-    ``columns`` are those to keep (default: all that `schema` knows); what is left out cannot be
-    filtered by, and is not in the bytes. Null, empty lists and unknown statuses survive.
-    `unpack` gives the frame back.
-
-    The bytes are gzip; inside are the length of a JSON header (4 bytes, little-endian), the
-    header, and the codes of the columns in the header's order, in 1, 2 or 4 bytes each. A column
-    whose values are all different has no codes.
-
-    Raises InvalidRequest for a column that the frame does not have.
-    """
-    known = [name for name in _SCHEMA if name in jobs.columns]
-    if unknown := set(columns or ()) - set(known):
-        raise InvalidRequest(f"The jobs have no column {', '.join(sorted(unknown))}.")
-    kept = [name for name in known if columns is None or name in columns]
-    header: list[dict[str, Any]] = []
-    codes: list[bytes] = []
-    for name, series in {**{n: jobs[n] for n in kept}, **_derived(jobs, kept)}.items():
-        values, column_codes = _dictionary(series)
-        width, coded = _coded(column_codes, len(values))
-        header.append({"name": name, "values": values, "width": width, "derived": name not in kept})
-        codes.append(coded)
-    head = json.dumps({"jobs": jobs.height, "columns": header}, separators=(",", ":")).encode()
-    body = b"".join([len(head).to_bytes(4, "little"), head, *codes])
-    return gzip.compress(body, compresslevel=6, mtime=0)
-
-
-def unpack(payload: bytes) -> pl.DataFrame:
-    """Give back the frame that `pack` packed, with the columns that were kept."""
-    body = gzip.decompress(payload)
-    start = 4 + int.from_bytes(body[:4], "little")
-    head = json.loads(body[4:start])
-    columns: dict[str, pl.Series] = {}
-    for column in head["columns"]:
-        end = start + column["width"] * head["jobs"]
-        if not column["derived"]:
-            columns[column["name"]] = _undictionary(column, body[start:end])
-        start = end
-    return pl.DataFrame(columns)
-
-
-def _derived(jobs: pl.DataFrame, kept: Sequence[str]) -> dict[str, pl.Series]:
-    """Add what the browser filters and groups by but should not have to work out itself."""
-    derived = {}
-    if {"status", "errors"} <= set(kept):
-        # Few jobs differ in both status and errors: reasons are named once for each that does.
-        keys = ["status", "errors"]
-        codes = jobs.select(keys).with_row_index("_row").group_by(keys, maintain_order=True)
-        groups = codes.agg("_row").with_columns(analysis.job_reasons())
-        derived["reason"] = groups.explode("_row").sort("_row")["reasons"]
-    if "created_at" in kept:
-        derived["day"] = jobs.select(analysis.day()).to_series()
-    return derived
-
-
-def _dictionary(series: pl.Series) -> tuple[list[Any], list[int] | None]:
-    """Give distinct values in order of appearance, and each job's code; None if all differ."""
-    groups = (
-        series.alias("value")
-        .to_frame()
-        .with_row_index("row")
-        .group_by("value", maintain_order=True)
-        .agg("row")
-        .with_row_index("code")
-    )
-    values = groups["value"]
-    if values.dtype == DETAILS["created_at"]:
-        values = values.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
-    if groups.height == series.len():
-        return values.to_list(), None
-    return values.to_list(), groups.explode("row").sort("row")["code"].to_list()
-
-
-def _coded(codes: list[int] | None, values: int) -> tuple[int, bytes]:
-    if codes is None:
-        return 0, b""
-    typecode = next(code for code, limit in _CODE_TYPES if values <= limit)
-    packed = array.array(typecode, codes)
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return packed.itemsize, packed.tobytes()
-
-
-def _undictionary(column: Mapping[str, Any], coded: bytes) -> pl.Series:
-    dtype = _SCHEMA[column["name"]]
-    text = dtype if dtype != DETAILS["created_at"] else pl.String()
-    values = pl.Series(column["name"], column["values"], dtype=text)
-    if text != dtype:
-        values = values.str.to_datetime("%Y-%m-%dT%H:%M:%S%.6fZ", time_unit="us", time_zone="UTC")
-    if not column["width"]:
-        return values
-    codes = array.array({1: "B", 2: "H", 4: "I"}[column["width"]], coded)
-    if sys.byteorder == "big":
-        codes.byteswap()
-    return values.gather(pl.Series(codes.tolist(), dtype=pl.UInt32))
-
-
+@functools.cache
 def specs() -> dict[str, Any]:
     """Give what the front end draws and says by: charts, statuses, their colours, filter code."""
     return {

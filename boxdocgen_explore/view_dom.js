@@ -1,4 +1,4 @@
-// Making elements: whatever Box sent becomes text, never markup.
+// Making elements and texts: whatever Box sent becomes text, never markup.
 
 export function element(tag, attributes = {}, children = []) {
   const node = document.createElement(tag);
@@ -28,4 +28,10 @@ export async function copy(text) {
     document.execCommand("copy");
     area.remove();
   }
+}
+
+const NUMBERS = new Intl.NumberFormat("en");
+
+export function number(count) {
+  return NUMBERS.format(count);
 }

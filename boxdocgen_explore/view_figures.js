@@ -21,7 +21,7 @@ export class Figure {
 
   /** Draw these rows; calls queue up, and only the last one waiting is drawn. */
   draw(rows, picked, note = "") {
-    Object.assign(this, { rows, picked });
+    Object.assign(this, { rows, picked, width: Math.floor(this.chart.clientWidth) });
     this.note.textContent = note;
     const turn = (this.turn = Symbol("turn"));
     this.queue = this.queue.then(() => (turn === this.turn && !this.gone ? this.run() : null));
@@ -29,7 +29,7 @@ export class Figure {
   }
 
   async run() {
-    const width = Math.floor(this.chart.clientWidth);
+    const { width } = this;
     if (!width) return;
     this.view ??= await this.embed(width);
     const { view } = this;

@@ -1,5 +1,6 @@
-// Which jobs a state shows, and how many of each group. One bit per filter and job says which
-// filters a job fails, so that a count can leave out its own filter without filtering again.
+// Which jobs a state shows, and how many of each group. Jobs of one kind share their fate, so kinds
+// are filtered and counted, however many jobs there are. One bit per filter and kind says which
+// filters it fails, so that a count can leave out its own filter without filtering again.
 
 const FILTERS = [
   "status",
@@ -15,7 +16,7 @@ const FILTERS = [
 export class Filters {
   constructor(frame) {
     this.frame = frame;
-    this.fails = new Uint8Array(frame.jobs);
+    this.fails = new Uint8Array(frame.sizes.length);
     this.applied = new Map();
   }
 
@@ -34,22 +35,32 @@ export class Filters {
     const column = this.frame.columns.get(key === "text" ? "errors" : key);
     if (!column) {
       const fits = !wanted?.length || wanted.includes(null);
-      for (let job = 0; job < fails.length; job += 1) fails[job] = (fails[job] & ~bit) | (fits ? 0 : bit);
+      fails.forEach((failed, kind) => (fails[kind] = (failed & ~bit) | (fits ? 0 : bit)));
       return;
     }
     const fit = tester(key, wanted);
     const marks = Uint8Array.from(column.values, (value) => (fit(value) ? 0 : bit));
     const { codes } = column;
-    for (let job = 0; job < fails.length; job += 1) {
-      fails[job] = (fails[job] & ~bit) | marks[codes[job]];
-    }
+    fails.forEach((failed, kind) => (fails[kind] = (failed & ~bit) | marks[codes[kind]]));
   }
 
+  /** Give the jobs that no filter hides, in their order: the one step that looks at every job. */
   shown(order) {
+    const { fails } = this;
+    if (!fails.some(Boolean)) return order;
+    const { kinds } = this.frame;
     const jobs = new Uint32Array(order.length);
     let count = 0;
-    for (const job of order) if (this.fails[job] === 0) jobs[count++] = job;
+    for (let place = 0; place < order.length; place += 1) {
+      const job = order[place];
+      if (fails[kinds[job]] === 0) jobs[count++] = job;
+    }
     return jobs.subarray(0, count);
+  }
+
+  /** Count the jobs shown whose kind passes a test. */
+  count(test) {
+    return this.frame.sizes.reduce((sum, size, kind) => sum + (this.fails[kind] === 0 && test(kind) ? size : 0), 0);
   }
 
   /** Count the jobs of each value of a column, as if its own filter were not set. */
@@ -57,9 +68,9 @@ export class Filters {
     const column = this.frame.columns.get(key);
     const others = ~(1 << FILTERS.indexOf(key));
     const counts = new Uint32Array(column.values.length);
-    for (let job = 0; job < this.fails.length; job += 1) {
-      if ((this.fails[job] & others) === 0) counts[column.codes[job]] += 1;
-    }
+    this.fails.forEach((failed, kind) => {
+      if ((failed & others) === 0) counts[column.codes[kind]] += this.frame.sizes[kind];
+    });
     return counts;
   }
 }
@@ -77,14 +88,14 @@ function tester(key, wanted) {
 /** The groups of one figure: made once per payload, counted on every change. */
 export class Groups {
   constructor(frame, figure, specs) {
-    this.figure = figure;
+    Object.assign(this, { figure, sizes: frame.sizes });
     this.status = frame.columns.get("status");
     this.statuses = this.status.values.length;
     this.order = sortStatuses(this.status.values, specs.statuses);
     const columns = figure.by.map((name) => frame.columns.get(name));
     this.codes = columns.length > 1 ? pair(columns) : columns[0].codes;
     this.bars = this.gather(columns, figure.by[0] === "reason");
-    const all = this.cells(this.codes.keys());
+    const all = this.cells(() => true);
     for (const bar of this.bars) bar.all = this.sum(bar, all);
     this.sort(specs.statuses);
   }
@@ -100,10 +111,10 @@ export class Groups {
       columns[0].values.forEach((list, code) => list.forEach((value) => add(value, [value], code)));
     } else if (columns.length > 1) {
       const seen = new Set();
-      this.codes.forEach((code, job) => {
+      this.codes.forEach((code, kind) => {
         if (seen.has(code)) return;
         seen.add(code);
-        add(code, columns.map((column) => column.values[column.codes[job]]), code);
+        add(code, columns.map((column) => column.values[column.codes[kind]]), code);
       });
     } else {
       columns[0].values.forEach((value, code) => add(code, [value], code));
@@ -112,9 +123,11 @@ export class Groups {
     return [...bars.values()];
   }
 
-  cells(jobs) {
+  cells(counts) {
     const cells = new Uint32Array(this.size * this.statuses);
-    for (const job of jobs) cells[this.codes[job] * this.statuses + this.status.codes[job]] += 1;
+    this.sizes.forEach((size, kind) => {
+      if (counts(kind)) cells[this.codes[kind] * this.statuses + this.status.codes[kind]] += size;
+    });
     return cells;
   }
 
@@ -139,12 +152,11 @@ export class Groups {
   }
 
   /** Give the rows that the figure's spec draws: one per bar, or per status within a bar. */
-  rows(shownJobs, allJobs, label) {
-    const cells = this.cells(shownJobs);
+  rows({ fails }, counts, label) {
+    const cells = this.cells((kind) => fails[kind] === 0);
     const { most_rows: most, by, by_status: byStatus } = this.figure;
     let bars = this.bars.map((bar) => ({ ...bar, shown: this.sum(bar, cells), label: label(bar.key) }));
     if (bars.length > most) bars = [...bars.slice(0, most), merge(bars.slice(most))];
-    const counts = { jobs_all: allJobs, jobs_shown: shownJobs.length };
     return bars.flatMap(({ key, label: name, all, shown }, group) => {
       const bar = { group, label: name, key, ...counts };
       if (!byStatus) {
@@ -180,8 +192,8 @@ function merge(bars) {
 /** Number the pairs of codes that occur, in order of appearance. */
 function pair(columns) {
   const numbers = new Map();
-  return Uint32Array.from(columns[0].codes, (_, job) => {
-    const id = columns.map((column) => column.codes[job]).join();
+  return Uint32Array.from(columns[0].codes, (_, kind) => {
+    const id = columns.map((column) => column.codes[kind]).join();
     if (!numbers.has(id)) numbers.set(id, numbers.size);
     return numbers.get(id);
   });

@@ -23,17 +23,17 @@ const COLUMNS = [
 export class Table {
   /** `onSort` is told [column, direction], `onCopy` the text to copy. */
   constructor({ onSort, onCopy }) {
-    Object.assign(this, { onSort, onCopy, jobs: new Uint32Array(0), active: 0, open: -1, openPx: 0 });
+    Object.assign(this, { onSort, onCopy, jobs: new Uint32Array(0), active: 0, open: -1, openPx: 0, top: 0, px: 0 });
     this.head = element("tr", { "aria-rowindex": "1" });
     this.body = element("tbody");
     this.cols = element("colgroup");
     const parts = [this.cols, element("thead", {}, this.head), this.body];
     this.table = element("table", { "aria-label": "Jobs" }, parts);
     this.root = element("div", { class: "jobs" }, this.table);
-    this.root.addEventListener("scroll", () => this.draw(), { passive: true });
+    this.root.addEventListener("scroll", () => this.look(), { passive: true });
     this.body.addEventListener("click", (event) => this.click(event));
     this.body.addEventListener("keydown", (event) => this.key(event));
-    this.observer = new ResizeObserver(() => this.draw());
+    this.observer = new ResizeObserver(() => this.look());
     this.observer.observe(this.root);
   }
 
@@ -48,7 +48,13 @@ export class Table {
     if (!stay || this.open >= jobs.length) this.open = -1;
     this.table.setAttribute("aria-rowcount", String(jobs.length + 1));
     this.drawHead(sort ?? ["status", "ascending"]);
-    if (!stay) this.root.scrollTop = 0;
+    if (!stay && this.top) this.root.scrollTop = this.top = 0;
+    this.draw();
+  }
+
+  /** Measure what is in sight, then draw it: measured while drawing, all would be laid out twice. */
+  look() {
+    Object.assign(this, { top: this.root.scrollTop, px: this.root.clientHeight });
     this.draw();
   }
 
@@ -74,8 +80,7 @@ export class Table {
   }
 
   longest(name, shown = (value) => value) {
-    const values = this.frame.columns.get(name)?.values ?? [];
-    return values.reduce((most, value) => Math.max(most, value === null ? 0 : shown(value).length), 0);
+    return this.frame.columns.get(name)?.longest(shown) ?? 0;
   }
 
   drawHead([sorted, direction]) {
@@ -94,7 +99,7 @@ export class Table {
   /** Put the rows in sight between two spacers. */
   draw() {
     if (!this.frame) return;
-    const { first, last, top } = this.range();
+    const { first, last, top, rows: rowsPx } = this.range();
     const held = this.body.contains(document.activeElement);
     // Focus stays on a row that is in the document, also where the wheel scrolls it out of sight.
     if (held) this.active = Math.max(first, Math.min(this.active, last - 1));
@@ -106,27 +111,28 @@ export class Table {
     this.body.replaceChildren(spacer(top), ...rows, spacer(0));
     const details = this.body.querySelector(".details");
     if (details) this.openPx = details.offsetHeight;
+    const total = rowsPx + (this.open < 0 ? 0 : this.openPx);
     const drawn = (last - first) * ROW_PX + (details ? this.openPx : 0);
-    this.body.lastChild.style.height = `${Math.max(0, this.range().total - top - drawn)}px`;
+    this.body.lastChild.style.height = `${Math.max(0, total - top - drawn)}px`;
     if (held) this.body.querySelector('tr[tabindex="0"]')?.focus({ preventScroll: true });
   }
 
   range() {
-    const { scrollTop, clientHeight } = this.root;
+    const { top: scrollTop, px: clientHeight } = this;
     const jobs = this.jobs.length;
     const sight = Math.ceil(clientHeight / ROW_PX);
     const extra = this.open < 0 ? 0 : this.openPx;
-    const total = Math.min(jobs * ROW_PX, MOST_PX) + extra;
+    const rows = Math.min(jobs * ROW_PX, MOST_PX);
     if (jobs * ROW_PX > MOST_PX) {
-      const share = scrollTop / Math.max(1, total - clientHeight);
+      const share = scrollTop / Math.max(1, rows + extra - clientHeight);
       const first = Math.max(0, Math.round(share * (jobs - sight + 2)));
-      return { first, last: Math.min(jobs, first + sight), top: scrollTop, total };
+      return { first, last: Math.min(jobs, first + sight), top: scrollTop, rows };
     }
     const over = this.open >= 0 && scrollTop > (this.open + 1) * ROW_PX;
     const from = Math.floor((scrollTop - (over ? extra : 0)) / ROW_PX) - SPARE_ROWS;
     const first = Math.max(0, from);
     const top = first * ROW_PX + (this.open >= 0 && first > this.open ? extra : 0);
-    return { first, last: Math.min(jobs, first + sight + 2 * SPARE_ROWS), top, total };
+    return { first, last: Math.min(jobs, first + sight + 2 * SPARE_ROWS), top, rows };
   }
 
   row(place) {
@@ -179,8 +185,9 @@ export class Table {
     const list = element("dl");
     const columns = [...this.frame.columns.values()];
     const messagesFirst = columns.sort((a, b) => isMessages(b) - isMessages(a));
-    for (const { name, values, codes, derived } of messagesFirst) {
-      const value = values[codes[job]];
+    for (const column of messagesFirst) {
+      const { name, derived } = column;
+      const value = column.at(job);
       if (derived || value === null || value.length === 0) continue;
       const shown = Array.isArray(value)
         ? element("ul", {}, value.map((message) => element("li", {}, message ?? "null")))
@@ -222,7 +229,7 @@ export class Table {
   move(place) {
     this.active = place;
     this.scrollTo(place);
-    this.draw();
+    this.look();
     this.body.querySelector('tr[tabindex="0"]')?.focus({ preventScroll: true });
   }
 
@@ -230,7 +237,7 @@ export class Table {
     const { clientHeight } = this.root;
     const sight = clientHeight - this.head.offsetHeight - ROW_PX;
     if (this.jobs.length * ROW_PX > MOST_PX) {
-      const { total } = this.range();
+      const total = MOST_PX + (this.open < 0 ? 0 : this.openPx);
       this.root.scrollTop = (place / this.jobs.length) * (total - clientHeight);
       return;
     }

@@ -224,7 +224,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         with self.view.hold_sync():
             self.view.templates = dict(self._names)
             self.view.verdict = self._verdict().as_dict()
-            self.view.payload = pack(jobs)
+            self.view.payload = pack(jobs, level=1)  # sent to the next room, not kept
 
     def _learn_names(self, jobs: pl.DataFrame) -> None:
         unknown = set(jobs["template_file_id"].drop_nulls().unique()) - set(self._names)

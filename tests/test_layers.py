@@ -33,6 +33,7 @@ PURE = {
     "marks": {"schema"},
     "parsing": {"errors", "forms"},
     "forms": set(),
+    "packing": {"errors", "schema", "analysis"},
     "rendering": {"schema", "plain_text"},
     "verdict": {"schema", "plain_text"},
 }

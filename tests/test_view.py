@@ -548,6 +548,23 @@ def test_the_csv_has_the_rows_shown_and_no_formula(show):
 
 
 @pytest.mark.browser
+def test_the_browser_reads_each_job_s_own_texts_as_python_packed_them(show):
+    texts = ["Ωmega", "", None, "\ufeffmark", "a\nb", "\U0001f600" * 70, "Ωmega"]
+    rows = [{"external_id": text, "job_id": f"{n}é", "created_at": None if n % 2 else READ_AT}
+            for n, text in enumerate(texts)]  # fmt: skip
+    tab = show(jobs_frame(rows))
+    tab.get_by_role("button", name="Job id").click()
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Save CSV").click()
+    saved = io.StringIO(download.value.path().read_bytes().decode("utf-8-sig"), newline="")
+    read = list(csv.DictReader(saved))
+    assert [row["external_id"] for row in read] == [text or "" for text in texts]
+    assert [row["job_id"] for row in read] == [row["job_id"] for row in rows]
+    times = ["" if n % 2 else "2026-11-03T02:14:00.000000Z" for n in range(len(texts))]
+    assert [row["created_at"] for row in read] == times
+
+
+@pytest.mark.browser
 def test_the_copied_query_is_the_one_that_python_writes(show, tab):
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     state = {"status": ["failed", "ohm Ω \U0001f600"], "day": [None], "text": 'A "quoted" $& text'}

@@ -1,0 +1,26 @@
+// A page without a kernel: its model is the values that it holds itself.
+
+/** Read the model out of the page. */
+export function pageModel(page) {
+  const values = JSON.parse(page.getElementById("boxdocgen-settings").textContent);
+  values.payload = decodeBase64(page.getElementById("boxdocgen-payload").textContent);
+  const listeners = new Map();
+  return {
+    get: (key) => values[key],
+    set: (key, value) => {
+      values[key] = value;
+      listeners.get(`change:${key}`)?.forEach((listener) => listener());
+    },
+    on: (name, listener) => listeners.set(name, [...(listeners.get(name) ?? []), listener]),
+    off: (name, listener) => listeners.set(name, listeners.get(name).filter((other) => other !== listener)),
+    save_changes: () => {},
+  };
+}
+
+function decodeBase64(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const packed = atob(text);
+  const bytes = new Uint8Array(packed.length);
+  for (let place = 0; place < packed.length; place += 1) bytes[place] = packed.charCodeAt(place);
+  return bytes;
+}
