@@ -7,7 +7,6 @@ ended on an end marker. Box publishes no total, so nothing else can say so.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
@@ -86,6 +85,8 @@ class _Walk:
     max_age: dt.timedelta | None
     on_page: Callable[[PageRead], None]
     prefix: str = field(init=False)
+    there: set[str] = field(init=False, default_factory=set)
+    """Keys of what was kept when this began: most pages of a new chain need not be looked for."""
 
     def __post_init__(self) -> None:
         self.prefix = self.listing.prefix(self.session.host, self.limit)
@@ -174,7 +175,8 @@ class _Walk:
         return page.expires is None or not (self.refresh or page.expired)
 
     def _kept(self, key: str, number: int, marker: str | None) -> PageRead | None:
-        stored = self.session.store.page(key) if self.session.store else None
+        store = self.session.store
+        stored = store.page(key) if store and key in self.there else None
         if stored is None:
             return None
         answer = Answer(stored, stored.created_at, from_cache=True, expires=stored.expires)
@@ -206,7 +208,6 @@ class _Walk:
             answer.from_cache,
             answer.expires,
             request_id,
-            hashlib.sha256(answer.body).hexdigest(),
         )
 
     def _error(
@@ -236,7 +237,8 @@ class _Walk:
 
     def newest_generation(self) -> int:
         """The one to go on with; 0 where nothing is kept."""
-        numbers = {key[len(self.prefix) :].partition("/")[0] for key in self._keys()}
+        self.there = set(self._keys())
+        numbers = {key[len(self.prefix) :].partition("/")[0] for key in self.there}
         kept = sorted(int(number) for number in numbers if number.isdecimal())
         if self.session.offline and len(kept) > 1:
             kept = [number for number in kept if self._kept_whole(number)] or kept

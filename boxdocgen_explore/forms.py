@@ -93,7 +93,7 @@ def _model(name: str, fields: Mapping[str, Any]) -> type:
         if isinstance(dtype, pl.Struct):
             kind = _model(field, {inner.name: inner.dtype for inner in dtype.fields})
         elif isinstance(dtype, pl.List):
-            kind = list[str]
+            kind = tuple[str, ...]  # most are empty, and an empty tuple costs the collector nothing
         kinds.append((field, kind) if field in _ALWAYS else (field, kind | None | Unset, UNSET))
     return msgspec.defstruct(name, kinds, kw_only=True, forbid_unknown_fields=True, gc=False)
 

@@ -7,6 +7,7 @@ promises and as columns: quickly where it is just what Box documents, carefully 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -31,7 +32,8 @@ class Page:
 
     ``next_marker`` is None at the end, ``limit`` where Box does not say which it used;
     ``unknown_fields`` are those that this package does not know. ``texts`` has the required texts
-    of each of the ``height`` entries, by column.
+    of each of the ``height`` entries, by column. What ``made`` gives is made beside whatever else
+    is done: rows and digest wait for it.
     """
 
     next_marker: str | None
@@ -39,7 +41,7 @@ class Page:
     unknown_fields: list[str]
     height: int
     texts: Mapping[str, list[str]]
-    framed: Callable[[], pl.DataFrame]
+    made: Callable[[], tuple[pl.DataFrame, str]]
 
     def without_texts(self) -> Page:
         """The same without the texts: for a million entries they would take more than the rows."""
@@ -47,8 +49,13 @@ class Page:
 
     @property
     def rows(self) -> pl.DataFrame:
-        """One row per entry. They are made beside whatever else is done: this waits for them."""
-        return self.framed()
+        """One row per entry."""
+        return self.made()[0]
+
+    @property
+    def sha256(self) -> str:
+        """The body's digest."""
+        return self.made()[1]
 
 
 def page(body: bytes) -> Page:
@@ -115,20 +122,21 @@ def _quickly(body: bytes, form: Form) -> Page | None:
         column: list(map(attrgetter(".".join(path)), entries))
         for path, column in form.required.items()
     }
-    if b"\\u0000" in raw or any("" in one for one in texts.values()):
+    if any("" in one or "\0" in "".join(one) for one in texts.values()):
         return None
-
     if _a_key_comes_twice(raw, msgspec.json.encode(entries)):
         return None
 
-    def framed() -> pl.DataFrame:
-        return pl.read_json(raw, schema=dict(form.entry)).select(form.named)
+    def made(_entries: object = entries) -> tuple[pl.DataFrame, str]:
+        """In its default it takes the entries along, which take their time to be thrown away."""
+        rows = pl.read_json(raw, schema=dict(form.entry)).select(form.named)
+        return _without_nul(rows, raw), hashlib.sha256(body).hexdigest()
 
-    frame = _framing().submit(framed).result
-    if form.times and not _can_be_told(frame):
+    beside = _framing().submit(made).result
+    if form.times and not _can_be_told(lambda: beside()[0]):
         return None
     marker, limit = _marker(around.next_marker), _limit(around.limit)
-    return Page(marker, limit, [], len(entries), texts, frame)
+    return Page(marker, limit, [], len(entries), texts, beside)
 
 
 def _a_key_comes_twice(raw: bytes, encoded: bytes) -> bool:
@@ -168,20 +176,23 @@ def _carefully(body: bytes, form: Form) -> Page:
     texts = {
         column: _hold_against(rows[column], entries, path) for path, column in form.required.items()
     }
-    if b"\\u" in body:
-        rows = rows.with_columns(_REPLACE_NUL)
+    made = _without_nul(rows, body), hashlib.sha256(body).hexdigest()
     marker, limit = _marker(answer.get("next_marker")), _limit(answer.get("limit"))
     unknown_fields = sorted(map(_printable, unknown))
-    return Page(marker, limit, unknown_fields, len(entries), texts, lambda: rows)
+    return Page(marker, limit, unknown_fields, len(entries), texts, lambda: made)
 
 
 _AROUND: Final = frozenset({"entries", "limit", "next_marker", "prev_marker"})
 
-# What JSON can say and Unicode cannot (half a surrogate pair) reaches polars as NUL.
-_REPLACE_NUL: Final = (
-    cs.string().str.replace_all("\0", "\ufffd", literal=True),
-    cs.list().list.eval(pl.element().str.replace_all("\0", "\ufffd", literal=True)),
-)
+
+def _without_nul(rows: pl.DataFrame, body: bytes) -> pl.DataFrame:
+    """What JSON can say and Unicode cannot (half a surrogate pair) reaches polars as NUL."""
+    if b"\\" not in body or b"\\u" not in body:
+        return rows
+    return rows.with_columns(
+        cs.string().str.replace_all("\0", "\ufffd", literal=True),
+        cs.list().list.eval(pl.element().str.replace_all("\0", "\ufffd", literal=True)),
+    )
 
 
 def _entries(body: bytes) -> tuple[dict[str, Any], list[Any]]:
