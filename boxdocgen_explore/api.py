@@ -27,8 +27,6 @@ class ParsedPage(Protocol):
     @property
     def rows(self) -> pl.DataFrame: ...
     @property
-    def sha256(self) -> str: ...
-    @property
     def height(self) -> int: ...
     @property
     def next_marker(self) -> str | None: ...
@@ -68,10 +66,7 @@ class PageRead:
     from_cache: bool
     expires: dt.datetime | None
     request_id: str | None
-
-    @property
-    def body_sha256(self) -> str:
-        return self.parsed.sha256
+    body_sha256: str
 
     @property
     def expired(self) -> bool:

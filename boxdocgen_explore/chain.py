@@ -7,6 +7,7 @@ ended on an end marker. Box publishes no total, so nothing else can say so.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
@@ -208,6 +209,7 @@ class _Walk:
             answer.from_cache,
             answer.expires,
             request_id,
+            hashlib.sha256(answer.body).hexdigest(),
         )
 
     def _error(

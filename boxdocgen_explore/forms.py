@@ -1,4 +1,4 @@
-"""The entries of Box's lists: their fields, spelled once, for the columns and for the checks."""
+"""The entries of Box's lists: which field becomes which column, spelled once for all checks."""
 
 from __future__ import annotations
 
@@ -12,112 +12,99 @@ import polars as pl
 from msgspec import UNSET
 from msgspec import UnsetType as Unset
 
-_REFERENCE = pl.Struct({"id": pl.String})
-_ENTRY: Final = {
-    "id": pl.String,
-    "batch": _REFERENCE,
-    "status": pl.String,
-    "output_type": pl.String,
-    "output_file": _REFERENCE,
-    "output_file_version": _REFERENCE,
-    "template_file": _REFERENCE,
-    "template_file_version": _REFERENCE,
-    "failures": pl.Struct({"errors": pl.List(pl.String), "warnings": pl.List(pl.String)}),
-    "external_id": pl.String,
-}
-_FULL_ENTRY: Final = {
-    **_ENTRY,
-    "created_at": pl.String,
-    "created_by": pl.Struct({"id": pl.String, "name": pl.String, "login": pl.String}),
-    "enterprise": _REFERENCE,
-    "source": pl.String,
-}
+from boxdocgen_explore.schema import DETAILS, JOBS, TAGS, TEMPLATES
+
+Path = tuple[str, ...]
 
 
-def _reference(name: str) -> pl.Expr:
-    return pl.col(name).struct.field("id")
+@dataclass(frozen=True)
+class Column:
+    """A column, and the field of an entry that it is made of."""
 
-
-_COLUMNS: Final = {
-    "batch_id": _reference("batch"),
-    "job_id": pl.col("id"),
-    "status": pl.col("status"),
-    "output_type": pl.col("output_type"),
-    "output_file_id": _reference("output_file"),
-    "output_file_version_id": _reference("output_file_version"),
-    "template_file_id": _reference("template_file"),
-    "template_file_version_id": _reference("template_file_version"),
-    "errors": pl.col("failures").struct.field("errors"),
-    "warnings": pl.col("failures").struct.field("warnings"),
-    "external_id": pl.col("external_id"),
-}
-_DETAIL_COLUMNS: Final = {
-    "created_at": pl.col("created_at")
-    .str.replace("Z$", "+00:00")
-    .str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", time_zone="UTC"),
-    "created_by_id": _reference("created_by"),
-    "created_by_name": pl.col("created_by").struct.field("name"),
-    "created_by_login": pl.col("created_by").struct.field("login"),
-    "enterprise_id": _reference("enterprise"),
-    "source": pl.col("source"),
-}
+    path: Path
+    dtype: pl.DataType
 
 
 @dataclass(frozen=True)
 class Form:
-    """The entries of one of Box's lists: their fields, the columns made of them, and which of
-    their texts may not be missing."""
+    """The entries of one of Box's lists, by column; ``required`` names those whose text may not
+    be missing."""
 
-    entry: Mapping[str, Any]
-    columns: Mapping[str, pl.Expr]
-    required: Mapping[tuple[str, ...], str]
-    times: bool = False
-    """Whether a text becomes a time, which not every text can."""
+    columns: Mapping[str, Column]
+    required: tuple[str, ...]
 
     @cached_property
-    def named(self) -> list[pl.Expr]:
-        """The columns, each under its name."""
-        return [expression.alias(name) for name, expression in self.columns.items()]
+    def fields(self) -> Mapping[str, frozenset[str]]:
+        """The fields of an entry that become columns, each with those in it (or none)."""
+        found: dict[str, set[str]] = {}
+        for column in self.columns.values():
+            found.setdefault(column.path[0], set()).update(column.path[1:])
+        return {name: frozenset(inner) for name, inner in found.items()}
 
     @cached_property
     def documented(self) -> msgspec.json.Decoder[list[Any]]:
         """Takes entries that are just as Box documents them, and nothing else."""
-        return msgspec.json.Decoder(list[_model("Entry", self.entry)])  # type: ignore[misc]
+        kinds = {column.path: _kind(column.dtype) for column in self.columns.values()}
+        whole = {
+            name: _model(name, {one: kinds[name, one] for one in inner}) if inner else kinds[name,]
+            for name, inner in self.fields.items()
+        }
+        return msgspec.json.Decoder(list[_model("Entry", whole)])  # type: ignore[misc]
+
+
+def _kind(dtype: pl.DataType) -> Any:
+    # Most lists are empty, and an empty tuple costs the garbage collector nothing.
+    return tuple[str, ...] if isinstance(dtype, pl.List) else str
 
 
 def _model(name: str, fields: Mapping[str, Any]) -> type:
-    """The same fields again, for a decoder that refuses every other name and type."""
     kinds: list[Any] = [("type", _TYPES | None | Unset, UNSET)]
-    for field, dtype in fields.items():
-        kind: Any = str
-        if isinstance(dtype, pl.Struct):
-            kind = _model(field, {inner.name: inner.dtype for inner in dtype.fields})
-        elif isinstance(dtype, pl.List):
-            kind = tuple[str, ...]  # most are empty, and an empty tuple costs the collector nothing
-        kinds.append((field, kind) if field in _ALWAYS else (field, kind | None | Unset, UNSET))
+    for field, kind in fields.items():
+        kinds.append((field, kind) if field in ALWAYS else (field, kind | None | Unset, UNSET))
     return msgspec.defstruct(name, kinds, kw_only=True, forbid_unknown_fields=True, gc=False)
 
 
-_ALWAYS: Final = {"id", "batch", "status"}
+ALWAYS: Final = frozenset({"id", "batch", "status"})
+"""Fields that are never missing where Box documents them."""
 
 # Words, not texts: the decoder then makes no text of each.
 _TYPES: Any = Literal["docgen_job", "docgen_batch", "file", "file_version", "user", "enterprise"]
 
-JOB: Final = Form(
-    _ENTRY, _COLUMNS, {("id",): "job_id", ("status",): "status", ("batch", "id"): "batch_id"}
+
+def _columns(schema: Mapping[str, pl.DataType], **paths: str) -> dict[str, Column]:
+    """The columns of a schema; where no path is given, a field of the same name."""
+    return {
+        name: Column(tuple(paths.get(name, name).split(".")), dtype)
+        for name, dtype in schema.items()
+    }
+
+
+_JOBS: Final = _columns(
+    {name: dtype for name, dtype in JOBS.items() if name != "origin"},
+    batch_id="batch.id",
+    job_id="id",
+    output_file_id="output_file.id",
+    output_file_version_id="output_file_version.id",
+    template_file_id="template_file.id",
+    template_file_version_id="template_file_version.id",
+    errors="failures.errors",
+    warnings="failures.warnings",
 )
-FULL_JOB: Final = Form(_FULL_ENTRY, {**_COLUMNS, **_DETAIL_COLUMNS}, JOB.required, times=True)
+_DETAILS: Final = _columns(
+    DETAILS,
+    created_by_id="created_by.id",
+    created_by_name="created_by.name",
+    created_by_login="created_by.login",
+    enterprise_id="enterprise.id",
+)
+
+JOB: Final = Form(_JOBS, required=("job_id", "status", "batch_id"))
+FULL_JOB: Final = Form({**_JOBS, **_DETAILS}, JOB.required)
 TEMPLATE: Final = Form(
-    {"file": _REFERENCE, "file_name": pl.String},
-    {"template_file_id": _reference("file"), "template_name": pl.col("file_name")},
-    {("file", "id"): "template_file_id"},
+    _columns(TEMPLATES, template_file_id="file.id", template_name="file_name"),
+    required=("template_file_id",),
 )
 TAG: Final = Form(
-    {"tag_content": pl.String, "tag_type": pl.String, "json_paths": pl.List(pl.String)},
-    {
-        "tag": pl.col("tag_content"),
-        "tag_type": pl.col("tag_type"),
-        "json_paths": pl.col("json_paths"),
-    },
-    {("tag_content",): "tag"},
+    _columns({name: TAGS[name] for name in ("tag", "tag_type", "json_paths")}, tag="tag_content"),
+    required=("tag",),
 )

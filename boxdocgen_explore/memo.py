@@ -54,7 +54,6 @@ class _Parsed(NamedTuple):
     """As much of a parsed page as is asked for where it is known to be good."""
 
     rows: pl.DataFrame
-    sha256: str
     next_marker: str | None
     limit: int | None
     unknown_fields: list[str]
@@ -174,13 +173,14 @@ def _as_read(pages: Sequence[_Page], jobs: pl.DataFrame) -> list[PageRead]:
                 number,
                 page.marker,
                 page.limit_requested,
-                _Parsed(rows, page.body_sha256, page.next_marker, page.limit, page.unknown_fields),
+                _Parsed(rows, page.next_marker, page.limit, page.unknown_fields),
                 True,
                 None,
                 page.fetched_at,
                 from_cache=True,
                 expires=None,
                 request_id=page.request_id,
+                body_sha256=page.body_sha256,
             )
         )
     return read

@@ -1,61 +1,50 @@
 """One page's bytes -> a typed frame.
 
-polars reads JSON fast and quietly: ``{}`` becomes a row of nulls, ``true`` becomes the text
-"true", a field nobody asked for vanishes. So each page is looked at twice, against what the API
-promises and as columns: quickly where it is just what Box documents, carefully where it is not.
+A reader of JSON that is fast and quiet makes a row of nulls of ``{}``, a text of ``true``, and
+drops a field that nobody asked for. So every entry is held against what the API promises: quickly
+where the page is just what Box documents, carefully where it is not.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 import polars as pl
-import polars.selectors as cs
+from msgspec import UNSET
 
+from boxdocgen_explore.columns import frame
 from boxdocgen_explore.errors import BrokenPage
-from boxdocgen_explore.forms import FULL_JOB, JOB, TAG, TEMPLATE, Form
+from boxdocgen_explore.forms import ALWAYS, FULL_JOB, JOB, TAG, TEMPLATE, Column, Form, Path
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page, checked and typed.
+    """One page, checked and typed; ``rows`` has one row per entry.
 
     ``next_marker`` is None at the end, ``limit`` where Box does not say which it used;
-    ``unknown_fields`` are those that this package does not know. ``texts`` has the required texts
-    of each of the ``height`` entries, by column. What ``made`` gives is made beside whatever else
-    is done: rows and digest wait for it.
+    ``unknown_fields`` are those that this package does not know. ``texts`` has the required
+    texts of each entry, by column.
     """
 
+    rows: pl.DataFrame
     next_marker: str | None
     limit: int | None
     unknown_fields: list[str]
-    height: int
     texts: Mapping[str, list[str]]
-    made: Callable[[], tuple[pl.DataFrame, str]]
+
+    @property
+    def height(self) -> int:
+        return self.rows.height
 
     def without_texts(self) -> Page:
         """The same without the texts: for a million entries they would take more than the rows."""
         return replace(self, texts={})
-
-    @property
-    def rows(self) -> pl.DataFrame:
-        """One row per entry."""
-        return self.made()[0]
-
-    @property
-    def sha256(self) -> str:
-        """The body's digest."""
-        return self.made()[1]
 
 
 def page(body: bytes) -> Page:
@@ -86,6 +75,9 @@ def tag_page(body: bytes) -> Page:
     return _carefully(body, TAG)
 
 
+# --- quickly -------------------------------------------------------------------------------------
+
+
 class _Around(msgspec.Struct, forbid_unknown_fields=True):
     """What stands around the entries."""
 
@@ -98,17 +90,11 @@ class _Around(msgspec.Struct, forbid_unknown_fields=True):
 _around: Final = msgspec.json.Decoder(_Around)
 
 
-@cache
-def _framing() -> ThreadPoolExecutor:
-    """Makes frames while the next page is on its way; polars needs Python for none of it."""
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="boxdocgen-frame")
-
-
 def _quickly(body: bytes, form: Form) -> Page | None:
     """The page, where all of it is just as Box documents it; else None, and nothing is said of it.
 
-    One strict decoder vouches for every name and type, which leaves polars nothing to get wrong
-    but a key that comes twice. So the frame can be made later, beside whatever is done next.
+    One strict decoder vouches for every name and type; what it does not see is a key that comes
+    twice, and what no text may hold.
     """
     start, end = body.find(b"["), body.rfind(b"]") + 1
     raw = body[start:end]
@@ -118,25 +104,17 @@ def _quickly(body: bytes, form: Form) -> Page | None:
         entries = form.documented.decode(raw)
     except (ValueError, RecursionError):
         return None
-    texts = {
-        column: list(map(attrgetter(".".join(path)), entries))
-        for path, column in form.required.items()
-    }
-    if any("" in one or "\0" in "".join(one) for one in texts.values()):
+    if _a_key_comes_twice(raw, msgspec.json.encode(entries)) or b"\\u0000" in body:
         return None
-    if _a_key_comes_twice(raw, msgspec.json.encode(entries)):
+    values = _values(entries, form)
+    texts = {name: values[name] for name in form.required}
+    if any("" in one for one in texts.values()):
         return None
-
-    def made(_entries: object = entries) -> tuple[pl.DataFrame, str]:
-        """In its default it takes the entries along, which take their time to be thrown away."""
-        rows = pl.read_json(raw, schema=dict(form.entry)).select(form.named)
-        return _without_nul(rows, raw), hashlib.sha256(body).hexdigest()
-
-    beside = _framing().submit(made).result
-    if form.times and not _can_be_told(lambda: beside()[0]):
+    try:
+        rows = frame(values, form)
+    except BrokenPage:
         return None
-    marker, limit = _marker(around.next_marker), _limit(around.limit)
-    return Page(marker, limit, [], len(entries), texts, beside)
+    return Page(rows, _marker(around.next_marker), _limit(around.limit), [], texts)
 
 
 def _a_key_comes_twice(raw: bytes, encoded: bytes) -> bool:
@@ -150,60 +128,52 @@ def _a_key_comes_twice(raw: bytes, encoded: bytes) -> bool:
     return raw.count(b'":') != encoded.count(b'":') or bool(re.search(rb'"\s+:', raw))
 
 
-def _can_be_told(frame: Callable[[], pl.DataFrame]) -> bool:
-    """Whether all times are times, of years that Python knows, too."""
-    try:
-        years = frame()["created_at"].dt.year().drop_nulls()
-    except pl.exceptions.PolarsError:
-        return False
-    return bool(years.is_between(1, 9999).all())
+def _values(entries: Sequence[Any], form: Form) -> dict[str, list[Any]]:
+    """The values of each column, from entries as the decoder makes them."""
+    fields = {name: list(map(attrgetter(name), entries)) for name in form.fields}
+    return {name: _inner(fields, column.path) for name, column in form.columns.items()}
+
+
+def _inner(fields: Mapping[str, list[Any]], path: Path) -> list[Any]:
+    values = fields[path[0]]
+    if path[1:] == ("id",):
+        return [value.id if value else None for value in values]
+    for name in path[1:]:
+        inner = attrgetter(name)
+        values = [inner(value) if value else None for value in values]
+    return values if path[-1] in ALWAYS else [None if one is UNSET else one for one in values]
+
+
+# --- carefully -----------------------------------------------------------------------------------
 
 
 def _carefully(body: bytes, form: Form) -> Page:
-    """Look at the page as plain JSON, read it as columns, and hold one against the other."""
-    answer, entries = _entries(body)
-    unknown = _unknown(entries, form.entry) | (answer.keys() - _AROUND)
-    _refuse_other_values(entries, form.entry)
-    schema = {"entries": pl.List(pl.Struct(form.entry))}
-    try:
-        frame = pl.read_json(body, schema=schema).explode("entries").unnest("entries")
-        frame = frame.head(len(entries))  # exploding an empty list leaves one row of nulls
-        rows = frame.select(form.named)
-    except pl.exceptions.PolarsError as error:
-        raise BrokenPage(f"a field has an unexpected type ({_first_line(error)})") from None
-    if form.times and not _can_be_told(lambda: rows):
-        raise BrokenPage("created_at should be a time of the years 1 to 9999")
-    texts = {
-        column: _hold_against(rows[column], entries, path) for path, column in form.required.items()
+    """The same from plain JSON, value after value."""
+    answer = _answer(body)
+    entries = answer["entries"]
+    unknown = _unknown(entries, form) | (answer.keys() - set(_Around.__struct_fields__))
+    values = {
+        name: [_value(entry, column, number) for number, entry in enumerate(entries, start=1)]
+        for name, column in form.columns.items()
     }
-    made = _without_nul(rows, body), hashlib.sha256(body).hexdigest()
+    for name in form.required:
+        _hold(values[name], form.columns[name].path)
+    values = {name: [_held(value) for value in column] for name, column in values.items()}
+    texts = {name: values[name] for name in form.required}
     marker, limit = _marker(answer.get("next_marker")), _limit(answer.get("limit"))
     unknown_fields = sorted(map(_printable, unknown))
-    return Page(marker, limit, unknown_fields, len(entries), texts, lambda: made)
+    return Page(frame(values, form), marker, limit, unknown_fields, texts)
 
 
-_AROUND: Final = frozenset({"entries", "limit", "next_marker", "prev_marker"})
-
-
-def _without_nul(rows: pl.DataFrame, body: bytes) -> pl.DataFrame:
-    """What JSON can say and Unicode cannot (half a surrogate pair) reaches polars as NUL."""
-    if b"\\" not in body or b"\\u" not in body:
-        return rows
-    return rows.with_columns(
-        cs.string().str.replace_all("\0", "\ufffd", literal=True),
-        cs.list().list.eval(pl.element().str.replace_all("\0", "\ufffd", literal=True)),
-    )
-
-
-def _entries(body: bytes) -> tuple[dict[str, Any], list[Any]]:
+def _answer(body: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(body, object_pairs_hook=_each_key_once)
+        answer = json.loads(body.decode("utf-8"), object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError):
         start = " ".join(body[:60].decode("utf-8", "replace").split())
         raise BrokenPage(f"the body is not JSON; it begins {start!r}") from None
     if not isinstance(answer, dict) or not isinstance(answer.get("entries"), list):
         raise BrokenPage("entries should be a list")
-    return answer, answer["entries"]
+    return answer
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -216,16 +186,16 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _unknown(entries: list[Any], entry: Mapping[str, Any]) -> set[str]:
+def _unknown(entries: list[Any], form: Form) -> set[str]:
     """The names of fields that nobody here knows; inner ones as ``output_file.name``."""
     for number, item in enumerate(entries, start=1):
         if type(item) is not dict:
             raise BrokenPage(f"entry {number} should be an object")
-    unknown = set[str]().union(*entries) - entry.keys() - {"type"}
-    for name, kind in entry.items():
-        if isinstance(kind, pl.Struct):
+    unknown = set[str]().union(*entries) - form.fields.keys() - {"type"}
+    for name, inner in form.fields.items():
+        if inner:
             values = [value for item in entries if type(value := item.get(name)) is dict]
-            known = {field.name for field in kind.fields} | _UNUSED.get(name, _UNUSED[""])
+            known = inner | _UNUSED.get(name, _UNUSED[""])
             unknown |= {f"{name}.{field}" for field in set[str]().union(*values) - known}
     return unknown
 
@@ -237,39 +207,58 @@ _UNUSED: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def _refuse_other_values(entries: list[Any], entry: Mapping[str, Any]) -> None:
-    """polars would read ``true`` as the text "true", 1.10 as "1.1", and a long number roundly."""
-    for number, item in enumerate(entries, start=1):
-        for name in entry:
-            for value in _innermost(item.get(name)):
-                whole = type(value) is int and -(2**63) <= value < 2**63
-                if value is not None and type(value) is not str and not whole:
-                    raise BrokenPage(
-                        f"{name} of entry {number} should be a text, not {value!r:.40}"
-                    )
-
-
-def _innermost(value: Any) -> Iterable[Any]:
-    """A value, or those in an object and in its lists; what is deeper fits no column anyway."""
-    values = list(value.values()) if isinstance(value, dict) else [value]
-    values += [one for inner in values if isinstance(inner, list) for one in inner]
-    return (one for one in values if not isinstance(one, dict | list))
-
-
-def _hold_against(column: pl.Series, entries: list[Any], path: tuple[str, ...]) -> list[str]:
-    """Every entry has this text, and both parsers read the same one: these."""
-    values: list[Any] = entries
+def _value(entry: dict[str, Any], column: Column, number: int) -> Any:
+    """What an entry has for a column: a text, texts, or None."""
+    value: Any = entry
+    path = column.path
     for name in path:
-        values = [value.get(name) if type(value) is dict else None for value in values]
-    texts = [str(value) if type(value) in (str, int) else "" for value in values]
-    if "" in texts:
-        number = texts.index("")
-        raise BrokenPage(
-            f"{'.'.join(path)} of entry {number + 1} should be a text, not {values[number]!r:.40}"
-        )
-    if column.to_list() != texts or column.str.contains("\0", literal=True).any():
-        raise BrokenPage(f"{'.'.join(path)} can be read in two ways")
-    return texts
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise _unexpected(path, number)
+        value = value.get(name)
+    if value is None or not isinstance(column.dtype, pl.List):
+        return _text(value, path, number)
+    if not isinstance(value, list):
+        raise _unexpected(path, number)
+    return [_text(one, path, number) for one in value]
+
+
+def _text(value: Any, path: Path, number: int) -> str | None:
+    """Ids may be numbers; nothing else that is no text may be taken for one."""
+    if value is None or type(value) is str:
+        return value
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, dict | list):
+        raise _unexpected(path, number)
+    raise BrokenPage(f"{path[0]} of entry {number} should be a text, not {value!r:.40}")
+
+
+def _unexpected(path: Path, number: int) -> BrokenPage:
+    return BrokenPage(f"a field has an unexpected type ({'.'.join(path)} of entry {number})")
+
+
+def _hold(values: list[Any], path: Path) -> None:
+    """Every entry has this text, and none of what no text can hold is in it."""
+    for number, value in enumerate(values, start=1):
+        if not value or _UNHELD.search(value):
+            raise BrokenPage(
+                f"{'.'.join(path)} of entry {number} should be a text, not {value!r:.40}"
+            )
+
+
+# Half a surrogate pair, and NUL, which many a reader takes for the text's end.
+_UNHELD: Final = re.compile("[\0\ud800-\udfff]")
+
+
+def _held(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_held(one) for one in value]
+    return value and _UNHELD.sub("\ufffd", value)
+
+
+# --- both ----------------------------------------------------------------------------------------
 
 
 def _marker(marker: object) -> str | None:
@@ -289,7 +278,3 @@ def _limit(limit: object) -> int | None:
 
 def _printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0][:200]

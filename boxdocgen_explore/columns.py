@@ -1,0 +1,58 @@
+"""Values -> typed columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from boxdocgen_explore.errors import BrokenPage
+from boxdocgen_explore.forms import Form
+
+
+def frame(values: Mapping[str, list[Any]], form: Form) -> pl.DataFrame:
+    """The columns of a form, from the values of each.
+
+    Raises:
+        BrokenPage: a text that should be a time is none.
+    """
+    columns = form.columns.items()
+    return pl.DataFrame([_series(name, values[name], column.dtype) for name, column in columns])
+
+
+def _series(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
+    if isinstance(dtype, pl.List):
+        return _lists(name, values)
+    texts = pl.Series(name, values, dtype=pl.String)
+    return _times(texts) if isinstance(dtype, pl.Datetime) else texts
+
+
+def _lists(name: str, values: list[Any]) -> pl.Series:
+    """A column of lists. polars makes them slowly from Python's, one by one, and fast from JSON;
+    and most are empty, or none."""
+    places = [0 if value is not None else 1 for value in values]
+    filled = [place for place, value in enumerate(values) if value]
+    if not filled:
+        return _NO_LISTS.gather(places).alias(name)
+    distinct = msgspec.json.encode([{"v": []}, {"v": None}, *({"v": values[i]} for i in filled)])
+    for place, one in enumerate(filled, start=2):
+        places[one] = place
+    return pl.read_json(distinct, schema={"v": _TEXTS})["v"].gather(places).alias(name)
+
+
+_TEXTS: Final = pl.List(pl.String)
+_NO_LISTS: Final = pl.Series([[], None], dtype=_TEXTS)
+
+
+def _times(texts: pl.Series) -> pl.Series:
+    """Times in UTC, of the years that Python knows, too."""
+    utc = texts.str.replace("Z$", "+00:00").str
+    try:
+        times = utc.to_datetime("%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", time_zone="UTC")
+    except pl.exceptions.PolarsError:
+        raise BrokenPage(f"a field has an unexpected type ({texts.name} is no time)") from None
+    if not times.dt.year().drop_nulls().is_between(1, 9999).all():
+        raise BrokenPage(f"{texts.name} should be a time of the years 1 to 9999")
+    return times
