@@ -104,7 +104,7 @@ def _quickly(body: bytes, form: Form) -> Page | None:
         entries = form.documented.decode(raw)
     except (ValueError, RecursionError):
         return None
-    if _a_key_comes_twice(raw, msgspec.json.encode(entries)) or b"\\u0000" in body:
+    if _a_key_comes_twice(raw, msgspec.json.encode(entries)) or _has_nul(body):
         return None
     values = _values(entries, form)
     texts = {name: values[name] for name in form.required}
@@ -126,6 +126,11 @@ def _a_key_comes_twice(raw: bytes, encoded: bytes) -> bool:
     if len(raw) == len(encoded):
         return False
     return raw.count(b'":') != encoded.count(b'":') or bool(re.search(rb'"\s+:', raw))
+
+
+def _has_nul(body: bytes) -> bool:
+    r"""Whether \u0000 is in it; far quicker than to look for the six characters."""
+    return any(part.startswith(b"u0000") for part in body.split(b"\\")[1:])
 
 
 def _values(entries: Sequence[Any], form: Form) -> dict[str, list[Any]]:

@@ -1,9 +1,9 @@
 """Ten million jobs as a Hive-partitioned Parquet dataset, counted by tools that know nothing of us.
 
-``uv run --group bench python tests/benchmarks/bench_archive.py`` writes the dataset (or takes one:
-``--folder``), and holds the outcome table of DuckDB and of Dask's distributed scheduler, with two
-worker processes on loopback, against polars' own; then the same dataset goes once into an S3 server
-on loopback and is counted there. It ends with one table, and with status 1 where a count differs.
+``uv run --group bench python tests/benchmarks/bench_archive.py`` reads and archives them, and holds
+the outcome table of DuckDB and of Dask's distributed scheduler, with two worker processes on
+loopback, against polars' own; then the same goes once to an S3 server on loopback and is counted
+there. It ends with one table, and with status 1 where a count differs.
 """
 
 from __future__ import annotations
@@ -21,49 +21,31 @@ from time import perf_counter
 
 import polars as pl
 import requests
+from contenders import opened
 from measuring import Row, machine, table
+from paged_server import batch_id, serving
 
-from boxdocgen_explore.schema import JOBS
+from boxdocgen_explore.box import Box
 
-_JOBS_PER_BATCH = 100_000
+_PAGES_PER_BATCH = 100
 Outcomes = dict[tuple[str, str], int]
 """The outcome table: how many jobs of which batch have which status."""
 
 
-def make(root: str, batches: int, storage_options: dict[str, str] | None = None) -> None:
-    """Write ``root/batch=ID/jobs.parquet`` for as many batches."""
-    for number in range(batches):
-        file = f"{root}/batch={7_000_000_000 + number}/jobs.parquet"
-        _jobs(str(7_000_000_000 + number)).lazy().sink_parquet(
-            file, storage_options=storage_options, mkdir=True
-        )
+@contextmanager
+def kept(batches: int) -> Iterator[Box]:
+    """A Box that has read and kept so many batches of 100,000 jobs."""
+    ids = [batch_id(_PAGES_PER_BATCH, serial) for serial in range(batches)]
+    with serving() as url, tempfile.TemporaryDirectory() as folder, opened(url, folder) as box:
+        for some in batched(ids):
+            box.read(some)
+        yield box
 
 
-def _jobs(batch_id: str) -> pl.DataFrame:
-    """A batch of 100,000 jobs (schema.JOBS), a quarter of them failed."""
-    number = pl.int_range(_JOBS_PER_BATCH)
-    # Ids rise by irregular steps, because others take ids in between; regular ones pack too well.
-    rising = (number.hash(int(batch_id)) % 97 + 1).cum_sum().cast(pl.String)
-    place = pl.lit(batch_id) + rising.str.zfill(8)
-    failed = number % 4 == 0
-    said = pl.concat_str(pl.lit('Tag start_date: "13/'), number, pl.lit('/2026" is not a date'))
-    none = pl.lit([], dtype=pl.List(pl.String))
-    values = {
-        "batch_id": pl.lit(batch_id),
-        "job_id": place,
-        "status": pl.when(failed).then(pl.lit("failed")).otherwise(pl.lit("completed")),
-        "output_type": pl.lit("pdf"),
-        "output_file_id": pl.when(~failed).then("18" + place),
-        "output_file_version_id": pl.when(~failed).then("20" + place),
-        "template_file_id": pl.lit("1755000000001"),
-        "template_file_version_id": pl.lit("2055000000001"),
-        "errors": pl.when(failed).then(pl.concat_list(said)).otherwise(none),
-        "warnings": none,
-        "external_id": "EMP-" + number.cast(pl.String).str.zfill(6),
-        "origin": pl.lit("api.box.com"),
-    }
-    columns = [value.cast(JOBS[name]).alias(name) for name, value in values.items()]
-    return pl.select(columns)
+def batched(ids: list[str]) -> Iterator[list[str]]:
+    """A few at a time: ten million jobs need not be in memory to be kept."""
+    for start in range(0, len(ids), 4):
+        yield ids[start : start + 4]
 
 
 def by_polars(root: str, storage_options: dict[str, str] | None = None) -> Outcomes:
@@ -144,12 +126,37 @@ def counted(who: str, count: Callable[[], Outcomes], expected: Outcomes) -> Row:
 
 
 def measured(root: str, millions: float) -> Iterator[Row]:
-    """``root`` is made first, where it is not there."""
-    batches = max(1, round(millions * 1e6 / _JOBS_PER_BATCH))
-    if not Path(root).exists():
+    """Everything, from reading on."""
+    batches = max(1, round(millions * 10))
+    start = perf_counter()
+    with kept(batches) as box:
+        yield Row(f"read and kept, {millions:g} million jobs", f"{perf_counter() - start:.1f} s")
+        yield from archived(box, root)
+        yield from scanned(box)
+        yield from counted_by_others(root)
+        with bucket() as (place, options):
+            start = perf_counter()
+            box.archive(place, storage_options=options)
+            yield Row("archived to S3 on loopback", f"{perf_counter() - start:.1f} s")
+            expected = by_polars(root)
+            yield counted("polars, from S3", lambda: by_polars(place, options), expected)
+
+
+def archived(box: Box, root: str) -> Iterator[Row]:
+    for what, outcome in (("archived", "written"), ("archived again", "unchanged")):
         start = perf_counter()
-        make(root, batches)
-        yield Row(f"written, {millions:g} million jobs", f"{perf_counter() - start:.1f} s")
+        written = box.archive(root)
+        said = f"{perf_counter() - start:.1f} s, {written.height} batches"
+        yield Row(what, said, outcome, set(written["outcome"]) == {outcome})
+
+
+def scanned(box: Box) -> Iterator[Row]:
+    start = perf_counter()
+    jobs = box.scan().select(pl.len()).collect(engine="streaming").item()
+    yield Row("scanned where it is kept", f"{perf_counter() - start:.1f} s, {jobs:,} jobs")
+
+
+def counted_by_others(root: str) -> Iterator[Row]:
     files = [*Path(root).glob("batch=*/*.parquet")]
     size_mb = sum(file.stat().st_size for file in files) / 1e6
     yield Row("the dataset", f"{len(files)} batches, {size_mb:,.0f} MB")
@@ -163,22 +170,16 @@ def measured(root: str, millions: float) -> Iterator[Row]:
     with workers() as processes:
         who = f"Dask, distributed, {processes} worker processes"
         yield counted(who, lambda: by_dask(root), expected)
-    with bucket() as (place, options):
-        start = perf_counter()
-        make(place, batches, options)
-        yield Row("written to S3 on loopback", f"{perf_counter() - start:.1f} s")
-        yield counted("polars, from S3", lambda: by_polars(place, options), expected)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--folder", help="a dataset that is there already")
     parser.add_argument("--millions", type=float, default=10, help="how many million jobs to write")
     asked = parser.parse_args()
     on = machine()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line per request
     with tempfile.TemporaryDirectory() as folder:
-        rows = [*measured(asked.folder or f"{folder}/archive", asked.millions)]
+        rows = [*measured(f"{folder}/archive", asked.millions)]
     sys.stdout.write(f"{on}\n{table(rows)}")
     return int(any(row.met is False for row in rows))
 
