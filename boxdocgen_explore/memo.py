@@ -84,7 +84,13 @@ class Memos:
 
         Nothing is done where there is no memo, or one of its pages is not what it was.
         """
-        unreadable = (OSError, ValueError, KeyError, pl.exceptions.PolarsError)
+        unreadable = (
+            OSError,
+            ValueError,
+            KeyError,
+            msgspec.MsgspecError,
+            pl.exceptions.PolarsError,
+        )
         for path in self._files(name):
             with suppress(*unreadable, pl.exceptions.PanicException):
                 chain.head, pages = self._checked(path, name, prints())

@@ -102,7 +102,7 @@ def _quickly(body: bytes, form: Form) -> Page | None:
         # Only if these two are the brackets around the entries is the rest a page without any.
         around = _around.decode(body[:start] + b"[]" + body[end:])
         entries = form.documented.decode(raw)
-    except (ValueError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     if _a_key_comes_twice(raw, msgspec.json.encode(entries)) or _has_nul(body):
         return None
