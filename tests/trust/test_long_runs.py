@@ -16,7 +16,7 @@ from boxdocgen_explore.emulator import Emulator
 
 pytestmark = pytest.mark.trust
 
-REFRESHES = int(os.environ.get("BOXDOCGEN_REFRESHES", "1000"))
+REFRESHES = int(os.environ.get("BOXDOCGEN_REFRESHES", "500"))
 """Ten thousand take some minutes: set the variable for them."""
 
 _PAGE_BYTES = 4096
