@@ -131,7 +131,7 @@ class PageStore:
             try:
                 stored = self._pages[key]
             except Damaged:
-                self._say("a kept page is damaged, and is fetched again")
+                self._say("a kept page is damaged, and counts as not kept")
             except KeyError:
                 pass
         return stored
@@ -200,14 +200,13 @@ class PageStore:
                 if self.path and not self.read_only and _is_spoilt(error):
                     self._begin_anew(error)
                 else:
-                    self._say(f"{what} ({error})")
+                    self._say(f"{what} ({error}); what was read is complete all the same")
 
     def _say(self, what: str) -> None:
         """Once for each kind of trouble: one full disk is one message, not one per page."""
         if what not in self._warned:
             self._warned.add(what)
-            text = f"{self.path}: {what}. What was read is complete all the same."
-            warnings.warn(text, StoreWarning, stacklevel=6)
+            warnings.warn(f"{self.path}: {what}.", StoreWarning, stacklevel=6)
 
     def _begin_anew(self, error: Exception) -> None:
         self._pages.close()  # type: ignore[no-untyped-call]

@@ -415,7 +415,7 @@ def test_anything_in_the_place_of_a_page_is_read_anew_and_said_once(
     box.read("1001")
     with store_of(box)._pages.connection(commit=True) as connection:
         connection.execute("UPDATE responses SET value = ?", (value,))
-    with pytest.warns(StoreWarning, match="damaged, and is fetched again") as told:
+    with pytest.warns(StoreWarning, match="damaged, and counts as not kept") as told:
         assert box.read("1001").pages["from_cache"].to_list() == [False]
     assert len(told) == 1
     assert box.read("1001").pages["from_cache"].to_list() == [True]

@@ -20,6 +20,8 @@ REFRESHES = int(os.environ.get("BOXDOCGEN_REFRESHES", "500"))
 """Ten thousand take some minutes: set the variable for them."""
 
 _PAGE_BYTES = 4096
+_CEILING_BYTES = 6_000_000
+"""Two pages, and SQLite's write-ahead log, which goes round at four megabytes."""
 
 
 def held() -> dict[str, int]:
@@ -51,12 +53,12 @@ def test_a_batch_watched_for_long_grows_neither_memory_nor_open_files_nor_the_st
             assert box.read("1001", limit=20, refresh=True).jobs["status"][0] == jobs[0]["status"]
 
     watch(REFRESHES // 5)
-    before, kept = held(), kept_bytes(tmp_path)
+    before = held()
     watch(REFRESHES - REFRESHES // 5)
     after = held()
     assert after["files"] <= before["files"]
     assert after["threads"] <= before["threads"]
     assert after["memory"] - before["memory"] < 8_000_000
-    assert kept_bytes(tmp_path) <= kept + 1_000_000  # the write-ahead log has a ceiling
+    assert kept_bytes(tmp_path) < _CEILING_BYTES
     assert len(store_of(box).keys()) == 2
     tally("loads held", REFRESHES)
