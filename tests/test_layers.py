@@ -16,7 +16,8 @@ PACKAGE = Path(boxdocgen_explore.__file__).parent
 NAME = boxdocgen_explore.__name__
 
 FOUNDATION = ["plain_text", "errors", "schema"]
-BYTE_LANE = ["waiting", "store_files", "kept_page", "store", "session", "api", "memo", "chain"]
+BYTE_LANE = ["waiting", "store_files", "kept_page", "store"]
+BYTE_LANE += ["refusals", "session", "api", "memo", "chain"]
 """Both in the order in which each may import those before it."""
 
 BRIDGE = {"auth", "owners", "progress", "reading", "batch_list", "archive", "client", "box", "lab"}
