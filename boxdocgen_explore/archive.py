@@ -127,7 +127,7 @@ def _archived(
 ) -> dict[str, Any]:
     made_from = keeping.made_from(batch_id)
     there = _metadata(file, options)
-    if there.get(_MADE_FROM) == made_from:
+    if there.get(_MADE_FROM) == made_from and there.get(_JOBS, "").isdecimal():
         return {"jobs": int(there[_JOBS]), "outcome": "unchanged"}
     chain = keeping.chain(batch_id)
     if chain is None:

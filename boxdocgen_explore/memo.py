@@ -117,7 +117,8 @@ class Memos:
         if len(settled) < chain.head_pages + _WORTH:
             return
         jobs = pl.concat(chain.frames()).head(sum(page.parsed.height for page in settled))
-        with suppress(OSError, KeyError):  # KeyError: a page that could not be kept
+        # A full disk may be polars' error, too; KeyError: a page that could not be kept.
+        with suppress(OSError, KeyError, pl.exceptions.PolarsError):
             made_from = _made_from(name, [page.marker for page in settled], prints())
             self._write(f"{_digest(name.encode())}-{made_from}", jobs, settled)
 
