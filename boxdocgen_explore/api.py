@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 import polars as pl
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.schema import TERMINAL
+from boxdocgen_explore.schema import MAX_LIMIT, TERMINAL
 from boxdocgen_explore.session import BoxSession
 
 _LIST: Final = dt.timedelta(minutes=5)
@@ -119,9 +119,7 @@ class Chain:
             return False
         tail = [page.parsed.rows[id_column] for page in self.pages[self.head_pages :]]
         ids = pl.concat([pl.Series(id_column, dtype=pl.String), *tail])
-        # By their hashes in order first, which take a fraction of the memory.
-        hashes = ids.hash().sort()
-        if (hashes[1:] == hashes[:-1]).any() and not ids.is_unique().all():
+        if _come_twice(ids):
             return True
         return self.head is not None and bool(self.head[id_column].is_in(ids.implode()).any())
 
@@ -139,6 +137,15 @@ class Chain:
             counts.append(int(again[start:end].sum()))
             start = end
         return counts
+
+
+def _come_twice(texts: pl.Series) -> bool:
+    if len(texts) > MAX_LIMIT:
+        # By their hashes in order first, which take a fraction of the memory.
+        hashes = texts.hash().sort()
+        if not (hashes[1:] == hashes[:-1]).any():
+            return False
+    return texts.n_unique() < len(texts)
 
 
 @dataclass(frozen=True)

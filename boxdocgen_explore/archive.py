@@ -135,7 +135,7 @@ def _archived(
     jobs = frame.jobs(chain.frames(), keeping.origin)
     if not all(page.settled for page in chain.pages):
         return {"jobs": jobs.height, "outcome": "not settled"}
-    pages = evidence(keeping.origin, keeping.user, keeping.listing(batch_id), chain)
+    pages = evidence(keeping.origin, keeping.user, {keeping.listing(batch_id): chain})
     metadata = {_MADE_FROM: made_from, _JOBS: str(jobs.height), _PAGES: pages.write_json()}
     try:
         _write(jobs, file, metadata, options)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
@@ -20,6 +21,11 @@ from boxdocgen_explore.session import Answer, BoxSession
 _EMPTY_PAGES: Final = 50
 _MARKER_LIFE: Final = dt.timedelta(days=1)
 """How old a marker may be to lead to a page never seen. Box: its meaning may change in time."""
+
+
+_PARSING: Final = threading.Lock()
+"""One page after another: Python runs one thread at a time anyway, and two that interrupt each
+other take longer, and the memory of two pages' objects."""
 
 
 class _Again(Exception):
@@ -189,7 +195,8 @@ class _Walk:
     def _checked(self, number: int, marker: str | None, answer: Answer) -> PageRead:
         request_id = answer.request_id
         try:
-            parsed = self.listing.parse(answer.body)
+            with _PARSING:
+                parsed = self.listing.parse(answer.body)
         except errors.BrokenPage as error:
             raise self._error(number, str(error), errors.BrokenPage, request_id) from None
         if self.listing.batch_id is not None:
@@ -263,7 +270,7 @@ class _Walk:
     def _recall(self, generation: int) -> None:
         """Begin with the settled pages that a memo holds: they need not be read one by one."""
         store, memos, name = self.session.store, self.session.memos, self._name(generation)
-        if store and memos and self.listing.batch_id and self.max_age is None:
+        if store and memos and self.there and self.listing.batch_id and self.max_age is None:
             memos.recall(self.chain, name, lambda: dict(store.prints(name)))
             for page in self.chain.pages:
                 self.on_page(page)
@@ -276,7 +283,8 @@ class _Walk:
 
     def forget_before(self, generation: int) -> None:
         """Delete what a whole chain has replaced."""
-        self._forget([key for key in self._keys() if key < self._name(generation)])
+        if generation:  # nothing is older than the first
+            self._forget([key for key in self._keys() if key < self._name(generation)])
 
     def _forget(self, keys: list[str]) -> None:
         if keys and self.session.store and not self.session.offline:

@@ -27,7 +27,7 @@ __all__ = [
 def jobs(pages: Iterable[pl.DataFrame], origin: str) -> pl.DataFrame:
     """Pages in order -> one `jobs` frame (schema.JOBS), with where it came from."""
     rows = pl.concat([_empty({n: t for n, t in JOBS.items() if n != "origin"}), *pages])
-    return rows.with_columns(pl.lit(origin).alias("origin")).cast(dict(JOBS))  # type: ignore[arg-type]
+    return rows.with_columns(pl.lit(origin).alias("origin"))
 
 
 def with_details(jobs: pl.DataFrame, full: pl.DataFrame) -> pl.DataFrame:

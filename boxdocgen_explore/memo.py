@@ -32,7 +32,7 @@ _COLUMNS: Final = {name: dtype for name, dtype in JOBS.items() if name != "origi
 _MADE_FOR: Final = hashlib.sha256(f"1 {_COLUMNS}".encode()).digest()
 """The version of this file's form, and of the schema."""
 
-_GROUP: Final = 50_000
+_GROUP: Final = 10_000
 """Rows written at once: more would only take more memory."""
 
 _METADATA: Final = "boxdocgen.pages"
@@ -128,7 +128,13 @@ class Memos:
         os.close(handle)
         try:
             told = msgspec.json.encode([_as_kept(page) for page in pages]).decode()
-            jobs.write_parquet(part, metadata={_METADATA: told}, row_group_size=_GROUP)
+            jobs.write_parquet(
+                part,
+                metadata={_METADATA: told},
+                row_group_size=_GROUP,
+                compression_level=1,
+                statistics=False,
+            )
             place = self.folder / f"{name}-{_digest(Path(part).read_bytes())}{_ENDING}"
             Path(part).replace(place)
         finally:

@@ -225,9 +225,8 @@ class Fetch:
             raise error
 
 
-def evidence(origin: str, user: User | None, listing: Listing, chain: Chain) -> pl.DataFrame:
-    """One row per page of a chain (schema.PAGES)."""
-    duplicates = chain.duplicates(listing.id_column)
+def evidence(origin: str, user: User | None, chains: Mapping[Listing, Chain]) -> pl.DataFrame:
+    """One row per page of these chains (schema.PAGES)."""
     rows = [
         {
             "batch_id": listing.batch_id,
@@ -249,7 +248,8 @@ def evidence(origin: str, user: User | None, listing: Listing, chain: Chain) -> 
             "user_login": user.login if user else None,
             "complete": chain.whole,
         }
-        for page, again in zip(chain.pages, duplicates, strict=True)
+        for listing, chain in chains.items()
+        for page, again in zip(chain.pages, chain.duplicates(listing.id_column), strict=True)
     ]
     return pl.DataFrame(rows, schema=PAGES)
 
@@ -258,7 +258,6 @@ def joined(fetch: Fetch, listings: Sequence[Listing], user: User | None, origin:
     """The chains of these lists as one Reading, as far as they came."""
     # A cancelled worker may still be adding pages: from here on only this copy counts.
     chains = {listing: fetch.chains[listing].copy() for listing in listings}
-    pages = [evidence(origin, user, listing, chain) for listing, chain in chains.items()]
     jobs = [frame for chain in chains.values() for frame in chain.frames()]
     failures = {
         listing.batch_id or listing.name: fetch.failures.get(listing)
@@ -268,7 +267,7 @@ def joined(fetch: Fetch, listings: Sequence[Listing], user: User | None, origin:
     }
     return Reading(
         frame.jobs(jobs, origin),
-        pl.concat([pl.DataFrame(schema=PAGES), *pages]),
+        evidence(origin, user, chains),
         failures,
         user,
         fetch.session.as_user,

@@ -59,10 +59,11 @@ def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
 
 
 def held(what: str, found: Sequence[float], goal: str, detail: str = "") -> Row:
-    """The median of some ratios against a goal such as "<= 3.5" or ">= 20", with their range."""
-    sign, number = goal.split()
-    middle = median(found)
-    met = middle <= float(number) if sign == "<=" else middle >= float(number)
+    """The median of some ratios against a goal such as "<= 3.5", ">= 20" or none; their range."""
+    middle, met = median(found), None
+    if goal:
+        sign, number = goal.split()
+        met = middle <= float(number) if sign == "<=" else middle >= float(number)
     text = f"{middle:.3g} times ({min(found):.3g} to {max(found):.3g})"
     return Row(what, f"{text}; {detail}" if detail else text, goal, met)
 

@@ -1,8 +1,9 @@
 """Box's lists of jobs as bytes that are made beforehand: a server too quick to be what is measured.
 
 A batch's id says how many pages it has (`batch_id`), so any batch can be asked for. Every page has
-1,000 jobs in the emulator's words, a quarter of them failed. Run as a script it is a process of its
-own, and `serving` runs it so: it prints its address, and ends when its standard input does.
+as many jobs as the limit allows, in the emulator's words, a quarter of them failed. Run as a
+script it is a process of its own, and `serving` runs it so: it prints its address, and ends when
+its standard input does.
 """
 
 from __future__ import annotations
@@ -49,22 +50,22 @@ def _job(number: int) -> dict[str, object]:
 
 
 @cache
-def _model() -> bytes:
+def _model(limit: int) -> bytes:
     """The entries of any page: ids begin with a batch that is not known yet, and page 0."""
-    jobs = [json.dumps(_job(number), separators=(",", ":")) for number in range(JOBS_PER_PAGE)]
+    jobs = [json.dumps(_job(number), separators=(",", ":")) for number in range(limit)]
     return ",".join(jobs).encode()
 
 
 @lru_cache(_HELD_PAGES)
-def _page(batch: str, number: int) -> bytes:
+def _page(batch: str, number: int, limit: int = JOBS_PER_PAGE) -> bytes:
     """One page as it goes over the wire; ``number`` counts from 0."""
     # Texts of the same length: a job's place in the batch has six digits, the page's three first.
-    entries = _model().replace(f"{_BATCH}000".encode(), f"{batch}{number:03d}".encode())
+    entries = _model(limit).replace(f"{_BATCH}000".encode(), f"{batch}{number:03d}".encode())
     entries = entries.replace(_BATCH.encode(), batch.encode())
     last = number + 1 == int(batch[6:])
     marker = "null" if last else f'"JV9IRGZmieiBasejOG9yDCRNgd2ymoZI-{number + 1:06d}"'
     return _wire(
-        b'{"entries":[%b],"limit":%d,"next_marker":%b}' % (entries, JOBS_PER_PAGE, marker.encode())
+        b'{"entries":[%b],"limit":%d,"next_marker":%b}' % (entries, limit, marker.encode())
     )
 
 
@@ -80,8 +81,8 @@ def _answer(target: str) -> bytes:
     batch = re.fullmatch(r"/2\.0/docgen_batch_jobs/(7\d{9})", asked.path)
     if not batch:
         return _wire(b"{}", "404 Not Found")
-    marker = parse_qs(asked.query).get("marker", ["0"])[0]
-    return _page(batch[1], int(marker[-6:]))
+    said = {"marker": ["0"], "limit": [str(JOBS_PER_PAGE)], **parse_qs(asked.query)}
+    return _page(batch[1], int(said["marker"][0][-6:]), int(said["limit"][0]))
 
 
 class _Server(ThreadingTCPServer):
