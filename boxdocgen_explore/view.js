@@ -2,7 +2,7 @@
 // It draws what `model` holds (payload, specs, templates, verdict, state, notice) and changes
 // nothing but `state`; every change of it, from here or from Python, ends in `draw`.
 
-import { copy, download, element, number } from "./view_dom.js";
+import { afterPaint, copy, download, element, number } from "./view_dom.js";
 import { csv, sortedJobs, unpack } from "./view_columns.js";
 import { Filters, Groups } from "./view_filters.js";
 import { Figure } from "./view_figures.js";
@@ -26,7 +26,8 @@ class View {
     const merged = Object.entries({ ...this.state, ...change });
     const state = merged.filter(([, value]) => value !== null && value !== undefined && value.length !== 0);
     this.model.set("state", Object.fromEntries(state));
-    this.model.save_changes();
+    // What is on the screen comes first: JupyterLab answers a message to the kernel with work.
+    afterPaint(() => this.model.save_changes());
   }
 
   toggle(key, value) {
@@ -63,9 +64,7 @@ class View {
       onChange: (change) => this.setState(change),
       onToggle: (key, value) => this.toggle(key, value),
     });
-    this.figures = this.specs.figures.map(
-      (figure) => new Figure(figure, () => this.theme(), (key) => this.pick(figure.by, key)),
-    );
+    this.figures = this.specs.figures.map((figure) => new Figure(figure, (key) => this.pick(figure.by, key)));
     this.table = new Table({
       onSort: (sort) => this.setState({ sort }),
       onCopy: (text) => this.tell(copy(text), `Copied ${text}.`),
@@ -119,7 +118,8 @@ class View {
     };
     for (const [name, listener] of Object.entries(this.listeners)) model.on(name, listener);
     this.resizes = new ResizeObserver(() => {
-      if (this.width !== this.body.clientWidth) this.schedule();
+      // Not in here: what is drawn may resize what is observed.
+      if (this.width !== this.body.clientWidth) requestAnimationFrame(() => this.schedule());
       this.width = this.body.clientWidth;
     });
     this.resizes.observe(this.body);
@@ -154,16 +154,20 @@ class View {
     this.busy(-1);
   }
 
-  /** Paint once before the next frame, however many changes come until then. */
+  /** Draw at once, but only once between two frames, however many changes come in between. */
   schedule() {
     if (this.scheduled || !this.frame) return;
     this.scheduled = true;
     this.busy(1);
-    requestAnimationFrame(async () => {
+    const draw = async () => {
       this.scheduled = false;
+      this.unpainted = true;
+      afterPaint(() => (this.unpainted = false));
       await this.draw();
       this.busy(-1);
-    });
+    };
+    if (this.unpainted) afterPaint(draw);
+    else queueMicrotask(draw);
   }
 
   /** Tell screen readers, and whoever waits, whether what is seen is what was asked for. */
@@ -184,7 +188,7 @@ class View {
     const changed = !stay || this.lookedAt !== frame;
     Object.assign(this, { look, lookedAt: frame });
     if (changed) this.jobs = filters.shown(this.order);
-    // The charts measure their room: before anything else is changed, that costs nothing.
+    // The charts ask for their room and colours: before anything else is changed, that is cheap.
     const figures = this.drawFigures();
     this.verdict.draw();
     this.drawEmpty();
@@ -226,6 +230,7 @@ class View {
     for (const option of this.compare.options) {
       option.disabled = !compared.some(({ figure }) => figure.compare === option.value);
     }
+    const theme = this.theme();
     const counts = { jobs_all: jobs, jobs_shown: this.jobs.length };
     const draws = this.figures.map((figure) => {
       const { by, compare: chosenBy, name } = figure.figure;
@@ -234,7 +239,7 @@ class View {
       const rows = this.group(figure.figure).rows(this.filters, counts, (key) => this.barLabel(by, key));
       figure.root.hidden = rows.length === 0;
       const note = name === "reasons" ? this.sumNote(rows) : "";
-      return figure.draw(rows, (key) => this.picked(by, key), note);
+      return figure.draw(rows, (key) => this.picked(by, key), theme, note);
     });
     await Promise.all(draws);
   }

@@ -35,3 +35,8 @@ const NUMBERS = new Intl.NumberFormat("en");
 export function number(count) {
   return NUMBERS.format(count);
 }
+
+/** Call this once the next frame is painted. */
+export function afterPaint(work) {
+  requestAnimationFrame(() => setTimeout(work));
+}

@@ -4,8 +4,8 @@ import { element } from "./view_dom.js";
 import vegaEmbed from "vega-embed";
 
 export class Figure {
-  constructor(figure, theme, onPick) {
-    Object.assign(this, { figure, theme, onPick, queue: Promise.resolve() });
+  constructor(figure, onPick) {
+    Object.assign(this, { figure, onPick, queue: Promise.resolve() });
     this.note = element("span", { class: "note" });
     this.chart = element("div", { class: "chart" });
     this.tip = element("div", { class: "tip", hidden: "" });
@@ -20,8 +20,8 @@ export class Figure {
   }
 
   /** Draw these rows; calls queue up, and only the last one waiting is drawn. */
-  draw(rows, picked, note = "") {
-    Object.assign(this, { rows, picked, width: Math.floor(this.chart.clientWidth) });
+  draw(rows, picked, theme, note = "") {
+    Object.assign(this, { rows, picked, theme, width: Math.floor(this.chart.clientWidth) });
     this.note.textContent = note;
     const turn = (this.turn = Symbol("turn"));
     this.queue = this.queue.then(() => (turn === this.turn && !this.gone ? this.run() : null));
@@ -34,10 +34,14 @@ export class Figure {
     this.view ??= await this.embed(width);
     const { view } = this;
     if (this.gone) return void view.finalize();
-    for (const [signal, value] of Object.entries({ width, ...this.theme() })) view.signal(signal, value);
+    for (const [signal, value] of Object.entries({ width, ...this.theme })) view.signal(signal, value);
     const focused = this.chart.contains(document.activeElement);
-    // Without resize() the view keeps the room of its first rows, and clips the later ones.
-    await view.data("counts", this.rows).resize().runAsync();
+    // Without resize() the view keeps the room of earlier rows, and clips others; with it, all is
+    // reckoned twice. A filter leaves the bars where they are.
+    const room = JSON.stringify([width, this.rows.map(({ label, all }) => [label, all])]);
+    if (room !== this.room) view.resize();
+    this.room = room;
+    await view.data("counts", this.rows).runAsync();
     this.makeButtons();
     if (focused) this.buttons[this.active]?.focus();
   }

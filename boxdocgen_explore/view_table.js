@@ -132,7 +132,7 @@ export class Table {
     const from = Math.floor((scrollTop - (over ? extra : 0)) / ROW_PX) - SPARE_ROWS;
     const first = Math.max(0, from);
     const top = first * ROW_PX + (this.open >= 0 && first > this.open ? extra : 0);
-    return { first, last: Math.min(jobs, first + sight + 2 * SPARE_ROWS), top, rows };
+    return { first, last: Math.min(jobs, from + sight + 2 * SPARE_ROWS), top, rows };
   }
 
   row(place) {

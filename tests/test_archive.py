@@ -126,6 +126,20 @@ def test_an_interrupted_or_spoilt_file_is_written_anew(box: Box, tmp_path: Path)
     assert dataset(tmp_path / "archive").height == 25
 
 
+@pytest.mark.parametrize("jobs", [None, "", "-25", "many"])
+def test_a_file_that_does_not_say_how_many_jobs_it_has_is_written_anew(
+    box: Box, tmp_path: Path, jobs: str | None
+) -> None:
+    box.read("1001")
+    box.archive(tmp_path / "archive")
+    file = tmp_path / "archive/batch=1001/jobs.parquet"
+    said = {**pl.read_parquet_metadata(file), "boxdocgen.jobs": jobs}
+    half_told = {name: value for name, value in said.items() if value is not None}
+    pl.read_parquet(file).head(1).write_parquet(file, metadata=half_told)
+    assert outcomes(box.archive(tmp_path / "archive")) == {"1001": "written"}
+    assert dataset(tmp_path / "archive").height == 25
+
+
 @pytest.mark.parametrize("odd", ["1/../2", "ü", "%2e", "a=b", "..x"])
 def test_an_odd_id_stays_one_folder_and_comes_back_as_it_was(
     emulator: Emulator, box: Box, tmp_path: Path, odd: str

@@ -189,6 +189,26 @@ def test_a_folder_that_does_not_serve_costs_the_frame_only(
         assert connected().read("1001", limit=2).jobs.height == 25
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="No device here is always full")
+def test_a_full_disk_under_the_frame_costs_the_frame_only(
+    connected: Callable[..., Box], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, mkstemp = tmp_path / "full.part", tempfile.mkstemp
+
+    def no_room(dir: Path, **options: str) -> tuple[int, str]:  # noqa: A002 - its own name
+        if dir.name != "frames":
+            return mkstemp(dir=dir, **options)
+        full.symlink_to("/dev/full")
+        return os.open(full, os.O_WRONLY), str(full)
+
+    monkeypatch.setattr(memo.tempfile, "mkstemp", no_room)
+    assert connected().read("1001", limit=2).jobs.height == 25
+    assert files(tmp_path) == []
+    assert not full.is_symlink()  # tried, and cleared away
+    monkeypatch.undo()
+    assert connected().read("1001", limit=2).jobs.height == 25
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps user folders private by other means")
 def test_frames_are_private_counted_and_cleared_with_the_cache(box: Box, tmp_path: Path) -> None:
     box.read("1001", limit=2)

@@ -38,6 +38,8 @@ _CHANGE = f"""async ({{ selector, text }}) => {{
   const painted = {PAINTED};
   const body = document.querySelector(".boxdocgen-body");
   const control = document.querySelector(selector);
+  // A person looks before the next input; what the last one set off elsewhere is over by then.
+  await new Promise((done) => setTimeout(done, 100));
   const begin = await painted();
   if (text === null) control.click();
   else {{ control.value = text; control.dispatchEvent(new Event("input")); }}
