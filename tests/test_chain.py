@@ -238,11 +238,17 @@ def test_a_marker_older_than_a_day_does_not_lead_to_a_page_never_seen(
     assert not reading.pages["from_cache"].any()
 
 
-def test_pages_that_overlap_once_are_read_again(emulator: Emulator, box: Box) -> None:
+# Many ids are compared in another way than few.
+@pytest.mark.parametrize(("jobs", "limit"), [(25, 10), (1_025, 500)])
+def test_pages_that_overlap_once_are_read_again(
+    emulator: Emulator, box: Box, jobs: int, limit: int
+) -> None:
+    emulator.enterprise.put("1001", jobs)
     emulator.fault("overlap", path=PATH, page=2)
-    reading = box.read("1001", limit=10)
+    reading = box.read("1001", limit=limit)
     assert reading.jobs["job_id"].to_list() == ids(emulator.enterprise.jobs("1001"))
     assert reading.pages["duplicates"].sum() == 0
+    assert asked(emulator) > reading.pages.height
 
 
 def test_pages_that_always_overlap_are_an_error_that_carries_them(
