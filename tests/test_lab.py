@@ -83,11 +83,18 @@ bx.explore(box)
         expect(verdict(page)).to_contain_text("whole chain, 3 pages", timeout=LOADED_MS)
 
 
-def test_the_explorer_follows_the_dark_theme(lab, run):
+def test_the_explorer_follows_the_dark_theme_and_a_state_from_the_kernel(lab, run):
+    code = """
+import boxdocgen_explore as bx
+explorer = bx.explore(bx.demo())
+explorer
+"""
     lab.theme("JupyterLab Dark")
     try:
-        page = run(lab.notebook("dark", "import boxdocgen_explore as bx\nbx.explore(bx.demo())"))
-        expect(verdict(page)).to_contain_text("1,487", timeout=LOADED_MS)
+        page = run(lab.notebook("dark", code, "explorer.state = {'status': ['failed']}"))
+        expect(shown(page)).to_have_text("1,487 of 3,000 jobs", timeout=LOADED_MS)
+        failed = page.get_by_role("group", name="Status").get_by_role("checkbox", name="failed")
+        expect(failed).to_be_checked()
         brightness = """element => getComputedStyle(element).color.match(/\\d+/g)
             .slice(0, 3).reduce((sum, part) => sum + Number(part), 0)"""
         assert verdict(page).evaluate(brightness) > 3 * 150
@@ -98,16 +105,3 @@ def test_the_explorer_follows_the_dark_theme(lab, run):
         assert sum(fill) > 3 * 150
     finally:
         lab.theme("JupyterLab Light")
-
-
-def test_a_state_links_two_explorers_and_filters_in_the_kernel(lab, run):
-    code = """
-import boxdocgen_explore as bx, traitlets
-box = bx.demo()
-explorer = bx.explore(box)
-explorer
-"""
-    page = run(lab.notebook("state", code, "explorer.state = {'status': ['failed']}"))
-    expect(shown(page)).to_have_text("1,487 of 3,000 jobs", timeout=LOADED_MS)
-    failed = page.get_by_role("group", name="Status").get_by_role("checkbox", name="failed")
-    expect(failed).to_be_checked()

@@ -89,7 +89,7 @@ def changed(draw: st.DrawFn, jobs: Jobs, serial: int) -> Jobs:
     return done
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_after_any_change_between_two_calls_a_refresh_gives_what_box_has_now(
     shared: Emulator, tally: Tally, data: st.DataObject
