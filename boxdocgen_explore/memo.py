@@ -32,7 +32,7 @@ _COLUMNS: Final = {name: dtype for name, dtype in JOBS.items() if name != "origi
 _MADE_FOR: Final = hashlib.sha256(f"1 {_COLUMNS}".encode()).digest()
 """The version of this file's form, and of the schema."""
 
-_GROUP: Final = 10_000
+_GROUP: Final = 20_000
 """Rows written at once: more would only take more memory."""
 
 _METADATA: Final = "boxdocgen.pages"
