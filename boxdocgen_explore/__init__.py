@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from boxdocgen_explore import analysis, charts, errors, schema
     from boxdocgen_explore.auditing import RULES, Rule, audit, verdicts
-    from boxdocgen_explore.auditing.comparison import compare
+    from boxdocgen_explore.auditing.compare import compare
     from boxdocgen_explore.auditing.resubmissions import resubmission
     from boxdocgen_explore.auditing.sampling import sample, sample_recipe
-    from boxdocgen_explore.box import Box, connect, demo
+    from boxdocgen_explore.box import Box, Reading, connect, demo
     from boxdocgen_explore.errors import BoxDocGenError
-    from boxdocgen_explore.reading import Reading
+    from boxdocgen_explore.explorer import Explorer, explore
     from boxdocgen_explore.reporting import read_report, report
-    from boxdocgen_explore.widgets import Explorer, explore
 
 __version__ = "0.1.0"
 
@@ -34,14 +33,14 @@ _NAMES: Final = {
     "RULES": "auditing",
     "Box": "box",
     "BoxDocGenError": "errors",
-    "Explorer": "widgets",
-    "Reading": "reading",
+    "Explorer": "explorer",
+    "Reading": "box",
     "Rule": "auditing",
     "audit": "auditing",
-    "compare": "auditing.comparison",
+    "compare": "auditing.compare",
     "connect": "box",
     "demo": "box",
-    "explore": "widgets",
+    "explore": "explorer",
     "read_report": "reporting",
     "report": "reporting",
     "resubmission": "auditing.resubmissions",

@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from boxdocgen_explore.plain_text import shortened, visible
+from boxdocgen_explore.text import shortened, visible
 
 if TYPE_CHECKING:
     from boxdocgen_explore.schema import Reading

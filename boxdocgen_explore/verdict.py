@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.plain_text import shortened, visible
 from boxdocgen_explore.schema import STATUSES, TERMINAL
+from boxdocgen_explore.text import shortened, visible
 
 _LONGEST_NAME: Final = 200
 """Characters of a name that a line has room for."""

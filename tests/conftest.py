@@ -12,9 +12,9 @@ import pytest
 from hypothesis import settings
 
 from boxdocgen_explore.box import Box, connect
+from boxdocgen_explore.box.retry import Waits
+from boxdocgen_explore.cache.store import PageStore
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
-from boxdocgen_explore.store import PageStore
-from boxdocgen_explore.waiting import Waits
 
 pytest_plugins = ["browser_fixtures", "lab_fixtures", "tally"]
 

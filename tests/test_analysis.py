@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import boxdocgen_explore as bx
-from boxdocgen_explore import analysis, filters
+from boxdocgen_explore import analysis
 from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.view import filters
 
 
 def named(message: str) -> str | None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import polars as pl
 
+from boxdocgen_explore.auditing.inputs import Subject, Thresholds, subject
 from boxdocgen_explore.auditing.needs import NEEDS
 from boxdocgen_explore.auditing.rulebook import RULES, Rule
-from boxdocgen_explore.auditing.subject import Subject, Thresholds, subject
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import FINDINGS, SEVERITIES, VERDICTS, Reading
 

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from boxdocgen_explore.auditing.findings import found, listed, per_job
-from boxdocgen_explore.auditing.subject import Subject
+from boxdocgen_explore.auditing.inputs import Subject
 from boxdocgen_explore.schema import PAGES
 
 _NUMBER = pl.col("page")

@@ -7,8 +7,8 @@ from collections.abc import Collection
 import polars as pl
 
 from boxdocgen_explore.auditing.findings import Row, found, listed, number, per_job
+from boxdocgen_explore.auditing.inputs import Subject
 from boxdocgen_explore.auditing.manifest import Manifest
-from boxdocgen_explore.auditing.subject import Subject
 
 
 def _expected(subject: Subject) -> Manifest:

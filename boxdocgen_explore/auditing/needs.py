@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from boxdocgen_explore.auditing.findings import listed, number
-from boxdocgen_explore.auditing.subject import Subject
+from boxdocgen_explore.auditing.inputs import Subject
 from boxdocgen_explore.auditing.template_rules import versions_by_batch
 from boxdocgen_explore.schema import STATUSES, TERMINAL
 

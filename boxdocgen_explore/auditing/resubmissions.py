@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from boxdocgen_explore.auditing.inputs import parts, problem_reasons
 from boxdocgen_explore.auditing.manifest import Manifest, manifest
-from boxdocgen_explore.auditing.subject import parts, problem_reasons
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import RESUBMISSION, Reading
 

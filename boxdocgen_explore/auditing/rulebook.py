@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from boxdocgen_explore.auditing import chain_rules, manifest_rules, rules, template_rules
-from boxdocgen_explore.auditing.subject import Subject
+from boxdocgen_explore.auditing.inputs import Subject
 
 _JOBS: Final = ("jobs", "whole chains")
 

@@ -14,7 +14,7 @@ import polars as pl
 
 from boxdocgen_explore.analysis import NO_REASON
 from boxdocgen_explore.auditing.findings import Row, found, listed, number, per_job, percent
-from boxdocgen_explore.auditing.subject import Subject
+from boxdocgen_explore.auditing.inputs import Subject
 from boxdocgen_explore.schema import STATUSES, TERMINAL
 
 _STATUS = pl.col("status")

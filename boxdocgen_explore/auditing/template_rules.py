@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from boxdocgen_explore.auditing.findings import found, listed, number
-from boxdocgen_explore.auditing.subject import Subject
+from boxdocgen_explore.auditing.inputs import Subject
 
 _TEMPLATE: Final = "template_file_id"
 _VERSION: Final = "template_file_version_id"

@@ -14,7 +14,7 @@ import polars as pl
 
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.reporting import document, evidence
-from boxdocgen_explore.reporting.audited import Audited, Scope, hold
+from boxdocgen_explore.reporting.result import Audited, Scope, hold
 from boxdocgen_explore.schema import Reading
 from boxdocgen_explore.view import pack, page, unpack
 

@@ -7,27 +7,28 @@ from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore import tables
 from boxdocgen_explore.auditing import Rule
 from boxdocgen_explore.auditing.findings import listed, number
-from boxdocgen_explore.markup import Html, element, table, unfolding
-from boxdocgen_explore.plain_text import shortened, visible
 from boxdocgen_explore.reporting import evidence
-from boxdocgen_explore.reporting.audited import Audited
+from boxdocgen_explore.reporting.result import Audited
 from boxdocgen_explore.schema import SEVERITIES
+from boxdocgen_explore.text import shortened, visible
+from boxdocgen_explore.view import tables
+from boxdocgen_explore.view.markup import Html, element, table, unfolding
 
+_FRONT_END: Final = Path(__file__).parents[1] / "view" / "front_end"
 MOST_OF_A_RULE: Final = 10
 _MOST_OPEN_PAGES: Final = 12
 
 
 def style() -> str:
     """Give the style sheet of what stands around the view."""
-    return (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
+    return (_FRONT_END / "report.css").read_text(encoding="utf-8")
 
 
 def script() -> str:
     """Give what the page does beside the view: recompute the digest."""
-    return (Path(__file__).parent / "report.js").read_text(encoding="utf-8")
+    return (_FRONT_END / "report.js").read_text(encoding="utf-8")
 
 
 def before(audited: Audited, title: str, notes: list[str], digest: str) -> str:

@@ -14,7 +14,7 @@ from boxdocgen_explore import __version__
 from boxdocgen_explore.analysis import outcomes
 from boxdocgen_explore.auditing import Rule
 from boxdocgen_explore.auditing.findings import listed, number
-from boxdocgen_explore.reporting.audited import Audited
+from boxdocgen_explore.reporting.result import Audited
 from boxdocgen_explore.schema import STATUSES, TERMINAL
 
 NO_TOTAL: Final = (

@@ -34,7 +34,7 @@ from measuring import (
 )
 from paged_server import batch_id, pages_per_second, serving
 
-from boxdocgen_explore import frame
+from boxdocgen_explore.pages import frames
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def server(sizes: Sizes) -> Iterator[Row]:
 def parse(sizes: Sizes) -> Iterator[Row]:
     with serving() as url:
         body = requests.get(f"{url}/docgen_batch_jobs/{batch_id(1)}").content
-    works = {"ours": lambda: frame.page(body), "loads": lambda: json.loads(body)}
+    works = {"ours": lambda: frames.page(body), "loads": lambda: json.loads(body)}
     times = in_turn(30, works)
     found = ratios(times["ours"], times["loads"])
     detail = seconds(frame_page=times["ours"], json_loads=times["loads"])

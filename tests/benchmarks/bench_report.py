@@ -19,7 +19,7 @@ from bench_view import many, measure
 from playwright.sync_api import sync_playwright
 
 from boxdocgen_explore import reporting, view
-from boxdocgen_explore.reading import Reading
+from boxdocgen_explore.box.reading import Reading
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from frames import pages_frame

@@ -13,8 +13,8 @@ import zstandard
 
 from boxdocgen_explore import connect
 from boxdocgen_explore.box import Box
+from boxdocgen_explore.box.retry import Waits
 from boxdocgen_explore.schema import JOBS
-from boxdocgen_explore.waiting import Waits
 
 TOKEN = "benchmark"
 HEADERS = {"authorization": f"Bearer {TOKEN}", "box-version": "2025.0"}

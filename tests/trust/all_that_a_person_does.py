@@ -16,9 +16,9 @@ import nbformat
 from box_sdk_gen.networking import BaseUrls
 
 import boxdocgen_explore as bx
+from boxdocgen_explore.box.retry import Waits
+from boxdocgen_explore.cache.store import PageStore
 from boxdocgen_explore.cli import main
-from boxdocgen_explore.store import PageStore
-from boxdocgen_explore.waiting import Waits
 
 URL, TOKENS, FOLDER = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 OPTIONS = {

@@ -12,7 +12,7 @@ from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
 READER = f"""
 import json, sys
 from boxdocgen_explore.box import connect
-from boxdocgen_explore.waiting import Waits
+from boxdocgen_explore.box.retry import Waits
 
 url, folder, ids, limit, waits = sys.argv[1:]
 waits = Waits(**json.loads(waits))

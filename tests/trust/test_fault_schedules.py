@@ -19,9 +19,9 @@ from tally import Tally
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box, connect
+from boxdocgen_explore.box.reading import Reading
+from boxdocgen_explore.box.retry import Waits
 from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, Emulator, Enterprise, plain_job
-from boxdocgen_explore.reading import Reading
-from boxdocgen_explore.waiting import Waits
 
 pytestmark = pytest.mark.trust
 

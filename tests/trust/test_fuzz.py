@@ -19,17 +19,17 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import boxdocgen_explore as bx
-from boxdocgen_explore import frame
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.emulator import Emulator
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
+from boxdocgen_explore.explorer.snapshot import snapshot
+from boxdocgen_explore.pages import frames
 from boxdocgen_explore.reporting import evidence
-from boxdocgen_explore.snapshot import snapshot
 from boxdocgen_explore.verdict import verdict
 
 pytestmark = pytest.mark.trust
 
-PARSERS = (frame.page, frame.full_page, frame.template_page, frame.tag_page)
+PARSERS = (frames.page, frames.full_page, frames.template_page, frames.tag_page)
 PLACES = {
     "batch_id": ("batch", "id"),
     "job_id": ("id",),
@@ -123,7 +123,7 @@ def test_any_body_comes_through_with_every_value_or_is_our_own_error(
     tally("inputs tried")
     for parse in PARSERS:
         parsed = answered(parse, body)
-        if parsed and parse is frame.page:
+        if parsed and parse is frames.page:
             held(body, parsed.rows)
             assert (
                 parsed.rows.select("job_id", "batch_id", "status").null_count().row(0) == (0,) * 3
@@ -137,9 +137,9 @@ def test_an_extreme_comes_through_with_every_value_or_is_our_own_error(
     tally("inputs tried")
     for parse in PARSERS:
         parsed = answered(parse, EXTREMES[name])
-        if parsed and parse is frame.page:
+        if parsed and parse is frames.page:
             held(EXTREMES[name], parsed.rows)
-            counted(frame.jobs([parsed.rows], "box"))
+            counted(frames.jobs([parsed.rows], "box"))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_what_python_cannot_hold_or_two_parsers_read_differently_is_our_own_erro
     tally: Callable[..., None], body: bytes
 ) -> None:
     tally("inputs tried")
-    assert answered(frame.full_page, body) is None
+    assert answered(frames.full_page, body) is None
 
 
 @given(bodies.job_pages)
@@ -166,9 +166,9 @@ def test_what_can_be_parsed_can_be_audited_and_counted(
     tally: Callable[..., None], page: dict[str, Any]
 ) -> None:
     tally("inputs tried")
-    parsed = answered(frame.page, json.dumps(page).encode())
+    parsed = answered(frames.page, json.dumps(page).encode())
     if parsed:
-        counted(frame.jobs([parsed.rows], "box"))
+        counted(frames.jobs([parsed.rows], "box"))
 
 
 @given(bodies.job_pages)
@@ -177,9 +177,9 @@ def test_what_can_be_parsed_can_be_drawn_and_reported(
     tally: Callable[..., None], tmp_path: Path, page: dict[str, Any]
 ) -> None:
     tally("inputs tried")
-    parsed = answered(frame.page, json.dumps(page).encode())
+    parsed = answered(frames.page, json.dumps(page).encode())
     if parsed:
-        jobs = frame.jobs([parsed.rows], "box")
+        jobs = frames.jobs([parsed.rows], "box")
         drawn(jobs)
         reported(jobs, jobs, tmp_path)
 
@@ -190,7 +190,7 @@ def test_texts_of_megabytes_are_drawn_and_reported_cut_and_kept_whole(
     tally("inputs tried")
     long = "word " * (bodies.MANY // 5)
     body = bodies.job(output_type=long, failures={"errors": [long], "warnings": []})
-    jobs = frame.jobs([frame.page(body).rows], "box")
+    jobs = frames.jobs([frames.page(body).rows], "box")
     drawn(jobs)
     reported(jobs, jobs, tmp_path)
 

@@ -14,8 +14,8 @@ from tally import Tally
 
 from boxdocgen_explore import demo, errors
 from boxdocgen_explore.box import Box, connect
+from boxdocgen_explore.cache.store import StoreWarning
 from boxdocgen_explore.emulator import DEMO_USER, Emulator, Enterprise, User, plain_job
-from boxdocgen_explore.store import StoreWarning
 
 pytestmark = [pytest.mark.trust, pytest.mark.filterwarnings("ignore::UserWarning")]
 

@@ -25,10 +25,10 @@ from servers import proxy, raw_server, tls_server
 
 import boxdocgen_explore as bx
 from boxdocgen_explore import errors
-from boxdocgen_explore.auth import credentials
+from boxdocgen_explore.box.auth import credentials
+from boxdocgen_explore.box.session import BoxSession, Token
 from boxdocgen_explore.emulator import DEMO_USER, Emulator, Enterprise
 from boxdocgen_explore.emulator.enterprise import User
-from boxdocgen_explore.session import BoxSession, Token
 
 pytestmark = pytest.mark.trust
 

@@ -12,8 +12,8 @@ from tally import Tally
 
 from boxdocgen_explore import explore
 from boxdocgen_explore.box import Box
+from boxdocgen_explore.box.retry import Waits
 from boxdocgen_explore.emulator import Emulator
-from boxdocgen_explore.waiting import Waits
 
 pytestmark = pytest.mark.trust
 

@@ -20,9 +20,10 @@ from conftest import QUICK
 from playwright.sync_api import Page
 
 import boxdocgen_explore as bx
-from boxdocgen_explore import errors, export, rendering
+from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box
-from boxdocgen_explore.cli import main
+from boxdocgen_explore.charts import renderer
+from boxdocgen_explore.cli import export, main
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 from boxdocgen_explore.emulator.enterprise import Tag, Template, User, plain_job
 from boxdocgen_explore.verdict import batch_label
@@ -267,7 +268,7 @@ def test_a_chart_s_text_for_terminals_is_text(box: Box) -> None:
     reading = box.read(BATCH)
     charts = (bx.charts.outcomes(reading.jobs), bx.charts.by_template(reading.jobs))
     for chart in charts:
-        bundle = rendering.bundle(chart.to_dict())
+        bundle = renderer.bundle(chart.to_dict())
         assert "text/html" not in bundle
         assert "onerror" in bundle["text/plain"]
         assert not COMMANDS.search(bundle["text/plain"])

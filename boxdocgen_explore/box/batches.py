@@ -1,0 +1,59 @@
+"""The list of batches: counted from the list of all jobs, and honest about gaps."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+import polars as pl
+
+from boxdocgen_explore.box.endpoints import Listing, PageRead
+from boxdocgen_explore.box.reading import Fetch
+from boxdocgen_explore.pages import frames
+
+
+class NotWhole(UserWarning):
+    """A list that moved while it was read, again and again: it may have gaps."""
+
+
+@dataclass(frozen=True)
+class BatchList:
+    """The batches (schema.BATCHES), counted from so many jobs; ``whole`` if none can be missing.
+
+    ``read_at`` (UTC) is when the oldest page of the list of jobs was read.
+    """
+
+    batches: pl.DataFrame
+    jobs: int
+    whole: bool
+    read_at: dt.datetime
+
+
+def listed(fetch: Fetch, listing: Listing) -> BatchList:
+    """What the chain of the list of all jobs tells of batches, whole or as far as it came."""
+    chain = fetch.chains[listing].copy()
+    whole, pages = chain.whole, chain.pages
+    jobs = frames.full_jobs(chain.frames())
+    # A chain that has just been begun anew has no page.
+    read_at = min((page.fetched_at for page in pages), default=dt.datetime.now(dt.UTC))
+    return BatchList(frames.batches(jobs), jobs.height, whole, read_at)
+
+
+class PartialList:
+    """Tells of the batches so far, no more often than they are cheap to count."""
+
+    def __init__(
+        self, fetch: Fetch, listing: Listing, tell: Callable[[pl.DataFrame, int], None]
+    ) -> None:
+        self._fetch, self._listing, self._tell = fetch, listing, tell
+        self._next = 0.0
+
+    def __call__(self, _listing: Listing, _page: PageRead) -> None:
+        start = monotonic()
+        if start < self._next:
+            return
+        so_far = listed(self._fetch, self._listing)
+        self._tell(so_far.batches, so_far.jobs)
+        self._next = monotonic() + 0.5 + 5 * (monotonic() - start)

@@ -1,0 +1,1 @@
+"""The cache on disk: checked pages go in, the same pages come out, for their user alone."""

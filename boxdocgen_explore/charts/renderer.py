@@ -1,0 +1,90 @@
+"""Charts in notebooks without the network: one bundle of forms, of which each reader takes one.
+
+JupyterLab draws Vega 5 itself; GitHub, converters and older readers take the SVG or the PNG; a
+terminal takes the numbers. There is no HTML in the bundle, for Altair's reaches for a CDN.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+import altair as alt
+
+from boxdocgen_explore.text import visible
+
+NAME: Final = "boxdocgen"
+VEGA_MIME: Final = "application/vnd.vega.v5+json"
+
+
+# Characters that XML cannot hold. vl-convert writes every text into SVG to measure it, and one of
+# these does not raise there: it ends the process, kernel and all.
+_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+_LONGEST: Final = 1001
+"""Characters of a text in a chart, as long as a reason: one of megabytes takes hours to measure."""
+
+
+def writable(value: Any) -> Any:
+    """Replace what no SVG can hold in a text, or in every text of a spec, by U+FFFD; cut the text.
+
+    >>> writable({"status": "a\\x07b"}) == {"status": "a\\ufffdb"}
+    True
+    """
+    if isinstance(value, str):
+        text = _UNWRITABLE.sub("\ufffd", value[:_LONGEST])
+        return text if len(value) <= _LONGEST else f"{text[:-1]}…"
+    if isinstance(value, dict):
+        return {writable(key): writable(item) for key, item in value.items()}
+    return [writable(item) for item in value] if isinstance(value, list) else value
+
+
+def register() -> None:
+    """Register the renderer with Altair, and enable it unless somebody has chosen another one."""
+    alt.renderers.register(NAME, bundle)
+    if alt.renderers.active == "default":
+        alt.renderers.enable(NAME)
+
+
+def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Give a Vega-Lite spec as Vega 5, SVG, PNG and plain text, all on an opaque light card."""
+    import vl_convert
+
+    spec = writable(spec)
+    if spec.get("background") in (None, "transparent"):
+        spec = {**spec, "background": "white"}
+    vega = vl_convert.vegalite_to_vega(spec, vl_version=_version())
+    text = json.dumps(vega)
+    return {
+        # The readers that know this MIME type have Vega 5, and check the schema's major version.
+        VEGA_MIME: {**vega, "$schema": "https://vega.github.io/schema/vega/v5.json"},
+        "image/svg+xml": vl_convert.vega_to_svg(text),
+        "image/png": vl_convert.vega_to_png(text, scale=1),
+        "text/plain": _plain(spec),
+    }
+
+
+def svg(spec: dict[str, Any]) -> str:
+    """Draw a Vega-Lite spec as SVG."""
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg(writable(spec), vl_version=_version()))
+
+
+def _version() -> str:
+    return ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+
+
+def _plain(spec: dict[str, Any]) -> str:
+    title = spec.get("title", "Chart")
+    lines = [title.get("text", "Chart") if isinstance(title, dict) else title]
+    data = spec.get("data") or {}
+    rows = data.get("values") if isinstance(data, dict) else None
+    for row in rows if isinstance(rows, list) else []:
+        if "label" in row and "jobs_shown" in row:
+            status = f", {row['status']}" if row["status"] not in (None, row["label"]) else ""
+            jobs = f"{row['shown']:,} of {row['jobs_shown']:,} jobs"
+            lines.append(visible(f"{row['label']}{status}: {jobs}"))
+    return "\n".join(lines)

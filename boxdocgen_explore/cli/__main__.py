@@ -1,0 +1,7 @@
+"""``python -m boxdocgen_explore.cli``: the same as ``boxdocgen``."""
+
+import sys
+
+from boxdocgen_explore.cli import main
+
+sys.exit(main())

@@ -1,0 +1,63 @@
+"""What an explorer shows, as HTML without scripts: for notebooks that nobody can run.
+
+A notebook that is opened untrusted, on a web page or after conversion has no widgets; beside the
+widget it therefore carries this picture of its charts, with a table of the counts.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any, Final
+
+import altair as alt
+import polars as pl
+
+from boxdocgen_explore import analysis, charts
+from boxdocgen_explore.charts.renderer import svg
+from boxdocgen_explore.view import filters, tables
+from boxdocgen_explore.view.markup import Html, element
+
+HEADING: Final = "Snapshot. Run the notebook to filter."
+
+
+def snapshot(
+    jobs: pl.DataFrame,
+    verdict: analysis.Verdict,
+    state: Mapping[str, Any],
+    templates: Mapping[str, str],
+) -> str:
+    """Give verdict, filters, charts and counts of the jobs that a state shows, as HTML.
+
+    ``jobs`` are all jobs that are loaded; ``templates`` are names by file id.
+    """
+    shown = jobs.filter(filters.query(state))
+    said = f"{shown.height:,} of {jobs.height:,} jobs{_filters(state, templates)}"
+    parts = [element("p", element("strong", HEADING)), element("p", verdict.text)]
+    parts.append(element("p", said))
+    if shown.height:
+        drawn = [charts.outcomes(shown), charts.output_types(shown)]
+        if analysis.reasons(shown).height:
+            drawn.append(charts.reasons(shown))
+        parts += [element("p", _picture(chart)) for chart in drawn]
+        parts.append(tables.statuses(shown))
+    return element("div", *parts, class_="boxdocgen-snapshot")
+
+
+def _filters(state: Mapping[str, Any], templates: Mapping[str, str]) -> str:
+    """Name what filters, as the explorer's state does; the order of rows does not."""
+    named = [
+        f"{key} {' or '.join(templates.get(one, one) if one else '(none)' for one in value)}"
+        for key, value in state.items()
+        if value and key not in ("text", "compare_by", "sort")
+    ]
+    if state.get("text"):
+        named.append(f"errors with “{state['text']}”")
+    return f", where {' and '.join(named)}" if named else ""
+
+
+def _picture(chart: alt.LayerChart) -> Html:
+    """Put a chart in as an image of its own: readers that strip markup leave images alone."""
+    spec = chart.to_dict()
+    encoded = base64.b64encode(svg(spec).encode()).decode()
+    return element("img", src=f"data:image/svg+xml;base64,{encoded}", alt=spec["title"]["text"])

@@ -1,0 +1,85 @@
+"""Pages -> frames: the jobs of some batches, the list of batches, templates and their tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import polars as pl
+
+from boxdocgen_explore.pages.parse import Page, full_page, page, tag_page, template_page
+from boxdocgen_explore.schema import BATCHES, DETAILS, JOBS, STATUSES, TAGS, TEMPLATES
+
+__all__ = [
+    "Page",
+    "batches",
+    "full_jobs",
+    "full_page",
+    "jobs",
+    "page",
+    "tag_page",
+    "tags",
+    "template_page",
+    "templates",
+    "with_details",
+]
+
+
+def jobs(pages: Iterable[pl.DataFrame], origin: str) -> pl.DataFrame:
+    """Pages in order -> one `jobs` frame (schema.JOBS), with where it came from."""
+    rows = pl.concat([_empty({n: t for n, t in JOBS.items() if n != "origin"}), *pages])
+    return rows.with_columns(pl.lit(origin).alias("origin"))
+
+
+def with_details(jobs: pl.DataFrame, full: pl.DataFrame) -> pl.DataFrame:
+    """`jobs` with the detail columns (schema.DETAILS), joined on the job id; null where absent."""
+    return jobs.join(
+        full.select("job_id", *DETAILS).unique("job_id"),
+        on="job_id",
+        how="left",
+        maintain_order="left",
+    )
+
+
+def full_jobs(pages: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Pages of ``/docgen_jobs`` -> one row per job; a job that moved between pages comes once."""
+    schema = {n: t for n, t in {**JOBS, **DETAILS}.items() if n != "origin"}
+    return pl.concat([_empty(schema), *pages]).unique("job_id", keep="last", maintain_order=True)
+
+
+def batches(full: pl.DataFrame) -> pl.DataFrame:
+    """One row per batch (schema.BATCHES), the newest first, from the rows of `full_jobs`."""
+    status = pl.col("status")
+    counts = [(status == known).sum().cast(pl.Int64).alias(known) for known in STATUSES]
+    return (
+        full.group_by("batch_id")
+        .agg(
+            pl.len().cast(pl.Int64).alias("jobs"),
+            *counts,
+            (~status.is_in(STATUSES)).sum().cast(pl.Int64).alias("other"),
+            pl.col("template_file_id").drop_nulls().unique().sort().alias("template_file_ids"),
+            pl.col("output_type").drop_nulls().unique().sort().alias("output_types"),
+            pl.col("created_at").min().alias("first_created_at"),
+            pl.col("created_at").max().alias("last_created_at"),
+        )
+        .sort("last_created_at", "batch_id", descending=True, nulls_last=True)
+        .select(*BATCHES)
+    )
+
+
+def templates(pages: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """One row per template (schema.TEMPLATES), by name."""
+    return pl.concat([_empty(TEMPLATES), *pages]).unique("template_file_id").sort("template_name")
+
+
+def tags(pages: Iterable[pl.DataFrame], template_id: str, version_id: str | None) -> pl.DataFrame:
+    """One row per tag of one template version (schema.TAGS)."""
+    rows = pl.concat([_empty({n: TAGS[n] for n in ("tag", "tag_type", "json_paths")}), *pages])
+    return rows.select(
+        pl.lit(template_id).alias("template_file_id"),
+        pl.lit(version_id, dtype=pl.String).alias("template_file_version_id"),
+        pl.all(),
+    )
+
+
+def _empty(schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict(schema))
