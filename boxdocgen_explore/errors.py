@@ -29,12 +29,14 @@ holds a token, a request or a response.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
+import polars as pl
+
+from boxdocgen_explore.schema import User
 from boxdocgen_explore.text import shortened, visible
-
-if TYPE_CHECKING:
-    from boxdocgen_explore.schema import Reading
+from boxdocgen_explore.verdict import verdict
 
 _NAMED: Final = 10
 """Batches that an error names one by one."""
@@ -133,3 +135,34 @@ class BatchesFailed(BoxDocGenError):
         told = f"{len(failures):,} of {batches:,} batches could not be read whole:"
         super().__init__(told + "".join(lines))
         self.failures = dict(failures)
+        self.batches = batches
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default calls the class with the text alone, and a process pool then loses the cause.
+        return type(self), (self.failures, self.batches), self.__dict__
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Reading:
+    """Jobs, and the pages that prove them. It is here because an error carries what had arrived.
+
+    ``jobs`` has one row per job (`schema.JOBS`, and `schema.DETAILS` if asked for), ``pages`` one
+    row per page read (`schema.PAGES`), ``failures`` the error of each batch that could not be read
+    completely: their jobs are here as far as they arrived, and their pages say
+    ``complete = false``. ``user`` is who read (None if Box does not say), ``as_user`` the user id
+    that was read as, if any.
+    """
+
+    jobs: pl.DataFrame
+    pages: pl.DataFrame
+    failures: Mapping[str, BoxDocGenError] = field(default_factory=dict)
+    user: User | None = None
+    as_user: str | None = None
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: the result, complete or not, as whom, how old."""
+        return verdict(self.jobs, self.pages, failures=self.failures).text
+
+    def __repr__(self) -> str:
+        return f"<Reading: {self.verdict}>"

@@ -6,7 +6,8 @@ statuses are text here and not an enumeration: an Enum column would turn an unkn
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
@@ -21,6 +22,9 @@ STATUSES: Final = ("failed", "completed_with_error", "pending", "submitted", "co
 
 TERMINAL: Final = frozenset({"completed", "completed_with_error", "failed"})
 """A job in one of these no longer changes."""
+
+RUNNING: Final = frozenset(STATUSES) - TERMINAL
+"""A job in one of these may still change."""
 
 PROBLEMS: Final = ("failed", "completed_with_error")
 """Statuses for which Box may give errors."""
@@ -165,11 +169,11 @@ COMPARISON: Final[dict[str, pl.DataType]] = {
 but in rows about one job."""
 
 
-class Reading(Protocol):
-    """What the frame lane may know of a reading: jobs, and the pages that prove them."""
+@dataclass(frozen=True)
+class User:
+    """Who reads from Box: the answer to ``GET /users/me``; what Box does not tell is None."""
 
-    @property
-    def jobs(self) -> pl.DataFrame: ...
-
-    @property
-    def pages(self) -> pl.DataFrame: ...
+    id: str
+    login: str | None
+    name: str | None
+    enterprise_id: str | None

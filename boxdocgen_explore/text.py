@@ -1,10 +1,18 @@
-"""Text from outside, so that it can be seen and cannot do anything: not turn, not command, not
-fill a page. Whoever puts Box's words into a sentence, a page or a terminal passes them through
-here."""
+"""Text for people: untrusted text made safe, numbers and times in words, files written atomically.
+
+Whatever comes from Box passes through `visible` and `shortened` before it reaches a sentence, a
+page or a terminal: it cannot hide characters, command a terminal or fill the screen.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+import os
 import re
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 LONGEST: Final = 5000
@@ -34,3 +42,94 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     'The bod…'
     """
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a count with its noun.
+
+    >>> counted(1, "batch"), counted(2000, "batch"), counted(0, "job")
+    ('1 batch', '2,000 batches', '0 jobs')
+    """
+    ending = "" if number == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{number:,} {noun}{ending}"
+
+
+def listed(values: Iterable[str | None], most: int = 5) -> str:
+    """Write some values, the first of them by name.
+
+    >>> listed(["a", None, "c", "d"], most=2)
+    'a, none and 2 more'
+    """
+    texts = ["none" if value is None else value for value in values]
+    more = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def percent(share: float) -> str:
+    """Write a share from 0 to 1; something is never rounded to nothing, nor to everything.
+
+    >>> percent(0.4957), percent(0.0001), percent(1.0)
+    ('49.6 %', 'less than 0.1 %', '100 %')
+    """
+    if 0 < share < 0.001:
+        return "less than 0.1 %"
+    return f"{100 * share:.3g} %" if share < 0.9995 or share >= 1 else "more than 99.9 %"
+
+
+def duration(delta: dt.timedelta) -> str:
+    """Write how long something took, or how old it is; a clock that went back counts as 0 s.
+
+    >>> duration(dt.timedelta(seconds=40)), duration(dt.timedelta(days=3))
+    ('40 s', '3 days')
+    """
+    seconds = max(0, int(delta.total_seconds()))
+    for length, unit, name in ((2 * 86400, 86400, "days"), (7200, 3600, "h"), (120, 60, "min")):
+        if seconds >= length:
+            return f"{seconds // unit:,} {name}"
+    return f"{seconds} s"
+
+
+def moment(time: dt.datetime) -> str:
+    """Write a time to the minute, in UTC.
+
+    >>> moment(dt.datetime(2026, 11, 3, 6, 0, tzinfo=dt.UTC))
+    '3 Nov 2026 06:00 UTC'
+    """
+    time = time.astimezone(dt.UTC)
+    return f"{time.day} {time:%b %Y %H:%M} UTC"
+
+
+def timestamp(time: dt.datetime) -> str:
+    """Write a time to the second, in UTC, so that times sort as text.
+
+    >>> timestamp(dt.datetime(2026, 11, 3, 6, 0, tzinfo=dt.UTC))
+    '2026-11-03 06:00:00 UTC'
+    """
+    return time.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+@contextmanager
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """Give the name of a new file that replaces ``path`` once it is written, and not before.
+
+    On any error, a full disk included, the old file stays as it was. The new one gets the
+    permissions of the user's umask; if ``private``, its owner alone can read it. A device or a
+    pipe is written directly.
+
+    Raises:
+        OSError: the folder or the disk does not allow it.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    part = path.with_name(f".{secrets.token_hex(6)}.part")
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
+    try:
+        yield part
+        with part.open("rb+") as file:
+            os.fsync(file)  # some file systems report a full disk only here
+        part.replace(path)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.schema import STATUSES, TERMINAL
-from boxdocgen_explore.text import shortened, visible
+from boxdocgen_explore.schema import RUNNING, STATUSES
+from boxdocgen_explore.text import counted, duration, percent, shortened, visible
 
 _LONGEST_NAME: Final = 200
 """Characters of a name that a line has room for."""
@@ -71,12 +71,12 @@ def verdict(
     age = _age((now or datetime.now(UTC)) - read_at) if read_at else ""
     demo = _demo(jobs["origin"] if "origin" in jobs.columns else None, pages)
     if complete is False:
-        chain = f"INCOMPLETE, at least {number(jobs.height, 'job')}" + (chain and f", {chain}")
+        chain = f"INCOMPLETE, at least {counted(jobs.height, 'job')}" + (chain and f", {chain}")
         headline = headline if jobs.height else ""
     provisional = _provisional(jobs)
     parts = [
         *([chain, headline] if complete is False else [headline, chain]),
-        f"{number(len(failures), 'batch')} not read whole" if failures else "",
+        f"{counted(len(failures), 'batch')} not read whole" if failures else "",
         provisional,
         f"read {age}" + (f" as {who}" if who else "") if age else "",
         "DEMO" if demo else "",
@@ -111,15 +111,15 @@ def _headline(jobs: pl.DataFrame) -> str:
 def _chain(pages: pl.DataFrame | None, complete: bool | None) -> str:
     if pages is None:
         return "" if complete is False else "no evidence"
-    read = number(pages.height, "page")
+    read = counted(pages.height, "page")
     batches = pages["batch_id"].n_unique()
     if complete is False:
-        return read if batches == 1 else f"{number(batches, 'batch')}, {read}"
+        return read if batches == 1 else f"{counted(batches, 'batch')}, {read}"
     return f"whole chain, {read}" if batches == 1 else f"{batches:,} batches, whole chains, {read}"
 
 
 def _provisional(jobs: pl.DataFrame) -> str:
-    running = jobs.filter(pl.col("status").is_in(set(STATUSES) - TERMINAL)).height
+    running = jobs.filter(pl.col("status").is_in(RUNNING)).height
     unknown = jobs.filter(~pl.col("status").is_in(STATUSES)).height
     parts = [f"{running:,} still running"] if running else []
     parts += [f"{unknown:,} with a status unknown here"] if unknown else []
@@ -134,20 +134,7 @@ def _who(pages: pl.DataFrame | None) -> str | None:
 
 
 def _age(delta: timedelta) -> str:
-    minutes = int(delta.total_seconds() // 60)
-    if minutes < 1:
-        return "just now"
-    if minutes < 60:
-        return f"{minutes} min ago"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h ago"
-    return f"{minutes // (24 * 60)} days ago"
-
-
-def number(count: int, noun: str) -> str:
-    """A count with its noun: "1 batch", "2,000 jobs"."""
-    plural = {"batch": "batches"}.get(noun, noun + "s")
-    return f"{count:,} {noun if count == 1 else plural}"
+    return "just now" if delta < timedelta(minutes=1) else f"{duration(delta)} ago"
 
 
 def batch_label(batch: Mapping[str, Any], names: Mapping[str, str]) -> str:
@@ -157,24 +144,17 @@ def batch_label(batch: Mapping[str, Any], names: Mapping[str, str]) -> str:
     >>> row = {"batch_id": "7", "jobs": 3000, "failed": 1487, "template_file_ids": ["9"]}
     >>> row["first_created_at"] = datetime(2026, 11, 3, 2, 14)
     >>> batch_label(row, {"9": "Offer letter"})
-    '50 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 7'
+    '49.6 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 7'
     """
     templates = batch["template_file_ids"]
     template = names.get(templates[0]) or f"template {templates[0]}" if templates else "no template"
     more = f" and {len(templates) - 1} more" if len(templates) > 1 else ""
     created = batch["first_created_at"]
     parts = [
-        f"{_percent(batch['failed'], batch['jobs'])} failed",
+        f"{percent(batch['failed'] / max(batch['jobs'], 1))} failed",
         visible(shortened(template, _LONGEST_NAME)) + more,
         f"{created.day} {created:%b %H:%M}" if created else "no date",
         f"{batch['jobs']:,}",
         visible(shortened(batch["batch_id"], _LONGEST_NAME)),
     ]
     return " · ".join(parts)
-
-
-def _percent(part: int, whole: int) -> str:
-    share = 100 * part / whole if whole else 0
-    if 0 < share < 1:
-        return "<1 %"
-    return ">99 %" if 99 < share < 100 else f"{share:.0f} %"

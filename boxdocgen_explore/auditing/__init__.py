@@ -15,8 +15,8 @@ import polars as pl
 from boxdocgen_explore.auditing.inputs import Subject, Thresholds, subject
 from boxdocgen_explore.auditing.needs import NEEDS
 from boxdocgen_explore.auditing.rulebook import RULES, Rule
-from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.schema import FINDINGS, SEVERITIES, VERDICTS, Reading
+from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.schema import FINDINGS, SEVERITIES, VERDICTS
 
 __all__ = ["RULES", "Rule", "Subject", "Thresholds", "audit", "verdicts"]
 

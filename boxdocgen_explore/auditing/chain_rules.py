@@ -6,9 +6,10 @@ from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing.findings import found, listed, per_job
+from boxdocgen_explore.auditing.findings import found, per_job
 from boxdocgen_explore.auditing.inputs import Subject
 from boxdocgen_explore.schema import PAGES
+from boxdocgen_explore.text import listed
 
 _NUMBER = pl.col("page")
 _MARKER, _NEXT = pl.col("marker_sha256"), pl.col("next_marker_sha256")

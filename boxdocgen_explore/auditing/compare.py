@@ -8,7 +8,8 @@ import polars as pl
 
 from boxdocgen_explore import analysis
 from boxdocgen_explore.auditing.inputs import Subject, parts
-from boxdocgen_explore.schema import COMPARISON, JOBS, TERMINAL, Reading
+from boxdocgen_explore.errors import Reading
+from boxdocgen_explore.schema import COMPARISON, JOBS, TERMINAL
 
 _LOOKED_AT: Final = tuple(name for name in JOBS if name not in ("batch_id", "job_id", "origin"))
 

@@ -13,8 +13,8 @@ import polars as pl
 
 from boxdocgen_explore.analysis import NO_REASON, reason
 from boxdocgen_explore.auditing.manifest import Manifest, manifest
-from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.schema import DETAILS, JOBS, PAGES, PROBLEMS, TAGS, TEMPLATES, Reading
+from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
+from boxdocgen_explore.schema import DETAILS, JOBS, PAGES, PROBLEMS, TAGS, TEMPLATES
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Subject:
 
     jobs: pl.DataFrame
     pages: pl.DataFrame | None = None
-    failures: Mapping[str, Exception] = field(default_factory=dict)
+    failures: Mapping[str, BoxDocGenError] = field(default_factory=dict)
     expected: Manifest | None = None
     templates: pl.DataFrame | None = None
     tags: pl.DataFrame | None = None
@@ -118,7 +118,7 @@ def subject(
 
 def parts(
     reading: Reading | pl.DataFrame,
-) -> tuple[pl.DataFrame, pl.DataFrame | None, Mapping[str, Exception]]:
+) -> tuple[pl.DataFrame, pl.DataFrame | None, Mapping[str, BoxDocGenError]]:
     """Take a reading or a plain frame apart: jobs, pages (None without evidence), failures."""
     if isinstance(reading, pl.DataFrame):
         return _jobs(reading), None, {}
@@ -127,7 +127,7 @@ def parts(
         raise InvalidRequest(
             f"An audit needs a reading or a frame of jobs, not {type(reading).__name__}."
         )
-    failures: Mapping[str, Exception] = getattr(reading, "failures", None) or {}
+    failures: Mapping[str, BoxDocGenError] = getattr(reading, "failures", None) or {}
     if pages is None or not pages.height:
         return _jobs(jobs), None, failures
     return _jobs(jobs), typed(pages, PAGES, "pages"), failures

@@ -6,9 +6,10 @@ from collections.abc import Collection
 
 import polars as pl
 
-from boxdocgen_explore.auditing.findings import Row, found, listed, number, per_job
+from boxdocgen_explore.auditing.findings import Row, found, per_job
 from boxdocgen_explore.auditing.inputs import Subject
 from boxdocgen_explore.auditing.manifest import Manifest
+from boxdocgen_explore.text import counted, listed
 
 
 def _expected(subject: Subject) -> Manifest:
@@ -65,7 +66,7 @@ def doubled(subject: Subject) -> pl.DataFrame:
         (
             row["batches"][0] if len(row["batches"]) == 1 else None,
             None,
-            f"The external id {row['external_id']} belongs to {number(len(row['job_id']))} "
+            f"The external id {row['external_id']} belongs to {counted(len(row['job_id']), 'job')} "
             f"({_counted(row['status'])}): {listed(row['job_id'])}.",
         )
         for row in twice.iter_rows(named=True)
@@ -98,7 +99,11 @@ def _counts(subject: Subject, expected: Manifest) -> pl.DataFrame:
 def _fewer(subject: Subject, expected: Manifest) -> pl.DataFrame:
     short = _counts(subject, expected).filter(pl.col("here") < pl.col("asked"))
     rows: list[Row] = [
-        (batch, None, f"{here:,} of {number(asked)} asked for are here; {asked - here:,} missing.")
+        (
+            batch,
+            None,
+            f"{here:,} of {counted(asked, 'job')} asked for are here; {asked - here:,} missing.",
+        )
         for batch, asked, here in short.iter_rows()
     ]
     return found(rows)
@@ -109,9 +114,9 @@ def _more(subject: Subject, expected: Manifest) -> pl.DataFrame:
         pl.col("asked").is_null() | (pl.col("here") > pl.col("asked"))
     )
     rows: list[Row] = [
-        (batch, None, f"The batch is not in the manifest; it has {number(here)}.")
+        (batch, None, f"The batch is not in the manifest; it has {counted(here, 'job')}.")
         if asked is None
-        else (batch, None, f"{number(here)} here, {here - asked:,} more than asked for.")
+        else (batch, None, f"{counted(here, 'job')} here, {here - asked:,} more than asked for.")
         for batch, asked, here in over.iter_rows()
     ]
     return found(rows)

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from boxdocgen_explore.auditing.findings import listed, number
 from boxdocgen_explore.auditing.inputs import Subject
 from boxdocgen_explore.auditing.template_rules import versions_by_batch
-from boxdocgen_explore.schema import STATUSES, TERMINAL
+from boxdocgen_explore.schema import RUNNING
+from boxdocgen_explore.text import counted, listed
 
 
 class Lack(NamedTuple):
@@ -56,7 +56,7 @@ def _detail(column: str, only: pl.Expr) -> Callable[[Subject], Lack | None]:
 
 def _nulls(jobs: pl.DataFrame, column: str) -> Lack | None:
     nulls = jobs[column].null_count()
-    return Lack(f"{column} of {number(nulls)}", False) if nulls else None
+    return Lack(f"{column} of {counted(nulls, 'job')}", False) if nulls else None
 
 
 def _other_batches(subject: Subject) -> Lack | None:
@@ -90,7 +90,7 @@ def _manifest_ids(subject: Subject) -> Lack | None:
 
 
 _ALL: Final = pl.lit(True)
-_RUNNING: Final = pl.col("status").is_in(sorted(set(STATUSES) - TERMINAL)).fill_null(False)
+_RUNNING: Final = pl.col("status").is_in(sorted(RUNNING)).fill_null(False)
 
 NEEDS: Final[Mapping[str, Callable[[Subject], Lack | None]]] = {
     "jobs": _jobs,

@@ -8,8 +8,8 @@ import polars as pl
 
 from boxdocgen_explore.auditing.inputs import parts, problem_reasons
 from boxdocgen_explore.auditing.manifest import Manifest, manifest
-from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.schema import RESUBMISSION, Reading
+from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.schema import RESUBMISSION
 
 MATCHED: Final = "matched"
 NO_JOB: Final = "no job"

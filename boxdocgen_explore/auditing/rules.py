@@ -13,13 +13,14 @@ from collections.abc import Collection
 import polars as pl
 
 from boxdocgen_explore.analysis import NO_REASON
-from boxdocgen_explore.auditing.findings import Row, found, listed, number, per_job, percent
+from boxdocgen_explore.auditing.findings import Row, found, per_job
 from boxdocgen_explore.auditing.inputs import Subject
-from boxdocgen_explore.schema import STATUSES, TERMINAL
+from boxdocgen_explore.schema import RUNNING, STATUSES
+from boxdocgen_explore.text import counted, listed, percent
 
 _STATUS = pl.col("status")
 _KNOWN = _STATUS.is_in(STATUSES).fill_null(False)
-_RUNNING = _STATUS.is_in(sorted(set(STATUSES) - TERMINAL)).fill_null(False)
+_RUNNING = _STATUS.is_in(sorted(RUNNING)).fill_null(False)
 _MADE = _STATUS.is_in(["completed", "completed_with_error"]).fill_null(False)
 _HAS_ERRORS = pl.col("errors").list.len().fill_null(0) > 0
 _HAS_WARNINGS = pl.col("warnings").list.len().fill_null(0) > 0
@@ -37,7 +38,7 @@ def duplicate_job(subject: Subject) -> pl.DataFrame:
     nameless = jobs["job_id"].null_count()
     rows: list[Row] = []
     if nameless:
-        rows.append((None, None, f"{number(nameless, 'row')} without a job id."))
+        rows.append((None, None, f"{counted(nameless, 'row')} without a job id."))
     twice = (
         jobs.drop_nulls("job_id")
         .group_by("job_id", maintain_order=True)
@@ -100,8 +101,8 @@ def shared_output_file(subject: Subject) -> pl.DataFrame:
         (
             row["batch_id"][0] if len(row["batch_id"]) == 1 else None,
             None,
-            f"Output file {row['output_file_id']} is named by {number(len(row['job_id']))}: "
-            f"{listed(row['job_id'])}.",
+            f"Output file {row['output_file_id']} is named by "
+            f"{counted(len(row['job_id']), 'job')}: {listed(row['job_id'])}.",
         )
         for row in shared.iter_rows(named=True)
     )
@@ -114,7 +115,7 @@ def shared_output_version(subject: Subject) -> pl.DataFrame:
             row["batch_id"][0] if len(row["batch_id"]) == 1 else None,
             None,
             f"Version {row['output_file_version_id']} of output file {row['output_file_id']} is "
-            f"named by {number(len(row['job_id']))}: {listed(row['job_id'])}.",
+            f"named by {counted(len(row['job_id']), 'job')}: {listed(row['job_id'])}.",
         )
         for row in shared.iter_rows(named=True)
     )
@@ -145,7 +146,7 @@ def warnings_only(subject: Subject) -> pl.DataFrame:
         (
             batch,
             None,
-            f"{number(jobs)} completed with warnings only, for example {job}: {message}",
+            f"{counted(jobs, 'job')} completed with warnings only, for example {job}: {message}",
         )
         for batch, jobs, job, message in warned.iter_rows()
     )
@@ -176,7 +177,7 @@ def _share(subject: Subject, status: str, words: str, most: float) -> pl.DataFra
         (
             batch,
             None,
-            f"{such:,} of {number(jobs)} {words} ({percent(such / jobs)}; "
+            f"{such:,} of {counted(jobs, 'job')} {words} ({percent(such / jobs)}; "
             f"{percent(most)} is accepted).",
         )
         for batch, jobs, such in above.iter_rows()
@@ -196,7 +197,7 @@ def unknown_status(subject: Subject) -> pl.DataFrame:
         (
             batch,
             None,
-            f"{number(jobs)} with "
+            f"{counted(jobs, 'job')} with "
             + ("no status" if status is None else f'the status "{status}", which is unknown here')
             + "; whether it is final cannot be said.",
         )
@@ -209,7 +210,7 @@ def not_final(subject: Subject) -> pl.DataFrame:
         jobs=pl.len(), running=_RUNNING.sum()
     )
     return found(
-        (batch, None, f"{running:,} of {number(jobs)} had not ended when they were read.")
+        (batch, None, f"{running:,} of {counted(jobs, 'job')} had not ended when they were read.")
         for batch, jobs, running in counts.filter(pl.col("running") > 0).iter_rows()
     )
 
@@ -233,8 +234,8 @@ def running_too_long(subject: Subject) -> pl.DataFrame:
         (
             batch,
             None,
-            f"{number(jobs)} had not ended {hours:g} h after creation when read; the oldest, "
-            f"{job}, was created {since:%Y-%m-%d %H:%M} UTC.",
+            f"{counted(jobs, 'job')} had not ended {hours:g} h after creation when read; the "
+            f"oldest, {job}, was created {since:%Y-%m-%d %H:%M} UTC.",
         )
         for batch, jobs, job, since in late.iter_rows()
     )
@@ -281,9 +282,9 @@ def mixed_output_types(subject: Subject) -> pl.DataFrame:
 def _unexpected(jobs: pl.DataFrame, value: pl.Expr, noun: str) -> pl.DataFrame:
     counts = jobs.group_by("batch_id", value.alias("value"), maintain_order=True).agg(jobs=pl.len())
     return found(
-        (batch, None, f"{number(jobs)} with the unexpected {noun} {value}.")
+        (batch, None, f"{counted(jobs, 'job')} with the unexpected {noun} {value}.")
         if value is not None
-        else (batch, None, f"{number(jobs)} without {noun}.")
+        else (batch, None, f"{counted(jobs, 'job')} without {noun}.")
         for batch, value, jobs in counts.iter_rows()
     )
 

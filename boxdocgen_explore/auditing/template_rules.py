@@ -6,8 +6,9 @@ from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing.findings import found, listed, number
+from boxdocgen_explore.auditing.findings import found
 from boxdocgen_explore.auditing.inputs import Subject
+from boxdocgen_explore.text import counted, listed
 
 _TEMPLATE: Final = "template_file_id"
 _VERSION: Final = "template_file_version_id"
@@ -26,7 +27,7 @@ def several_templates(subject: Subject) -> pl.DataFrame:
         (
             batch,
             None,
-            f"{number(len(templates), 'template')} and {number(len(versions), 'version')} within "
+            f"{counted(len(templates), 'template')} and {counted(len(versions), 'version')} within "
             f"one batch: {listed(map(subject.template, templates))}; versions {listed(versions)}.",
         )
         for batch, templates, versions in used.iter_rows()
@@ -67,7 +68,7 @@ def unapproved_version(subject: Subject) -> pl.DataFrame:
         (
             batch,
             None,
-            f"{number(jobs)} made from {subject.template(template)} in "
+            f"{counted(jobs, 'job')} made from {subject.template(template)} in "
             + (f"version {version}, which is not approved." if version else "no named version."),
         )
         for batch, template, version, jobs in used.iter_rows()
@@ -93,8 +94,8 @@ def failure_groups(subject: Subject) -> pl.DataFrame:
         (
             batches[0] if len(batches) == 1 else None,
             None,
-            f"{jobs:,} of the {number(problems)} that failed or completed with errors"
-            + (f", in {number(len(batches), 'batch')}" if len(batches) > 1 else "")
+            f"{jobs:,} of the {counted(problems, 'job')} that failed or completed with errors"
+            + (f", in {counted(len(batches), 'batch')}" if len(batches) > 1 else "")
             + f": {reason.removesuffix('.')}. For example job {job}"
             + (f": {message}" if message and message != reason else "."),
         )
@@ -165,7 +166,7 @@ def failure_tags(subject: Subject) -> pl.DataFrame:
         (
             group["batches"][0] if len(group["batches"]) == 1 else None,
             None,
-            f"{group['jobs']:,} of the {number(group['problems'])} of "
+            f"{group['jobs']:,} of the {counted(group['problems'], 'job')} of "
             f"{subject.template(group[_TEMPLATE])} that failed or completed with errors name the "
             f"tag {group['name']}; they were made from version {listed(group['versions'])}. "
             + _association(group["read"] or [], group["holding"] or []),

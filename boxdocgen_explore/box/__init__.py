@@ -3,6 +3,6 @@
 from boxdocgen_explore.box.batches import NotWhole
 from boxdocgen_explore.box.client import Box
 from boxdocgen_explore.box.connection import connect, demo
-from boxdocgen_explore.box.reading import Reading
+from boxdocgen_explore.errors import Reading
 
 __all__ = ["Box", "NotWhole", "Reading", "connect", "demo"]

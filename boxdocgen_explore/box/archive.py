@@ -21,12 +21,14 @@ from boxdocgen_explore import errors
 from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.batches import NotWhole
 from boxdocgen_explore.box.chain import follow
-from boxdocgen_explore.box.endpoints import Chain, Listing, User
+from boxdocgen_explore.box.endpoints import Listing
 from boxdocgen_explore.box.reading import evidence
 from boxdocgen_explore.box.session import BoxSession
-from boxdocgen_explore.cli.export import atomically
+from boxdocgen_explore.cache import Cache
 from boxdocgen_explore.pages import frames
-from boxdocgen_explore.schema import ARCHIVED, JOBS, MAX_LIMIT
+from boxdocgen_explore.pages.records import Chain
+from boxdocgen_explore.schema import ARCHIVED, JOBS, MAX_LIMIT, User
+from boxdocgen_explore.text import replacing
 
 _MADE_FROM: Final = "boxdocgen.made_from"
 _JOBS: Final = "boxdocgen.jobs"
@@ -38,11 +40,12 @@ class Keeping:
     """What one user has on disk."""
 
     session: BoxSession
+    cache: Cache
     user: User | None
     origin: str
 
     def batch_ids(self) -> list[str]:
-        return endpoints.kept_batches(self.session)
+        return endpoints.kept_batches(self.cache.store, self.session.host)
 
     def listing(self, batch_id: str) -> Listing:
         return endpoints.batch_jobs(batch_id, frames.page, live_s=0)
@@ -51,16 +54,15 @@ class Keeping:
         """The batch's chain, if the whole of it is kept."""
         chain = Chain()
         try:
-            follow(self.session.offline_one(), self.listing(batch_id), chain)
+            follow(self.session.offline_one(), self.cache, self.listing(batch_id), chain)
         except errors.BoxDocGenError:
             return None
         return chain
 
     def made_from(self, batch_id: str) -> str:
         """Tells this batch's pages from any others; found without reading them."""
-        store = self.session.store
         prefix = self.listing(batch_id).prefix(self.session.host, MAX_LIMIT)
-        prints = store.prints(prefix, lasting=False) if store else []
+        prints = self.cache.store.prints(prefix, lasting=False)
         return hashlib.sha256(f"1 {JOBS} {prints}".encode()).hexdigest()
 
 
@@ -163,5 +165,5 @@ def _write(
         return
     path = Path(file)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomically(path) as part:
+    with replacing(path) as part:
         jobs.write_parquet(part, metadata=metadata)

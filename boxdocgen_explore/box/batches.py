@@ -9,9 +9,10 @@ from time import monotonic
 
 import polars as pl
 
-from boxdocgen_explore.box.endpoints import Listing, PageRead
+from boxdocgen_explore.box.endpoints import Listing
 from boxdocgen_explore.box.reading import Fetch
 from boxdocgen_explore.pages import frames
+from boxdocgen_explore.pages.records import PageRead
 
 
 class NotWhole(UserWarning):

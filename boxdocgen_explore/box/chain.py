@@ -14,8 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box.endpoints import Chain, Listing, PageRead, page_place
+from boxdocgen_explore.box.endpoints import Listing
 from boxdocgen_explore.box.session import Answer, BoxSession
+from boxdocgen_explore.cache import Cache
+from boxdocgen_explore.pages.records import Chain, PageRead, page_place
 from boxdocgen_explore.schema import MAX_LIMIT
 
 _EMPTY_PAGES: Final = 50
@@ -38,6 +40,7 @@ class _Again(Exception):
 
 def follow(
     session: BoxSession,
+    cache: Cache,
     listing: Listing,
     chain: Chain,
     *,
@@ -60,7 +63,7 @@ def follow(
         BrokenPage, BrokenChain: Box's pages are not what the API promises.
         BoxError, Unreachable, NotKept, Cancelled: as `BoxSession.get`.
     """
-    walk = _Walk(session, listing, chain, limit, refresh, max_age, on_page)
+    walk = _Walk(session, cache, listing, chain, limit, refresh, max_age, on_page)
     generation = walk.newest_generation()
     for restart in range(listing.restarts + 1):
         last = session.offline or restart == listing.restarts
@@ -85,6 +88,7 @@ class _Walk:
     """One call of `follow`. Each new start is a new generation of pages in the store."""
 
     session: BoxSession
+    cache: Cache
     listing: Listing
     chain: Chain
     limit: int
@@ -155,8 +159,7 @@ class _Walk:
             raise self._outdated(page, "the pages behind it no longer fit")
         lifetime = self.listing.expires_in(self.chain, page)
         expires = None if lifetime is None else answer.fetched_at + lifetime
-        if self.session.store:
-            self.session.store.save(key, answer.response, answer.fetched_at, expires)
+        self.cache.store.save(key, answer.response, answer.fetched_at, expires)
         return replace(page, expires=expires)
 
     def _check_marker(self) -> None:
@@ -182,8 +185,7 @@ class _Walk:
         return page.expires is None or not (self.refresh or page.expired)
 
     def _kept(self, key: str, number: int, marker: str | None) -> PageRead | None:
-        store = self.session.store
-        stored = store.page(key) if store and key in self.there else None
+        stored = self.cache.store.page(key) if key in self.there else None
         if stored is None:
             return None
         answer = Answer(stored, stored.created_at, from_cache=True, expires=stored.expires)
@@ -242,7 +244,7 @@ class _Walk:
     def _keys(self, generation: int | None = None) -> list[str]:
         """Keys of one generation's pages, or of all."""
         start = self.prefix if generation is None else self._name(generation)
-        return self.session.store.keys(start) if self.session.store else []
+        return self.cache.store.keys(start)
 
     def newest_generation(self) -> int:
         """The one to go on with; 0 where nothing is kept."""
@@ -269,16 +271,16 @@ class _Walk:
 
     def _recall(self, generation: int) -> None:
         """Begin with the settled pages that a memo holds: they need not be read one by one."""
-        store, memos, name = self.session.store, self.session.memos, self._name(generation)
-        if store and memos and self.there and self.listing.batch_id and self.max_age is None:
+        store, memos, name = self.cache.store, self.cache.frames, self._name(generation)
+        if memos and self.there and self.listing.batch_id and self.max_age is None:
             memos.recall(self.chain, name, lambda: dict(store.prints(name)))
             for page in self.chain.pages:
                 self.on_page(page)
 
     def remember(self, generation: int) -> None:
         """Keep a memo of the settled pages."""
-        store, memos, name = self.session.store, self.session.memos, self._name(generation)
-        if store and memos and self.listing.batch_id and not self.session.offline:
+        store, memos, name = self.cache.store, self.cache.frames, self._name(generation)
+        if memos and self.listing.batch_id and not self.session.offline:
             memos.remember(self.chain, name, lambda: dict(store.prints(name)))
 
     def forget_before(self, generation: int) -> None:
@@ -287,8 +289,8 @@ class _Walk:
             self._forget([key for key in self._keys() if key < self._name(generation)])
 
     def _forget(self, keys: list[str]) -> None:
-        if keys and self.session.store and not self.session.offline:
-            self.session.store.delete(keys)
-            if self.session.memos:
+        if keys and not self.session.offline:
+            self.cache.store.delete(keys)
+            if self.cache.frames:
                 for name in {key.rpartition("/")[0] + "/" for key in keys}:
-                    self.session.memos.forget(name)
+                    self.cache.frames.forget(name)

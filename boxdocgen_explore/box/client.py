@@ -18,12 +18,11 @@ from boxdocgen_explore.box import archive, endpoints
 from boxdocgen_explore.box.archive import Keeping
 from boxdocgen_explore.box.auth import checked_token
 from boxdocgen_explore.box.batches import BatchList, NotWhole, PartialList, listed
-from boxdocgen_explore.box.endpoints import Listing, User
+from boxdocgen_explore.box.endpoints import Listing
 from boxdocgen_explore.box.progress import ProgressBar
 from boxdocgen_explore.box.reading import (
     Fetch,
     Progress,
-    Reading,
     batch_ids,
     checked_id,
     joined,
@@ -31,9 +30,10 @@ from boxdocgen_explore.box.reading import (
     raised,
 )
 from boxdocgen_explore.box.session import BoxSession, Token
-from boxdocgen_explore.cache.users import memos, offline_store, online_store
+from boxdocgen_explore.cache import Cache, offline_cache, online_cache
+from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.pages import frames
-from boxdocgen_explore.schema import MAX_LIMIT
+from boxdocgen_explore.schema import MAX_LIMIT, User
 from boxdocgen_explore.text import visible
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ class Box:
         self._wanted_user = user
         self._live_s = live_s
         self._user: User | None = None
-        self._opened = self._closed = False
+        self._cache: Cache | None = None
+        self._closed = False
         self._opening = threading.Lock()
         self._emulator = emulator
         self.origin = origin
@@ -274,8 +275,8 @@ class Box:
         """Close connections and files, and stop the demo's server; nothing can be read any more."""
         self._closed = True
         self._session.close()
-        if self._session.store:
-            self._session.store.close()
+        if self._cache:
+            self._cache.store.close()
         if self._emulator:
             self._emulator.stop()
 
@@ -286,8 +287,7 @@ class Box:
         self.close()
 
     def _keeping(self) -> Keeping:
-        self._open()
-        return Keeping(self._session, self._user, self.origin)
+        return Keeping(self._session, self._open(), self._user, self.origin)
 
     def _list(self, listing: Listing, refresh: bool) -> list[pl.DataFrame]:
         fetch = self._fetch([listing], None)
@@ -307,18 +307,23 @@ class Box:
             fetch.progress = progress or bar
             fetch.run(**options)
 
-    def _open(self) -> None:
-        """Ask who we are, and open that user's store: before the first page, not before."""
+    def _open(self) -> Cache:
+        """Ask who we are and open that user's cache: before the first page, not before."""
         with self._opening:
             if self._closed:
-                raise errors.InvalidRequest("This Box is closed: connect() or demo() anew.")
-            if self._opened:
-                return
-            folder = self._cache_dir and self._cache_dir / quote(self._session.host, safe="")
-            if self.offline:
-                self._user, store = offline_store(folder, self._wanted_user)
-            else:
-                self._user, store = online_store(self._session, folder)
-            self._session.store, self._session.memos = store, memos(store)
-            self._session.login = self._user.login if self._user else None
-            self._opened = True
+                raise errors.InvalidRequest("This Box is closed: connect() or demo() again.")
+            if self._cache is None:
+                folder = self._cache_dir and self._cache_dir / quote(self._session.host, safe="")
+                if self.offline:
+                    self._user, self._cache = offline_cache(folder, self._wanted_user)
+                else:
+                    self._user = self._who()
+                    self._cache = online_cache(self._user, folder)
+                self._session.login = self._user.login if self._user else None
+            return self._cache
+
+    def _who(self) -> User | None:
+        try:
+            return endpoints.me(self._session)
+        except (errors.Forbidden, errors.NotFound):
+            return None

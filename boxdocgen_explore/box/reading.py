@@ -19,43 +19,20 @@ import polars as pl
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.chain import follow
-from boxdocgen_explore.box.endpoints import Chain, Listing, PageRead, User, marker_sha256
+from boxdocgen_explore.box.endpoints import Listing
 from boxdocgen_explore.box.retry import WORKERS, Patience, patience
 from boxdocgen_explore.box.session import BoxSession
+from boxdocgen_explore.cache import Cache
+from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.pages import frames
-from boxdocgen_explore.schema import BOX_VERSION, MAX_LIMIT, PAGES
-from boxdocgen_explore.verdict import verdict
+from boxdocgen_explore.pages.records import Chain, PageRead, marker_sha256
+from boxdocgen_explore.schema import BOX_VERSION, MAX_LIMIT, PAGES, User
 
 Progress = Callable[[int, int, str | None], None]
 """Told how many pages and jobs have arrived, and what is being waited for (None: nothing)."""
 
 _STEP_S: Final = 0.1
 _LONGEST_ID: Final = 100
-
-
-@dataclass(frozen=True, repr=False)
-class Reading:
-    """Jobs, and the pages that prove them.
-
-    ``jobs`` has one row per job (`schema.JOBS`, and `schema.DETAILS` where asked for), ``pages``
-    one row per page read (`schema.PAGES`), ``failures`` the error of each batch that could not be
-    read whole: their jobs are here as far as they came, and their pages say ``complete = false``.
-    ``user`` is who read (None where Box does not say), ``as_user`` the id that was read as, if any.
-    """
-
-    jobs: pl.DataFrame
-    pages: pl.DataFrame
-    failures: Mapping[str, errors.BoxDocGenError] = field(default_factory=dict)
-    user: User | None = None
-    as_user: str | None = None
-
-    @property
-    def verdict(self) -> str:
-        """One sentence: whole or not, how many, as whom, how old."""
-        return verdict(self.jobs, self.pages, failures=self.failures).text
-
-    def __repr__(self) -> str:
-        return f"<Reading: {self.verdict}>"
 
 
 def batch_ids(ids: str | int | Iterable[str | int]) -> list[str]:
@@ -111,13 +88,14 @@ def page_limit(limit: object) -> int:
 class Fetch:
     """Several lists read side by side, watched and cancelled together.
 
-    ``prepare`` is called in each worker before it asks for anything. ``on_page`` and ``progress``
-    are called in the caller's thread: as pages arrive, and a few times a second.
+    ``prepare`` is called in each worker before it asks for anything, and gives
+    the cache. ``on_page`` and ``progress`` are called in the caller's thread: as pages
+    arrive, and a few times a second.
     """
 
     session: BoxSession
     listings: Sequence[Listing]
-    prepare: Callable[[], object] = lambda: None
+    prepare: Callable[[], Cache]
     progress: Progress = lambda _pages, _jobs, _waiting: None
     cancelled: threading.Event = field(default_factory=threading.Event)
     on_page: Callable[[Listing, PageRead], None] = lambda _listing, _page: None
@@ -164,16 +142,18 @@ class Fetch:
         mine = Patience(self.cancelled, lambda why: self._tell(self._waits, me, why))
         with patience(mine):
             try:
-                self.prepare()
+                cache = self.prepare()
             except Exception as error:
                 self._tell(self._stop, error)
                 return
             with suppress(queue.Empty):
                 while not self.cancelled.is_set():
                     listing = todo.get_nowait()
-                    self._tell(self._ended, listing, self._follow(listing, options))
+                    self._tell(self._ended, listing, self._follow(cache, listing, options))
 
-    def _follow(self, listing: Listing, options: Mapping[str, Any]) -> Exception | None:
+    def _follow(
+        self, cache: Cache, listing: Listing, options: Mapping[str, Any]
+    ) -> Exception | None:
         if self._refused:  # this token will not do for the other batches either
             error = copy.copy(self._refused)
             error.args = (f"Not asked for, because the token was refused: {error}",)
@@ -181,6 +161,7 @@ class Fetch:
         try:
             follow(
                 self.session,
+                cache,
                 listing,
                 self.chains[listing],
                 on_page=lambda page: self._tell(self._page, listing, page),

@@ -25,9 +25,6 @@ from boxdocgen_explore.schema import BOX_VERSION
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
-    from boxdocgen_explore.cache.frame_cache import Memos
-    from boxdocgen_explore.cache.store import PageStore
-
 
 BOX_URL: Final = "https://api.box.com/2.0"
 _SHORTEST_SECRET: Final = 16
@@ -96,7 +93,7 @@ class Answer:
 
 
 class BoxSession:
-    """Asks Box as one user; ``store`` and ``memos`` are where ``chain`` keeps pages, if anywhere.
+    """Asks Box as one user; it knows nothing of the cache.
 
     Raises:
         InvalidRequest: ``base_url`` is no address.
@@ -123,8 +120,6 @@ class BoxSession:
         self.offline = offline
         self.login: str | None = None
         """This user's login, for error texts, once it is known."""
-        self.store: PageStore | None = None
-        self.memos: Memos | None = None
         self._refreshing = threading.Lock()
         self._http = requests.Session()
         # Proxies and certificates as the environment has them now: requests would look through all
@@ -143,14 +138,13 @@ class BoxSession:
         return f"<BoxSession: {self.host}>"
 
     def with_token(self, token: str) -> BoxSession:
-        """The same session for whoever has this token; nothing it reads is kept."""
+        """The same session for whoever has this token."""
         other = copy.copy(self)
         other.credentials, other.login = Token(token), None
-        other.store = other.memos = None
         return other
 
     def offline_one(self) -> BoxSession:
-        """The same session, which reads only what is kept."""
+        """The same session, which never asks Box."""
         other = copy.copy(self)
         other.offline = True
         return other

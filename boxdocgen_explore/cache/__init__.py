@@ -1,1 +1,13 @@
 """The cache on disk: checked pages go in, the same pages come out, for their user alone."""
+
+from boxdocgen_explore.cache.store import PageStore, StoreWarning
+from boxdocgen_explore.cache.users import Cache, default_cache_dir, offline_cache, online_cache
+
+__all__ = [
+    "Cache",
+    "PageStore",
+    "StoreWarning",
+    "default_cache_dir",
+    "offline_cache",
+    "online_cache",
+]

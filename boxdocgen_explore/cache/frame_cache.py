@@ -14,12 +14,13 @@ from contextlib import suppress
 from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 import polars as pl
 
-from boxdocgen_explore.box.endpoints import Chain, PageRead, page_place
+from boxdocgen_explore.pages.parse import Page
+from boxdocgen_explore.pages.records import Chain, PageRead, page_place
 from boxdocgen_explore.schema import JOBS
 
 Prints = Mapping[str, bytes]
@@ -51,19 +52,6 @@ class _Page(msgspec.Struct, frozen=True):
     fetched_at: datetime
     request_id: str | None
     body_sha256: str
-
-
-class _Parsed(NamedTuple):
-    """As much of a parsed page as is asked for where it is known to be good."""
-
-    rows: pl.DataFrame
-    next_marker: str | None
-    limit: int | None
-    unknown_fields: list[str]
-
-    @property
-    def height(self) -> int:
-        return self.rows.height
 
 
 _pages = msgspec.json.Decoder(list[_Page])
@@ -194,7 +182,7 @@ def _as_read(pages: Sequence[_Page], jobs: pl.DataFrame) -> list[PageRead]:
                 number,
                 page.marker,
                 page.limit_requested,
-                _Parsed(rows, page.next_marker, page.limit, page.unknown_fields),
+                Page(rows, page.next_marker, page.limit, page.unknown_fields, {}),
                 True,
                 None,
                 page.fetched_at,

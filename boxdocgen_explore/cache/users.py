@@ -12,48 +12,49 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box import endpoints
-from boxdocgen_explore.box.endpoints import User
-from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache.files import delete_leftovers
 from boxdocgen_explore.cache.frame_cache import Memos
 from boxdocgen_explore.cache.store import PageStore, StoreWarning
+from boxdocgen_explore.schema import User
 
 _PAGES = "pages.sqlite"
 
 
-def memos(store: PageStore) -> Memos | None:
-    """The memos beside a store; None where nothing is kept on disk."""
-    return Memos(store.path.parent / "frames") if store.path else None
+@dataclass(frozen=True)
+class Cache:
+    """Where one user's pages are cached, and the frames made from them (None: not on disk)."""
+
+    store: PageStore
+    frames: Memos | None = None
+
+    @classmethod
+    def of(cls, store: PageStore) -> Cache:
+        """The cache of a store; frames lie beside its file."""
+        return cls(store, Memos(store.path.parent / "frames") if store.path else None)
 
 
-def online_store(session: BoxSession, folder: Path | None) -> tuple[User | None, PageStore]:
-    """The store of whoever this session is; in memory where Box does not say, or without folder.
+def online_cache(user: User | None, folder: Path | None) -> Cache:
+    """The cache of this user; in memory if Box does not say who it is, or without a folder.
 
-    A folder that cannot be used costs the keeping, not the reading, and is a warning.
-
-    Raises:
-        Unauthorized, Unreachable, ServerError: as `endpoints.me`.
+    A folder that cannot be used costs the caching, not the reading, and is a warning.
     """
-    try:
-        user = endpoints.me(session)
-    except (errors.Forbidden, errors.NotFound):
+    if user is None:
         warnings.warn(
-            "Box does not say who this token belongs to, so nothing is kept on disk: a cache "
+            "Box does not say who this token belongs to, so nothing is cached on disk: a cache "
             "without an owner might be read by another user.",
             StoreWarning,
             stacklevel=4,
         )
-        return None, PageStore(None)
+        return Cache.of(PageStore(None))
     if folder is None:
-        return user, PageStore(None)
+        return Cache.of(PageStore(None))
     mine = folder / quote(user.id, safe="")
     try:
         store = PageStore(mine / _PAGES)
     except errors.StoreError as error:
-        return user, _what_serves(mine / _PAGES, error)
+        return Cache.of(_what_serves(mine / _PAGES, error))
     _write_owner(mine, user)
-    return user, store
+    return Cache.of(store)
 
 
 def _what_serves(path: Path, error: errors.StoreError) -> PageStore:
@@ -80,8 +81,8 @@ def _write_owner(folder: Path, user: User) -> None:
         warnings.warn(f"{path}: {error}; offline use will not find it.", StoreWarning, stacklevel=5)
 
 
-def offline_store(folder: Path | None, wanted: str | None) -> tuple[User, PageStore]:
-    """The store of the user that was named by id or login, else of the last one who read online.
+def offline_cache(folder: Path | None, wanted: str | None) -> tuple[User, Cache]:
+    """The cache of the user that was named by id or login, else of the last one who read online.
 
     Where there are others, a warning says whose it is.
 
@@ -106,9 +107,10 @@ def offline_store(folder: Path | None, wanted: str | None) -> tuple[User, PageSt
             stacklevel=4,
         )
     try:
-        return user, PageStore(place / _PAGES)
+        store = PageStore(place / _PAGES)
     except errors.StoreError:
-        return user, PageStore(place / _PAGES, read_only=True)
+        store = PageStore(place / _PAGES, read_only=True)
+    return user, Cache.of(store)
 
 
 def _last_used(path: Path) -> float:
@@ -177,9 +179,9 @@ def clear(folder: Path, *, older_than: timedelta | None = None) -> int:
         store = PageStore(path)
         gone = store.clear(older_than)
         deleted += gone
-        beside = memos(store)
-        if beside and (gone or older_than is None):
-            beside.clear()
+        frames = Cache.of(store).frames
+        if frames and (gone or older_than is None):
+            frames.clear()
         store.close()
         if older_than is None:
             delete_leftovers(path)

@@ -20,8 +20,8 @@ from boxdocgen_explore.cli import audit
 from boxdocgen_explore.cli.options import box_options, connected, duration, plain
 
 if TYPE_CHECKING:
-    from boxdocgen_explore.box.reading import Reading
     from boxdocgen_explore.emulator import Emulator
+    from boxdocgen_explore.errors import Reading
 
 DONE, FINDINGS, USAGE, REFUSED = 0, 1, 2, 3
 _INTERRUPTED: Final = 130
@@ -119,7 +119,7 @@ def _read(
 
 def _whole(error: errors.BatchesFailed) -> Reading | None:
     """What could be read whole, beside the batches that failed; None where nothing could."""
-    from boxdocgen_explore.box.reading import Reading
+    from boxdocgen_explore.errors import Reading
 
     if error.reading is None:
         return None
@@ -158,14 +158,14 @@ def open_view(options: argparse.Namespace) -> int:
 
 def archive(options: argparse.Namespace) -> int:
     """The settled batches that are kept, as a Parquet dataset."""
-    from boxdocgen_explore.verdict import number
+    from boxdocgen_explore.text import counted
 
     written = connected(options).archive(options.url)
     for outcome in ("written", "unchanged", "not settled", "not whole"):
         rows = written.filter(outcome=outcome)
-        jobs = number(int(rows["jobs"].sum()), "job")
+        jobs = counted(int(rows["jobs"].sum()), "job")
         if rows.height:
-            print(f"{number(rows.height, 'batch')} {outcome}, {jobs}")
+            print(f"{counted(rows.height, 'batch')} {outcome}, {jobs}")
     if not written.height:
         print("No batch is kept: fetch some, and archive them then.")
     return DONE
@@ -190,13 +190,13 @@ def emulator(options: argparse.Namespace) -> int:
 def cache_info(options: argparse.Namespace) -> int:
     """What is kept on disk."""
     from boxdocgen_explore.cache import users
-    from boxdocgen_explore.verdict import number
+    from boxdocgen_explore.text import counted
 
     folder = options.cache_dir or users.default_cache_dir()
     print(folder)
     for kept in users.kept(folder):
-        counted = f"{number(kept.batches, 'batch')}  {number(kept.pages, 'page')}"
-        said = kept.trouble or f"{counted}  {kept.size_bytes / 1e6:,.1f} MB"
+        sizes = f"{counted(kept.batches, 'batch')}  {counted(kept.pages, 'page')}"
+        said = kept.trouble or f"{sizes}  {kept.size_bytes / 1e6:,.1f} MB"
         print(plain(f"  {kept.host}  {kept.login}  {said}"))
     return DONE
 
@@ -204,11 +204,11 @@ def cache_info(options: argparse.Namespace) -> int:
 def cache_clear(options: argparse.Namespace) -> int:
     """Delete what is kept on disk, all of it or what is older."""
     from boxdocgen_explore.cache import users
-    from boxdocgen_explore.verdict import number
+    from boxdocgen_explore.text import counted
 
     folder = options.cache_dir or users.default_cache_dir()
     pages = users.clear(folder, older_than=options.older_than)
-    print(f"{number(pages, 'page')} deleted from {folder}")
+    print(f"{counted(pages, 'page')} deleted from {folder}")
     return DONE
 
 

@@ -17,7 +17,7 @@ from boxdocgen_explore.cli.options import box_options, connected, duration, plai
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
-    from boxdocgen_explore.box.reading import Reading
+    from boxdocgen_explore.errors import Reading
     from boxdocgen_explore.reporting import Audited, Report, Scope
 
 _DONE, _FINDINGS = 0, 1
@@ -126,7 +126,7 @@ def _now(options: argparse.Namespace) -> dt.datetime:
 def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
     """The ids of the batches with jobs created since then; one without times may be of them."""
     from boxdocgen_explore.reporting import Scope
-    from boxdocgen_explore.reporting.headline import moment
+    from boxdocgen_explore.text import moment
 
     listed = box.batch_list(refresh=options.refresh)
     too_old = options.max_age and dt.datetime.now(dt.UTC) - listed.read_at > options.max_age
@@ -151,7 +151,7 @@ def _read(
     box: Box, ids: Sequence[str], options: argparse.Namespace
 ) -> tuple[Reading, errors.BoxDocGenError | None]:
     """What could be read, and the error of what could not; with no batch whole, only the error."""
-    from boxdocgen_explore.box.reading import Reading
+    from boxdocgen_explore.errors import Reading
     from boxdocgen_explore.schema import JOBS, PAGES
 
     if not ids:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.text import replacing
 
 # With the full-width forms, which some spreadsheets take for the others.
 _FORMULA: Final = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
@@ -29,25 +27,13 @@ def write(jobs: pl.DataFrame, path: Path) -> None:
     """
     writer = check_ending(path)
     try:
-        with atomically(path) as part:
+        with replacing(path) as part:
             writer(jobs, part)
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
-@contextmanager
-def atomically(path: Path) -> Iterator[str]:
-    """The name of a file that takes the place of ``path`` once it is written, and not before."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
-    os.close(handle)
-    try:
-        yield name
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def check_ending(path: Path) -> Callable[[pl.DataFrame, str], None]:
+def check_ending(path: Path) -> Callable[[pl.DataFrame, Path], None]:
     """The writer for a file of this name, so that a typing error costs no fetch.
 
     Raises:
@@ -75,11 +61,11 @@ def flat(jobs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _csv(jobs: pl.DataFrame, name: str) -> None:
+def _csv(jobs: pl.DataFrame, name: Path) -> None:
     flat(jobs).write_csv(name)
 
 
-_WRITERS: Final[dict[str, Callable[[pl.DataFrame, str], None]]] = {
+_WRITERS: Final[dict[str, Callable[[pl.DataFrame, Path], None]]] = {
     ".parquet": lambda jobs, name: jobs.write_parquet(name),
     ".csv": _csv,
     ".ndjson": lambda jobs, name: jobs.write_ndjson(name),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import polars as pl
 
-from boxdocgen_explore.errors import BoxDocGenError, Cancelled, NotKept
-from boxdocgen_explore.schema import BATCHES, Reading
+from boxdocgen_explore.errors import BoxDocGenError, Cancelled, NotKept, Reading
+from boxdocgen_explore.schema import BATCHES
+from boxdocgen_explore.text import counted
 
 if TYPE_CHECKING:
     from boxdocgen_explore.explorer.picker import Picker
@@ -76,7 +77,7 @@ def fill(picker: Picker, source: Source, stopped: threading.Event) -> None:
         picker.offer(batches, said, kept=kept, names=names)
 
     def partial(batches: pl.DataFrame, jobs: int) -> None:
-        offer(batches, f"{number_of(batches)}, from {jobs:,} jobs read so far")
+        offer(batches, f"{counted(batches.height, 'batch')}, from {jobs:,} jobs read so far")
 
     picker.listing_starts()
     try:
@@ -84,20 +85,22 @@ def fill(picker: Picker, source: Source, stopped: threading.Event) -> None:
         names = template_names(source)
         listed = source.batch_list(cancelled=stopped, progress=_unseen, on_partial=partial)
         gaps = "" if listed.whole else " (jobs were added meanwhile: some may be missing)"
-        said = f"{number_of(listed.batches)}, times in UTC{gaps}"
+        said = f"{counted(listed.batches.height, 'batch')}, times in UTC{gaps}"
         offer(listed.batches, said if listed.batches.height else "")
     except NotKept:
         offer(offered, f"{len(kept):,} kept on disk; the list of batches is not")
     except Cancelled:
-        offer(offered, f"{number_of(offered)}; the list was stopped, so there may be more")
+        offer(
+            offered,
+            f"{counted(offered.height, 'batch')}; the list was stopped, so there may be more",
+        )
     except BoxDocGenError as error:
-        offer(offered, f"{number_of(offered)}; the list could not be read to its end. {error}")
+        offer(
+            offered,
+            f"{counted(offered.height, 'batch')}; the list could not be read to its end. {error}",
+        )
     finally:
         picker.listing_ends()
-
-
-def number_of(batches: pl.DataFrame) -> str:
-    return "1 batch" if batches.height == 1 else f"{batches.height:,} batches"
 
 
 def _unseen(_pages: int, _jobs: int, _waiting: str | None) -> None:

@@ -17,11 +17,11 @@ import polars as pl
 import traitlets
 from IPython.display import HTML
 
-from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
+from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
 from boxdocgen_explore.explorer.batch_source import Source, fill, template_names
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.snapshot import snapshot
-from boxdocgen_explore.schema import DETAILS, JOBS, STATUSES, TERMINAL, Reading
+from boxdocgen_explore.schema import DETAILS, JOBS, RUNNING
 from boxdocgen_explore.verdict import Verdict, verdict
 from boxdocgen_explore.view import View, filters, pack, page
 
@@ -247,7 +247,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             self.picker.watch.value = False
 
     def _running(self) -> bool:
-        running = list(set(STATUSES) - TERMINAL)
+        running = list(RUNNING)
         return self._loaded["status"].is_in(running).any()
 
     def _supersede(self) -> None:

@@ -12,10 +12,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting import document, evidence
 from boxdocgen_explore.reporting.result import Audited, Scope, hold
-from boxdocgen_explore.schema import Reading
 from boxdocgen_explore.view import pack, page, unpack
 
 __all__ = ["Audited", "Report", "Scope", "hold", "read_report", "report", "write"]

@@ -8,11 +8,10 @@ from typing import Final
 import polars as pl
 
 from boxdocgen_explore.auditing import Rule
-from boxdocgen_explore.auditing.findings import listed, number
 from boxdocgen_explore.reporting import evidence
 from boxdocgen_explore.reporting.result import Audited
 from boxdocgen_explore.schema import SEVERITIES
-from boxdocgen_explore.text import shortened, visible
+from boxdocgen_explore.text import counted, listed, shortened, visible
 from boxdocgen_explore.view import tables
 from boxdocgen_explore.view.markup import Html, element, table, unfolding
 
@@ -71,7 +70,7 @@ def _scope(audited: Audited) -> str:
     batches = audited.batches
     which = f"{'Batch' if len(batches) == 1 else 'Batches'} {listed(batches, most=20)}"
     asked = audited.scope.sentence or (which if batches else "No batch")
-    return f"Scope: {asked.removesuffix('.')}. {number(audited.jobs.height)}."
+    return f"Scope: {asked.removesuffix('.')}. {counted(audited.jobs.height, 'job')}."
 
 
 # --- findings ----------------------------------------------------------------------------------
@@ -80,7 +79,7 @@ def _scope(audited: Audited) -> str:
 def _findings(audited: Audited) -> Html:
     found = audited.findings
     counts = {one: found.filter(pl.col("severity") == one).height for one in SEVERITIES}
-    errors, warnings = (number(counts[one], one) for one in ("error", "warning"))
+    errors, warnings = (counted(counts[one], one) for one in ("error", "warning"))
     said = f"{errors}, {warnings}, {counts['info']:,} for information."
     listing = found.with_columns(place=pl.int_range(pl.len()).over("rule"))
     shown = listing.filter(pl.col("place") < MOST_OF_A_RULE).drop("place")
@@ -130,7 +129,7 @@ def _rules(audited: Audited) -> Html:
     ]
     heads = ("Rule", "Verdict", "Findings", "What it checks, and why", "What was lacking")
     listing = table("What was checked", heads, rows, "rules")
-    return unfolding(f"{number(len(rows), 'rule')}: {summary}", listing)
+    return unfolding(f"{counted(len(rows), 'rule')}: {summary}", listing)
 
 
 def _purpose(rule: Rule) -> str:
@@ -171,7 +170,7 @@ def _pages(audited: Audited) -> Html:
         return Html("")
     rows = evidence.page_rows(pages, audited.held_at)
     listing = table("Pages, as they were read", evidence.PAGE_HEADS, rows, "pages")
-    summary = f"{number(pages.height, 'page')} read, one by one"
+    summary = f"{counted(pages.height, 'page')} read, one by one"
     return unfolding(summary, listing, open_=pages.height <= _MOST_OPEN_PAGES)
 
 

@@ -6,16 +6,16 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from typing import Any, Final
 
 import polars as pl
 
-from boxdocgen_explore import __version__
 from boxdocgen_explore.analysis import outcomes
 from boxdocgen_explore.auditing import Rule
-from boxdocgen_explore.auditing.findings import listed, number
 from boxdocgen_explore.reporting.result import Audited
-from boxdocgen_explore.schema import STATUSES, TERMINAL
+from boxdocgen_explore.schema import RUNNING, STATUSES
+from boxdocgen_explore.text import counted, duration, listed, timestamp
 
 NO_TOTAL: Final = (
     "Box publishes no total, so complete means: as served to this user, from the first page to an "
@@ -83,12 +83,12 @@ def _times(pages: pl.DataFrame, now: dt.datetime) -> list[str]:
     if not isinstance(first, dt.datetime) or not isinstance(last, dt.datetime):
         return ["at no time that is known."]
     cached = pages.filter(pl.col("from_cache"))
-    sentences = [f"from {seconds(first)} to {seconds(last)}."]
+    sentences = [f"from {timestamp(first)} to {timestamp(last)}."]
     fresh = pages.height - cached.height
-    told = f"{number(fresh, 'page')} asked of Box for this, {number(cached.height, 'page')} kept"
+    told = f"{counted(fresh, 'page')} asked of Box for this, {counted(cached.height, 'page')} kept"
     oldest = cached["fetched_at"].min()
     if isinstance(oldest, dt.datetime):
-        told += f" from earlier, the oldest for {lapse(now - oldest)}"
+        told += f" from earlier, the oldest for {duration(now - oldest)}"
     return [*sentences, told + "."]
 
 
@@ -102,9 +102,9 @@ def _chain(audited: Audited) -> list[str]:
         return ["INCOMPLETE.", *why, *([f"And {more:,} more of the kind."] if more else [])]
     if audited.pages is None:
         return ["not known: there are no pages to follow."]
-    batches = number(audited.pages["batch_id"].n_unique(), "batch")
+    batches = counted(audited.pages["batch_id"].n_unique(), "batch")
     return [
-        f"Whole ({batches}, {number(audited.pages.height, 'page')}): each began at the first "
+        f"Whole ({batches}, {counted(audited.pages.height, 'page')}): each began at the first "
         "page, used every marker once and ended on an end marker; no id came twice."
     ]
 
@@ -117,15 +117,15 @@ def _rows(jobs: pl.DataFrame) -> str:
     agree = jobs.height == ids == total
     sign = "=" if jobs.height == ids else "≠"
     ids_text = f"{ids:,} distinct id" + ("" if ids == 1 else "s")
-    sentence = f"{number(jobs.height, 'row')} {sign} {ids_text}"
+    sentence = f"{counted(jobs.height, 'row')} {sign} {ids_text}"
     return f"{sentence} = {summed or '0'}." if agree else f"{sentence}; by status {summed}."
 
 
 def _running(jobs: pl.DataFrame) -> str:
-    running = jobs.filter(pl.col("status").is_in(sorted(set(STATUSES) - TERMINAL))).height
+    running = jobs.filter(pl.col("status").is_in(sorted(RUNNING))).height
     if not running:
         return "none."
-    return f"{number(running)}: what is said of their batches is provisional."
+    return f"{counted(running, 'job')}: what is said of their batches is provisional."
 
 
 def _unknown(audited: Audited) -> str:
@@ -148,15 +148,15 @@ def _left_out(audited: Audited) -> str:
 def _audit(audited: Audited) -> list[str]:
     settings = "; ".join(f"{name}: {_setting(value)}" for name, value in audited.settings.items())
     return [
-        f"held {seconds(audited.held_at)} with boxdocgen-explore {__version__}, "
-        f"{number(len(audited.rules), 'rule')}, version {rules_version(audited.rules)}.",
+        f"held {timestamp(audited.held_at)} with boxdocgen-explore {version('boxdocgen-explore')}, "
+        f"{counted(len(audited.rules), 'rule')}, version {rules_version(audited.rules)}.",
         f"Settings: {settings or 'none but the defaults'}.",
     ]
 
 
 def _setting(value: Any) -> str:
     if isinstance(value, pl.DataFrame):
-        return f"a frame of {number(value.height, 'row')}"
+        return f"a frame of {counted(value.height, 'row')}"
     if isinstance(value, str | int | float):
         return str(value)
     if isinstance(value, Iterable):
@@ -178,7 +178,7 @@ def page_rows(pages: pl.DataFrame, now: dt.datetime) -> list[list[str | int | No
             page["page"],
             page["jobs"],
             f"{_count(page['limit_requested'])} / {_count(page['limit_used'])}",
-            seconds(page["fetched_at"]) if page["fetched_at"] else None,
+            timestamp(page["fetched_at"]) if page["fetched_at"] else None,
             _age(page, now),
             page["box_request_id"],
             page["body_sha256"],
@@ -206,21 +206,7 @@ def _count(value: int | None) -> str:
 def _age(page: dict[str, Any], now: dt.datetime) -> str:
     if not page["from_cache"]:
         return "fresh"
-    return f"cached, {lapse(now - page['fetched_at'])} old" if page["fetched_at"] else "cached"
-
-
-def seconds(time: dt.datetime) -> str:
-    """Write a time in UTC to the second, as ISO 8601 has it."""
-    return time.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def lapse(delta: dt.timedelta) -> str:
-    """Write how long something took: '40 s', '5 min', '3 h', '12 days'."""
-    passed = max(0, int(delta.total_seconds()))
-    for length, unit in ((2 * 86400, "days"), (2 * 3600, "h"), (120, "min")):
-        if passed >= length:
-            return f"{passed // {'days': 86400, 'h': 3600, 'min': 60}[unit]} {unit}"
-    return f"{passed} s"
+    return f"cached, {duration(now - page['fetched_at'])} old" if page["fetched_at"] else "cached"
 
 
 def as_json(pages: pl.DataFrame | None) -> str:

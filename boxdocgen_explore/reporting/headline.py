@@ -9,10 +9,10 @@ from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing.findings import listed, number
-from boxdocgen_explore.schema import PROBLEMS, STATUSES, TERMINAL
+from boxdocgen_explore.schema import PROBLEMS, RUNNING, STATUSES
+from boxdocgen_explore.text import counted, listed, moment
 
-_RUNNING: Final = pl.col("status").is_in(sorted(set(STATUSES) - TERMINAL)).fill_null(False)
+_RUNNING: Final = pl.col("status").is_in(sorted(RUNNING)).fill_null(False)
 _UNKNOWN: Final = ~pl.col("status").is_in(STATUSES).fill_null(False)
 _PROBLEM: Final = pl.col("status").is_in(PROBLEMS).fill_null(False)
 
@@ -75,10 +75,12 @@ def _doubts(seen: Seen) -> list[str]:
     if seen.broken:
         batches = len(seen.batches)
         if batches == 1:
-            doubts.append(f"the batch was not read whole, at least {number(seen.jobs.height)}")
+            doubts.append(
+                f"the batch was not read whole, at least {counted(seen.jobs.height, 'job')}"
+            )
         else:
             verb = "was" if len(seen.broken) == 1 else "were"
-            share = f"{len(seen.broken):,} of {number(batches, 'batch')}"
+            share = f"{len(seen.broken):,} of {counted(batches, 'batch')}"
             doubts.append(f"{share} {verb} not read whole")
     elif not seen.proven and seen.jobs.height:
         doubts.append("nothing shows that these are all")
@@ -90,7 +92,9 @@ def _doubts(seen: Seen) -> list[str]:
 def _outcomes(seen: Seen) -> list[str]:
     jobs, batches = seen.jobs, len(seen.batches)
     if not jobs.height:
-        nothing = "no batch was seen" if not batches else f"{number(batches, 'batch')} without jobs"
+        nothing = (
+            "no batch was seen" if not batches else f"{counted(batches, 'batch')} without jobs"
+        )
         return [] if seen.broken else [nothing]
     if batches == 1:
         kinds = [
@@ -121,14 +125,8 @@ def _counted(
     parts: list[str] = []
     for count, one, many in counts:
         if count:
-            share = f"{count:,}" if parts or whole_said else f"{count:,} of {number(of, noun)}"
+            share = f"{count:,}" if parts or whole_said else f"{count:,} of {counted(of, noun)}"
             parts.append(f"{share} {one if count == 1 else many}")
     if parts or whole_said:
         return parts
-    return ["1 job completed" if (of, noun) == (1, "job") else f"all {number(of, noun)} completed"]
-
-
-def moment(time: dt.datetime) -> str:
-    """Write a time in UTC: '3 Nov 2026 06:00 UTC'."""
-    time = time.astimezone(dt.UTC)
-    return f"{time.day} {time:%b %Y %H:%M} UTC"
+    return ["1 job completed" if (of, noun) == (1, "job") else f"all {counted(of, noun)} completed"]

@@ -14,7 +14,7 @@ from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.auditing import RULES, Rule, audit, verdicts
 from boxdocgen_explore.auditing.inputs import parts
 from boxdocgen_explore.auditing.manifest import manifest
-from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
 from boxdocgen_explore.reporting.headline import Seen, verdict_sentence, verdict_word
 from boxdocgen_explore.reporting.redaction import Left, leave_out
 from boxdocgen_explore.schema import PAGES, TEMPLATES, VERDICTS
@@ -30,7 +30,7 @@ class Given:
 
     jobs: pl.DataFrame
     pages: pl.DataFrame
-    failures: Mapping[str, Exception]
+    failures: Mapping[str, BoxDocGenError]
     state: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     enterprise_id: str | None = None
@@ -78,7 +78,7 @@ class Audited:
     jobs: pl.DataFrame
     left: Left
     pages: pl.DataFrame | None
-    failures: Mapping[str, Exception]
+    failures: Mapping[str, BoxDocGenError]
     findings: pl.DataFrame
     verdicts: pl.DataFrame
     rules: Sequence[Rule]
@@ -179,7 +179,7 @@ def hold(
     rules: Sequence[Rule] = settings.pop("rules", RULES)
     held_at = dt.datetime.now(dt.UTC)
     named = _template_frame(templates, about.names)
-    looked_at = replace(about, jobs=left.jobs)
+    looked_at = Reading(left.jobs, about.pages, about.failures)
     options = {"now": held_at, **settings, "templates": named}
     if "external_id" in left.names and not manifest(options.get("expected", _NO_IDS)).counts:
         del options["expected"]
