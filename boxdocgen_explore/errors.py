@@ -6,7 +6,7 @@
     ├── InvalidRequest             asked for something that cannot be (also a ValueError)
     ├── NoCredentials              no token and nobody to ask for one
     ├── StoreError                 the cache folder cannot be used
-    ├── NotKept                    offline, and this is not on disk
+    ├── NotCached                    offline, and this is not on disk
     ├── Unreachable                no answer: no network, refused, timed out, cut off
     ├── Cancelled                  somebody pressed Cancel
     ├── BoxError                   Box answered with an error
@@ -77,7 +77,7 @@ class StoreError(BoxDocGenError):
     """The cache folder cannot be used."""
 
 
-class NotKept(BoxDocGenError):
+class NotCached(BoxDocGenError):
     """Offline, and this is not on disk."""
 
 

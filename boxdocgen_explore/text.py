@@ -73,7 +73,9 @@ def percent(share: float) -> str:
     """
     if 0 < share < 0.001:
         return "less than 0.1 %"
-    return f"{100 * share:.3g} %" if share < 0.9995 or share >= 1 else "more than 99.9 %"
+    if 0.9995 <= share < 1:
+        return "more than 99.9 %"
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
 
 
 def duration(delta: dt.timedelta) -> str:

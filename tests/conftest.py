@@ -12,13 +12,15 @@ import pytest
 from hypothesis import settings
 
 from boxdocgen_explore.box import Box, connect
-from boxdocgen_explore.box.retry import Waits
+from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.cache.store import PageStore
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 
 pytest_plugins = ["browser_fixtures", "lab_fixtures", "tally"]
 
-QUICK = Waits(calls_per_minute=1_000_000, silence_s=0.3, patience_s=5, attempts=3, pause_s=0.001)
+QUICK = RetryPolicy(
+    calls_per_minute=1_000_000, read_timeout_s=0.3, deadline_s=5, attempts=3, backoff_s=0.001
+)
 """Long enough for a busy machine, short enough for a test."""
 
 # A busy machine is no bug.
@@ -53,7 +55,7 @@ def connected(emulator: Emulator, tmp_path: Path) -> Iterator[Callable[..., Box]
         given = {
             "base_url": emulator.url,
             "cache_dir": tmp_path / "cache",
-            "waits": QUICK,
+            "retry": QUICK,
             **options,
         }
         boxes.append(connect(token, **given))
@@ -71,7 +73,7 @@ def box(connected: Callable[..., Box]) -> Box:
 
 def store_of(box: Box) -> PageStore:
     """The store behind a box that has read something."""
-    store = box._session.store
+    store = box._cache.store
     assert store is not None
     return store
 

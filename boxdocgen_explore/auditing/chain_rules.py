@@ -26,9 +26,9 @@ def chain_incomplete(subject: Subject) -> pl.DataFrame:
         .agg(
             begins=_MARKER.first().is_null() & (_NUMBER.first() == 1).fill_null(False),
             ends=_NEXT.last().is_null(),
-            whole=pl.col("complete").fill_null(False).all(),
+            complete=pl.col("complete").fill_null(False).all(),
         )
-        .filter(~pl.all_horizontal("begins", "ends", "whole"))
+        .filter(~pl.all_horizontal("begins", "ends", "complete"))
     )
     # Why a batch could not be read says more than that its pages do not reach the end.
     faults: dict[str | None, list[str]] = {batch_id: [] for batch_id in subject.failures} | {

@@ -83,7 +83,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "error-share",
         "error",
         "no more of a batch completed with errors than max_error_share",
-        "Such a document may be incomplete: an unfilled tag prints literally in it.",
+        "Such a document may be incomplete: an unfilled tag fingerprints literally in it.",
         rules.error_share,
     ),
     Rule(

@@ -19,9 +19,9 @@ from polars.io.plugins import register_io_source
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import endpoints
-from boxdocgen_explore.box.batches import NotWhole
+from boxdocgen_explore.box.batches import IncompleteListWarning
 from boxdocgen_explore.box.chain import follow
-from boxdocgen_explore.box.endpoints import Listing
+from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.reading import evidence
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache import Cache
@@ -45,16 +45,16 @@ class Keeping:
     origin: str
 
     def batch_ids(self) -> list[str]:
-        return endpoints.kept_batches(self.cache.store, self.session.host)
+        return endpoints.cached_batches(self.cache.store, self.session.host)
 
-    def listing(self, batch_id: str) -> Listing:
-        return endpoints.batch_jobs(batch_id, frames.page, live_s=0)
+    def listing(self, batch_id: str) -> PagedList:
+        return endpoints.batch_jobs(batch_id, frames.page, ttl_s=0)
 
     def chain(self, batch_id: str) -> Chain | None:
         """The batch's chain, if the whole of it is kept."""
         chain = Chain()
         try:
-            follow(self.session.offline_one(), self.cache, self.listing(batch_id), chain)
+            follow(self.session.offline_copy(), self.cache, self.listing(batch_id), chain)
         except errors.BoxDocGenError:
             return None
         return chain
@@ -62,8 +62,8 @@ class Keeping:
     def made_from(self, batch_id: str) -> str:
         """Tells this batch's pages from any others; found without reading them."""
         prefix = self.listing(batch_id).prefix(self.session.host, MAX_LIMIT)
-        prints = self.cache.store.prints(prefix, lasting=False)
-        return hashlib.sha256(f"1 {JOBS} {prints}".encode()).hexdigest()
+        fingerprints = self.cache.store.fingerprints(prefix, lasting=False)
+        return hashlib.sha256(f"1 {JOBS} {fingerprints}".encode()).hexdigest()
 
 
 def scan(keeping: Keeping) -> pl.LazyFrame:
@@ -92,7 +92,7 @@ def scan(keeping: Keeping) -> pl.LazyFrame:
             warnings.warn(
                 f"Of {left_out:,} more batches only a part is kept; they are not in this. Read "
                 "them once more, and they will be.",
-                NotWhole,
+                IncompleteListWarning,
                 stacklevel=2,
             )
 
@@ -137,7 +137,7 @@ def _archived(
     if chain is None:
         return {"jobs": None, "outcome": "not whole"}
     jobs = frames.jobs(chain.frames(), keeping.origin)
-    if not all(page.settled for page in chain.pages):
+    if not all(page.final for page in chain.pages):
         return {"jobs": jobs.height, "outcome": "not settled"}
     pages = evidence(keeping.origin, keeping.user, {keeping.listing(batch_id): chain})
     metadata = {_MADE_FROM: made_from, _JOBS: str(jobs.height), _PAGES: pages.write_json()}

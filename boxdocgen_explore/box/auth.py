@@ -29,14 +29,14 @@ class SdkCredentials:
         self._authentication = authentication
 
     def token(self) -> str:
-        return checked_token(_plainly(self._authentication.retrieve_token).access_token)
+        return checked_token(_call_sdk(self._authentication.retrieve_token).access_token)
 
     def refresh(self) -> bool:
-        _plainly(self._authentication.refresh_token)
+        _call_sdk(self._authentication.refresh_token)
         return True
 
 
-def _plainly(ask: Callable[[], AccessToken]) -> AccessToken:
+def _call_sdk(ask: Callable[[], AccessToken]) -> AccessToken:
     """What the SDK answers; its error as one of this package's.
 
     Raised outside of the except clause: the SDK's error holds the request, and so the secret.
@@ -57,7 +57,7 @@ def _plainly(ask: Callable[[], AccessToken]) -> AccessToken:
     )
 
 
-def hidden(token: object) -> Secret | None:
+def as_secret(token: object) -> Secret | None:
     """What was given as a token, so that no traceback shows it: for the first line of a function.
 
     What is no text is empty then, and refused.
@@ -71,7 +71,7 @@ def checked_token(token: object) -> Secret:
     Raises:
         InvalidRequest: empty, or with characters that no token has.
     """
-    token = hidden(token) or Secret()
+    token = as_secret(token) or Secret()
     text = Secret(token.strip())
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise InvalidRequest(
@@ -80,7 +80,7 @@ def checked_token(token: object) -> Secret:
     return text
 
 
-class _Unshown(dict[str, str]):
+class _RedactedEnvironment(dict[str, str]):
     """The environment, so that no traceback shows it."""
 
     def __repr__(self) -> str:
@@ -94,7 +94,7 @@ def credentials(token: str | None, environment: Mapping[str, str] = os.environ) 
         NoCredentials: nothing given, nothing set, and nobody to ask.
         InvalidRequest: something given that cannot be used.
     """
-    token, environment = hidden(token), _Unshown(environment)
+    token, environment = as_secret(token), _RedactedEnvironment(environment)
     if token is not None:
         return Token(checked_token(token))
     if environment.get("BOX_ACCESS_TOKEN"):

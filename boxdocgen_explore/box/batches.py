@@ -9,13 +9,13 @@ from time import monotonic
 
 import polars as pl
 
-from boxdocgen_explore.box.endpoints import Listing
+from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.reading import Fetch
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.records import PageRead
 
 
-class NotWhole(UserWarning):
+class IncompleteListWarning(UserWarning):
     """A list that moved while it was read, again and again: it may have gaps."""
 
 
@@ -28,14 +28,14 @@ class BatchList:
 
     batches: pl.DataFrame
     jobs: int
-    whole: bool
+    complete: bool
     read_at: dt.datetime
 
 
-def listed(fetch: Fetch, listing: Listing) -> BatchList:
+def listed(fetch: Fetch, listing: PagedList) -> BatchList:
     """What the chain of the list of all jobs tells of batches, whole or as far as it came."""
     chain = fetch.chains[listing].copy()
-    whole, pages = chain.whole, chain.pages
+    whole, pages = chain.complete, chain.pages
     jobs = frames.full_jobs(chain.frames())
     # A chain that has just been begun anew has no page.
     read_at = min((page.fetched_at for page in pages), default=dt.datetime.now(dt.UTC))
@@ -46,12 +46,12 @@ class PartialList:
     """Tells of the batches so far, no more often than they are cheap to count."""
 
     def __init__(
-        self, fetch: Fetch, listing: Listing, tell: Callable[[pl.DataFrame, int], None]
+        self, fetch: Fetch, listing: PagedList, tell: Callable[[pl.DataFrame, int], None]
     ) -> None:
         self._fetch, self._listing, self._tell = fetch, listing, tell
         self._next = 0.0
 
-    def __call__(self, _listing: Listing, _page: PageRead) -> None:
+    def __call__(self, _listing: PagedList, _page: PageRead) -> None:
         start = monotonic()
         if start < self._next:
             return

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box.endpoints import Listing
+from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.session import Answer, BoxSession
 from boxdocgen_explore.cache import Cache
 from boxdocgen_explore.pages.records import Chain, PageRead, page_place
@@ -30,7 +30,7 @@ _PARSING: Final = threading.Lock()
 other take longer, and the memory of two pages' objects."""
 
 
-class _Again(Exception):
+class _Restart(Exception):
     """Begin anew at the first page; ``error`` says why, for when that is of no use any more."""
 
     def __init__(self, error: errors.BoxDocGenError, *, moved: bool) -> None:
@@ -41,7 +41,7 @@ class _Again(Exception):
 def follow(
     session: BoxSession,
     cache: Cache,
-    listing: Listing,
+    listing: PagedList,
     chain: Chain,
     *,
     limit: int = MAX_LIMIT,
@@ -57,21 +57,21 @@ def follow(
        a new chain at the first page, beside the kept one.
     4. Once it is whole, forget the older ones, and keep a memo of its settled pages.
 
-    A list that always shifts (`Listing.shifts`) ends without an error and without ``whole``.
+    A list that always shifts (`PagedList.may_shift`) ends without an error, and not ``complete``.
 
     Raises:
         BrokenPage, BrokenChain: Box's pages are not what the API promises.
-        BoxError, Unreachable, NotKept, Cancelled: as `BoxSession.get`.
+        BoxError, Unreachable, NotCached, Cancelled: as `BoxSession.get`.
     """
-    walk = _Walk(session, cache, listing, chain, limit, refresh, max_age, on_page)
+    walk = _ChainReader(session, cache, listing, chain, limit, refresh, max_age, on_page)
     generation = walk.newest_generation()
     for restart in range(listing.restarts + 1):
         last = session.offline or restart == listing.restarts
         try:
             walk.run(generation + restart)
-        except _Again as again:
+        except _Restart as again:
             failure = again.error
-            if last and again.moved and listing.shifts:
+            if last and again.moved and listing.may_shift:
                 return
         except errors.MarkerRefused as error:
             failure = error
@@ -84,12 +84,12 @@ def follow(
 
 
 @dataclass
-class _Walk:
+class _ChainReader:
     """One call of `follow`. Each new start is a new generation of pages in the store."""
 
     session: BoxSession
     cache: Cache
-    listing: Listing
+    listing: PagedList
     chain: Chain
     limit: int
     refresh: bool
@@ -104,12 +104,12 @@ class _Walk:
 
     def run(self, generation: int) -> None:
         """Page after page, from the first to the end."""
-        self.chain.begin()
+        self.chain.reset()
         self._recall(generation)
         self._walk(generation)
         if self.chain.has_duplicates(self.listing.id_column):
             self._moved(generation)
-        self.chain.whole = True
+        self.chain.complete = True
 
     def _walk(self, generation: int) -> None:
         used = {page.parsed.next_marker for page in self.chain.pages}
@@ -136,7 +136,7 @@ class _Walk:
 
     def _moved(self, generation: int) -> NoReturn:
         what = "an id comes twice: pages moved while being read"
-        raise _Again(self._broken(generation, what), moved=True)
+        raise _Restart(self._broken(generation, what), moved=True)
 
     def _broken(self, generation: int, what: str) -> errors.BoxDocGenError:
         """The pages of this generation can never make a chain: the next reader asks Box."""
@@ -155,7 +155,7 @@ class _Walk:
             self._check_marker()
         answer = self.session.get(self.listing.path, self._params(marker))
         page = self._checked(number, marker, answer)
-        if kept and not page.fits(kept, self.listing.id_column):
+        if kept and not page.matches(kept, self.listing.id_column):
             raise self._outdated(page, "the pages behind it no longer fit")
         lifetime = self.listing.expires_in(self.chain, page)
         expires = None if lifetime is None else answer.fetched_at + lifetime
@@ -169,9 +169,9 @@ class _Walk:
         if before and old and not self.session.offline:
             raise self._outdated(before, "its next marker is too old to go on")
 
-    def _outdated(self, page: PageRead, what: str) -> _Again:
+    def _outdated(self, page: PageRead, what: str) -> _Restart:
         error = self._error(page.number, what, errors.BrokenChain, page.request_id)
-        return _Again(error, moved=False)
+        return _Restart(error, moved=False)
 
     def _params(self, marker: str | None) -> dict[str, str | int]:
         params: dict[str, str | int] = {"limit": self.limit, **dict(self.listing.params)}
@@ -212,7 +212,7 @@ class _Walk:
             marker,
             self.limit,
             parsed.without_texts(),
-            self.listing.settled(parsed),
+            self.listing.final(parsed),
             ids[0] if ids else None,
             answer.fetched_at,
             answer.from_cache,
@@ -252,13 +252,13 @@ class _Walk:
         numbers = {key[len(self.prefix) :].partition("/")[0] for key in self.there}
         kept = sorted(int(number) for number in numbers if number.isdecimal())
         if self.session.offline and len(kept) > 1:
-            kept = [number for number in kept if self._kept_whole(number)] or kept
+            kept = [number for number in kept if self._cached_complete(number)] or kept
         return kept[-1] if kept else 0
 
-    def _kept_whole(self, generation: int) -> bool:
-        return all(page is not None for page in self._kept_pages(generation))
+    def _cached_complete(self, generation: int) -> bool:
+        return all(page is not None for page in self._cached_pages(generation))
 
-    def _kept_pages(self, generation: int) -> Iterator[PageRead | None]:
+    def _cached_pages(self, generation: int) -> Iterator[PageRead | None]:
         marker: str | None = None
         seen: set[str | None] = set()
         while marker not in seen:
@@ -273,7 +273,7 @@ class _Walk:
         """Begin with the settled pages that a memo holds: they need not be read one by one."""
         store, memos, name = self.cache.store, self.cache.frames, self._name(generation)
         if memos and self.there and self.listing.batch_id and self.max_age is None:
-            memos.recall(self.chain, name, lambda: dict(store.prints(name)))
+            memos.load(self.chain, name, lambda: dict(store.fingerprints(name)))
             for page in self.chain.pages:
                 self.on_page(page)
 
@@ -281,7 +281,7 @@ class _Walk:
         """Keep a memo of the settled pages."""
         store, memos, name = self.cache.store, self.cache.frames, self._name(generation)
         if memos and self.listing.batch_id and not self.session.offline:
-            memos.remember(self.chain, name, lambda: dict(store.prints(name)))
+            memos.save(self.chain, name, lambda: dict(store.fingerprints(name)))
 
     def forget_before(self, generation: int) -> None:
         """Delete what a whole chain has replaced."""
@@ -293,4 +293,4 @@ class _Walk:
             self.cache.store.delete(keys)
             if self.cache.frames:
                 for name in {key.rpartition("/")[0] + "/" for key in keys}:
-                    self.cache.frames.forget(name)
+                    self.cache.frames.delete(name)

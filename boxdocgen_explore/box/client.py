@@ -17,17 +17,17 @@ from boxdocgen_explore import errors
 from boxdocgen_explore.box import archive, endpoints
 from boxdocgen_explore.box.archive import Keeping
 from boxdocgen_explore.box.auth import checked_token
-from boxdocgen_explore.box.batches import BatchList, NotWhole, PartialList, listed
-from boxdocgen_explore.box.endpoints import Listing
+from boxdocgen_explore.box.batches import BatchList, IncompleteListWarning, PartialList, listed
+from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.progress import ProgressBar
 from boxdocgen_explore.box.reading import (
     Fetch,
     Progress,
     batch_ids,
     checked_id,
-    joined,
+    combine,
+    error_for,
     page_limit,
-    raised,
 )
 from boxdocgen_explore.box.session import BoxSession, Token
 from boxdocgen_explore.cache import Cache, offline_cache, online_cache
@@ -50,13 +50,13 @@ class Box:
         origin: str,
         cache_dir: Path | None,
         user: str | None = None,
-        live_s: float = 10,
+        ttl_s: float = 10,
         emulator: Emulator | None = None,
     ) -> None:
         self._session = session
         self._cache_dir = cache_dir
         self._wanted_user = user
-        self._live_s = live_s
+        self._live_s = ttl_s
         self._user: User | None = None
         self._cache: Cache | None = None
         self._closed = False
@@ -151,11 +151,11 @@ class Box:
             self._run(fetch, progress, limit=page_limit(limit), refresh=refresh, max_age=max_age)
         except errors.Cancelled as error:
             stopped = error
-        reading = joined(fetch, batches, self._user, self.origin)
+        reading = combine(fetch, batches, self._user, self.origin)
         if details:
             known = frames.full_jobs(fetch.chains[full].copy().frames())
             reading = replace(reading, jobs=frames.with_details(reading.jobs, known))
-        failed = stopped or raised(reading, len(wanted)) or fetch.failures.get(full)
+        failed = stopped or error_for(reading, len(wanted)) or fetch.failures.get(full)
         if failed is not None:
             failed.reading = reading
             raise failed
@@ -172,7 +172,7 @@ class Box:
         """One row per batch that this user can see (schema.BATCHES), the newest first.
 
         ``on_partial`` is given the frame so far, and of how many jobs, while pages arrive. A list
-        that may have gaps comes with a `NotWhole` warning; `batch_list` tells it without.
+        that may have gaps comes with an `IncompleteListWarning`; `batch_list` has a flag instead.
 
         Raises:
             BoxDocGenError: the list could not be read to its end.
@@ -187,10 +187,10 @@ class Box:
         found = self.batch_list(
             refresh=refresh, cancelled=cancelled, progress=progress, on_partial=on_partial
         )
-        if not found.whole:
+        if not found.complete:
             warnings.warn(
                 "Jobs were added while the list of batches was being read: some may be missing.",
-                NotWhole,
+                IncompleteListWarning,
                 stacklevel=2,
             )
         return found.batches
@@ -233,7 +233,7 @@ class Box:
         listing = endpoints.tags(template_id, version_id, frames.tag_page)
         return frames.tags(self._list(listing, refresh=False), template_id, version_id)
 
-    def kept(self) -> list[str]:
+    def cached(self) -> list[str]:
         """Ids of the batches of which pages are on disk, readable offline."""
         return self._keeping().batch_ids()
 
@@ -241,7 +241,7 @@ class Box:
         """One row per job of every batch that is kept whole, from the disk alone (schema.JOBS).
 
         Nothing is read before it is collected, and then batch after batch. A batch of which only
-        a part is kept is left out, with a `NotWhole` warning.
+        a part is kept is left out, with a `IncompleteListWarning` warning.
 
         Source: what `read` kept of ``GET /docgen_batch_jobs/:batch_id``.
 
@@ -289,14 +289,14 @@ class Box:
     def _keeping(self) -> Keeping:
         return Keeping(self._session, self._open(), self._user, self.origin)
 
-    def _list(self, listing: Listing, refresh: bool) -> list[pl.DataFrame]:
+    def _list(self, listing: PagedList, refresh: bool) -> list[pl.DataFrame]:
         fetch = self._fetch([listing], None)
         self._run(fetch, None, noun="rows", refresh=refresh)
         if listing in fetch.failures:
             raise fetch.failures[listing]
         return fetch.chains[listing].frames()
 
-    def _fetch(self, listings: list[Listing], cancelled: threading.Event | None) -> Fetch:
+    def _fetch(self, listings: list[PagedList], cancelled: threading.Event | None) -> Fetch:
         # Who we are is asked in the workers, too: that answer may be as long in coming as any.
         cancelled = cancelled or threading.Event()
         return Fetch(self._session, listings, prepare=self._open, cancelled=cancelled)

@@ -25,12 +25,12 @@ Parse = Callable[[bytes], Page]
 
 
 @dataclass(frozen=True)
-class Listing:
+class PagedList:
     """One of Box's lists: where it is, how to read its pages, how long to keep them.
 
     ``id_column`` names what may come only once (None: anything may come twice). ``restarts`` says
-    how often to begin anew when the list moves while it is read, ``shifts`` that it may always do
-    so, and is then better read with a gap than not at all.
+    how often to begin anew when the list moves while it is read, ``may_shift`` that it may
+    always do so, and is then better read with a gap than not at all.
     """
 
     path: tuple[str, ...]
@@ -41,20 +41,20 @@ class Listing:
     live: dt.timedelta = _LIST
     params: tuple[tuple[str, str], ...] = ()
     restarts: int = 3
-    shifts: bool = False
+    may_shift: bool = False
 
-    def settled(self, parsed: Page) -> bool:
+    def final(self, parsed: Page) -> bool:
         """Whether a page has jobs, every one of them terminal."""
         return parsed.height > 0 and set(parsed.texts.get("status", [""])) <= TERMINAL
 
     def expires_in(self, chain: Chain, page: PageRead) -> dt.timedelta | None:
         """How long a checked page stays good; None is for ever."""
-        if self.batch_id is None or not page.settled:
+        if self.batch_id is None or not page.final:
             return self.live
         if page.parsed.next_marker:
             return None
         # Jobs may still be added behind the end of a chain that has settled.
-        return _END if all(earlier.settled for earlier in chain.pages) else self.live
+        return _END if all(earlier.final for earlier in chain.pages) else self.live
 
     def prefix(self, host: str, limit: int) -> str:
         """How the keys of this list's pages begin; "=" keeps the limit apart from an id."""
@@ -63,35 +63,35 @@ class Listing:
         return "/".join([*places, *asked, f"limit={limit}"]) + "/"
 
 
-def batch_jobs(batch_id: str, parse: Parse, live_s: float) -> Listing:
-    """``/docgen_batch_jobs/:batch_id``; pages that may still change live for ``live_s`` seconds."""
-    return Listing(
+def batch_jobs(batch_id: str, parse: Parse, ttl_s: float) -> PagedList:
+    """``/docgen_batch_jobs/:batch_id``; pages that may still change live for ``ttl_s`` seconds."""
+    return PagedList(
         ("docgen_batch_jobs", batch_id),
         f"batch {batch_id}",
         parse,
         batch_id=batch_id,
-        live=dt.timedelta(seconds=live_s),
+        live=dt.timedelta(seconds=ttl_s),
     )
 
 
-def all_jobs(parse: Parse) -> Listing:
+def all_jobs(parse: Parse) -> PagedList:
     """``/docgen_jobs``: every job that this user may see.
 
     It has no documented order, and a busy enterprise adds to it all the time. It may have a
     thousand pages, too, so it is begun anew less often than a batch.
     """
-    return Listing(("docgen_jobs",), "the list of all jobs", parse, restarts=2, shifts=True)
+    return PagedList(("docgen_jobs",), "the list of all jobs", parse, restarts=2, may_shift=True)
 
 
-def templates(parse: Parse) -> Listing:
+def templates(parse: Parse) -> PagedList:
     """``/docgen_templates``."""
-    return Listing(("docgen_templates",), "the list of templates", parse, "template_file_id")
+    return PagedList(("docgen_templates",), "the list of templates", parse, "template_file_id")
 
 
-def tags(template_id: str, version_id: str | None, parse: Parse) -> Listing:
+def tags(template_id: str, version_id: str | None, parse: Parse) -> PagedList:
     """``/docgen_templates/:id/tags``; of one version where ``version_id`` is given."""
     params = (("template_version_id", version_id),) if version_id else ()
-    return Listing(
+    return PagedList(
         ("docgen_templates", template_id, "tags"),
         f"the tags of template {template_id}",
         parse,
@@ -125,7 +125,7 @@ def _text(value: object) -> str | None:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
 
 
-def kept_batches(store: PageStore, host: str) -> list[str]:
+def cached_batches(store: PageStore, host: str) -> list[str]:
     """Ids of the batches of which pages are on disk."""
     start = f"{quote(host, safe='')}/docgen_batch_jobs/"
     keys = store.keys(start)

@@ -1,4 +1,4 @@
-"""What Box's refusals mean: which error, in whose words, and what the person can do."""
+"""What Box's error_messages mean: which error, in whose words, and what the person can do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def client_error(response: Response) -> dict[str, str]:
     }
 
 
-def kind_of(status: int, by_marker: bool) -> type[errors.BoxError]:
+def error_class(status: int, by_marker: bool) -> type[errors.BoxError]:
     """Which error a status is."""
     if status == 400 and by_marker:
         return errors.MarkerRefused

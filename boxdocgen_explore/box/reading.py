@@ -19,7 +19,7 @@ import polars as pl
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.chain import follow
-from boxdocgen_explore.box.endpoints import Listing
+from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.retry import WORKERS, Patience, patience
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache import Cache
@@ -94,15 +94,15 @@ class Fetch:
     """
 
     session: BoxSession
-    listings: Sequence[Listing]
+    listings: Sequence[PagedList]
     prepare: Callable[[], Cache]
     progress: Progress = lambda _pages, _jobs, _waiting: None
     cancelled: threading.Event = field(default_factory=threading.Event)
-    on_page: Callable[[Listing, PageRead], None] = lambda _listing, _page: None
+    on_page: Callable[[PagedList, PageRead], None] = lambda _listing, _page: None
 
     def __post_init__(self) -> None:
         self.chains = {listing: Chain() for listing in self.listings}
-        self.failures: dict[Listing, errors.BoxDocGenError] = {}
+        self.failures: dict[PagedList, errors.BoxDocGenError] = {}
         self.pages = self.jobs = 0
         self._arrived = dict.fromkeys(self.listings, (0, 0))
         self._unfinished = len(self.listings)
@@ -117,7 +117,7 @@ class Fetch:
             Cancelled: somebody set ``cancelled``; the chains hold what had arrived.
             BoxDocGenError: as ``prepare``.
         """
-        todo: queue.SimpleQueue[Listing] = queue.SimpleQueue()
+        todo: queue.SimpleQueue[PagedList] = queue.SimpleQueue()
         for listing in self.listings:
             todo.put(listing)
         for _ in range(min(WORKERS, len(self.listings))):
@@ -137,7 +137,7 @@ class Fetch:
             self._events.get(timeout=_STEP_S)()
         self.progress(self.pages, self.jobs, next(iter(self._waiting.values()), None))
 
-    def _work(self, todo: queue.SimpleQueue[Listing], options: Mapping[str, Any]) -> None:
+    def _work(self, todo: queue.SimpleQueue[PagedList], options: Mapping[str, Any]) -> None:
         me = threading.get_ident()
         mine = Patience(self.cancelled, lambda why: self._tell(self._waits, me, why))
         with patience(mine):
@@ -152,7 +152,7 @@ class Fetch:
                     self._tell(self._ended, listing, self._follow(cache, listing, options))
 
     def _follow(
-        self, cache: Cache, listing: Listing, options: Mapping[str, Any]
+        self, cache: Cache, listing: PagedList, options: Mapping[str, Any]
     ) -> Exception | None:
         if self._refused:  # this token will not do for the other batches either
             error = copy.copy(self._refused)
@@ -177,7 +177,7 @@ class Fetch:
     def _tell(self, what: Callable[..., None], *about: Any) -> None:
         self._events.put(lambda: what(*about))
 
-    def _page(self, listing: Listing, page: PageRead) -> None:
+    def _page(self, listing: PagedList, page: PageRead) -> None:
         pages, jobs = self._arrived[listing]
         if page.number == 1:  # the first of all, or a chain begun anew
             self.pages -= pages
@@ -198,7 +198,7 @@ class Fetch:
     def _stop(self, error: Exception) -> None:
         raise error
 
-    def _ended(self, listing: Listing, error: Exception | None) -> None:
+    def _ended(self, listing: PagedList, error: Exception | None) -> None:
         self._unfinished -= 1
         if isinstance(error, errors.BoxDocGenError):
             error.batch_id = error.batch_id or listing.batch_id
@@ -207,7 +207,7 @@ class Fetch:
             raise error
 
 
-def evidence(origin: str, user: User | None, chains: Mapping[Listing, Chain]) -> pl.DataFrame:
+def evidence(origin: str, user: User | None, chains: Mapping[PagedList, Chain]) -> pl.DataFrame:
     """One row per page of these chains (schema.PAGES)."""
     rows = [
         {
@@ -228,7 +228,7 @@ def evidence(origin: str, user: User | None, chains: Mapping[Listing, Chain]) ->
             "host": origin,
             "user_id": user.id if user else None,
             "user_login": user.login if user else None,
-            "complete": chain.whole,
+            "complete": chain.complete,
         }
         for listing, chain in chains.items()
         for page, again in zip(chain.pages, chain.duplicates(listing.id_column), strict=True)
@@ -236,7 +236,7 @@ def evidence(origin: str, user: User | None, chains: Mapping[Listing, Chain]) ->
     return pl.DataFrame(rows, schema=PAGES)
 
 
-def joined(fetch: Fetch, listings: Sequence[Listing], user: User | None, origin: str) -> Reading:
+def combine(fetch: Fetch, listings: Sequence[PagedList], user: User | None, origin: str) -> Reading:
     """The chains of these lists as one Reading, as far as they came."""
     # A cancelled worker may still be adding pages: from here on only this copy counts.
     chains = {listing: fetch.chains[listing].copy() for listing in listings}
@@ -245,7 +245,7 @@ def joined(fetch: Fetch, listings: Sequence[Listing], user: User | None, origin:
         listing.batch_id or listing.name: fetch.failures.get(listing)
         or errors.Cancelled("Cancelled before its end.")
         for listing, chain in chains.items()
-        if not chain.whole
+        if not chain.complete
     }
     return Reading(
         frames.jobs(jobs, origin),
@@ -256,7 +256,7 @@ def joined(fetch: Fetch, listings: Sequence[Listing], user: User | None, origin:
     )
 
 
-def raised(reading: Reading, batches: int) -> errors.BoxDocGenError | None:
+def error_for(reading: Reading, batches: int) -> errors.BoxDocGenError | None:
     """The error that a reading with failures should be raised as, carrying the reading."""
     if not reading.failures:
         return None

@@ -35,27 +35,27 @@ WORKERS = 16
 """Batches read side by side."""
 
 _CONNECTIONS = 8 * WORKERS
-"""Kept open at most: several reads, a list and a widget may go on at once."""
+"""CacheInfo open at most: several reads, a list and a widget may go on at once."""
 
 _REPEATED = frozenset({429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
-class Waits:
+class RetryPolicy:
     """How fast to ask and how long to wait. All times in seconds; the defaults fit Box.
 
-    >>> Waits(patience_s=2, attempts=3).patience_s
+    >>> RetryPolicy(deadline_s=2, attempts=3).deadline_s
     2
     """
 
     calls_per_minute: int = 900
-    connect_s: float = 10
-    silence_s: float = 60
+    connect_timeout_s: float = 10
+    read_timeout_s: float = 60
     """Longest silence within an answer."""
-    patience_s: float = 300
+    deadline_s: float = 300
     """After this, one page is not asked for again, nor a body that only trickles in awaited."""
     attempts: int = 8
-    pause_s: float = 0.5
+    backoff_s: float = 0.5
     """Before the first repeat, where Box names no time; doubles with each, to at most 30."""
 
 
@@ -93,7 +93,7 @@ def current_patience() -> Patience:
     return _patience.get() or Patience()
 
 
-class _CallRate:
+class RateLimiter:
     """At most so many calls within any minute, from all threads together."""
 
     def __init__(self, calls_per_minute: int) -> None:
@@ -117,10 +117,10 @@ class WaitingAdapter(HTTPAdapter):
     does not repeat a cut body, and cannot be interrupted.
     """
 
-    def __init__(self, waits: Waits) -> None:
-        self._waits = waits
-        self._rate = _CallRate(waits.calls_per_minute)
-        self._backoff = tenacity.wait_random_exponential(waits.pause_s, max=30)
+    def __init__(self, retry: RetryPolicy) -> None:
+        self._policy = retry
+        self._rate = RateLimiter(retry.calls_per_minute)
+        self._backoff = tenacity.wait_random_exponential(retry.backoff_s, max=30)
         # The system's certificates, so that a company's own authority is trusted.
         self._tls = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         super().__init__(pool_maxsize=_CONNECTIONS)
@@ -149,10 +149,10 @@ class WaitingAdapter(HTTPAdapter):
         repeat = tenacity.Retrying(
             sleep=mine.sleep,
             wait=self._pause,
-            stop=tenacity.stop_after_attempt(self._waits.attempts)
-            | tenacity.stop_before_delay(self._waits.patience_s),
+            stop=tenacity.stop_after_attempt(self._policy.attempts)
+            | tenacity.stop_before_delay(self._policy.deadline_s),
             retry=tenacity.retry_if_result(lambda answer: answer.status_code in _REPEATED)
-            | tenacity.retry_if_exception(_may_pass),
+            | tenacity.retry_if_exception(_is_retryable),
             before_sleep=lambda state: mine.waiting(_reason(state)),
             retry_error_callback=_last_answer,
         )
@@ -170,15 +170,15 @@ class WaitingAdapter(HTTPAdapter):
     def _wait_for_rate(self, mine: Patience) -> None:
         mine.check()
         while seconds := self._rate.wait_s():
-            rate = f"at most {self._waits.calls_per_minute} calls a minute"
+            rate = f"at most {self._policy.calls_per_minute} calls a minute"
             mine.waiting(f"Waiting {seconds:.0f} s: {rate}")
             mine.sleep(seconds)
 
     def _whole(self, request: PreparedRequest, mine: Patience, **kwargs: Any) -> Response:
         """One attempt, body included: a body that stops half-way is an attempt that failed."""
         kwargs["stream"] = True
-        kwargs["timeout"] = (self._waits.connect_s, self._waits.silence_s)
-        late = time.monotonic() + self._waits.patience_s
+        kwargs["timeout"] = (self._policy.connect_timeout_s, self._policy.read_timeout_s)
+        late = time.monotonic() + self._policy.deadline_s
         response = super().send(request, **kwargs)
         chunks = []
         try:
@@ -197,7 +197,7 @@ class WaitingAdapter(HTTPAdapter):
         return response
 
 
-def _may_pass(error: BaseException) -> bool:
+def _is_retryable(error: BaseException) -> bool:
     """Whether another attempt may fare better: not with a wrong address or certificate."""
     if not isinstance(error, requests.RequestException) or isinstance(error, ValueError):
         return False

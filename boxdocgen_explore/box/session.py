@@ -1,4 +1,4 @@
-"""The HTTP session: who asks, the version header, and what Box's refusals mean.
+"""The HTTP session: who asks, the version header, and what Box's error_messages mean.
 
 Nothing but GET ever leaves from here.
 """
@@ -18,8 +18,8 @@ import requests
 from requests.auth import AuthBase
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box.error_messages import client_error, kind_of, next_step
-from boxdocgen_explore.box.retry import WaitingAdapter, Waits, is_loopback
+from boxdocgen_explore.box.error_messages import client_error, error_class, next_step
+from boxdocgen_explore.box.retry import RetryPolicy, WaitingAdapter, is_loopback
 from boxdocgen_explore.schema import BOX_VERSION
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class BoxSession:
         *,
         as_user: str | None = None,
         offline: bool = False,
-        waits: Waits | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         self.base_url = _checked_url(base_url).rstrip("/")
         self.host = urlsplit(base_url).netloc.rpartition("@")[2]
@@ -130,7 +130,7 @@ class BoxSession:
         self._http.headers.update({"box-version": BOX_VERSION, "Accept": "application/json"})
         if as_user:
             self._http.headers["as-user"] = as_user
-        adapter = WaitingAdapter(waits or Waits())
+        adapter = WaitingAdapter(retry or RetryPolicy())
         self._http.mount("https://", adapter)
         self._http.mount("http://", adapter)
 
@@ -143,7 +143,7 @@ class BoxSession:
         other.credentials, other.login = Token(token), None
         return other
 
-    def offline_one(self) -> BoxSession:
+    def offline_copy(self) -> BoxSession:
         """The same session, which never asks Box."""
         other = copy.copy(self)
         other.offline = True
@@ -153,14 +153,14 @@ class BoxSession:
         """GET one resource; ``path`` is its segments, each percent-encoded here.
 
         Raises:
-            NotKept: this session is offline.
+            NotCached: this session is offline.
             BoxError: Box answered with an error (one class per kind).
             Unreachable: no answer.
             Cancelled: the patience in force was cancelled.
         """
         asked = "/" + "/".join(quote(segment, safe="") for segment in path)
         if self.offline:
-            raise errors.NotKept(
+            raise errors.NotCached(
                 f"{asked} is not kept on disk, and offline was asked for: read it once online."
             )
         token = self.credentials.token()
@@ -201,7 +201,7 @@ class BoxSession:
         said = client_error(response)
         request_id = response.headers.get("box-request-id") or said.get("request_id")
         status = response.status_code
-        kind = kind_of(status, by_marker)
+        kind = error_class(status, by_marker)
         words = ", ".join(filter(None, (said.get("code"), said.get("message"))))
         text = (
             f"GET {asked}{self._asker()}: {self.host} answered {status}"

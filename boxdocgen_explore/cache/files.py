@@ -51,7 +51,7 @@ def identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def set_aside(path: Path) -> str:
+def quarantine(path: Path) -> str:
     """Move a spoilt store out of the way; gives its new name.
 
     What was ours is called damaged, and cleared with the rest; what was not is left to its owner.

@@ -23,10 +23,10 @@ from boxdocgen_explore.pages.parse import Page
 from boxdocgen_explore.pages.records import Chain, PageRead, page_place
 from boxdocgen_explore.schema import JOBS
 
-Prints = Mapping[str, bytes]
+Fingerprints = Mapping[str, bytes]
 """Pages by their keys: what tells each from every other."""
 
-_WORTH: Final = 10
+_MIN_PAGES: Final = 10
 """So many pages are worth a file: reading them one by one would be noticed."""
 
 _COLUMNS: Final = {name: dtype for name, dtype in JOBS.items() if name != "origin"}
@@ -57,8 +57,8 @@ class _Page(msgspec.Struct, frozen=True):
 _pages = msgspec.json.Decoder(list[_Page])
 
 
-class Memos:
-    """Memos by chain, in one folder. Trouble with a file is no news: the pages are still there.
+class FrameCache:
+    """Frames by chain, in one folder. Trouble with a file is no news: the pages are still there.
 
     A file is called CHAIN-PAGES-CONTENT: of which chain, made from which pages, and what its own
     bytes are; so a file that was cut or changed is not believed, and needs no second one beside it.
@@ -67,7 +67,7 @@ class Memos:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def recall(self, chain: Chain, name: str, prints: Callable[[], Prints]) -> None:
+    def load(self, chain: Chain, name: str, fingerprints: Callable[[], Fingerprints]) -> None:
         """Begin a chain, whose keys begin with ``name``, with the pages that its memo has.
 
         Nothing is done where there is no memo, or one of its pages is not what it was.
@@ -81,33 +81,35 @@ class Memos:
         )
         for path in self._files(name):
             with suppress(*unreadable, pl.exceptions.PanicException):
-                chain.head, pages = self._checked(path, name, prints())
+                chain.head, pages = self._checked(path, name, fingerprints())
                 chain.head_pages = len(pages)
                 chain.pages = _as_read(pages, chain.head)
                 return
 
-    def _checked(self, path: Path, name: str, prints: Prints) -> tuple[pl.DataFrame, list[_Page]]:
+    def _checked(
+        self, path: Path, name: str, fingerprints: Fingerprints
+    ) -> tuple[pl.DataFrame, list[_Page]]:
         _, made_from, content = path.stem.split("-")
         stored = path.read_bytes()
         if _digest(stored) != content:
             raise ValueError("not what was written")
         pages = _pages.decode(pl.read_parquet_metadata(stored)[_METADATA])
-        if made_from != _made_from(name, [page.marker for page in pages], prints):
+        if made_from != _made_from(name, [page.marker for page in pages], fingerprints):
             raise ValueError("a page has changed")
         jobs = pl.read_parquet(stored)
         if dict(jobs.schema) != _COLUMNS or jobs.height != sum(page.jobs for page in pages):
             raise ValueError("other jobs")
         return jobs, pages
 
-    def remember(self, chain: Chain, name: str, prints: Callable[[], Prints]) -> None:
+    def save(self, chain: Chain, name: str, fingerprints: Callable[[], Fingerprints]) -> None:
         """Keep a memo of a whole chain's settled pages, if it has many that are in none yet."""
         settled = list(takewhile(lambda page: page.expires is None, chain.pages))
-        if len(settled) < chain.head_pages + _WORTH:
+        if len(settled) < chain.head_pages + _MIN_PAGES:
             return
         jobs = pl.concat(chain.frames()).head(sum(page.parsed.height for page in settled))
         # A full disk may be polars' error, too; KeyError: a page that could not be kept.
         with suppress(OSError, KeyError, pl.exceptions.PolarsError):
-            made_from = _made_from(name, [page.marker for page in settled], prints())
+            made_from = _made_from(name, [page.marker for page in settled], fingerprints())
             self._write(f"{_digest(name.encode())}-{made_from}", jobs, settled)
 
     def _write(self, name: str, jobs: pl.DataFrame, pages: Sequence[PageRead]) -> None:
@@ -131,7 +133,7 @@ class Memos:
             if path != place:
                 path.unlink(missing_ok=True)
 
-    def forget(self, name: str) -> None:
+    def delete(self, name: str) -> None:
         """Delete a chain's memo."""
         _delete(self._files(name))
 
@@ -195,10 +197,10 @@ def _as_read(pages: Sequence[_Page], jobs: pl.DataFrame) -> list[PageRead]:
     return read
 
 
-def _made_from(name: str, markers: Sequence[str | None], prints: Prints) -> str:
+def _made_from(name: str, markers: Sequence[str | None], fingerprints: Fingerprints) -> str:
     """Raises KeyError where a page is not kept, or not for ever."""
     keys = [name + page_place(marker) for marker in markers]
-    return _digest(_MADE_FOR + b"".join(key.encode() + b"\0" + prints[key] for key in keys))
+    return _digest(_MADE_FOR + b"".join(key.encode() + b"\0" + fingerprints[key] for key in keys))
 
 
 def _digest(content: bytes) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from requests import Response
 
 _MAGIC: Final = b"boxdocgen2"
-PRINT_BYTES: Final = len(_MAGIC) + hashlib.sha256().digest_size
+FINGERPRINT_BYTES: Final = len(_MAGIC) + hashlib.sha256().digest_size
 """So many bytes at its start tell one packed page from every other."""
 
 _LARGEST_PAGE_BYTES: Final = 1 << 28
@@ -25,14 +25,14 @@ _LEVEL: Final = 1
 _HEADERS: Final = ("box-request-id", "content-type", "date")
 
 
-class Damaged(KeyError):
+class CorruptEntry(KeyError):
     """A stored page that cannot be what was stored.
 
     A KeyError, because requests-cache takes that for "not here" without a word in the log.
     """
 
 
-def kept_page(
+def cached_page(
     key: str, response: Response, fetched_at: datetime, expires: datetime | None
 ) -> CachedResponse:
     """What is kept of an answer: its body, when it came, and its request id.
@@ -67,11 +67,11 @@ def _dump(response: CachedResponse) -> bytes:
 def _load(stored: bytes) -> CachedResponse:
     start = len(_MAGIC)
     try:
-        digest, packed = stored[start:PRINT_BYTES], stored[PRINT_BYTES:]
+        digest, packed = stored[start:FINGERPRINT_BYTES], stored[FINGERPRINT_BYTES:]
         if stored[:start] != _MAGIC or hashlib.sha256(packed).digest() != digest:
-            raise Damaged("checksum")
+            raise CorruptEntry("checksum")
         if zstandard.frame_content_size(packed) > _LARGEST_PAGE_BYTES:
-            raise Damaged("too large")
+            raise CorruptEntry("too large")
         plain = zstandard.decompress(packed, _LARGEST_PAGE_BYTES)
         end = 4 + int.from_bytes(plain[:4], "big")
         head = json.loads(plain[4:end])
@@ -79,9 +79,9 @@ def _load(stored: bytes) -> CachedResponse:
         head["_content"] = plain[end:]
         response = _heads.loads(head)
     except Exception as error:  # a checksum is no signature: anything may stand in the file
-        raise Damaged(type(error).__name__) from None
+        raise CorruptEntry(type(error).__name__) from None
     if not isinstance(response, CachedResponse) or response.created_at.tzinfo is None:
-        raise Damaged("not a page")
+        raise CorruptEntry("not a page")
     response.cache_key = key
     return response
 

@@ -20,13 +20,18 @@ from requests_cache.backends.sqlite import SQLiteDict
 from requests_cache.models.response import CachedResponse
 
 from boxdocgen_explore.cache import files
-from boxdocgen_explore.cache.serializer import PRINT_BYTES, SERIALIZER, Damaged, kept_page
+from boxdocgen_explore.cache.serializer import (
+    FINGERPRINT_BYTES,
+    SERIALIZER,
+    CorruptEntry,
+    cached_page,
+)
 
 if TYPE_CHECKING:
     from requests import Response
 
 _BUSY_MS: Final = 30_000
-_SPOILT: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_CORRUPT: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 """What SQLite says of a file that is damaged, or has other tables than ours."""
 
 
@@ -57,7 +62,7 @@ class _Pages(SQLiteDict):
     def deserialize(self, key: str, value: bytes) -> CachedResponse:
         page: CachedResponse = SERIALIZER.loads(value)
         if page.cache_key != key:
-            raise Damaged("another page's place")
+            raise CorruptEntry("another page's place")
         return page
 
 
@@ -116,10 +121,10 @@ class PageStore:
             try:
                 return _open(self.path)
             except sqlite3.Error as error:
-                if not _is_spoilt(error):
+                if not _is_corrupt(error):
                     raise
                 trouble = f"damaged ({error})"
-        self._set_aside(trouble)
+        self._quarantine(trouble)
         files.create(self.path, _make)
         self._file = files.identity(self.path)
         return _open(self.path)
@@ -130,7 +135,7 @@ class PageStore:
         with self._turn("a kept page could not be read"):
             try:
                 stored = self._pages[key]
-            except Damaged:
+            except CorruptEntry:
                 self._say("a kept page is damaged, and counts as not kept")
             except KeyError:
                 pass
@@ -142,16 +147,16 @@ class PageStore:
         """Keep a checked page."""
         if not self.read_only:
             with self._turn("pages could not be kept on disk"):
-                self._pages[key] = kept_page(key, response, fetched_at, expires)
+                self._pages[key] = cached_page(key, response, fetched_at, expires)
 
     def keys(self, prefix: str = "") -> list[str]:
         """All keys that begin so, sorted."""
         return [key for key, _ in self._rows("NULL", prefix)]
 
-    def prints(self, prefix: str, *, lasting: bool = True) -> list[tuple[str, bytes]]:
+    def fingerprints(self, prefix: str, *, lasting: bool = True) -> list[tuple[str, bytes]]:
         """The keys that begin so, sorted, each with what tells its page from every other; found
         without reading the pages. ``lasting``: only of pages that never expire."""
-        print_ = f"substr(value, 1, {PRINT_BYTES}) || length(value)"
+        print_ = f"substr(value, 1, {FINGERPRINT_BYTES}) || length(value)"
         where = "expires IS NULL" if lasting else "true"
         return [(key, bytes(one)) for key, one in self._rows(print_, prefix, where)]
 
@@ -197,8 +202,8 @@ class PageStore:
             try:
                 yield
             except (OSError, sqlite3.Error) as error:
-                if self.path and not self.read_only and _is_spoilt(error):
-                    self._begin_anew(error)
+                if self.path and not self.read_only and _is_corrupt(error):
+                    self._recreate(error)
                 else:
                     self._say(f"{what} ({error}); what was read is complete all the same")
 
@@ -208,25 +213,25 @@ class PageStore:
             self._warned.add(what)
             warnings.warn(f"{self.path}: {what}.", StoreWarning, stacklevel=6)
 
-    def _begin_anew(self, error: Exception) -> None:
+    def _recreate(self, error: Exception) -> None:
         self._pages.close()  # type: ignore[no-untyped-call]
         try:
-            self._set_aside(f"damaged ({error})")
+            self._quarantine(f"damaged ({error})")
             self._pages = self._opened()
         except (OSError, sqlite3.Error) as problem:
             self._say(f"the file is damaged ({error}) and cannot be set aside ({problem})")
             self.path = None
             self._pages = self._opened()
 
-    def _set_aside(self, trouble: str) -> None:
+    def _quarantine(self, trouble: str) -> None:
         """Out of the way with the spoilt file, unless another process has seen to it meanwhile."""
         if self.path and self._file and files.identity(self.path) == self._file:
-            moved = files.set_aside(self.path)
+            moved = files.quarantine(self.path)
             self._say(f"the file is {trouble}; it was set aside as {moved}, and Box is read anew")
 
 
-def _is_spoilt(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SPOILT
+def _is_corrupt(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
 
 
 def _open(path: Path | str) -> _Pages:

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.cache.files import delete_leftovers
-from boxdocgen_explore.cache.frame_cache import Memos
+from boxdocgen_explore.cache.frame_cache import FrameCache
 from boxdocgen_explore.cache.store import PageStore, StoreWarning
 from boxdocgen_explore.schema import User
 
@@ -25,12 +25,12 @@ class Cache:
     """Where one user's pages are cached, and the frames made from them (None: not on disk)."""
 
     store: PageStore
-    frames: Memos | None = None
+    frames: FrameCache | None = None
 
     @classmethod
     def of(cls, store: PageStore) -> Cache:
         """The cache of a store; frames lie beside its file."""
-        return cls(store, Memos(store.path.parent / "frames") if store.path else None)
+        return cls(store, FrameCache(store.path.parent / "frames") if store.path else None)
 
 
 def online_cache(user: User | None, folder: Path | None) -> Cache:
@@ -87,7 +87,7 @@ def offline_cache(folder: Path | None, wanted: str | None) -> tuple[User, Cache]
     Where there are others, a warning says whose it is.
 
     Raises:
-        NotKept: nothing kept for such a user.
+        NotCached: nothing kept for such a user.
         StoreError: the store cannot be read.
     """
     found = sorted(folder.glob("*/owner.json"), key=_last_used) if folder else []
@@ -95,7 +95,7 @@ def offline_cache(folder: Path | None, wanted: str | None) -> tuple[User, Cache]
     fitting = [place for place, user in owners.items() if wanted in (None, user.id, user.login)]
     if not fitting:
         who = f" for user {wanted}" if wanted else ""
-        raise errors.NotKept(f"Nothing is kept in {folder}{who}: read it once online.")
+        raise errors.NotCached(f"Nothing is kept in {folder}{who}: read it once online.")
     place = fitting[-1]
     user = owners[place]
     if len(fitting) > 1:
@@ -135,7 +135,7 @@ def default_cache_dir() -> Path:
 
 
 @dataclass(frozen=True)
-class Kept:
+class CacheInfo:
     """One user's store, counted; ``trouble`` says why it could not be, where it could not."""
 
     host: str
@@ -147,7 +147,7 @@ class Kept:
     trouble: str | None = None
 
 
-def kept(folder: Path) -> Iterator[Kept]:
+def cache_info(folder: Path) -> Iterator[CacheInfo]:
     """Every store in a cache folder, looked at and left as it is."""
     for path in sorted(folder.glob(f"*/*/{_PAGES}")):
         owner = _owner(path.parent)
@@ -163,7 +163,7 @@ def kept(folder: Path) -> Iterator[Kept]:
         places = [key.split("/") for key in keys]
         batches = {place[2] for place in places if place[1:2] == ["docgen_batch_jobs"]}
         host = unquote(path.parent.parent.name)
-        yield Kept(host, login, len(batches), len(keys), size_bytes, path, trouble)
+        yield CacheInfo(host, login, len(batches), len(keys), size_bytes, path, trouble)
 
 
 def clear(folder: Path, *, older_than: timedelta | None = None) -> int:

@@ -194,7 +194,7 @@ def cache_info(options: argparse.Namespace) -> int:
 
     folder = options.cache_dir or users.default_cache_dir()
     print(folder)
-    for kept in users.kept(folder):
+    for kept in users.cache_info(folder):
         sizes = f"{counted(kept.batches, 'batch')}  {counted(kept.pages, 'page')}"
         said = kept.trouble or f"{sizes}  {kept.size_bytes / 1e6:,.1f} MB"
         print(plain(f"  {kept.host}  {kept.login}  {said}"))

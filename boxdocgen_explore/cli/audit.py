@@ -140,7 +140,7 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
     scope = Scope(
         sentence=f"Every batch with jobs created since {moment(start)}: {recent.height:,} {seen}",
         since=True,
-        listed_whole=listed.whole,
+        list_complete=listed.complete,
         listed_at=listed.read_at,
         reader=login,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import polars as pl
 
-from boxdocgen_explore.errors import BoxDocGenError, Cancelled, NotKept, Reading
+from boxdocgen_explore.errors import BoxDocGenError, Cancelled, NotCached, Reading
 from boxdocgen_explore.schema import BATCHES
 from boxdocgen_explore.text import counted
 
@@ -25,7 +25,7 @@ class BatchList(Protocol):
     def batches(self) -> pl.DataFrame: ...
 
     @property
-    def whole(self) -> bool: ...
+    def complete(self) -> bool: ...
 
 
 @runtime_checkable
@@ -54,7 +54,7 @@ class Source(Protocol):
 
     def templates(self) -> pl.DataFrame: ...
 
-    def kept(self) -> list[str]: ...
+    def cached(self) -> list[str]: ...
 
 
 def template_names(source: Source) -> Mapping[str, str]:
@@ -81,13 +81,13 @@ def fill(picker: Picker, source: Source, stopped: threading.Event) -> None:
 
     picker.listing_starts()
     try:
-        kept = source.kept()
+        kept = source.cached()
         names = template_names(source)
         listed = source.batch_list(cancelled=stopped, progress=_unseen, on_partial=partial)
-        gaps = "" if listed.whole else " (jobs were added meanwhile: some may be missing)"
+        gaps = "" if listed.complete else " (jobs were added meanwhile: some may be missing)"
         said = f"{counted(listed.batches.height, 'batch')}, times in UTC{gaps}"
         offer(listed.batches, said if listed.batches.height else "")
-    except NotKept:
+    except NotCached:
         offer(offered, f"{len(kept):,} kept on disk; the list of batches is not")
     except Cancelled:
         offer(

@@ -25,7 +25,7 @@ class PageRead:
     marker: str | None
     limit_requested: int
     parsed: Page
-    settled: bool
+    final: bool
     first_id: str | None
     fetched_at: dt.datetime
     from_cache: bool
@@ -41,7 +41,7 @@ class PageRead:
     def age(self) -> dt.timedelta:
         return dt.datetime.now(dt.UTC) - self.fetched_at
 
-    def fits(self, other: PageRead, id_column: str | None) -> bool:
+    def matches(self, other: PageRead, id_column: str | None) -> bool:
         """Whether the rest of a chain that held `other` here goes on from this page."""
         mine, theirs = self.parsed, other.parsed
         columns = [id_column] if id_column else mine.rows.columns
@@ -58,19 +58,19 @@ class Chain:
     """
 
     pages: list[PageRead] = field(default_factory=list)
-    whole: bool = False
+    complete: bool = False
     head: pl.DataFrame | None = None
     head_pages: int = 0
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Forget all, to be read from the first page."""
         self.pages.clear()
-        self.whole, self.head, self.head_pages = False, None, 0
+        self.complete, self.head, self.head_pages = False, None, 0
 
     def copy(self) -> Chain:
         """As it stands. A worker may still be adding to this one, so whether it is whole is
         asked first: no page can then be missing from what calls itself whole."""
-        whole = self.whole
+        whole = self.complete
         return Chain([*self.pages], whole, self.head, self.head_pages)
 
     def frames(self) -> list[pl.DataFrame]:
@@ -90,7 +90,7 @@ class Chain:
 
     def duplicates(self, id_column: str | None) -> list[int]:
         """Per page, how many of its ids had come before."""
-        if id_column is None or self.whole:
+        if id_column is None or self.complete:
             return [0] * len(self.pages)
         ids = pl.concat(
             [pl.Series(id_column, dtype=pl.String)] + [f[id_column] for f in self.frames()]

@@ -193,7 +193,7 @@ PAGE_HEADS: Final = (
     "Jobs",
     "Limit asked / used",
     "Read",
-    "Kept",
+    "CacheInfo",
     "Box request id",
     "SHA-256 of the body",
 )

@@ -21,7 +21,7 @@ _PROBLEM: Final = pl.col("status").is_in(PROBLEMS).fill_null(False)
 class Seen:
     """What was seen: ``jobs``, ids of all ``batches`` and of those ``broken`` (not read whole).
 
-    ``proven`` is False without evidence, ``listed_whole`` where the list of batches may have gaps.
+    ``proven`` is False without evidence, ``list_complete`` where the list of batches may have gaps.
     ``accepted`` says that the audit accepts the share of failures; ``errors`` are the rules that
     found errors of another kind.
     """
@@ -30,7 +30,7 @@ class Seen:
     batches: Collection[str]
     broken: Collection[str]
     proven: bool
-    listed_whole: bool
+    list_complete: bool
     accepted: bool
     errors: Sequence[str]
 
@@ -43,7 +43,7 @@ def verdict_word(seen: Seen) -> str:
         return "NO EVIDENCE"
     unsettled = seen.jobs.filter(_RUNNING | _UNKNOWN).height
     failures = 0 if seen.accepted else seen.jobs.filter(_PROBLEM).height
-    if unsettled or failures or not seen.listed_whole or not seen.jobs.height:
+    if unsettled or failures or not seen.list_complete or not seen.jobs.height:
         return "NOT COMPLETE"
     return "NOT IN ORDER" if seen.errors else "COMPLETE"
 
@@ -84,7 +84,7 @@ def _doubts(seen: Seen) -> list[str]:
             doubts.append(f"{share} {verb} not read whole")
     elif not seen.proven and seen.jobs.height:
         doubts.append("nothing shows that these are all")
-    if not seen.listed_whole:
+    if not seen.list_complete:
         doubts.append("the list of batches may have gaps")
     return doubts
 

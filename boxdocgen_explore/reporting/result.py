@@ -60,13 +60,13 @@ def given(what: Any) -> Given:
 class Scope:
     """What the audit was asked to look at, in a sentence; the batches named here or ``since``.
 
-    ``listed_whole`` is False where the list of batches may have gaps; ``listed_at`` (UTC) is when
+    ``list_complete`` is False where the list of batches may have gaps; ``listed_at`` (UTC) is when
     the oldest page of that list was read, ``reader`` the login it was read as.
     """
 
     sentence: str = ""
     since: bool = False
-    listed_whole: bool = True
+    list_complete: bool = True
     listed_at: dt.datetime | None = None
     reader: str | None = None
 
@@ -134,7 +134,7 @@ class Audited:
             batches=self.batches,
             broken=self.broken,
             proven=self.pages is not None,
-            listed_whole=self.scope.listed_whole,
+            list_complete=self.scope.list_complete,
             accepted=set(_SHARES) <= set(passed),
             errors=[rule for rule in errors.unique(maintain_order=True) if rule not in said],
         )

@@ -13,7 +13,7 @@ import zstandard
 
 from boxdocgen_explore import connect
 from boxdocgen_explore.box import Box
-from boxdocgen_explore.box.retry import Waits
+from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.schema import JOBS
 
 TOKEN = "benchmark"
@@ -23,7 +23,9 @@ _END = b'"next_marker":null}'
 
 def opened(url: str, folder: str | Path) -> Box:
     """The library as people use it, but for Box's call rate."""
-    return connect(TOKEN, base_url=url, cache_dir=folder, waits=Waits(calls_per_minute=10_000_000))
+    return connect(
+        TOKEN, base_url=url, cache_dir=folder, retry=RetryPolicy(calls_per_minute=10_000_000)
+    )
 
 
 def ours(url: str, batch: str) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import pytest
 from conftest import age
 
 from boxdocgen_explore import cli, errors
-from boxdocgen_explore.box import Box, NotWhole
+from boxdocgen_explore.box import Box, IncompleteListWarning
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, plain_job
 from boxdocgen_explore.schema import ARCHIVED, JOBS
 
@@ -60,7 +60,7 @@ def test_a_batch_kept_in_part_is_left_out_of_a_scan_with_a_warning(
     emulator.fault("500", path="/docgen_batch_jobs/1001", page=2, times=3)
     with pytest.raises(errors.ServerError):
         box.read("1001", limit=10)
-    with pytest.warns(NotWhole, match="Of 1 more"):
+    with pytest.warns(IncompleteListWarning, match="Of 1 more"):
         assert set(box.scan().collect()["batch_id"]) == {"1003"}
 
 

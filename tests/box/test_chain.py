@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box import Box, connect, endpoints
-from boxdocgen_explore.box.retry import Waits
+from boxdocgen_explore.box import Box, connect
+from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.cache.store import StoreWarning
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
+from boxdocgen_explore.pages import records
 
 PATH = "/docgen_batch_jobs/1001"
-BRIEF = Waits(calls_per_minute=1_000_000, patience_s=2, attempts=1)
+BRIEF = RetryPolicy(calls_per_minute=1_000_000, deadline_s=2, attempts=1)
 Jobs = list[dict[str, Any]]
 
 
@@ -44,7 +45,7 @@ def shared() -> Any:
 
 
 def fresh(emulator: Emulator, folder: str) -> Box:
-    return connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=folder, waits=BRIEF)
+    return connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=folder, retry=BRIEF)
 
 
 some = settings(
@@ -335,23 +336,23 @@ def test_the_shifting_list_of_jobs_is_given_with_a_word_of_warning(
     emulator.enterprise.put("1005", 2000)
     emulator.fault("overlap", path="/docgen_jobs", page=2, times=None)
     listed = box.batch_list()
-    assert not listed.whole
+    assert not listed.complete
     assert set(listed.batches["batch_id"]) == {"1001", "1003", "1004", "1005"}
     emulator.clear_faults()
     again = box.batch_list()
-    assert again.whole
+    assert again.complete
     assert again.batches["jobs"].sum() == 2042
 
 
 def test_a_list_that_shifts_once_is_read_again_and_whole(emulator: Emulator, box: Box) -> None:
     emulator.enterprise.put("1005", 2000)
     emulator.fault("overlap", path="/docgen_jobs", page=2)
-    assert box.batch_list().whole
+    assert box.batch_list().complete
 
 
 def test_evidence_hashes_markers_and_never_names_them() -> None:
-    assert endpoints.marker_sha256(None) is None
-    assert endpoints.marker_sha256("m") != "m"
+    assert records.marker_sha256(None) is None
+    assert records.marker_sha256("m") != "m"
 
 
 def test_a_damaged_page_on_disk_is_fetched_again(

@@ -13,9 +13,9 @@ import pytest
 from conftest import QUICK, age
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box import Box, NotWhole, connect, demo, progress
+from boxdocgen_explore.box import Box, IncompleteListWarning, connect, demo, progress
 from boxdocgen_explore.box.reading import Reading
-from boxdocgen_explore.box.retry import Waits
+from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.cache.store import StoreWarning
 from boxdocgen_explore.emulator import (
     DEMO_TOKEN,
@@ -116,7 +116,7 @@ def test_the_last_answer_becomes_the_error_and_nothing_of_it_is_kept(
     assert type(caught.value) is kind
     assert caught.value.status == status
     assert (caught.value.request_id is not None) == (status is not None)
-    assert box.kept() == []
+    assert box.cached() == []
 
 
 def test_a_status_that_box_adds_later_comes_through(emulator: Emulator, box: Box) -> None:
@@ -173,8 +173,8 @@ def test_several_batches_are_asked_for_side_by_side(emulator: Emulator, tmp_path
         if all(f"/docgen_batch_jobs/{batch_id}" in paths for batch_id in batches):
             cancelled.set()
 
-    waits = Waits(silence_s=5, attempts=1)
-    patient = connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=tmp_path, waits=waits)
+    waits = RetryPolicy(read_timeout_s=5, attempts=1)
+    patient = connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=tmp_path, retry=waits)
     with patient, pytest.raises(errors.Cancelled) as caught:
         patient.read(batches, cancelled=cancelled, progress=all_asked)
     assert {type(error) for error in carried(caught.value).failures.values()} == {errors.Cancelled}
@@ -267,7 +267,7 @@ def test_batches_tell_what_is_known_so_far(emulator: Emulator, box: Box) -> None
 def test_batches_that_may_have_gaps_come_with_a_warning(emulator: Emulator, box: Box) -> None:
     emulator.enterprise.put("1005", 2000)
     emulator.fault("overlap", path="/docgen_jobs", page=2, times=None)
-    with pytest.warns(NotWhole, match="may be missing"):
+    with pytest.warns(IncompleteListWarning, match="may be missing"):
         assert box.batches().height == 4
 
 
@@ -317,8 +317,8 @@ def test_a_cancel_ends_any_wait_and_keeps_what_arrived(
     options = {"retry_after": 30} if fault == "rate-limit" else {}
     emulator.fault(fault, path=path, page=2 if path == PATH else None, times=None, **options)
     cancelled = threading.Event()
-    waits = Waits(silence_s=30, patience_s=60, attempts=1 if fault == "silent" else 2)
-    box = connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=tmp_path, waits=waits)
+    waits = RetryPolicy(read_timeout_s=30, deadline_s=60, attempts=1 if fault == "silent" else 2)
+    box = connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=tmp_path, retry=waits)
 
     def stop(_pages: int, _jobs: int, waiting: str | None) -> None:
         asked_for = asked(emulator, path) >= (2 if path == PATH else 1)
@@ -378,7 +378,7 @@ def at_office(office: Emulator, tmp_path: Path) -> Iterator[Callable[..., Box]]:
     boxes: list[Box] = []
 
     def make(token: str = DEMO_TOKEN, **options: Any) -> Box:
-        given = {"base_url": office.url, "cache_dir": tmp_path, "waits": QUICK, **options}
+        given = {"base_url": office.url, "cache_dir": tmp_path, "retry": QUICK, **options}
         boxes.append(connect(token, **given))
         return boxes[-1]
 
@@ -393,7 +393,7 @@ def test_a_second_user_never_sees_the_first_ones_pages(at_office: Callable[..., 
     with pytest.raises(errors.NotFound, match=r"ada@example\.com") as caught:
         ada.read("1001")
     assert carried(caught.value).jobs.height == 0
-    assert ada.kept() == []
+    assert ada.cached() == []
     assert ada.batches()["batch_id"].to_list() == ["2001"]
 
 
@@ -445,7 +445,7 @@ def test_a_user_whom_box_does_not_name_reads_and_keeps_nothing_on_disk(
     emulator: Emulator, box: Box, tmp_path: Path
 ) -> None:
     emulator.fault("forbidden", path="/users/me", times=None)
-    with pytest.warns(UserWarning, match="nothing is kept on disk"):
+    with pytest.warns(UserWarning, match="nothing is cached on disk"):
         assert box.read("1001").jobs.height == 25
     assert box.user is None
     assert list(tmp_path.rglob("*.sqlite")) == []
@@ -469,13 +469,13 @@ def test_offline_reads_what_is_kept_and_says_how_old_it_is(
     age(box, days=3)
     calls = len(emulator.calls)
     offline = connected(offline=True)
-    assert offline.kept() == ["1001"]
+    assert offline.cached() == ["1001"]
     reading = offline.read("1001", limit=10)
     assert reading.jobs["job_id"].to_list() == truth(emulator)
     assert "read 3 days ago as svc-hr@example.com" in reading.verdict
     assert offline.batches().height == 3
     assert len(emulator.calls) == calls
-    with pytest.raises(errors.NotKept, match="docgen_batch_jobs/1003"):
+    with pytest.raises(errors.NotCached, match="docgen_batch_jobs/1003"):
         offline.read("1003")
 
 
@@ -491,7 +491,7 @@ def test_offline_carries_the_part_that_is_kept(
     emulator.fault("500", path=PATH, page=3, times=None)
     with pytest.raises(errors.ServerError):
         connected().read("1001", limit=10)
-    with pytest.raises(errors.NotKept) as caught:
+    with pytest.raises(errors.NotCached) as caught:
         connected(offline=True).read("1001", limit=10)
     assert carried(caught.value).jobs.height == 20
 
@@ -508,14 +508,14 @@ def test_offline_with_several_users_is_the_last_one_who_read_and_says_who(
             assert login in at_office(offline=True).read(batch_id).verdict
     for name in (ADA.login, ADA.id):
         assert at_office(offline=True, user=name).read("2001").jobs.height == 4
-    with pytest.raises(errors.NotKept):
+    with pytest.raises(errors.NotCached):
         at_office(offline=True, user=ADA.login).read("1001")
-    with pytest.raises(errors.NotKept, match="eve"):
-        at_office(offline=True, user="eve@example.com").kept()
+    with pytest.raises(errors.NotCached, match="eve"):
+        at_office(offline=True, user="eve@example.com").cached()
 
 
 def test_offline_with_nothing_kept_says_what_to_do(connected: Callable[..., Box]) -> None:
-    with pytest.raises(errors.NotKept, match="read it once online"):
+    with pytest.raises(errors.NotCached, match="read it once online"):
         connected(offline=True).read("1001")
 
 
@@ -525,7 +525,7 @@ def test_offline_needs_no_token(connected: Callable[..., Box], emulator: Emulato
 
 
 def test_no_network_names_offline(tmp_path: Path) -> None:
-    box = connect("t", base_url="http://127.0.0.1:9/2.0", cache_dir=tmp_path, waits=QUICK)
+    box = connect("t", base_url="http://127.0.0.1:9/2.0", cache_dir=tmp_path, retry=QUICK)
     with box, pytest.raises(errors.Unreachable, match="offline=True"):
         box.read("1001")
 
@@ -537,8 +537,8 @@ def test_the_demo_keeps_nothing_on_disk_and_says_that_it_is_the_demo(tmp_path: P
         assert set(reading.jobs["origin"]) == {"demo"}
         assert reading.verdict.endswith("DEMO")
         assert repr(box) == "<Box: demo as svc-hr@example.com>"
-        assert box._session.store is not None
-        assert box._session.store.path is None
+        assert box._cache.store is not None
+        assert box._cache.store.path is None
         assert box.read(box.story_batch_id).pages["from_cache"].all()
 
 
@@ -586,7 +586,7 @@ def test_odd_ids_are_asked_for_as_they_are_and_not_found(
 ) -> None:
     with pytest.raises(errors.NotFound, match="service account"):
         box.read(batch_id)
-    assert box.kept() == []
+    assert box.cached() == []
     assert emulator.calls[-1].path.startswith("/docgen_batch_jobs/")
     assert emulator.calls[-1].query == {"limit": "1000"}
 
@@ -663,7 +663,7 @@ def test_a_closed_box_says_that_it_is_closed(emulator: Emulator, box: Box) -> No
     box.read("1001")
     box.close()
     calls = len(emulator.calls)
-    for ask in (lambda: box.read("1001"), box.batches, box.templates, box.kept):
+    for ask in (lambda: box.read("1001"), box.batches, box.templates, box.cached):
         with pytest.raises(errors.InvalidRequest, match="closed"):
             ask()
     assert len(emulator.calls) == calls

@@ -22,7 +22,7 @@ from servers import proxy, raw_server, tls_server
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.box.auth import SdkCredentials, credentials
-from boxdocgen_explore.box.retry import Patience, Waits, patience
+from boxdocgen_explore.box.retry import Patience, RetryPolicy, patience
 from boxdocgen_explore.box.session import BoxSession, Token
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
 
@@ -32,7 +32,7 @@ PATH = ("docgen_batch_jobs", "1001")
 
 @pytest.fixture
 def session(emulator: Emulator) -> Iterator[BoxSession]:
-    session = BoxSession(emulator.url, Token(DEMO_TOKEN), waits=QUICK)
+    session = BoxSession(emulator.url, Token(DEMO_TOKEN), retry=QUICK)
     yield session
     session.close()
 
@@ -124,7 +124,7 @@ def test_the_wait_that_box_asks_for_is_told_in_seconds(
 
 
 def test_more_calls_than_the_rate_wait_and_can_be_cancelled(emulator: Emulator) -> None:
-    session = BoxSession(emulator.url, Token(DEMO_TOKEN), waits=Waits(calls_per_minute=3))
+    session = BoxSession(emulator.url, Token(DEMO_TOKEN), retry=RetryPolicy(calls_per_minute=3))
     for _ in range(3):
         session.get(PATH)
     cancelled = threading.Event()
@@ -143,7 +143,7 @@ def test_more_calls_than_the_rate_wait_and_can_be_cancelled(emulator: Emulator) 
 
 
 def test_a_body_that_only_trickles_in_is_given_up() -> None:
-    waits = Waits(silence_s=5, patience_s=0.3, attempts=1)
+    waits = RetryPolicy(read_timeout_s=5, deadline_s=0.3, attempts=1)
 
     def trickle(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
@@ -152,7 +152,7 @@ def test_a_body_that_only_trickles_in_is_given_up() -> None:
 
     gone = threading.Event()
     with raw_server(trickle) as url:
-        session = BoxSession(url, Token(SECRET), waits=waits)
+        session = BoxSession(url, Token(SECRET), retry=waits)
         with pytest.raises(errors.Unreachable, match="takes too long"):
             session.get(PATH)
         session.close()
@@ -173,7 +173,7 @@ def test_a_body_that_only_trickles_in_is_given_up() -> None:
 )
 def test_answers_that_are_no_http_are_no_answer(answer: bytes) -> None:
     with raw_server(lambda connection: connection.sendall(answer)) as url:
-        session = BoxSession(url, Token(SECRET), waits=QUICK)
+        session = BoxSession(url, Token(SECRET), retry=QUICK)
         with pytest.raises(errors.Unreachable):
             session.get(PATH)
         session.close()
@@ -186,7 +186,7 @@ def test_a_redirect_is_not_followed() -> None:
         )
 
     with raw_server(redirect) as url:
-        session = BoxSession(url, Token(SECRET), waits=QUICK)
+        session = BoxSession(url, Token(SECRET), retry=QUICK)
         with pytest.raises(errors.BoxError, match="proxy may want a login") as caught:
             session.get(PATH)
         session.close()
@@ -215,7 +215,7 @@ def test_loopback_never_goes_through_a_proxy(
     with proxy() as (url, heard):
         monkeypatch.setenv(variable, url)
         session = BoxSession(
-            emulator.url.replace("127.0.0.1", host), Token(DEMO_TOKEN), waits=QUICK
+            emulator.url.replace("127.0.0.1", host), Token(DEMO_TOKEN), retry=QUICK
         )
         session.get(PATH)
         session.close()
@@ -228,7 +228,7 @@ def test_other_hosts_go_through_the_proxy_that_the_environment_names(
 ) -> None:
     with proxy() as (url, heard):
         monkeypatch.setenv("HTTPS_PROXY", url)
-        session = BoxSession("https://box.invalid/2.0", Token(SECRET), waits=QUICK)
+        session = BoxSession("https://box.invalid/2.0", Token(SECRET), retry=QUICK)
         with pytest.raises(errors.Unreachable, match="404"):
             session.get(PATH)
         session.close()
@@ -243,13 +243,13 @@ def test_a_company_s_own_authority_is_trusted_where_the_environment_names_it(
     file = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(file)
     with tls_server(authority) as url:
-        stranger = BoxSession(url, Token(SECRET), waits=QUICK)
+        stranger = BoxSession(url, Token(SECRET), retry=QUICK)
         with pytest.raises(errors.Unreachable, match="SSL_CERT_FILE") as caught:
             stranger.get(PATH)
         stranger.close()
         assert "CERTIFICATE_VERIFY_FAILED" in str(caught.value)
         monkeypatch.setenv(variable, str(file))
-        session = BoxSession(url, Token(SECRET), waits=QUICK)
+        session = BoxSession(url, Token(SECRET), retry=QUICK)
         assert session.get(PATH).body == b"{}"
         session.close()
 
@@ -257,7 +257,7 @@ def test_a_company_s_own_authority_is_trusted_where_the_environment_names_it(
 def test_a_wrong_certificate_is_not_tried_again() -> None:
     told: list[str | None] = []
     with tls_server(trustme.CA()) as url:
-        session = BoxSession(url, Token(SECRET), waits=QUICK)
+        session = BoxSession(url, Token(SECRET), retry=QUICK)
         with patience(Patience(waiting=told.append)), pytest.raises(errors.Unreachable):
             session.get(PATH)
         session.close()
@@ -274,7 +274,7 @@ def test_a_wrong_certificate_is_not_tried_again() -> None:
 def test_an_error_with_any_body_is_still_an_error_of_that_kind(body: bytes) -> None:
     head = b"HTTP/1.1 403 Forbidden\r\ncontent-length: %d\r\n\r\n" % len(body)
     with raw_server(lambda connection: connection.sendall(head + body)) as url:
-        session = BoxSession(url, Token(SECRET), waits=QUICK)
+        session = BoxSession(url, Token(SECRET), retry=QUICK)
         with pytest.raises(errors.Forbidden) as caught:
             session.get(PATH)
         session.close()
@@ -324,7 +324,7 @@ def test_no_error_repr_log_or_file_tells_the_token(
     caplog.set_level(logging.DEBUG)
     enterprise = Enterprise.of({"1001": 25}, owner=user)
     with Emulator(enterprise=enterprise, users=[user]) as emulator:
-        box = connect(SECRET, base_url=emulator.url, cache_dir=tmp_path, waits=QUICK)
+        box = connect(SECRET, base_url=emulator.url, cache_dir=tmp_path, retry=QUICK)
         box.read("1001", limit=10)
         said = [repr(box), repr(box._session), repr(box._session.credentials), repr(vars(box))]
         if fault:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.box.reading import Reading
-from boxdocgen_explore.cache import frame_cache, users
+from boxdocgen_explore.cache import Cache, frame_cache, users
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
 
 pytestmark = pytest.mark.trust
@@ -61,7 +61,7 @@ def test_it_is_what_is_read_and_not_the_pages(
     """Else all that is said of it here would hold without it."""
     connected().read("1001", limit=2)
     box = connected()
-    box.kept()
+    box.cached()
     read: list[str] = []
     page = store_of(box).page
     monkeypatch.setattr(store_of(box), "page", lambda key: read.append(key) or page(key))
@@ -78,8 +78,8 @@ def test_the_demo_keeps_no_file() -> None:
     from boxdocgen_explore import demo
 
     with demo() as box:
-        box.kept()
-        assert box._session.memos is None
+        box.cached()
+        assert box._cache.frames is None
 
 
 @settings(max_examples=20)
@@ -94,13 +94,13 @@ def test_with_and_without_it_any_batch_is_read_alike_before_and_after_it_grew(
         Emulator(enterprise=Enterprise.of({})) as emulator,
         tempfile.TemporaryDirectory() as folder,
     ):
-        given_to = {"base_url": emulator.url, "cache_dir": folder, "waits": QUICK}
+        given_to = {"base_url": emulator.url, "cache_dir": folder, "retry": QUICK}
         with (
             connect(DEMO_TOKEN, **given_to) as with_it,
             connect(DEMO_TOKEN, **given_to) as without,
         ):
-            without.kept()
-            without._session.memos = None
+            without.cached()
+            without._cache = Cache(without._cache.store)
             put(emulator, statuses)
             with_it.read("1001", limit=2)
             assert same(with_it.read("1001", limit=2), without.read("1001", limit=2))
@@ -149,7 +149,7 @@ def test_a_page_that_has_changed_is_not_outvoted_by_the_frame(
     box = connected()
     box.read("1001", limit=2)
     store = store_of(box)
-    second = next(key for key, _ in store.prints("") if not key.endswith("first"))
+    second = next(key for key, _ in store.fingerprints("") if not key.endswith("first"))
     store.delete([second])
     before = asked(emulator)
     assert connected().read("1001", limit=2).jobs.height == 25
@@ -184,7 +184,7 @@ def test_a_folder_that_does_not_serve_costs_the_frame_only(
     connected: Callable[..., Box], tmp_path: Path
 ) -> None:
     box = connected()
-    box.kept()
+    box.cached()
     (store_of(box).path or tmp_path).with_name("frames").write_text("in the way")
     for _ in range(2):
         assert connected().read("1001", limit=2).jobs.height == 25
@@ -215,9 +215,9 @@ def test_frames_are_private_counted_and_cleared_with_the_cache(box: Box, tmp_pat
     box.read("1001", limit=2)
     (path,) = files(tmp_path)
     assert path.stat().st_mode & 0o77 == path.parent.stat().st_mode & 0o77 == 0
-    (kept,) = users.kept(tmp_path / "cache")
+    (kept,) = users.cache_info(tmp_path / "cache")
     assert kept.size_bytes > path.stat().st_size
     users.clear(tmp_path / "cache")
     assert not path.parent.exists()
-    with pytest.raises(errors.NotKept):
+    with pytest.raises(errors.NotCached):
         connect(offline=True, cache_dir=tmp_path / "cache").read("1001")

@@ -37,11 +37,11 @@ READER = f"""
 import sys, threading
 from pathlib import Path
 from boxdocgen_explore.box import connect
-from boxdocgen_explore.box.retry import Waits
+from boxdocgen_explore.box.retry import RetryPolicy
 
 url, folder, *more = sys.argv[1:]
-waits = Waits(calls_per_minute=1_000_000, silence_s=3000)
-with connect({DEMO_TOKEN!r}, base_url=url, cache_dir=folder, waits=waits) as box:
+waits = RetryPolicy(calls_per_minute=1_000_000, read_timeout_s=3000)
+with connect({DEMO_TOKEN!r}, base_url=url, cache_dir=folder, retry=waits) as box:
     print("ready", flush=True)
     sys.stdin.readline()
     jobs = box.read(["1001", "1003", "1004"], limit=1).jobs
@@ -336,7 +336,7 @@ def test_looking_at_a_spoilt_store_changes_nothing(
     path = closed_store(connected, tmp_path)
     as_another_program(path)
     before = path.read_bytes()
-    (kept,) = users.kept(tmp_path / "cache")
+    (kept,) = users.cache_info(tmp_path / "cache")
     assert "another program's" in str(kept.trouble)
     assert path.read_bytes() == before
     assert aside(path) == []
@@ -470,8 +470,8 @@ def test_odd_keys_in_the_file_do_no_harm(emulator: Emulator, box: Box, tmp_path:
         for odd in ("", "x", key.replace("000000", "abc"), key + "'--", key.replace("1001", "%")):
             connection.execute("INSERT INTO responses VALUES (?, ?, NULL)", (odd, b"x"))
     assert box.read("1001", refresh=True).jobs.height == 25
-    assert "1001" in box.kept()
-    assert [kept.login for kept in users.kept(tmp_path / "cache")] == ["svc-hr@example.com"]
+    assert "1001" in box.cached()
+    assert [kept.login for kept in users.cache_info(tmp_path / "cache")] == ["svc-hr@example.com"]
 
 
 def test_a_table_that_somebody_dropped_meanwhile_is_set_aside_and_begun_anew(box: Box) -> None:
@@ -504,7 +504,7 @@ def test_what_is_kept_is_counted_by_host_and_user(
 ) -> None:
     box.read(["1001", "1003"], limit=10)
     box.batches()
-    (kept,) = users.kept(tmp_path / "cache")
+    (kept,) = users.cache_info(tmp_path / "cache")
     assert (kept.host, kept.login) == (f"127.0.0.1:{emulator.port}", "svc-hr@example.com")
     assert (kept.batches, kept.pages) == (2, 5)
 
@@ -516,9 +516,9 @@ def test_clearing_deletes_all_or_what_is_older(box: Box, tmp_path: Path) -> None
     box.read("1003")
     assert users.clear(folder, older_than=timedelta(days=11)) == 0
     assert users.clear(folder, older_than=timedelta(days=9)) == 3
-    assert box.kept() == ["1003"]
+    assert box.cached() == ["1003"]
     assert users.clear(folder) == 1
-    assert box.kept() == []
+    assert box.cached() == []
     assert users.clear(tmp_path / "nothing") == 0
 
 
@@ -552,7 +552,7 @@ def test_what_is_deleted_is_not_left_in_the_file(box: Box, tmp_path: Path) -> No
     box.close()
     assert the_file(tmp_path).stat().st_size < max(size, 40_000)
     assert b"boxdocgen2" not in the_file(tmp_path).read_bytes()
-    (kept,) = users.kept(tmp_path / "cache")
+    (kept,) = users.cache_info(tmp_path / "cache")
     assert (kept.batches, kept.pages) == (0, 0)
 
 

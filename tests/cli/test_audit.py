@@ -123,7 +123,7 @@ def test_a_list_of_batches_with_gaps_does_not_say_that_all_is_complete(box, caps
     def with_gaps(self, **options):
         from dataclasses import replace
 
-        return replace(whole(self, **options), whole=False)
+        return replace(whole(self, **options), complete=False)
 
     monkeypatch.setattr(Box, "batch_list", with_gaps)
     assert main(["audit", "--since", "520w", *box.options]) == 1

@@ -19,7 +19,7 @@ import boxdocgen_explore as bx
 from boxdocgen_explore.cli import main, render
 from boxdocgen_explore.errors import InvalidRequest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
 VEGA = "application/vnd.vega.v5+json"

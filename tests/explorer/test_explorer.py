@@ -41,7 +41,7 @@ def test_on_the_demo_it_opens_with_the_story_loaded(demo):
 def test_the_list_says_how_many_batches_and_offers_each(demo):
     explorer = bx.explore(demo).wait()
     labels = [label for label, _ in explorer.picker.listing.options]
-    assert "50 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 12345600319" in labels
+    assert "49.6 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 12345600319" in labels
     assert "41 batches, times in UTC" in explorer.picker.said.value
 
 
@@ -244,7 +244,7 @@ def test_watch_looks_again_until_nothing_runs(connected, emulator, monkeypatch):
     monkeypatch.setattr(widgets, "_WATCH_S", 0.01)
     jobs = emulator.enterprise.jobs("1003")
     emulator.enterprise.put("1003", [{**job, "status": "pending"} for job in jobs])
-    explorer = bx.explore(connected(live_s=0)).wait()
+    explorer = bx.explore(connected(ttl_s=0)).wait()
     explorer.load(["1003"])
     explorer.wait()
     assert "10 still running" in said(explorer)

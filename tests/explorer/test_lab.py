@@ -9,7 +9,7 @@ from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SECONDS = 1000
 LOADED_MS = 60 * SECONDS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import datetime as dt
 import gzip
@@ -21,7 +22,7 @@ from playwright.sync_api import Browser, Page, expect
 from polars.testing import assert_frame_equal
 
 import boxdocgen_explore as bx
-from boxdocgen_explore import reporting, view
+from boxdocgen_explore import reporting
 from boxdocgen_explore.box.reading import Reading
 from boxdocgen_explore.emulator import DEMO_TOKEN
 from boxdocgen_explore.errors import InvalidRequest
@@ -55,7 +56,7 @@ def written(tmp_path) -> Callable[..., str]:
 def contents(text: str) -> str:
     """All that a file says, with its packed data unpacked."""
     packed = re.search(r'id="boxdocgen-payload">([^<]*)<', text)
-    return text + gzip.decompress(view.base64.b64decode(packed[1])).decode("utf-8", "replace")
+    return text + gzip.decompress(base64.b64decode(packed[1])).decode("utf-8", "replace")
 
 
 def plain(text: str) -> str:
@@ -116,7 +117,7 @@ def test_a_rule_that_was_not_asked_accepts_nothing():
 
 
 def test_a_list_of_batches_with_gaps_never_says_that_all_is_complete():
-    scope = reporting.Scope("all", since=True, listed_whole=False)
+    scope = reporting.Scope("all", since=True, list_complete=False)
     said = verdict(proven([DONE]), scope=scope)
     assert said.startswith("NOT COMPLETE: the list of batches may have gaps")
     assert "seen: svc-hr's batches only" in said

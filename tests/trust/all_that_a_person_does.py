@@ -16,7 +16,7 @@ import nbformat
 from box_sdk_gen.networking import BaseUrls
 
 import boxdocgen_explore as bx
-from boxdocgen_explore.box.retry import Waits
+from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.cache.store import PageStore
 from boxdocgen_explore.cli import main
 
@@ -24,7 +24,7 @@ URL, TOKENS, FOLDER = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 OPTIONS = {
     "base_url": URL,
     "cache_dir": FOLDER / "cache",
-    "waits": Waits(calls_per_minute=1_000_000, attempts=2, pause_s=0.001),
+    "retry": RetryPolicy(calls_per_minute=1_000_000, attempts=2, backoff_s=0.001),
 }
 CELLS = """%xmode Verbose
 import os
@@ -68,7 +68,7 @@ def credentials(kind):
 def read(box):
     """Read, tell everything, and fail."""
     reading = box.read(["1001", "1002"], details=True, refresh=True)
-    print(box, reading, vars(box), vars(box._session), box.user, box.kept())
+    print(box, reading, vars(box), vars(box._session), box.user, box.cached())
     print(vars(box._session.credentials), box.batches(), box.templates())
     tell(lambda: box.read("404404"))
     return reading

@@ -12,10 +12,10 @@ from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
 READER = f"""
 import json, sys
 from boxdocgen_explore.box import connect
-from boxdocgen_explore.box.retry import Waits
+from boxdocgen_explore.box.retry import RetryPolicy
 
 url, folder, ids, limit, waits = sys.argv[1:]
-waits = Waits(**json.loads(waits))
+waits = RetryPolicy(**json.loads(waits))
 told = set()
 
 def progress(pages, jobs, waiting):
@@ -23,21 +23,21 @@ def progress(pages, jobs, waiting):
         told.add(waiting)
         print(waiting, flush=True)
 
-with connect({DEMO_TOKEN!r}, base_url=url, cache_dir=folder, waits=waits) as box:
+with connect({DEMO_TOKEN!r}, base_url=url, cache_dir=folder, retry=waits) as box:
     print("ready", flush=True)
     sys.stdin.readline()
     jobs = box.read(ids.split(","), limit=int(limit), progress=progress).jobs
     print(jobs["job_id"].n_unique(), jobs.height, flush=True)
 """
 
-QUICK = '{"calls_per_minute": 1000000, "silence_s": 3000}'
+QUICK = '{"calls_per_minute": 1000000, "read_timeout_s": 3000}'
 
 
 def reader(
-    emulator: Emulator, folder: Path, ids: Sequence[str], *, limit: int = 1, waits: str = QUICK
+    emulator: Emulator, folder: Path, ids: Sequence[str], *, limit: int = 1, retry: str = QUICK
 ) -> subprocess.Popen[str]:
     """A process that reads once it is told to, by a line on its standard input."""
-    arguments = [emulator.url, str(folder), ",".join(ids), str(limit), waits]
+    arguments = [emulator.url, str(folder), ",".join(ids), str(limit), retry]
     return _started([sys.executable, "-W", "error", "-c", READER, *arguments])
 
 

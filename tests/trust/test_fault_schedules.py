@@ -20,12 +20,14 @@ from tally import Tally
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.box.reading import Reading
-from boxdocgen_explore.box.retry import Waits
+from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, Emulator, Enterprise, plain_job
 
 pytestmark = pytest.mark.trust
 
-WAITS = Waits(calls_per_minute=1_000_000, silence_s=1, patience_s=9, attempts=3, pause_s=0.001)
+WAITS = RetryPolicy(
+    calls_per_minute=1_000_000, read_timeout_s=1, deadline_s=9, attempts=3, backoff_s=0.001
+)
 """Every wait that a schedule asks for is shorter than 10 ms, or longer than this patience."""
 
 CAUSES: dict[str, type[errors.BoxDocGenError] | None] = {
@@ -199,7 +201,7 @@ def server() -> Iterator[Emulator]:
 @pytest.fixture(scope="module")
 def box(server: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     folder = tmp_path_factory.mktemp("cache")
-    with connect(DEMO_TOKEN, base_url=server.url, cache_dir=folder, live_s=0, waits=WAITS) as box:
+    with connect(DEMO_TOKEN, base_url=server.url, cache_dir=folder, ttl_s=0, retry=WAITS) as box:
         assert box.user is not None  # asked before any fault is armed
         yield box
 

@@ -58,7 +58,7 @@ def test_ctrl_c_ends_the_wait_for_the_call_rate(
     emulator: Emulator, tmp_path: Path, tally: Tally
 ) -> None:
     waits = json.dumps({"calls_per_minute": 5})
-    with reader(emulator, tmp_path, ["1001"], waits=waits) as child:
+    with reader(emulator, tmp_path, ["1001"], retry=waits) as child:
         assert said(child) == "ready"
         go(child)
         assert "at most 5 calls a minute" in said(child)

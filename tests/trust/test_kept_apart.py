@@ -48,7 +48,7 @@ def outcome(box: Box) -> Any:
     """What a user sees of the batch: its jobs, or that there is none."""
     try:
         return box.read("1001", limit=2).jobs["job_id"].to_list()
-    except (errors.NotFound, errors.NotKept) as error:
+    except (errors.NotFound, errors.NotCached) as error:
         return type(error).__name__
 
 
@@ -57,7 +57,7 @@ def readers(hosts: list[Emulator], folder: Path | None) -> dict[str, Box]:
     made = {}
     for number, host in enumerate(hosts):
         for user in (ADA, BOB):
-            given: dict[str, Any] = {"base_url": host.url, "waits": QUICK, "cache_dir": folder}
+            given: dict[str, Any] = {"base_url": host.url, "retry": QUICK, "cache_dir": folder}
             made[f"{user.name} at {number}"] = connect(user.token, **given)
             made[f"admin as {user.name} at {number}"] = connect(
                 ADMIN.token, as_user=user.id, **given
@@ -89,7 +89,7 @@ def test_the_demo_sees_nothing_of_the_folder_and_leaves_nothing_in_it(
     hosts: list[Emulator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with connect(ADA.token, base_url=hosts[0].url, waits=QUICK) as box:
+    with connect(ADA.token, base_url=hosts[0].url, retry=QUICK) as box:
         box.read("1001", limit=2)
     before = sorted(tmp_path.rglob("*"))
     with demo() as box:
@@ -101,7 +101,7 @@ def test_the_demo_sees_nothing_of_the_folder_and_leaves_nothing_in_it(
 def test_a_renewed_token_of_the_same_user_still_finds_what_is_kept(
     hosts: list[Emulator], tmp_path: Path
 ) -> None:
-    given: dict[str, Any] = {"base_url": hosts[1].url, "waits": QUICK, "cache_dir": tmp_path}
+    given: dict[str, Any] = {"base_url": hosts[1].url, "retry": QUICK, "cache_dir": tmp_path}
     with connect(BOB.token, **given) as box:
         box.read("1001", limit=2)
         box.renew(BOB_LATER.token)
@@ -111,7 +111,7 @@ def test_a_renewed_token_of_the_same_user_still_finds_what_is_kept(
 
 
 def test_offline_is_one_user_s_alone_and_says_whose(hosts: list[Emulator], tmp_path: Path) -> None:
-    given: dict[str, Any] = {"base_url": hosts[0].url, "waits": QUICK, "cache_dir": tmp_path}
+    given: dict[str, Any] = {"base_url": hosts[0].url, "retry": QUICK, "cache_dir": tmp_path}
     for user in (ADA, BOB):
         with connect(user.token, **given) as box:
             outcome(box)
@@ -121,4 +121,4 @@ def test_offline_is_one_user_s_alone_and_says_whose(hosts: list[Emulator], tmp_p
         connect(offline=True, **given) as box,
         pytest.warns(StoreWarning, match=f"these are of {BOB.login}"),
     ):
-        assert outcome(box) == "NotKept"
+        assert outcome(box) == "NotCached"

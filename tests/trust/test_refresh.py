@@ -30,7 +30,7 @@ def shared() -> Iterator[Emulator]:
 
 
 def fresh(emulator: Emulator, folder: str) -> Box:
-    return connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=folder, waits=QUICK)
+    return connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=folder, retry=QUICK)
 
 
 def content(jobs: Jobs) -> list[tuple[str, str]]:

@@ -206,7 +206,7 @@ def test_no_frame_of_a_refusal_shows_the_token(status: int) -> None:
     body = json.dumps({"code": PLAIN, "message": f"Bearer {PLAIN}"}).encode()
     echo = f"HTTP/1.1 {status} No\r\nbox-request-id: {PLAIN}\r\ncontent-length: {len(body)}\r\n\r\n"
     with raw_server(lambda connection: connection.sendall(echo.encode() + body)) as url:
-        session = BoxSession(url, Token(PLAIN), waits=QUICK)
+        session = BoxSession(url, Token(PLAIN), retry=QUICK)
         with pytest.raises(errors.BoxError) as caught:
             session.get(PATH)
         session.close()
@@ -255,7 +255,7 @@ def test_a_redirect_takes_the_token_nowhere(status: int) -> None:
     with proxy() as (elsewhere, heard):
         answer = f"HTTP/1.1 {status} Go\r\nlocation: {elsewhere}/2.0\r\ncontent-length: 0\r\n\r\n"
         with raw_server(lambda connection: connection.sendall(answer.encode())) as url:
-            session = BoxSession(url, Token(PLAIN), waits=QUICK)
+            session = BoxSession(url, Token(PLAIN), retry=QUICK)
             with pytest.raises(errors.BoxError) as caught:
                 session.get(PATH)
             session.close()
@@ -275,7 +275,7 @@ def test_a_proxy_never_hears_of_a_call_to_this_machine(
             monkeypatch.setenv(name, trap)
             monkeypatch.setenv(name.lower(), trap)
         for url in (emulator.url.replace("127.0.0.1", host), tls):
-            session = BoxSession(url, Token(DEMO_USER.token), waits=QUICK)
+            session = BoxSession(url, Token(DEMO_USER.token), retry=QUICK)
             session.get(PATH)
             session.close()
     assert heard == []

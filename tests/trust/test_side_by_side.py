@@ -12,7 +12,7 @@ from tally import Tally
 
 from boxdocgen_explore import explore
 from boxdocgen_explore.box import Box
-from boxdocgen_explore.box.retry import Waits
+from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.emulator import Emulator
 
 pytestmark = pytest.mark.trust
@@ -55,7 +55,7 @@ def test_two_kernels_and_a_cron_job_that_make_the_folder_together_all_read_whole
 def test_many_threads_of_one_kernel_share_one_store(
     busy: Emulator, connected: Callable[..., Box], tally: Tally
 ) -> None:
-    boxes = [connected(waits=Waits(calls_per_minute=1_000_000)) for _ in range(2)]
+    boxes = [connected(retry=RetryPolicy(calls_per_minute=1_000_000)) for _ in range(2)]
     heights: list[int] = []
     errors: list[BaseException] = []
 

@@ -79,7 +79,7 @@ def evil() -> Iterator[Emulator]:
 
 @pytest.fixture
 def box(evil: Emulator, tmp_path: Path) -> Iterator[Box]:
-    options = {"base_url": evil.url, "cache_dir": tmp_path / "cache", "waits": QUICK}
+    options = {"base_url": evil.url, "cache_dir": tmp_path / "cache", "retry": QUICK}
     with bx.connect(DEMO_TOKEN, **options) as box:
         yield box
 
@@ -192,7 +192,7 @@ def test_a_terminal_without_unicode_shows_codes_and_no_traceback() -> None:
         check=False,
     )
     assert (run.returncode, run.stderr) == (0, "")
-    assert "50 % failed \\xb7 Offer letter" in run.stdout
+    assert "49.6 % failed \\xb7 Offer letter" in run.stdout
 
 
 # --- files ---------------------------------------------------------------------------------------
