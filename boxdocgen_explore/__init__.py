@@ -4,7 +4,7 @@
 >>> box = bx.demo()
 >>> reading = box.read("12345600319")
 >>> reading.verdict
-'1,487 of 3,000 failed · whole chain, 3 pages · read just now as svc-hr@example.com · DEMO'
+'1,487 of 3,000 failed · all 3 pages read · as svc-hr@example.com · just now · demo data'
 >>> box.close()
 
 Names are imported when they are first used, so that importing the package costs little.

@@ -60,7 +60,7 @@ def verdict(
 
     >>> jobs = pl.DataFrame({"status": ["failed", "completed"], "origin": ["demo", "demo"]})
     >>> print(verdict(jobs))
-    1 of 2 failed · no evidence · DEMO
+    1 of 2 failed · no evidence · demo data
     """
     pages = pages if pages is not None and pages.height else None
     complete = _complete(pages, failures)
@@ -76,10 +76,11 @@ def verdict(
     provisional = _provisional(jobs)
     parts = [
         *([chain, headline] if complete is False else [headline, chain]),
-        f"{counted(len(failures), 'batch')} not read whole" if failures else "",
+        f"{counted(len(failures), 'batch')} incomplete" if failures else "",
         provisional,
-        f"read {age}" + (f" as {who}" if who else "") if age else "",
-        "DEMO" if demo else "",
+        f"as {who}" if who else "",
+        age,
+        "demo data" if demo else "",
     ]
     text = " · ".join(part for part in parts if part)
     return Verdict(headline, chain, complete, provisional, read_at, age, who, demo, text)
@@ -115,7 +116,8 @@ def _chain(pages: pl.DataFrame | None, complete: bool | None) -> str:
     batches = pages["batch_id"].n_unique()
     if complete is False:
         return read if batches == 1 else f"{counted(batches, 'batch')}, {read}"
-    return f"whole chain, {read}" if batches == 1 else f"{batches:,} batches, whole chains, {read}"
+    all_read = "its only page read" if pages.height == 1 else f"all {read} read"
+    return all_read if batches == 1 else f"{batches:,} batches, {all_read}"
 
 
 def _provisional(jobs: pl.DataFrame) -> str:

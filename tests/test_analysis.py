@@ -204,42 +204,42 @@ NOW = READ_AT + timedelta(minutes=2)
         (
             of_statuses(failed=2, completed_with_error=1, completed=1),
             pages_frame(),
-            "2 of 4 failed · whole chain, 3 pages · read 2 min ago as svc-hr · DEMO",
+            "2 of 4 failed · all 3 pages read · as svc-hr · 2 min ago · demo data",
         ),
         (
             of_statuses(completed_with_error=1, completed=1),
             pages_frame(1),
-            "1 of 2 completed with errors · whole chain, 1 page · "
-            "read 2 min ago as svc-hr · DEMO",
+            "1 of 2 completed with errors · its only page read · "
+            "as svc-hr · 2 min ago · demo data",
         ),
         (
             of_statuses(completed=2),
             pages_frame(1, user_login=None),
-            "2 of 2 completed · whole chain, 1 page · read 2 min ago · DEMO",
+            "2 of 2 completed · its only page read · 2 min ago · demo data",
         ),
         (
             of_statuses(completed=1, pending=2, odd=1),
             None,
             "1 of 4 completed · no evidence · "
-            "provisional: 2 still running, 1 with a status unknown here · DEMO",
+            "provisional: 2 still running, 1 with a status unknown here · demo data",
         ),
         (of_statuses(), None, "no jobs · no evidence"),
         (
             of_statuses(failed=1),
             pages_frame(2, complete=False),
             "INCOMPLETE, at least 1 job, 2 pages · 1 of 1 failed · "
-            "read 2 min ago as svc-hr · DEMO",
+            "as svc-hr · 2 min ago · demo data",
         ),
         (
             of_statuses(failed=1),
             pl.concat([pages_frame(2), pages_frame(4, batch_id="7")]),
-            "1 of 1 failed · 2 batches, whole chains, 6 pages · read 2 min ago as svc-hr · DEMO",
+            "1 of 1 failed · 2 batches, all 6 pages read · as svc-hr · 2 min ago · demo data",
         ),
         (
             of_statuses(failed=1),
             pl.concat([pages_frame(2), pages_frame(4, batch_id="7", complete=False)]),
             "INCOMPLETE, at least 1 job, 2 batches, 6 pages · 1 of 1 failed · "
-            "read 2 min ago as svc-hr · DEMO",
+            "as svc-hr · 2 min ago · demo data",
         ),
     ],
 )  # fmt: skip
@@ -253,10 +253,10 @@ def test_a_batch_that_could_not_be_read_makes_the_verdict_incomplete():
     )
     assert verdict.complete is False
     assert verdict.text.startswith("INCOMPLETE, at least 1 job")
-    assert "2 batches not read whole" in verdict.text
+    assert "2 batches incomplete" in verdict.text
 
 
 def test_jobs_of_box_are_not_called_a_demo():
     verdict = analysis.verdict(jobs_frame([{"status": "failed"}]))
     assert not verdict.demo
-    assert "DEMO" not in verdict.text
+    assert "demo data" not in verdict.text

@@ -26,7 +26,7 @@ def test_the_ten_lines_of_python_run(monkeypatch, tmp_path):
     try:
         exec(block, names)
         assert names["jobs"].height == 3000
-        assert "whole chain" in names["reading"].verdict
+        assert "pages read" in names["reading"].verdict
         assert names["explorer"].jobs.height == 3000
         assert "1,487" in (tmp_path / "audit.html").read_text("utf-8")
     finally:

@@ -27,7 +27,7 @@ def _jobs(subject: Subject) -> Lack | None:
 def _whole_chains(subject: Subject) -> Lack | None:
     """Whether a plain frame is whole is not known: rules then speak of what is in it."""
     cut = subject.incomplete_batches
-    return Lack(f"whole chains (not read to their end: {listed(cut)})", False) if cut else None
+    return Lack(f"complete batches (not read to their end: {listed(cut)})", False) if cut else None
 
 
 def _pages(subject: Subject) -> Lack | None:
@@ -94,7 +94,7 @@ _RUNNING: Final = pl.col("status").is_in(sorted(RUNNING)).fill_null(False)
 
 NEEDS: Final[Mapping[str, Callable[[Subject], Lack | None]]] = {
     "jobs": _jobs,
-    "whole chains": _whole_chains,
+    "complete batches": _whole_chains,
     "pages": _pages,
     "evidence": _evidence,
     "created_at": _detail("created_at", _RUNNING),

@@ -11,7 +11,7 @@ import polars as pl
 from boxdocgen_explore.auditing import chain_rules, manifest_rules, rules, template_rules
 from boxdocgen_explore.auditing.inputs import Subject
 
-_JOBS: Final = ("jobs", "whole chains")
+_JOBS: Final = ("jobs", "complete batches")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Rule:
     ...     odd = subject.jobs.filter(pl.col("output_type") == "pptx")
     ...     return odd.select("batch_id", "job_id", detail=pl.lit("Slides were not asked for."))
     >>> Rule("no-pptx", "warning", "no slides", "Slides cannot be signed.", no_pptx).needs
-    ('jobs', 'whole chains')
+    ('jobs', 'complete batches')
     """
 
     name: str
@@ -38,7 +38,7 @@ class Rule:
     needs: tuple[str, ...] = _JOBS
 
 
-_LIST: Final = ("manifest", "whole chains")
+_LIST: Final = ("manifest", "complete batches")
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
@@ -156,7 +156,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "Box sent no field that this package does not know",
         "What it says was not looked at.",
         chain_rules.unknown_field,
-        ("pages", "whole chains"),
+        ("pages", "complete batches"),
     ),
     Rule(
         "several-templates",

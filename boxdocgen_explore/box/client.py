@@ -140,7 +140,7 @@ class Box:
         >>> import boxdocgen_explore as bx
         >>> with bx.demo() as box:
         ...     box.read("12345600319").verdict
-        '1,487 of 3,000 failed · whole chain, 3 pages · read just now as svc-hr@example.com · DEMO'
+        '1,487 of 3,000 failed · all 3 pages read · as svc-hr@example.com · just now · demo data'
         """
         wanted = batch_ids(ids)
         batches = [endpoints.batch_jobs(batch_id, frames.page, self._live_s) for batch_id in wanted]

@@ -279,7 +279,7 @@ def test_nothing_passes_for_a_batch_that_was_not_read_to_its_end() -> None:
     cut = read(job(), pages=chain("10", 1, complete=False))
     outcome, _, lacks = verdict("failed-share", cut)
     assert outcome == "not evaluated"
-    assert lacks == "whole chains (not read to their end: 10)"
+    assert lacks == "complete batches (not read to their end: 10)"
 
 
 def test_a_finding_in_a_cut_batch_stands_and_says_what_was_lacking() -> None:
@@ -287,7 +287,7 @@ def test_a_finding_in_a_cut_batch_stands_and_says_what_was_lacking() -> None:
     assert verdict("failed-share", cut) == (
         "found",
         1,
-        "whole chains (not read to their end: 10)",
+        "complete batches (not read to their end: 10)",
     )
 
 

@@ -410,7 +410,7 @@ def test_without_the_right_to_act_for_others_the_error_says_so(
     at_office: Callable[..., Box],
 ) -> None:
     with (
-        pytest.warns(UserWarning, match="nothing is kept"),
+        pytest.warns(UserWarning, match="nothing is cached"),
         pytest.raises(errors.Forbidden, match="as-user"),
     ):
         at_office("ada-token", as_user=DEMO_USER.id).read("1001")
@@ -472,7 +472,7 @@ def test_offline_reads_what_is_kept_and_says_how_old_it_is(
     assert offline.cached() == ["1001"]
     reading = offline.read("1001", limit=10)
     assert reading.jobs["job_id"].to_list() == truth(emulator)
-    assert "read 3 days ago as svc-hr@example.com" in reading.verdict
+    assert "as svc-hr@example.com · 3 days ago" in reading.verdict
     assert offline.batches().height == 3
     assert len(emulator.calls) == calls
     with pytest.raises(errors.NotCached, match="docgen_batch_jobs/1003"):
@@ -535,7 +535,7 @@ def test_the_demo_keeps_nothing_on_disk_and_says_that_it_is_the_demo(tmp_path: P
         assert box.story_batch_id is not None
         reading = box.read(box.story_batch_id)
         assert set(reading.jobs["origin"]) == {"demo"}
-        assert reading.verdict.endswith("DEMO")
+        assert reading.verdict.endswith("demo data")
         assert repr(box) == "<Box: demo as svc-hr@example.com>"
         assert box._cache.store is not None
         assert box._cache.store.path is None

@@ -28,8 +28,8 @@ def box(monkeypatch, tmp_path):
 def test_fetch_without_a_file_sums_up_on_the_terminal(capsys):
     assert main(["fetch", "--demo", STORY]) == 0
     printed = capsys.readouterr().out
-    assert "1,487 of 3,000 failed · whole chain, 3 pages" in printed
-    assert "DEMO" in printed
+    assert "1,487 of 3,000 failed · all 3 pages read" in printed
+    assert "demo data" in printed
     assert "1,412  The tag {{offer.relocation_allowance}}" in printed
 
 

@@ -141,7 +141,7 @@ def test_a_rendered_notebook_needs_nothing_from_anywhere(path, executed, tab, tm
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url))
     tab.goto(file.as_uri())
-    expect(tab.get_by_text(re.compile("DEMO")).first).to_be_visible()
+    expect(tab.get_by_text(re.compile("demo data")).first).to_be_visible()
     pictures = tab.locator("img")
     assert pictures.count() >= 2
     assert tab.evaluate("[...document.images].every((one) => one.naturalWidth > 0)")

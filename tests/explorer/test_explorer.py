@@ -33,7 +33,7 @@ def said(explorer) -> str:
 
 def test_on_the_demo_it_opens_with_the_story_loaded(demo):
     explorer = bx.explore(demo).wait()
-    assert said(explorer).startswith("1,487 of 3,000 failed · whole chain, 3 pages")
+    assert said(explorer).startswith("1,487 of 3,000 failed · all 3 pages read")
     assert explorer.jobs.height == 3000
     assert explorer.view.templates["1755012340011"] == "Offer letter"
 
@@ -46,7 +46,7 @@ def test_the_list_says_how_many_batches_and_offers_each(demo):
 
 
 def test_a_batch_of_the_demo_without_jobs_is_labelled_too(demo):
-    assert demo.read("12345600249").verdict.endswith(" · DEMO")
+    assert demo.read("12345600249").verdict.endswith(" · demo data")
 
 
 def test_a_reading_and_a_plain_frame_are_explored_without_a_picker(demo):
@@ -54,7 +54,7 @@ def test_a_reading_and_a_plain_frame_are_explored_without_a_picker(demo):
     of_reading = bx.explore(reading)
     of_frame = bx.explore(reading.jobs)
     assert of_reading.children == (of_reading.view,)
-    assert "whole chain" in said(of_reading)
+    assert " read · " in said(of_reading)
     assert "no evidence" in said(of_frame)
     assert of_frame.jobs.equals(reading.jobs)
 
@@ -151,7 +151,7 @@ def test_a_refresh_that_fails_keeps_the_whole_rows(explorer, emulator):
     explorer.refresh()
     explorer.wait()
     assert explorer.loaded.height == 25
-    assert "whole chain" in said(explorer)
+    assert " read · " in said(explorer)
     assert explorer.view.notice
 
 

@@ -27,8 +27,8 @@ def test_the_first_notebook_shows_the_story_and_answers_to_a_person(lab, run):
     (lab.folder / name).write_text((ROOT / "notebooks" / name).read_text("utf-8"), "utf-8")
     page = run(lab.at(name))
     expect(verdict(page)).to_contain_text("1,487 of 3,000 failed", timeout=LOADED_MS)
-    expect(verdict(page)).to_contain_text("whole chain, 3 pages")
-    expect(verdict(page)).to_contain_text("DEMO")
+    expect(verdict(page)).to_contain_text("all 3 pages read")
+    expect(verdict(page)).to_contain_text("demo data")
     expect(page.get_by_text("Would you like to get notified")).to_have_count(0)
 
     outcomes = page.get_by_role("figure", name="Job outcomes")
@@ -47,7 +47,7 @@ def test_the_first_notebook_shows_the_story_and_answers_to_a_person(lab, run):
     listing.select_option(index=0)
     page.get_by_role("button", name="Load", exact=True).click()
     expect(verdict(page)).not_to_contain_text("1,487", timeout=LOADED_MS)
-    expect(verdict(page)).to_contain_text("whole chain")
+    expect(verdict(page)).to_contain_text("pages read")
 
     ids = page.get_by_role("textbox", name="Batch ids")
     ids.fill("12345600270")
@@ -80,7 +80,7 @@ bx.explore(box)
 
         emulator.clear_faults()
         page.get_by_role("button", name="Load", exact=True).click()
-        expect(verdict(page)).to_contain_text("whole chain, 3 pages", timeout=LOADED_MS)
+        expect(verdict(page)).to_contain_text("all 3 pages read", timeout=LOADED_MS)
 
 
 def test_the_explorer_follows_the_dark_theme_and_a_state_from_the_kernel(lab, run):

@@ -286,7 +286,7 @@ def test_rows_of_a_chart_keep_apart_after_its_width_changes(show):
 def test_everything_on_the_page_has_its_name(show):
     jobs = story()
     tab = show(jobs, analysis.verdict(jobs, pages_frame()))
-    expect(tab.locator(".verdict[role=status]")).to_contain_text("whole chain, 3 pages")
+    expect(tab.locator(".verdict[role=status]")).to_contain_text("all 3 pages read")
     for group in ("Status", "Output type", "Template"):
         expect(tab.get_by_role("group", name=group, exact=True)).to_be_visible()
     for title in ("Job outcomes", "Output types", "Failure reasons"):
