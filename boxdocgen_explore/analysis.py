@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.schema import PROBLEMS, STATUSES
 from boxdocgen_explore.verdict import Verdict, verdict
 
@@ -22,10 +22,12 @@ __all__ = [
     "by_template",
     "day",
     "job_reasons",
+    "jobs_of",
     "outcomes",
     "output_types",
     "reason",
     "reasons",
+    "tag",
     "verdict",
 ]
 
@@ -49,7 +51,8 @@ _VARYING: Final = (
     (r"()\b(?:[A-Za-z_]+-?\d|\d+[A-Za-z_])[A-Za-z0-9_-]{4,}\b", "…"),
     (r"()\d+(?:[.,:]\d+)*", "#"),
 )
-_TAG: Final = r"(\{\{[^{}]*\}\})"
+# A tag as it is typed in a template, or as Box's documented messages name it: The tag 'name' ...
+_TAG: Final = r"(\{\{[^{}]*\}\}|\b[Tt]ag '[^']*')"
 _LONGEST: Final = 1000
 """Characters of a message that are looked at: a chart of a message of megabytes takes hours."""
 _MARK: Final = "\x01"
@@ -58,12 +61,16 @@ _MARK: Final = "\x01"
 def reason(message: pl.Expr) -> pl.Expr:
     """Name the cause of a message: numbers, ids, dates and quoted text are taken out.
 
-    A tag in double braces stays, since it is often the only thing that tells two causes apart.
-    Blank messages become null; of a message longer than 1,000 characters the start is looked at.
+    A tag stays, in double braces or as Box's documented messages name it (``The tag 'name' ...``),
+    because it is often all that distinguishes two causes. Blank messages become null; of a message
+    longer than 1,000 characters only the start is used.
 
     >>> message = 'Tag {{pay.bonus_2}} is missing at line 14 of "offer.docx"'
     >>> pl.select(reason(pl.lit(message))).item()
     'Tag {{pay.bonus_2}} is missing at line # of “…”'
+    >>> message = "The tag 'customer_name' was not provided in the input data."
+    >>> pl.select(reason(pl.lit(message))).item()
+    "The tag 'customer_name' was not provided in the input data."
     """
     long = message.str.len_chars() > _LONGEST
     text = pl.when(long).then(message.str.slice(0, _LONGEST) + "…").otherwise(message)
@@ -72,9 +79,31 @@ def reason(message: pl.Expr) -> pl.Expr:
         # The regex engine has no look-around. So a tag is matched first and put back, and the
         # mark that then follows it is dropped; every other mark becomes the placeholder.
         text = text.str.replace_all(f"{_TAG}|{pattern}", f"${{1}}${{2}}{_MARK}")
-        text = text.str.replace_all("}}" + _MARK, "}}", literal=True)
+        text = text.str.replace_all(_TAG + _MARK, "${1}")
         text = text.str.replace_all(_MARK, placeholder, literal=True)
     return pl.when(text != "").then(text)
+
+
+def tag(message: pl.Expr) -> pl.Expr:
+    """Name the template tag that a message is about; null if it names none.
+
+    >>> messages = pl.Series(["The tag 'a.b' was not provided.", "{{ c :: optional }}?", "No tag"])
+    >>> pl.select(tag(pl.lit(messages))).to_series().to_list()
+    ['a.b', 'c', None]
+    """
+    typed = message.str.extract(r"\{\{\s*([^{}:\s][^{}:]*?)\s*(?:::[^{}]*)?\}\}")
+    return pl.coalesce(typed, message.str.extract(r"\b[Tt]ag '([^']+)'"))
+
+
+def jobs_of(given: Reading | pl.DataFrame) -> pl.DataFrame:
+    """Give the jobs frame of a reading; a frame is returned as it is.
+
+    Raises InvalidRequest for anything else.
+    """
+    jobs = given.jobs if isinstance(given, Reading) else given
+    if not isinstance(jobs, pl.DataFrame):
+        raise InvalidRequest(f"A reading or a jobs frame is needed, not {type(given).__name__}.")
+    return jobs
 
 
 def job_reasons() -> pl.Expr:

@@ -260,3 +260,15 @@ def test_jobs_of_box_are_not_called_a_demo():
     verdict = analysis.verdict(jobs_frame([{"status": "failed"}]))
     assert not verdict.demo
     assert "demo data" not in verdict.text
+
+
+def test_two_missing_tags_are_two_reasons_in_box_s_documented_words() -> None:
+    texts = [f"The tag '{tag}' was not provided in the input data." for tag in ("a.b", "pay_2")]
+    jobs = pl.DataFrame(
+        {"job_id": ["1", "2"], "status": ["failed"] * 2, "errors": [[t] for t in texts]}
+    )
+    assert sorted(analysis.reasons(jobs)["reason"]) == texts
+    assert jobs.select(analysis.tag(pl.col("errors").list.first())).to_series().to_list() == [
+        "a.b",
+        "pay_2",
+    ]
