@@ -202,18 +202,18 @@ class _ChainReader:
         except errors.BrokenPage as error:
             raise self._error(number, str(error), errors.BrokenPage, request_id) from None
         if self.listing.batch_id is not None:
-            others = set(parsed.texts["batch_id"]) - {self.listing.batch_id}
+            others = set(parsed.rows["batch_id"].unique()) - {self.listing.batch_id}
             if others:
                 said = f"batch.id is {min(others)}: a job of another batch"
                 raise self._error(number, said, errors.BrokenPage, request_id)
-        ids = parsed.texts.get(self.listing.id_column or "")
+        ids = parsed.rows[self.listing.id_column] if self.listing.id_column else ()
         return PageRead(
             number,
             marker,
             self.limit,
-            parsed.without_texts(),
+            parsed,
             self.listing.final(parsed),
-            ids[0] if ids else None,
+            next(iter(ids), None),
             answer.fetched_at,
             answer.from_cache,
             answer.expires,

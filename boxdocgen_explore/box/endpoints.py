@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
@@ -13,15 +12,12 @@ from urllib.parse import quote, unquote
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache.store import PageStore
-from boxdocgen_explore.pages.parse import Page
+from boxdocgen_explore.pages.parse import Parse, ParsedPage
 from boxdocgen_explore.pages.records import Chain, PageRead
 from boxdocgen_explore.schema import TERMINAL, User
 
 _LIST: Final = dt.timedelta(minutes=5)
 _END: Final = dt.timedelta(hours=1)
-
-
-Parse = Callable[[bytes], Page]
 
 
 @dataclass(frozen=True)
@@ -43,9 +39,10 @@ class PagedList:
     restarts: int = 3
     may_shift: bool = False
 
-    def final(self, parsed: Page) -> bool:
+    def final(self, parsed: ParsedPage) -> bool:
         """Whether a page has jobs, every one of them terminal."""
-        return parsed.height > 0 and set(parsed.texts.get("status", [""])) <= TERMINAL
+        rows = parsed.rows
+        return rows.height > 0 and "status" in rows.columns and rows["status"].is_in(TERMINAL).all()
 
     def expires_in(self, chain: Chain, page: PageRead) -> dt.timedelta | None:
         """How long a checked page stays good; None is for ever."""
