@@ -12,10 +12,10 @@ from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore import verdict as verdicts
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.schema import PROBLEMS, STATUSES
 from boxdocgen_explore.verdict import Verdict
+from boxdocgen_explore.verdict import verdict as _verdict
 
 __all__ = [
     "NO_REASON",
@@ -130,8 +130,8 @@ def verdict(
     1 of 2 failed · no evidence
     """
     if isinstance(jobs, Reading):
-        return verdicts.verdict(jobs.jobs, jobs.pages, now=now, failures=jobs.failures)
-    return verdicts.verdict(jobs_of(jobs), pages, now=now, failures=failures)
+        return _verdict(jobs.jobs, jobs.pages, now=now, failures=jobs.failures)
+    return _verdict(jobs_of(jobs), pages, now=now, failures=failures)
 
 
 def job_reasons() -> pl.Expr:
@@ -228,7 +228,9 @@ def reasons(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
 
     Source: ``failures.errors`` of each job.
     """
-    numbered = jobs_of(jobs).with_row_index("job").select("job", "job_id", "status", message="errors")
+    numbered = (
+        jobs_of(jobs).with_row_index("job").select("job", "job_id", "status", message="errors")
+    )
     sent = numbered.select("job", "job_id", "message").explode("message")
     causes = sent.select(pl.col("message").unique()).with_columns(reason=reason(pl.col("message")))
     named = sent.join(causes, on="message", maintain_order="left").drop_nulls("reason")

@@ -1,4 +1,4 @@
-"""One line about a reading: the result, complete or not, as whom, how old. And one about a batch."""
+"""One line about a reading: the result, complete or not, as whom, how old; one about a batch."""
 
 from __future__ import annotations
 
