@@ -1,11 +1,10 @@
-"""``boxdocgen audit`` and ``boxdocgen render``: what is handed to others."""
+"""``boxdocgen audit``: findings and evidence."""
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,14 +12,22 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.cli.options import box_options, connected, duration, plain
+from boxdocgen_explore.cli.options import (
+    DONE,
+    FINDINGS,
+    box_options,
+    check_output,
+    connected,
+    parse_age,
+    plain,
+    read,
+)
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
     from boxdocgen_explore.errors import Reading
     from boxdocgen_explore.reporting import Audited, Report, Scope
 
-_DONE, _FINDINGS = 0, 1
 _MOST_VERSIONS: Final = 20
 
 
@@ -29,12 +36,12 @@ def audit_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="an .html file")
     command.add_argument(
-        "--since", type=duration, metavar="AGE", help="all batches of the last 7d, say"
+        "--since", type=parse_age, metavar="AGE", help="all batches of the last 7d, say"
     )
     command.add_argument("--expected", type=Path, metavar="FILE", help="a manifest, as CSV")
     command.add_argument("--json", action="store_true", help="verdict and findings as JSON")
     command.add_argument(
-        "--max-age", type=duration, metavar="AGE", help="read again what is kept for longer"
+        "--max-age", type=parse_age, metavar="AGE", help="read again what is kept for longer"
     )
     command.add_argument("--details", action="store_true", help="with times, creators and source")
     command.add_argument("--title", metavar="TEXT", help="the report's title")
@@ -48,33 +55,23 @@ def audit_options(command: argparse.ArgumentParser) -> None:
     box_options(command)
 
 
-def render_options(command: argparse.ArgumentParser) -> None:
-    """Add the options of `render`."""
-    command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
-    where = command.add_mutually_exclusive_group(required=True)
-    where.add_argument("-o", "--output", type=Path, metavar="FILE", help="an .html file")
-    where.add_argument(
-        "--in-place", action="store_true", help="the outputs into the notebook, for committing it"
-    )
-
-
 def audit(options: argparse.Namespace) -> int:
     """Findings and evidence, in one HTML file."""
-    from boxdocgen_explore.auditing.manifest import manifest
+    from boxdocgen_explore.auditing import read_manifest
     from boxdocgen_explore.reporting import hold, write
 
     if bool(options.ids) == bool(options.since):
         raise errors.InvalidRequest("audit needs batch ids, or --since in their place.")
     if options.output:
-        _check_output(options.output)
-    expected = None if options.expected is None else manifest(options.expected).rows
+        check_output(options.output, ".html", ".htm")
+    expected = None if options.expected is None else read_manifest(options.expected).rows
     box = connected(options)
     ids, scope = _recent(box, options) if options.since else (options.ids, None)
     reading, failure = _read(box, ids, options)
     held = hold(
         reading,
         scope=scope,
-        templates=_templates(box),
+        templates=box.template_names(),
         tags=_tags(box, reading.jobs),
         redact=options.redact,
         expected=expected,
@@ -86,32 +83,11 @@ def audit(options: argparse.Namespace) -> int:
     _print(_as_json(held, written) if options.json else _summary(held, written))
     if failure is not None:
         raise failure
-    return _DONE if held.complete else _FINDINGS
-
-
-def render(options: argparse.Namespace) -> int:
-    """A notebook, run from top to bottom, as one page for people without Python."""
-    from boxdocgen_explore.cli import render
-
-    if options.in_place:
-        render.refresh(options.notebook)
-    else:
-        _check_output(options.output)
-        render.render(options.notebook, options.output)
-    _print(str(options.notebook if options.in_place else options.output))
-    return _DONE
+    return DONE if held.complete else FINDINGS
 
 
 def _print(text: str) -> None:
     print(text)
-
-
-def _check_output(path: Path) -> None:
-    """Refuse a file that could not be written, so that a typing error costs no fetch."""
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise errors.InvalidRequest(f"{path.name!r}: a report's name ends in .html.")
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise errors.InvalidRequest(f"{path} cannot be written.")
 
 
 def _now(options: argparse.Namespace) -> dt.datetime:
@@ -150,27 +126,13 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
 def _read(
     box: Box, ids: Sequence[str], options: argparse.Namespace
 ) -> tuple[Reading, errors.BoxDocGenError | None]:
-    """What could be read, and the error of what could not; with no batch whole, only the error."""
+    """Read the batches as `read` does; no ids give an empty reading."""
     from boxdocgen_explore.errors import Reading
     from boxdocgen_explore.schema import JOBS, PAGES
 
     if not ids:
         return Reading(pl.DataFrame(schema=dict(JOBS)), pl.DataFrame(schema=dict(PAGES))), None
-    try:
-        asked = {"refresh": options.refresh, "details": options.details}
-        return box.read(ids, max_age=options.max_age, **asked), None
-    except errors.BatchesFailed as error:
-        if not isinstance(error.reading, Reading) or len(error.failures) == len(set(ids)):
-            raise
-        return error.reading, error
-
-
-def _templates(box: Box) -> pl.DataFrame | None:
-    """Names are a convenience: an audit does not fail for want of them."""
-    try:
-        return box.templates()
-    except errors.BoxDocGenError:
-        return None
+    return read(box, ids, options, details=options.details, max_age=options.max_age)
 
 
 def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:
