@@ -165,7 +165,7 @@ class PageStore:
 
     def clear(self, older_than: timedelta | None = None) -> int:
         """Delete all pages, or those fetched longer ago; gives their number."""
-        keys = self.keys()
+        before = keys = self.keys()
         if older_than is not None:
             oldest = datetime.now(UTC) - older_than
             pages = ((key, self.page(key)) for key in keys)
@@ -173,7 +173,7 @@ class PageStore:
         self.delete(keys)
         with self._guarded("the file could not be made smaller"):
             self._pages.vacuum()  # type: ignore[no-untyped-call]
-        return len(keys)
+        return len(before) - len(self.keys())
 
     def close(self) -> None:
         with self._lock:
