@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from requests import Response
 
-from boxdocgen_explore import cache, demo
+from boxdocgen_explore import cache, demo, errors
 from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.cache import PageStore
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
@@ -115,11 +115,11 @@ def flipped(content: bytes) -> bytes:
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
-def other_jobs(content: bytes) -> bytes:
-    """Another frame with the same metadata."""
+def other_jobs(content: bytes, jobs: int) -> bytes:
+    """Other jobs with the same metadata."""
     buffer = io.BytesIO()
-    jobs = pl.read_parquet(content).with_columns(status=pl.lit("failed")).head(5)
-    jobs.write_parquet(buffer, metadata=pl.read_parquet_metadata(content))
+    frame = pl.read_parquet(content).with_columns(status=pl.lit("failed")).head(jobs)
+    frame.write_parquet(buffer, metadata=pl.read_parquet_metadata(content))
     return buffer.getvalue()
 
 
@@ -128,7 +128,8 @@ CORRUPTED: dict[str, Callable[[bytes], bytes]] = {
     "flipped": flipped,
     "empty": lambda content: b"",
     "garbage": lambda content: b"x" * 99,
-    "other jobs": other_jobs,
+    "other jobs": lambda content: other_jobs(content, 24),
+    "fewer jobs": lambda content: other_jobs(content, 5),
 }
 
 
@@ -142,7 +143,7 @@ def test_a_corrupt_file_is_ignored_and_the_pages_are_read(
     path.write_bytes(content)
     before = asked(emulator, PATH)
     assert same(connected().read("1001", limit=2), from_box)
-    if how != "flipped":  # nothing but the name shows a flipped bit in a column
+    if how not in ("flipped", "other jobs"):  # of which only the name may tell
         digest = hashlib.sha256(content).hexdigest()[:32]
         path.rename(path.with_name(f"{path.stem.partition('-')[0]}-{digest}.parquet"))
         assert same(connected().read("1001", limit=2), from_box)
@@ -194,6 +195,17 @@ def test_a_chain_that_is_restarted_replaces_its_frame(
     after = frame_files(tmp_path)
     assert len(after) == 1
     assert after != before
+
+
+def test_an_id_in_the_frame_that_appears_again_behind_it_is_a_duplicate(
+    emulator: Emulator, box: Box, execute: Execute
+) -> None:
+    box.read("1001", limit=2)
+    execute("DELETE FROM responses WHERE expires IS NOT NULL")  # as if interrupted before the end
+    jobs = emulator.enterprise.jobs("1001")
+    emulator.enterprise.put("1001", [*jobs, jobs[0]])
+    with pytest.raises(errors.BrokenChain, match="appears twice"):
+        box.read("1001", limit=2)
 
 
 def frames_folder(box: Box, tmp_path: Path) -> Path:

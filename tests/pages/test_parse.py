@@ -243,7 +243,8 @@ DUPLICATES = {
     "in the last entry": ENTRY + "," + ENTRY.replace('"id"', '"id":"8","id"', 1),
     "after a hidden colon": ENTRY.replace('"id"', r'"new":"\u003a","id":"8","id"', 1),
     "after a hidden quote": ENTRY.replace('"id"', r'"new":"\u0022:","id":"8","id"', 1),
-    "beside a long number": ENTRY.replace('"id"', '"new":1e15,"id":"8","id"', 1),
+    # When it is encoded again, the number is longer by as much as is lost.
+    "beside a long number": ENTRY.replace('"id"', '"new":1e15,"id":"876543","id"', 1),
     "the entries": '{"entries":[],"entries":[' + ENTRY + "]}",
     "the marker": '{"entries":[],"next_marker":"m","next_marker":null}',
     "the limit, with blanks": '{ "entries" : [ ] , "limit" : 1 , "limit" : 1 }',
