@@ -21,6 +21,7 @@ from boxdocgen_explore.schema import BOX_VERSION, TERMINAL, User
 _LIST_TTL: Final = dt.timedelta(minutes=5)
 _END_TTL: Final = dt.timedelta(hours=1)
 
+
 @dataclass(frozen=True)
 class PagedList:
     """One of Box's lists: where it is, how its pages are parsed, how long they stay fresh.
