@@ -15,7 +15,7 @@ import polars as pl
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import archive, endpoints
-from boxdocgen_explore.box.archive import Keeping
+from boxdocgen_explore.box.archive import Cached
 from boxdocgen_explore.box.arguments import batch_ids, checked_id, page_limit
 from boxdocgen_explore.box.auth import checked_token
 from boxdocgen_explore.box.batches import (
@@ -326,8 +326,8 @@ class Box:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _keeping(self) -> Keeping:
-        return Keeping(self._session, self._open(), self._user, self.origin)
+    def _keeping(self) -> Cached:
+        return Cached(self._session, self._open(), self._user, self.origin)
 
     def _list(self, paged: PagedList, refresh: bool) -> list[pl.DataFrame]:
         fetch = self._fetch([paged], None)
