@@ -6,10 +6,9 @@ import getpass
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from boxdocgen_explore.box.progress import in_notebook
-from boxdocgen_explore.box.session import Credentials, Secret, Token
 from boxdocgen_explore.errors import InvalidRequest, NoCredentials, Unauthorized, Unreachable
 
 if TYPE_CHECKING:
@@ -20,6 +19,38 @@ _HOW = (
     "BOX_JWT_CONFIG_FILE, or BOX_CLIENT_ID, BOX_CLIENT_SECRET, BOX_SUBJECT_TYPE and "
     "BOX_SUBJECT_ID. To look around without an account: boxdocgen_explore.demo(), or --demo."
 )
+
+
+class Credentials(Protocol):
+    """Where the bearer token comes from."""
+
+    def token(self) -> str: ...
+
+    def refresh(self) -> bool:
+        """Get a new token after a 401; False where only a person can."""
+        ...
+
+
+class Secret(str):
+    """A string whose repr is hidden: some tracebacks print the variables of every frame."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class Token:
+    """A plain token, which only a person can replace. Its repr hides it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = Secret(token)
+
+    def token(self) -> str:
+        return self._token
+
+    def refresh(self) -> bool:
+        return False
 
 
 class SdkCredentials:

@@ -16,8 +16,8 @@ import polars as pl
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import archive, endpoints
 from boxdocgen_explore.box.archive import Keeping
-from boxdocgen_explore.box.arguments import batch_ids, checked_id, page_limit
-from boxdocgen_explore.box.auth import checked_token
+from boxdocgen_explore.box.arguments import batch_ids, checked_id, whole_number
+from boxdocgen_explore.box.auth import Token, checked_token
 from boxdocgen_explore.box.batches import (
     BatchList,
     IncompleteListWarning,
@@ -29,7 +29,7 @@ from boxdocgen_explore.box.fetch import Fetch, Progress
 from boxdocgen_explore.box.progress import ProgressBar
 from boxdocgen_explore.box.reading import combine, error_for
 from boxdocgen_explore.box.retry import RequestContext
-from boxdocgen_explore.box.session import BoxSession, Token
+from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache import Cache, offline_cache, online_cache
 from boxdocgen_explore.errors import Reading, warn_renamed
 from boxdocgen_explore.pages import frames
@@ -158,13 +158,13 @@ class Box:
         ...     print(box.read("12345600319").verdict)
         1,487 of 3,000 failed · all 3 pages read · as svc-hr@example.com · just now · demo data
         """
-        wanted = batch_ids(ids)
+        wanted, limit = batch_ids(ids), whole_number("limit", limit, MAX_LIMIT)
         batches = [endpoints.batch_jobs(one, frames.page, self._ttl_s) for one in wanted]
         full = endpoints.all_jobs(frames.full_page)
         fetch = self._fetch([*batches, full] if details and wanted else batches, cancelled)
         stopped: errors.BoxDocGenError | None = None
         try:
-            self._run(fetch, progress, limit=page_limit(limit), refresh=refresh, max_age=max_age)
+            self._run(fetch, progress, limit=limit, refresh=refresh, max_age=max_age)
         except errors.Cancelled as error:
             stopped = error
         reading = combine(fetch, batches, self._user, self.origin)

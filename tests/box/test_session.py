@@ -173,7 +173,6 @@ def test_a_body_that_only_trickles_in_is_given_up() -> None:
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{",
         b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nabcd",
         b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}",
-        b"HTTP/1.1 302 Found\r\nlocation: http://[\r\ncontent-length: 0\r\n\r\n",
     ],
 )
 def test_answers_that_are_no_http_are_no_answer(answer: bytes) -> None:
@@ -184,18 +183,16 @@ def test_answers_that_are_no_http_are_no_answer(answer: bytes) -> None:
         session.close()
 
 
-def test_a_redirect_is_not_followed() -> None:
-    def redirect(connection: socket.socket) -> None:
-        connection.sendall(
-            b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/login\r\ncontent-length: 0\r\n\r\n"
-        )
+@pytest.mark.parametrize("location", [b"http://127.0.0.1:9/login", b"http://["])
+def test_a_redirect_is_not_followed_and_what_it_says_is_in_the_error(location: bytes) -> None:
+    answer = b'HTTP/1.1 302 Found\r\nlocation: %s\r\ncontent-length: 16\r\n\r\n{"code":"login"}'
 
-    with raw_server(redirect) as url:
+    with raw_server(lambda connection: connection.sendall(answer % location)) as url:
         session = BoxSession(url, Token(SECRET), retry=QUICK)
         with pytest.raises(errors.BoxError, match="proxy that wants a login") as caught:
             get(session)
         session.close()
-    assert caught.value.status == 302
+    assert (caught.value.status, caught.value.code) == (302, "login")
 
 
 # --- who asks, and through what ------------------------------------------------------------------
