@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
@@ -63,12 +63,6 @@ class PagedList:
         segments = [quote(part, safe="") for part in (host, *self.path)]
         asked = [f"{name}={quote(value, safe='')}" for name, value in self.params]
         return "/".join([*segments, *asked]) + "/"
-
-    def cached_limits(self, keys: Iterable[str], host: str) -> set[int]:
-        """The limits that these keys of this list's pages were read with."""
-        start = self.root(host) + "limit="
-        limits = {key.removeprefix(start).partition("/")[0] for key in keys}
-        return {int(limit) for limit in limits if limit.isdecimal()}
 
 
 def batch_jobs(batch_id: str, parse: Parse, ttl_s: float) -> PagedList:
