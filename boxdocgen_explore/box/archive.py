@@ -48,7 +48,7 @@ class Keeping:
         return endpoints.cached_batches(self.cache.store, self.session.host)
 
     def listing(self, batch_id: str) -> PagedList:
-        return endpoints.batch_jobs(batch_id, frames.page, ttl_s=0)
+        return endpoints.batch_jobs(batch_id, ttl_s=0)
 
     def chain(self, batch_id: str) -> Chain | None:
         """The batch's chain, if the whole of it is kept."""

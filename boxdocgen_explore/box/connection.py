@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.arguments import BOX_URL, checked_id, whole_number
@@ -14,8 +14,8 @@ from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache import default_cache_dir
 
-_TTL_S = 10.0
-_RENAMED = {"waits": "retry", "live_s": "ttl_s"}
+_TTL_S: Final = 10.0
+_RENAMED: Final = {"waits": "retry", "live_s": "ttl_s"}
 
 
 def connect(
@@ -89,6 +89,6 @@ def demo() -> Box:
     # The emulator has no call rate to respect, and is never slow.
     policy = RetryPolicy(calls_per_minute=1_000_000, deadline_s=5, attempts=3)
     session = BoxSession(emulator.url, Token(DEMO_TOKEN), retry=policy)
-    box = Box(session, origin="demo", cache_dir=None, emulator=emulator)
+    box = Box(session, origin="demo", cache_dir=None, ttl_s=_TTL_S, on_close=emulator.stop)
     box.story_batch_id = STORY_BATCH_ID
     return box

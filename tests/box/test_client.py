@@ -548,8 +548,8 @@ def test_the_demo_keeps_nothing_on_disk_and_says_that_it_is_the_demo(tmp_path: P
         assert set(reading.jobs["origin"]) == {"demo"}
         assert reading.verdict.endswith("demo data")
         assert repr(box) == "<Box: demo as svc-hr@example.com>"
-        assert box._cache.store is not None
-        assert box._cache.store.path is None
+        assert box._account.cache.store is not None
+        assert box._account.cache.store.path is None
         assert box.read(box.story_batch_id).pages["from_cache"].all()
 
 
