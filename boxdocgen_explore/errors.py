@@ -147,7 +147,7 @@ class BatchesFailed(BoxDocGenError):
 class Reading:
     """Jobs, and the pages that prove them. It is here because an error carries what had arrived.
 
-    ``jobs`` has one row per job (`schema.JOBS`, and `schema.DETAILS` if asked for), ``pages`` one
+    ``jobs`` has one row per job (`schema.JOBS`, with details also `schema.DETAILS`), ``pages`` one
     row per page read (`schema.PAGES`), ``failures`` the error of each batch that could not be read
     completely: their jobs are here as far as they arrived, and their pages say
     ``complete = false``. ``user`` is who read (None if Box does not say), ``as_user`` the user id
