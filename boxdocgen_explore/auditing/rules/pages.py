@@ -6,30 +6,20 @@ from typing import Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing.findings import findings_frame, per_group, per_job
-from boxdocgen_explore.auditing.inputs import AuditInput
-from boxdocgen_explore.auditing.rule import rule
-from boxdocgen_explore.schema import PAGES
+from boxdocgen_explore.auditing.rule import AuditInput, per_group, per_job, rule
 
 _NUMBER = pl.col("page")
 _MARKER, _NEXT = pl.col("marker_sha256"), pl.col("next_marker_sha256")
 
 
-def _pages(inputs: AuditInput) -> pl.DataFrame:
-    return pl.DataFrame(schema=PAGES) if inputs.pages is None else inputs.pages
-
-
-@rule(
-    "chain-incomplete",
-    "error",
-    checks="every batch was read from its first page to an end marker",
-    why="Jobs on pages that were not read may have failed.",
-    needs=("evidence",),
-)
+@rule("chain-incomplete", "error", needs=("evidence",))
 def chain_incomplete(inputs: AuditInput) -> pl.DataFrame:
+    """Every batch was read from its first page to an end marker.
+
+    Jobs on pages that were not read may have failed.
+    """
     ends = (
-        _pages(inputs)
-        .group_by("batch_id", maintain_order=True)
+        inputs.evidence.group_by("batch_id", maintain_order=True)
         .agg(
             begins=_MARKER.first().is_null() & (_NUMBER.first() == 1).fill_null(False),
             ends=_NEXT.last().is_null(),
@@ -37,17 +27,29 @@ def chain_incomplete(inputs: AuditInput) -> pl.DataFrame:
         )
         .filter(~pl.all_horizontal("begins", "ends", "complete"))
     )
-    reasons: dict[str | None, list[str]] = {batch_id: [] for batch_id in inputs.failures}
-    for batch_id, begins, reaches_end, _ in ends.iter_rows():
-        reasons[batch_id] = [] if begins else ["its first page is missing"]
-        reasons[batch_id] += [] if reaches_end else ["its pages do not reach an end marker"]
-    # Why a batch could not be read explains more than where its pages end, so it comes first.
-    for batch_id, error in inputs.failures.items():
-        reasons[batch_id].insert(0, " ".join(str(error).split()).removesuffix("."))
-    return findings_frame(
-        (batch_id, None, f"The batch is incomplete{': ' * bool(texts)}{'; '.join(texts)}.")
-        for batch_id, texts in reasons.items()
+    errors = {batch: " ".join(str(error).split()) for batch, error in inputs.failures.items()}
+    failed = pl.DataFrame(
+        list(errors.items()), schema={"batch_id": pl.String, "error": pl.String}, orient="row"
     )
+    incomplete = failed.join(
+        ends,
+        on="batch_id",
+        how="full",
+        coalesce=True,
+        nulls_equal=True,
+        maintain_order="left_right",
+    )
+    return per_group(incomplete.drop("complete"), _gaps)
+
+
+def _gaps(error: str | None, begins: bool | None, ends: bool | None) -> str:
+    # Why a batch could not be read explains more than where its pages end, so it comes first.
+    gaps = [error.removesuffix(".")] if error else []
+    if begins is False:
+        gaps.append("its first page is missing")
+    if ends is False:
+        gaps.append("its pages do not reach an end marker")
+    return f"The batch is incomplete: {'; '.join(gaps)}." if gaps else "The batch is incomplete."
 
 
 _FAULTS: Final = {
@@ -61,20 +63,17 @@ _FAULTS: Final = {
 }
 
 
-@rule(
-    "chain-inconsistent",
-    "error",
-    checks="the pages of a batch follow one another and hold exactly the jobs that are here",
-    why="If a page moved, appears twice or was removed, every count is wrong.",
-    needs=("pages",),
-)
+@rule("chain-inconsistent", "error", needs=("pages",))
 def chain_inconsistent(inputs: AuditInput) -> pl.DataFrame:
+    """The pages of a batch follow one another and hold exactly the jobs that are here.
+
+    If a page moved, appears twice or was removed, every count is wrong.
+    """
     rows = inputs.jobs.group_by("batch_id").agg(rows=pl.len().cast(pl.Int64))
     # Pages without jobs may well be alike.
     bodies = pl.col("body_sha256").filter(pl.col("jobs") > 0).drop_nulls()
     chains = (
-        _pages(inputs)
-        .group_by("batch_id", maintain_order=True)
+        inputs.evidence.group_by("batch_id", maintain_order=True)
         .agg(
             numbers=(_NUMBER.diff().drop_nulls() != 1).any() | _NUMBER.is_null().any(),
             markers=_MARKER.ne_missing(_NEXT.shift(1)).slice(1).any(),
@@ -100,15 +99,13 @@ def _faults(jobs: int, rows: int, **found: Any) -> str:
     return f"The evidence is inconsistent: {'; '.join(faults)}."
 
 
-@rule(
-    "foreign-job",
-    "error",
-    checks="every job belongs to a batch that was read",
-    why="A job of another batch does not belong in this audit.",
-    needs=("jobs", "pages"),
-)
+@rule("foreign-job", "error", needs=("jobs", "pages"))
 def foreign_job(inputs: AuditInput) -> pl.DataFrame:
-    batches = _pages(inputs).select(pl.col("batch_id").drop_nulls().unique())
+    """Every job belongs to a batch that was read.
+
+    A job of another batch does not belong in this audit.
+    """
+    batches = inputs.evidence.select(pl.col("batch_id").drop_nulls().unique())
     foreign = inputs.jobs.join(batches, on="batch_id", how="anti", maintain_order="left")
     other = pl.format("The job belongs to batch {}, of which no page was read.", "batch_id")
     return per_job(foreign, pl.coalesce(other, pl.lit("The job names no batch.")))
