@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing.rule import AuditInput, per_group, per_job, rule
+from boxdocgen_explore.auditing.rule import AuditInput, per_job, rule
 
 _NUMBER = pl.col("page")
 _MARKER, _NEXT = pl.col("marker_sha256"), pl.col("next_marker_sha256")
@@ -18,48 +18,42 @@ def chain_incomplete(inputs: AuditInput) -> pl.DataFrame:
 
     Jobs on pages that were not read may have failed.
     """
-    ends = (
-        inputs.evidence.group_by("batch_id", maintain_order=True)
-        .agg(
-            begins=_MARKER.first().is_null() & (_NUMBER.first() == 1).fill_null(False),
-            ends=_NEXT.last().is_null(),
-            complete=pl.col("complete").fill_null(False).all(),
-        )
-        .filter(~pl.all_horizontal("begins", "ends", "complete"))
+    chains = inputs.evidence.group_by("batch_id", maintain_order=True).agg(
+        begins=_MARKER.first().is_null() & (_NUMBER.first() == 1).fill_null(False),
+        ends=_NEXT.last().is_null(),
+        complete=pl.col("complete").fill_null(False).all(),
     )
-    errors = {batch: " ".join(str(error).split()) for batch, error in inputs.failures.items()}
-    failed = pl.DataFrame(
-        list(errors.items()), schema={"batch_id": pl.String, "error": pl.String}, orient="row"
-    )
-    incomplete = failed.join(
-        ends,
-        on="batch_id",
-        how="full",
-        coalesce=True,
-        nulls_equal=True,
-        maintain_order="left_right",
-    )
-    return per_group(incomplete.drop("complete"), _gaps)
-
-
-def _gaps(error: str | None, begins: bool | None, ends: bool | None) -> str:
     # Why a batch could not be read explains more than where its pages end, so it comes first.
-    gaps = [error.removesuffix(".")] if error else []
-    if begins is False:
-        gaps.append("its first page is missing")
-    if ends is False:
-        gaps.append("its pages do not reach an end marker")
-    return f"The batch is incomplete: {'; '.join(gaps)}." if gaps else "The batch is incomplete."
+    gaps: dict[str | None, list[str]] = {
+        batch_id: [" ".join(str(error).split()).removesuffix(".")]
+        for batch_id, error in inputs.failures.items()
+    }
+    for batch_id, begins, ends, complete in chains.iter_rows():
+        if not (begins and ends and complete):
+            texts = gaps.setdefault(batch_id, [])
+            texts += [] if begins else ["its first page is missing"]
+            texts += [] if ends else ["its pages do not reach an end marker"]
+    details = [
+        f"The batch is incomplete: {'; '.join(texts or ['its pages are not one chain'])}."
+        for texts in gaps.values()
+    ]
+    return pl.DataFrame({"batch_id": list(gaps), "detail": details})
 
 
+# Pages without jobs may well be alike.
+_BODIES: Final = pl.col("body_sha256").filter(pl.col("jobs") > 0).drop_nulls()
 _FAULTS: Final = {
-    "numbers": "its pages are not numbered consecutively",
-    "markers": "a page does not begin where the one before it ends",
-    "repeated_marker": "a marker was used twice",
-    "repeated_body": "a page appears twice",
-    "duplicates": "an id appears on two pages",
-    "users": "its pages were read by several users",
-    "hosts": "its pages were read from several hosts",
+    "its pages are not numbered consecutively": (
+        (_NUMBER.diff().drop_nulls() != 1).any() | _NUMBER.is_null().any()
+    ),
+    "a page does not begin where the one before it ends": (
+        _MARKER.ne_missing(_NEXT.shift(1)).slice(1).any()
+    ),
+    "a marker was used twice": _MARKER.drop_nulls().is_duplicated().any(),
+    "a page appears twice": _BODIES.is_duplicated().any(),
+    "an id appears on two pages": (pl.col("duplicates") > 0).any(),
+    "its pages were read by several users": pl.col("user_id").n_unique() > 1,
+    "its pages were read from several hosts": pl.col("host").n_unique() > 1,
 }
 
 
@@ -70,33 +64,21 @@ def chain_inconsistent(inputs: AuditInput) -> pl.DataFrame:
     If a page moved, appears twice or was removed, every count is wrong.
     """
     rows = inputs.jobs.group_by("batch_id").agg(rows=pl.len().cast(pl.Int64))
-    # Pages without jobs may well be alike.
-    bodies = pl.col("body_sha256").filter(pl.col("jobs") > 0).drop_nulls()
     chains = (
         inputs.evidence.group_by("batch_id", maintain_order=True)
-        .agg(
-            numbers=(_NUMBER.diff().drop_nulls() != 1).any() | _NUMBER.is_null().any(),
-            markers=_MARKER.ne_missing(_NEXT.shift(1)).slice(1).any(),
-            repeated_marker=_MARKER.drop_nulls().is_duplicated().any(),
-            repeated_body=bodies.is_duplicated().any(),
-            duplicates=(pl.col("duplicates") > 0).any(),
-            users=pl.col("user_id").n_unique() > 1,
-            hosts=pl.col("host").n_unique() > 1,
-            jobs=pl.col("jobs").sum(),
-        )
+        .agg(held=pl.col("jobs").sum(), **_FAULTS)
         .join(rows, on="batch_id", how="left", nulls_equal=True, maintain_order="left")
         .with_columns(pl.col("rows").fill_null(0))
     )
-    return per_group(
-        chains.filter(pl.any_horizontal(*_FAULTS, pl.col("jobs") != pl.col("rows"))), _faults
+    faults = [pl.when(pl.col(fault)).then(pl.lit(fault)) for fault in _FAULTS]
+    counts = pl.format("its pages hold {} jobs, the frame {}", "held", "rows")
+    faults.append(pl.when(pl.col("held") != pl.col("rows")).then(counts))
+    found = chains.select(
+        "batch_id", faults=pl.concat_str(faults, separator="; ", ignore_nulls=True)
     )
-
-
-def _faults(jobs: int, rows: int, **found: Any) -> str:
-    faults = [text for fault, text in _FAULTS.items() if found[fault]]
-    if jobs != rows:
-        faults.append(f"its pages hold {jobs:,} jobs, the frame {rows:,}")
-    return f"The evidence is inconsistent: {'; '.join(faults)}."
+    return found.filter(pl.col("faults") != "").select(
+        "batch_id", detail=pl.format("The evidence is inconsistent: {}.", "faults")
+    )
 
 
 @rule("foreign-job", "error", needs=("jobs", "pages"))
