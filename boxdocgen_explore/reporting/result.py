@@ -11,9 +11,14 @@ from typing import Any, Final
 import polars as pl
 
 from boxdocgen_explore.analysis import Verdict, verdict
-from boxdocgen_explore.auditing import RULES, Rule, audit, verdicts
-from boxdocgen_explore.auditing.inputs import parts
-from boxdocgen_explore.auditing.manifest import manifest
+from boxdocgen_explore.auditing import (
+    RULES,
+    Rule,
+    audit,
+    read_manifest,
+    split_reading,
+    verdicts,
+)
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
 from boxdocgen_explore.reporting.headline import Seen, verdict_sentence, verdict_word
 from boxdocgen_explore.reporting.redaction import Left, leave_out
@@ -46,7 +51,7 @@ def given(what: Any) -> Given:
     if isinstance(getattr(what, "loaded", None), pl.DataFrame):  # an explorer: all its rows
         about = given(what.loaded if what.reading is None else what.reading)
         return replace(about, state=what.state, names=what.view.templates)
-    jobs, pages, failures = parts(what)
+    jobs, pages, failures = split_reading(what)
     return Given(
         jobs,
         pl.DataFrame(schema=PAGES) if pages is None else pages,
@@ -181,7 +186,7 @@ def hold(
     named = _template_frame(templates, about.names)
     looked_at = Reading(left.jobs, about.pages, about.failures)
     options = {"now": held_at, **settings, "templates": named}
-    if "external_id" in left.names and not manifest(options.get("expected", _NO_IDS)).counts:
+    if "external_id" in left.names and not read_manifest(options.get("expected", _NO_IDS)).counts:
         del options["expected"]
     kept = [rule for rule in rules if rule.name not in left.misled]
     chain = [rule for rule in RULES if rule.name in _CHAIN]
