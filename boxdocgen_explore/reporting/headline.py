@@ -1,4 +1,4 @@
-"""The verdict of an audit in one sentence: complete or not, as far as was seen, and as of when."""
+"""The verdict of an audit in one sentence: complete or not, why, as whom, and as of when."""
 
 from __future__ import annotations
 
@@ -16,117 +16,112 @@ _RUNNING: Final = pl.col("status").is_in(sorted(RUNNING)).fill_null(False)
 _UNKNOWN: Final = ~pl.col("status").is_in(STATUSES).fill_null(False)
 _PROBLEM: Final = pl.col("status").is_in(PROBLEMS).fill_null(False)
 
+_OF_JOBS: Final = {
+    "failed": pl.col("status") == "failed",
+    "completed with errors": pl.col("status") == "completed_with_error",
+    "still running": _RUNNING,
+    "with a status unknown here": _UNKNOWN,
+}
+_OF_BATCHES: Final = {
+    "still running": _RUNNING,
+    "with failures": _PROBLEM,
+    "with a status unknown here": _UNKNOWN,
+}
+
 
 @dataclass(frozen=True)
-class Seen:
-    """What was seen: ``jobs``, ids of all ``batches`` and of those ``broken`` (not read whole).
+class Coverage:
+    """What an audit covered, and what speaks against calling it complete.
 
-    ``proven`` is False without evidence, ``list_complete`` where the list of batches may have gaps.
-    ``accepted`` says that the audit accepts the share of failures; ``errors`` are the rules that
-    found errors of another kind.
+    ``batches`` are the ids of all batches, ``incomplete`` of those of which pages are missing.
+    ``evidence`` is False for a plain frame; ``list_complete`` is False if the list of batches may
+    have gaps. ``failures_accepted`` says that the thresholds accept the failures; ``errors`` are
+    the other rules that found errors, ``unevaluated`` those that were asked for in vain.
     """
 
     jobs: pl.DataFrame
     batches: Collection[str]
-    broken: Collection[str]
-    proven: bool
+    incomplete: Collection[str]
+    evidence: bool
     list_complete: bool
-    accepted: bool
+    failures_accepted: bool
     errors: Sequence[str]
+    unevaluated: Sequence[str]
 
 
-def verdict_word(seen: Seen) -> str:
+def verdict_word(coverage: Coverage) -> str:
     """Give the verdict in a word or two; only "COMPLETE" says that all is well."""
-    if seen.broken:
+    if coverage.incomplete:
         return "INCOMPLETE"
-    if not seen.proven and seen.jobs.height:
+    if not coverage.evidence and coverage.jobs.height:
         return "NO EVIDENCE"
-    unsettled = seen.jobs.filter(_RUNNING | _UNKNOWN).height
-    failures = 0 if seen.accepted else seen.jobs.filter(_PROBLEM).height
-    if unsettled or failures or not seen.list_complete or not seen.jobs.height:
+    problems = coverage.jobs.filter(_RUNNING | _UNKNOWN).height
+    if not coverage.failures_accepted:
+        problems += coverage.jobs.filter(_PROBLEM).height
+    if problems or coverage.unevaluated or not coverage.list_complete or not coverage.jobs.height:
         return "NOT COMPLETE"
-    return "NOT IN ORDER" if seen.errors else "COMPLETE"
+    return "NOT IN ORDER" if coverage.errors else "COMPLETE"
 
 
-def verdict_sentence(
-    seen: Seen, *, who: str | None, since: bool, as_of: dt.datetime | None, demo: bool
+def headline(
+    coverage: Coverage, *, login: str | None, since: bool, as_of: dt.datetime | None, demo: bool
 ) -> str:
-    """Say the verdict, why, whose batches were seen, and when (UTC).
+    """Give the verdict, the reasons, whose permissions applied, and the time (UTC).
 
-    ``since`` says that the batches are those this user sees, not those that somebody named.
+    ``since`` says that the batches are all recent ones that this user can see, not named ones.
     """
-    why = [*_doubts(seen), *_outcomes(seen)]
-    if seen.errors:
-        rules = listed(seen.errors)
-        why.append(f"{rules} found {'an error' if len(seen.errors) == 1 else 'errors'}")
-    reader = who or "this user"
+    user = login or "this user"
+    read_as = f"read as {user}" if coverage.evidence else ""
     parts = [
-        ", ".join(why),
-        f"seen: {reader}'s batches only" if since else f"read as {reader}" if seen.proven else "",
+        ", ".join([*_missing(coverage), *_outcomes(coverage), *_rules(coverage)]),
+        f"only batches that {user} can see" if since else read_as,
         f"as of {moment(as_of)}" if as_of else "",
         "demo data" if demo else "",
     ]
-    return f"{verdict_word(seen)}: " + "; ".join(part for part in parts if part)
+    return f"{verdict_word(coverage)}: " + "; ".join(part for part in parts if part)
 
 
-def _doubts(seen: Seen) -> list[str]:
-    """Why there may be more than was seen."""
-    doubts = []
-    if seen.broken:
-        batches = len(seen.batches)
-        if batches == 1:
-            doubts.append(
-                f"the batch was not read whole, at least {counted(seen.jobs.height, 'job')}"
-            )
-        else:
-            verb = "was" if len(seen.broken) == 1 else "were"
-            share = f"{len(seen.broken):,} of {counted(batches, 'batch')}"
-            doubts.append(f"{share} {verb} not read whole")
-    elif not seen.proven and seen.jobs.height:
-        doubts.append("nothing shows that these are all")
-    if not seen.list_complete:
-        doubts.append("the list of batches may have gaps")
-    return doubts
+def _missing(coverage: Coverage) -> list[str]:
+    """Why there may be more jobs than these."""
+    incomplete, batches, jobs = coverage.incomplete, len(coverage.batches), coverage.jobs.height
+    reasons = []
+    if incomplete and batches == 1:
+        reasons.append(f"batch not read completely, at least {counted(jobs, 'job')}")
+    elif incomplete:
+        share = f"{len(incomplete):,} of {counted(batches, 'batch')}"
+        reasons.append(f"{share} not read completely")
+    elif jobs and not coverage.evidence:
+        reasons.append("nothing shows that these are all jobs")
+    if not coverage.list_complete:
+        reasons.append("the list of batches may have gaps")
+    return reasons
 
 
-def _outcomes(seen: Seen) -> list[str]:
-    jobs, batches = seen.jobs, len(seen.batches)
-    if not jobs.height:
-        nothing = (
-            "no batch was seen" if not batches else f"{counted(batches, 'batch')} without jobs"
-        )
-        return [] if seen.broken else [nothing]
-    if batches == 1:
-        kinds = [
-            (pl.col("status") == "failed", "failed", "failed"),
-            (
-                pl.col("status") == "completed_with_error",
-                "completed with errors",
-                "completed with errors",
-            ),
-            (_RUNNING, "still runs", "still run"),
-            (_UNKNOWN, "has a status unknown here", "have a status unknown here"),
-        ]
-        counts = [(jobs.filter(rows).height, one, many) for rows, one, many in kinds]
-        return _counted(counts, jobs.height, "job")
-    kinds = [
-        (_RUNNING, "still runs", "still run"),
-        (_PROBLEM, "has failures", "have failures"),
-        (_UNKNOWN, "has a status unknown here", "have statuses unknown here"),
-    ]
-    counts = [(jobs.filter(rows)["batch_id"].n_unique(), one, many) for rows, one, many in kinds]
-    return _counted(counts, batches, "batch", whole_said=bool(seen.broken))
-
-
-def _counted(
-    counts: Sequence[tuple[int, str, str]], of: int, noun: str, *, whole_said: bool = False
-) -> list[str]:
-    """Name what occurs, the whole once: '2 of 41 batches still run, 3 have failures'."""
+def _outcomes(coverage: Coverage) -> list[str]:
+    """Count what needs attention, the first of a total: '2 of 41 batches still running, 3 ...'."""
+    jobs, batches = coverage.jobs, len(coverage.batches)
+    if batches == 1 and jobs.height:
+        total = counted(jobs.height, "job")
+        counts = [(words, jobs.filter(rows).height) for words, rows in _OF_JOBS.items()]
+    else:
+        total = counted(batches, "batch")
+        in_batches = {words: jobs.filter(rows)["batch_id"] for words, rows in _OF_BATCHES.items()}
+        counts = [(words, batch_ids.n_unique()) for words, batch_ids in in_batches.items()]
     parts: list[str] = []
-    for count, one, many in counts:
+    for words, count in counts:
         if count:
-            share = f"{count:,}" if parts or whole_said else f"{count:,} of {counted(of, noun)}"
-            parts.append(f"{share} {one if count == 1 else many}")
-    if parts or whole_said:
+            parts.append(f"{count:,} {words}" if parts else f"{count:,} of {total} {words}")
+    if parts or coverage.incomplete:
         return parts
-    return ["1 job completed" if (of, noun) == (1, "job") else f"all {counted(of, noun)} completed"]
+    if not jobs.height:
+        return [f"{total} without jobs" if batches else "no batch was found"]
+    return [f"{total} completed" if total.startswith("1 ") else f"all {total} completed"]
+
+
+def _rules(coverage: Coverage) -> list[str]:
+    parts = []
+    if errors := coverage.errors:
+        parts.append(f"{listed(errors)} found {'an error' if len(errors) == 1 else 'errors'}")
+    if coverage.unevaluated:
+        parts.append(f"{listed(coverage.unevaluated)} could not be evaluated")
+    return parts
