@@ -1,4 +1,4 @@
-"""See what became of a Box Doc Gen batch: read it whole, count it, compare it, prove it.
+"""See what became of a Box Doc Gen batch: read it completely, count it, compare it, prove it.
 
 >>> import boxdocgen_explore as bx
 >>> box = bx.demo()
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from boxdocgen_explore.auditing.compare import compare
     from boxdocgen_explore.auditing.resubmissions import resubmission
     from boxdocgen_explore.auditing.sampling import sample, sample_recipe
-    from boxdocgen_explore.box import Box, Reading, connect, demo
-    from boxdocgen_explore.errors import BoxDocGenError
+    from boxdocgen_explore.box import Box, IncompleteListWarning, RetryPolicy, connect, demo
+    from boxdocgen_explore.cache import StoreWarning
+    from boxdocgen_explore.errors import BoxDocGenError, Reading
     from boxdocgen_explore.explorer import Explorer, explore
-    from boxdocgen_explore.reporting import read_report, report
+    from boxdocgen_explore.reporting import Scope, read_report, report
+    from boxdocgen_explore.schema import User
 
 __version__ = "0.1.0"
 
@@ -34,8 +36,13 @@ _NAMES: Final = {
     "Box": "box",
     "BoxDocGenError": "errors",
     "Explorer": "explorer",
-    "Reading": "box",
+    "IncompleteListWarning": "box",
+    "Reading": "errors",
+    "RetryPolicy": "box",
     "Rule": "auditing",
+    "Scope": "reporting",
+    "StoreWarning": "cache",
+    "User": "schema",
     "audit": "auditing",
     "compare": "auditing.compare",
     "connect": "box",
@@ -54,8 +61,13 @@ __all__ = [
     "Box",
     "BoxDocGenError",
     "Explorer",
+    "IncompleteListWarning",
     "Reading",
+    "RetryPolicy",
     "Rule",
+    "Scope",
+    "StoreWarning",
+    "User",
     "analysis",
     "audit",
     "charts",

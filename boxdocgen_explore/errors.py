@@ -3,31 +3,32 @@
 ::
 
     BoxDocGenError                 every error of this package
-    ├── InvalidRequest             asked for something that cannot be (also a ValueError)
+    ├── InvalidRequest             an argument is invalid (also a ValueError); nothing was sent
     ├── NoCredentials              no token and nobody to ask for one
     ├── StoreError                 the cache folder cannot be used
-    ├── NotCached                    offline, and this is not on disk
-    ├── Unreachable                no answer: no network, refused, timed out, cut off
+    ├── NotCached                  offline, and this is not in the cache
+    ├── Unreachable                no response: no network, refused, timed out, cut off
     ├── Cancelled                  somebody pressed Cancel
-    ├── BoxError                   Box answered with an error
+    ├── BoxError                   Box refused the call
     │   ├── Unauthorized           401: the token is wrong or has expired
     │   ├── Forbidden              403: this user may not
-    │   ├── NotFound               404: no such thing, or not for this user
-    │   ├── MarkerRefused          400 to a page that was asked for by a marker
+    │   ├── NotFound               404: it does not exist, or not for this user
+    │   ├── MarkerRefused          400 to a page that was requested by a marker
     │   ├── RateLimited            429, even after waiting
     │   └── ServerError            5xx, even after repeating
-    ├── BrokenPage                 a 200 that is not what the API promises
-    ├── BrokenChain                pages that do not make one chain: a marker or an id twice
+    ├── BrokenPage                 a 200 whose body is not what Box documents
+    ├── BrokenChain                pages that are not one chain: a marker or an id appears twice
     └── BatchesFailed              some of several batches; carries the others
 
-Each one knows what is known: ``status``, ``code``, ``message``, ``request_id`` (of Box's answer),
-``batch_id``, and ``reading``: what had arrived before, never lost. Its text is a sentence for the
-person at the keyboard, in which Box's words stand as text and nothing but text. No error ever
-holds a token, a request or a response.
+Every error has ``status``, ``code``, ``message``, ``request_id`` (of Box's response), ``batch_id``,
+and ``reading``, which has what had arrived; what is not known is None. Its text says what happened
+and what to do; the details follow on a line of their own. No error contains a token, a request or
+a response.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -66,7 +67,7 @@ class BoxDocGenError(Exception):
 
 
 class InvalidRequest(BoxDocGenError, ValueError):
-    """Asked for something that cannot be; nothing was sent."""
+    """An argument is invalid; nothing was sent."""
 
 
 class NoCredentials(BoxDocGenError):
@@ -78,11 +79,11 @@ class StoreError(BoxDocGenError):
 
 
 class NotCached(BoxDocGenError):
-    """Offline, and this is not on disk."""
+    """Offline, and this is not in the cache."""
 
 
 class Unreachable(BoxDocGenError):
-    """No answer: no network, a refused or cut connection, silence."""
+    """No response: no network, a refused or cut connection, silence."""
 
 
 class Cancelled(BoxDocGenError):
@@ -90,7 +91,7 @@ class Cancelled(BoxDocGenError):
 
 
 class BoxError(BoxDocGenError):
-    """Box answered with an error."""
+    """Box refused the call."""
 
 
 class Unauthorized(BoxError):
@@ -102,11 +103,11 @@ class Forbidden(BoxError):
 
 
 class NotFound(BoxError):
-    """404: no such thing, or not for this user."""
+    """404: it does not exist, or not for this user."""
 
 
 class MarkerRefused(BoxError):
-    """400 to a page that was asked for by a marker."""
+    """400 to a page that was requested by a marker."""
 
 
 class RateLimited(BoxError):
@@ -118,11 +119,11 @@ class ServerError(BoxError):
 
 
 class BrokenPage(BoxDocGenError):
-    """A 200 that is not what the API promises."""
+    """A 200 whose body is not what Box documents."""
 
 
 class BrokenChain(BoxDocGenError):
-    """Pages that do not make one chain: a marker or an id comes twice."""
+    """Pages that are not one chain: a marker or an id appears twice."""
 
 
 class BatchesFailed(BoxDocGenError):
@@ -132,8 +133,8 @@ class BatchesFailed(BoxDocGenError):
         lines = [f"\n  {batch_id}: {error}" for batch_id, error in failures.items()]
         if len(lines) > _NAMED:
             lines[_NAMED:] = [f"\n  and {len(lines) - _NAMED:,} more, in error.failures"]
-        told = f"{len(failures):,} of {batches:,} batches could not be read whole:"
-        super().__init__(told + "".join(lines))
+        text = f"{len(failures):,} of {batches:,} batches are incomplete:"
+        super().__init__(text + "".join(lines))
         self.failures = dict(failures)
         self.batches = batches
 
@@ -166,3 +167,19 @@ class Reading:
 
     def __repr__(self) -> str:
         return f"<Reading: {self.verdict}>"
+
+
+def warn_renamed(old: str, new: str) -> None:
+    """Warn the caller's caller; old names work for one minor version."""
+    warnings.warn(
+        f"{old} is now {new}; the old name goes with the next minor version.",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name == "NotKept":
+        warn_renamed(name, "NotCached")
+        return NotCached
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from boxdocgen_explore import analysis
-from boxdocgen_explore.auditing.inputs import Subject, parts
+from boxdocgen_explore.auditing.inputs import AuditInput, split_reading
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.schema import COMPARISON, JOBS, TERMINAL
 
@@ -38,7 +38,7 @@ def compare(before: Reading | pl.DataFrame, after: Reading | pl.DataFrame) -> pl
     >>> compare(first, second).filter(aspect="outcome").select("item", "before", "after").rows()
     [('pending', 1, 0), ('completed', 0, 1)]
     """
-    one, two = (Subject(*parts(reading)) for reading in (before, after))
+    one, two = (AuditInput(*split_reading(reading)) for reading in (before, after))
     counts = _counts(one.jobs).join(
         _counts(two.jobs),
         on=["aspect", "item"],
@@ -101,13 +101,13 @@ def _by(jobs: pl.DataFrame, column: str) -> pl.DataFrame:
 # --- job by job --------------------------------------------------------------------------------
 
 
-def _batches(look: Subject) -> set[str]:
+def _batches(look: AuditInput) -> set[str]:
     """Batches looked at; a page without jobs is a look, too."""
     batches = set(look.jobs["batch_id"].drop_nulls())
     return batches | set(() if look.pages is None else look.pages["batch_id"].drop_nulls())
 
 
-def _jobs(before: Subject, after: Subject) -> pl.DataFrame:
+def _jobs(before: AuditInput, after: AuditInput) -> pl.DataFrame:
     both = sorted(_batches(before) & _batches(after))
     key = ["batch_id", "job_id"]
     one, two = (
@@ -127,7 +127,7 @@ def _jobs(before: Subject, after: Subject) -> pl.DataFrame:
     )
 
 
-def _cut(look: Subject) -> pl.Expr:
+def _cut(look: AuditInput) -> pl.Expr:
     cut = pl.col("batch_id").is_in(look.incomplete_batches)
     return pl.when(cut).then(
         pl.lit("The other look did not reach this batch's end; the job may have been there.")

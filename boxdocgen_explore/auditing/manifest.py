@@ -1,8 +1,8 @@
-"""The manifest: what was meant to be made, as a CSV file or a frame.
+"""The manifest: which documents are expected, as a CSV file or a frame.
 
-Two forms are told apart by their columns. One row per batch: ``batch_id`` and ``jobs``, how many
-were asked for. One row per document: ``external_id``, and ``batch_id`` where the same external id
-belongs to several batches; all other columns are kept, for the list of what to send again.
+It has one of two forms. One row per batch: ``batch_id`` and ``jobs``, how many were requested. One
+row per document: ``external_id``, and ``batch_id`` if the same external id belongs to several
+batches; all other columns stay, so that `resubmission` can add them to its list.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Manifest:
         return "external_id" not in self.key
 
 
-def manifest(source: str | os.PathLike[str] | pl.DataFrame) -> Manifest:
+def read_manifest(source: str | os.PathLike[str] | pl.DataFrame) -> Manifest:
     """Read and check a manifest: a path to a CSV file (UTF-8), or a frame.
 
-    >>> manifest(pl.DataFrame({"external_id": ["007", "008"], "name": ["Bond", "Bill"]})).key
+    >>> read_manifest(pl.DataFrame({"external_id": ["007", "008"], "name": ["Bond", "Bill"]})).key
     ('external_id',)
 
     Raises:

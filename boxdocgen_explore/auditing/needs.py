@@ -7,94 +7,96 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from boxdocgen_explore.auditing.inputs import Subject
-from boxdocgen_explore.auditing.template_rules import versions_by_batch
+from boxdocgen_explore.auditing.inputs import AuditInput
 from boxdocgen_explore.schema import RUNNING
 from boxdocgen_explore.text import counted, listed
 
 
-class Lack(NamedTuple):
-    """What is missing, and whether wholly: then the rule cannot be checked at all."""
+class Missing(NamedTuple):
+    """What is missing; ``entirely`` means that the rule cannot be evaluated at all."""
 
     text: str
-    wholly: bool
+    entirely: bool
 
 
-def _jobs(subject: Subject) -> Lack | None:
-    return None if subject.jobs.height else Lack("jobs", True)
+Need = Callable[[AuditInput], Missing | None]
 
 
-def _whole_chains(subject: Subject) -> Lack | None:
-    """Whether a plain frame is whole is not known: rules then speak of what is in it."""
-    cut = subject.incomplete_batches
-    return Lack(f"complete batches (not read to their end: {listed(cut)})", False) if cut else None
+def _jobs(inputs: AuditInput) -> Missing | None:
+    return None if inputs.jobs.height else Missing("jobs", True)
 
 
-def _pages(subject: Subject) -> Lack | None:
-    return Lack("evidence (pages)", True) if subject.pages is None else None
-
-
-def _evidence(subject: Subject) -> Lack | None:
-    return None if subject.failures else _pages(subject)
-
-
-def _given(name: str, text: str) -> Callable[[Subject], Lack | None]:
-    def lack(subject: Subject) -> Lack | None:
-        return Lack(text, True) if getattr(subject, name) is None else None
-
-    return lack
-
-
-def _detail(column: str, only: pl.Expr) -> Callable[[Subject], Lack | None]:
-    def lack(subject: Subject) -> Lack | None:
-        if column not in subject.jobs.columns:
-            return Lack(f"details ({column})", True)
-        return _nulls(subject.jobs.filter(only), column)
-
-    return lack
-
-
-def _nulls(jobs: pl.DataFrame, column: str) -> Lack | None:
-    nulls = jobs[column].null_count()
-    return Lack(f"{column} of {counted(nulls, 'job')}", False) if nulls else None
-
-
-def _other_batches(subject: Subject) -> Lack | None:
-    single = (
-        versions_by_batch(subject.jobs)
-        .filter(pl.col("batches") == 1)
-        .select(pl.col("template_file_id").unique(maintain_order=True))
-        .to_series()
+def _complete_batches(inputs: AuditInput) -> Missing | None:
+    """A plain frame may be incomplete; the rules then speak of the jobs that it has."""
+    cut = inputs.incomplete_batches
+    return (
+        Missing(f"complete batches (not read to their end: {listed(cut)})", False) if cut else None
     )
-    if not single.len():
+
+
+def _pages(inputs: AuditInput) -> Missing | None:
+    return Missing("evidence (pages)", True) if inputs.pages is None else None
+
+
+def _evidence(inputs: AuditInput) -> Missing | None:
+    return None if inputs.failures else _pages(inputs)
+
+
+def _option(attribute: str, text: str) -> Need:
+    def need(inputs: AuditInput) -> Missing | None:
+        return Missing(text, True) if getattr(inputs, attribute) is None else None
+
+    return need
+
+
+def _detail(column: str, only: pl.Expr) -> Need:
+    def need(inputs: AuditInput) -> Missing | None:
+        if column not in inputs.jobs.columns:
+            return Missing(f"details ({column})", True)
+        return _nulls(inputs.jobs.filter(only), column)
+
+    return need
+
+
+def _nulls(jobs: pl.DataFrame, column: str) -> Missing | None:
+    nulls = jobs[column].null_count()
+    return Missing(f"{column} of {counted(nulls, 'job')}", False) if nulls else None
+
+
+def _other_batches(inputs: AuditInput) -> Missing | None:
+    single = inputs.versions.filter(pl.col("batches") == 1)["template_file_id"]
+    if single.is_empty():
         return None
-    names = listed(subject.template(template) for template in single)
-    return Lack(f"another batch of {names}", False)
+    names = map(inputs.template, single.unique(maintain_order=True))
+    return Missing(f"another batch of {listed(names)}", False)
 
 
-def _tags(subject: Subject) -> Lack | None:
-    if subject.tags is None:
-        return Lack("tags", True)
+def _tags(inputs: AuditInput) -> Missing | None:
+    if inputs.tags is None:
+        return Missing("tags", True)
     version = ["template_file_id", "template_file_version_id"]
-    used = subject.reasons.select(version).unique(maintain_order=True)
-    unread = used.join(subject.tags, on=version, how="anti", maintain_order="left")
-    if not unread.height:
+    used = inputs.reasons.select(version).unique(maintain_order=True)
+    unread = used.join(inputs.tags, on=version, how="anti", maintain_order="left")
+    if unread.is_empty():
         return None
-    return Lack(f"tags of template version {listed(unread[version[1]])}", False)
+    return Missing(f"tags of template version {listed(unread[version[1]])}", False)
 
 
-def _manifest_ids(subject: Subject) -> Lack | None:
-    if subject.expected is None or subject.expected.counts:
-        return None
-    return _nulls(subject.jobs, "external_id")
+def _external_ids(inputs: AuditInput) -> Missing | None:
+    return _nulls(inputs.jobs, "external_id")
+
+
+def _manifest_ids(inputs: AuditInput) -> Missing | None:
+    by_id = inputs.expected is not None and not inputs.expected.counts
+    return _external_ids(inputs) if by_id else None
 
 
 _ALL: Final = pl.lit(True)
 _RUNNING: Final = pl.col("status").is_in(sorted(RUNNING)).fill_null(False)
 
-NEEDS: Final[Mapping[str, Callable[[Subject], Lack | None]]] = {
+NEEDS: Final[Mapping[str, Need]] = {
     "jobs": _jobs,
-    "complete batches": _whole_chains,
+    "complete batches": _complete_batches,
     "pages": _pages,
     "evidence": _evidence,
     "created_at": _detail("created_at", _RUNNING),
@@ -102,11 +104,11 @@ NEEDS: Final[Mapping[str, Callable[[Subject], Lack | None]]] = {
     "source": _detail("source", _ALL),
     "enterprise": _detail("enterprise_id", _ALL),
     "tags": _tags,
-    "manifest": _given("expected", "a manifest (expected)"),
-    "approved_versions": _given("approved_versions", "approved_versions"),
-    "output_type": _given("output_types", "output_type"),
+    "manifest": _option("expected", "a manifest (expected)"),
+    "approved_versions": _option("approved_versions", "approved_versions"),
+    "output_type": _option("output_types", "output_type"),
     "other batches": _other_batches,
-    "external_id": lambda subject: _nulls(subject.jobs, "external_id"),
+    "external_id": _external_ids,
     "external_id of a manifest": _manifest_ids,
 }
-"""What `Rule.needs` may name. ``evidence`` is pages, or word of batches that could not be read."""
+"""What `Rule.needs` may name. ``evidence`` is pages, or the errors of batches that failed."""

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing.inputs import parts, problem_reasons
-from boxdocgen_explore.auditing.manifest import Manifest, manifest
+from boxdocgen_explore.auditing.inputs import problem_reasons, split_reading
+from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.schema import RESUBMISSION
 
@@ -42,13 +42,13 @@ def resubmission(reading: Reading | pl.DataFrame, expected: Any = None) -> pl.Da
     >>> again.select("external_id", "match", "name").rows()
     [('007', 'matched', 'Bond'), ('008', 'no job', 'Bill')]
     """
-    jobs, _, _ = parts(reading)
+    jobs, _, _ = split_reading(reading)
     again = _problems(jobs)
     if expected is None:
         blank = pl.col("external_id").is_null()
         unknown = pl.when(blank).then(pl.lit(CANNOT_BE_MATCHED)).alias("match")
         return again.with_columns(unknown).select(*RESUBMISSION)
-    meant = manifest(expected)
+    meant = read_manifest(expected)
     if meant.counts:
         raise InvalidRequest(
             "This manifest counts jobs; what to send again needs one with external_id."

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.analysis import jobs_of
+from boxdocgen_explore.errors import InvalidRequest, Reading
 
 
 def sample(
-    jobs: pl.DataFrame, n: int, seed: int | str, by: str | Sequence[str] | None = None
+    reading: Reading | pl.DataFrame,
+    n: int,
+    seed: int | str,
+    by: str | Sequence[str] | None = None,
 ) -> pl.DataFrame:
     """Draw n jobs to look at by hand, the same ones whoever draws them.
 
@@ -30,7 +34,7 @@ def sample(
     >>> sample(jobs, 2, seed=7).equals(sample(jobs.reverse(), 2, seed=7))
     True
     """
-    groups = _sampling(n, by)
+    groups, jobs = _sampling(n, by), jobs_of(reading)
     if missing := [name for name in ("job_id", *groups) if name not in jobs.columns]:
         raise InvalidRequest(f"These jobs have no column {missing[0]}.")
     once = jobs.filter(pl.col("job_id").is_not_null()).unique("job_id", keep="first")

@@ -1,8 +1,26 @@
 """Box over HTTP: credentials and ids go in, readings come out."""
 
-from boxdocgen_explore.box.batches import IncompleteListWarning
+from typing import Any
+
+from boxdocgen_explore.box.batches import BatchList, IncompleteListWarning
 from boxdocgen_explore.box.client import Box
 from boxdocgen_explore.box.connection import connect, demo
-from boxdocgen_explore.errors import Reading
+from boxdocgen_explore.box.retry import RetryPolicy
+from boxdocgen_explore.errors import Reading, warn_renamed
 
-__all__ = ["Box", "IncompleteListWarning", "Reading", "connect", "demo"]
+__all__ = [
+    "BatchList",
+    "Box",
+    "IncompleteListWarning",
+    "Reading",
+    "RetryPolicy",
+    "connect",
+    "demo",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "NotWhole":
+        warn_renamed(name, "IncompleteListWarning")
+        return IncompleteListWarning
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

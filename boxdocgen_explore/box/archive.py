@@ -27,7 +27,7 @@ from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache import Cache
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.records import Chain
-from boxdocgen_explore.schema import ARCHIVED, JOBS, MAX_LIMIT, User
+from boxdocgen_explore.schema import ARCHIVED, JOBS, User
 from boxdocgen_explore.text import replacing
 
 _MADE_FROM: Final = "boxdocgen.made_from"
@@ -61,7 +61,7 @@ class Keeping:
 
     def made_from(self, batch_id: str) -> str:
         """Tells this batch's pages from any others; found without reading them."""
-        prefix = self.listing(batch_id).prefix(self.session.host, MAX_LIMIT)
+        prefix = self.listing(batch_id).root(self.session.host)
         fingerprints = self.cache.store.fingerprints(prefix, lasting=False)
         return hashlib.sha256(f"1 {JOBS} {fingerprints}".encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The list of batches: counted from the list of all jobs, and honest about gaps."""
+"""The batch list: counted from the list of all jobs, and honest about gaps."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from time import monotonic
 import polars as pl
 
 from boxdocgen_explore.box.endpoints import PagedList
-from boxdocgen_explore.box.reading import Fetch
+from boxdocgen_explore.box.fetch import Fetch
 from boxdocgen_explore.pages import frames
-from boxdocgen_explore.pages.records import PageRead
 
 
 class IncompleteListWarning(UserWarning):
-    """A list that moved while it was read, again and again: it may have gaps."""
+    """A list that kept moving while it was read: it may have gaps."""
 
 
 @dataclass(frozen=True)
 class BatchList:
-    """The batches (schema.BATCHES), counted from so many jobs; ``whole`` if none can be missing.
+    """The batches (schema.BATCHES), counted from ``jobs`` jobs; ``complete`` if none is missing.
 
     ``read_at`` (UTC) is when the oldest page of the list of jobs was read.
     """
@@ -32,29 +31,27 @@ class BatchList:
     read_at: dt.datetime
 
 
-def listed(fetch: Fetch, listing: PagedList) -> BatchList:
-    """What the chain of the list of all jobs tells of batches, whole or as far as it came."""
-    chain = fetch.chains[listing].copy()
-    whole, pages = chain.complete, chain.pages
+def batch_list(fetch: Fetch, paged: PagedList) -> BatchList:
+    """The batches that the list of all jobs contains, as far as it has been read."""
+    chain = fetch.chains[paged].copy()
     jobs = frames.full_jobs(chain.frames())
-    # A chain that has just been begun anew has no page.
-    read_at = min((page.fetched_at for page in pages), default=dt.datetime.now(dt.UTC))
-    return BatchList(frames.batches(jobs), jobs.height, whole, read_at)
+    # A chain that has just been restarted has no page.
+    read_at = min((page.fetched_at for page in chain.pages), default=dt.datetime.now(dt.UTC))
+    return BatchList(frames.batches(jobs), jobs.height, chain.complete, read_at)
 
 
-class PartialList:
-    """Tells of the batches so far, no more often than they are cheap to count."""
+def report_partial(
+    fetch: Fetch, paged: PagedList, on_partial: Callable[[pl.DataFrame, int], None]
+) -> Callable[[], None]:
+    """Call ``on_partial`` with the batches so far; the larger the list, the less often."""
+    next_at = 0.0
 
-    def __init__(
-        self, fetch: Fetch, listing: PagedList, tell: Callable[[pl.DataFrame, int], None]
-    ) -> None:
-        self._fetch, self._listing, self._tell = fetch, listing, tell
-        self._next = 0.0
-
-    def __call__(self, _listing: PagedList, _page: PageRead) -> None:
+    def on_page() -> None:
+        nonlocal next_at
         start = monotonic()
-        if start < self._next:
-            return
-        so_far = listed(self._fetch, self._listing)
-        self._tell(so_far.batches, so_far.jobs)
-        self._next = monotonic() + 0.5 + 5 * (monotonic() - start)
+        if start >= next_at:
+            so_far = batch_list(fetch, paged)
+            on_partial(so_far.batches, so_far.jobs)
+            next_at = monotonic() + 0.5 + 5 * (monotonic() - start)
+
+    return on_page

@@ -1,4 +1,4 @@
-"""Box as one user sees it: what can be asked, and what it answers with."""
+"""Box as one user sees it: what can be read, and what comes back."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ import polars as pl
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import archive, endpoints
 from boxdocgen_explore.box.archive import Keeping
+from boxdocgen_explore.box.arguments import batch_ids, checked_id, page_limit
 from boxdocgen_explore.box.auth import checked_token
-from boxdocgen_explore.box.batches import BatchList, IncompleteListWarning, PartialList, listed
-from boxdocgen_explore.box.endpoints import PagedList
-from boxdocgen_explore.box.progress import ProgressBar
-from boxdocgen_explore.box.reading import (
-    Fetch,
-    Progress,
-    batch_ids,
-    checked_id,
-    combine,
-    error_for,
-    page_limit,
+from boxdocgen_explore.box.batches import (
+    BatchList,
+    IncompleteListWarning,
+    batch_list,
+    report_partial,
 )
+from boxdocgen_explore.box.endpoints import PagedList
+from boxdocgen_explore.box.fetch import Fetch, Progress
+from boxdocgen_explore.box.progress import ProgressBar
+from boxdocgen_explore.box.reading import combine, error_for
+from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.box.session import BoxSession, Token
 from boxdocgen_explore.cache import Cache, offline_cache, online_cache
-from boxdocgen_explore.errors import Reading
+from boxdocgen_explore.errors import Reading, warn_renamed
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.schema import MAX_LIMIT, User
 from boxdocgen_explore.text import visible
@@ -41,7 +41,16 @@ if TYPE_CHECKING:
 
 
 class Box:
-    """What one user of Box Doc Gen can see; made by `connect` or `demo`."""
+    """What one user of Box Doc Gen can see. `connect` and `demo` make one.
+
+    Close it after use, or use it in a ``with`` statement. Every method that reads raises a
+    `BoxDocGenError`; nothing but GET is ever sent.
+
+    >>> import boxdocgen_explore as bx
+    >>> with bx.demo() as box:
+    ...     box.batches().height > 20
+    True
+    """
 
     def __init__(
         self,
@@ -56,7 +65,7 @@ class Box:
         self._session = session
         self._cache_dir = cache_dir
         self._wanted_user = user
-        self._live_s = ttl_s
+        self._ttl_s = ttl_s
         self._user: User | None = None
         self._cache: Cache | None = None
         self._closed = False
@@ -68,34 +77,37 @@ class Box:
 
     def __repr__(self) -> str:
         who = f" as {visible(str(self._user.login))}" if self._user else ""
-        return f"<Box: {self.origin}{who}{', offline' if self._session.offline else ''}>"
+        return f"<Box: {self.origin}{who}{', offline' if self.offline else ''}>"
 
     @property
     def offline(self) -> bool:
-        """Whether only what is kept on disk is read."""
+        """Whether only the cache is read."""
         return self._session.offline
 
     @property
     def user(self) -> User | None:
-        """Who reads (asked once, when first needed); None where Box does not say."""
+        """Who reads, requested when first needed; None if Box does not say.
+
+        Source: ``GET /users/me``.
+        """
         self._open()
         return self._user
 
     def renew(self, token: str) -> None:
-        """Go on with a new token of the same user; a fetch that stopped on 401 resumes.
+        """Replace an expired token by a new one of the same user; then read again to continue.
 
         Raises:
             InvalidRequest: not a token, or another user's.
-            Unauthorized: Box does not take it either; the old one stays.
+            Unauthorized: Box refuses it as well; the old one stays.
         """
         token = checked_token(token)
         if self._user is not None and not self.offline:
-            # Asked apart: nothing may be read into this user's store with another one's token.
+            # Checked first: nothing may be read into this user's cache with another one's token.
             now = endpoints.me(self._session.with_token(token))
             if now.id != self._user.id:
                 raise errors.InvalidRequest(
-                    f"That token belongs to {now.login}, this connection to {self._user.login}: "
-                    "connect() anew to read as somebody else."
+                    f"That token belongs to {now.login}, this connection to {self._user.login}. "
+                    "Use connect() again to read as somebody else."
                 )
         self._session.credentials = Token(token)
 
@@ -104,7 +116,7 @@ class Box:
     ) -> pl.DataFrame:
         """One row per job of these batches (schema.JOBS; with details also schema.DETAILS).
 
-        Raises and Source: as `read`.
+        No ids give an empty frame. Raises and Source: as `read`.
 
         >>> import boxdocgen_explore as bx
         >>> with bx.demo() as box:
@@ -124,28 +136,32 @@ class Box:
         cancelled: threading.Event | None = None,
         progress: Progress | None = None,
     ) -> Reading:
-        """Jobs, and the pages that prove them, of one batch or several, side by side.
+        """Jobs of one or several batches, and the pages that prove them.
 
-        ``refresh`` reads again whatever may have changed, ``max_age`` whatever is older;
-        ``details`` adds times (UTC), creators and source from the list of all jobs. Setting
-        ``cancelled`` from another thread stops the fetch.
+        Parameters:
+            refresh: read again whatever may have changed.
+            details: add times (UTC), creators and source from the list of all jobs.
+            limit: jobs per page, 1 to 1000.
+            max_age: read again whatever was cached longer ago.
+            cancelled: setting it from another thread stops the fetch.
+            progress: called with pages, jobs, and what is being waited for.
 
         Raises:
-            InvalidRequest: an id or limit that cannot be.
-            BoxDocGenError: a batch could not be read whole; ``error.reading`` has what arrived.
-                With several batches it is a BatchesFailed, and names each.
+            InvalidRequest: an id or limit is invalid.
+            BoxDocGenError: a batch is incomplete; ``error.reading`` has what arrived. With
+                several batches it is a BatchesFailed, which names each.
 
         Source: ``GET /docgen_batch_jobs/:batch_id``, ``GET /docgen_jobs`` (details).
 
         >>> import boxdocgen_explore as bx
         >>> with bx.demo() as box:
-        ...     box.read("12345600319").verdict
-        '1,487 of 3,000 failed · all 3 pages read · as svc-hr@example.com · just now · demo data'
+        ...     print(box.read("12345600319").verdict)
+        1,487 of 3,000 failed · all 3 pages read · as svc-hr@example.com · just now · demo data
         """
         wanted = batch_ids(ids)
-        batches = [endpoints.batch_jobs(batch_id, frames.page, self._live_s) for batch_id in wanted]
+        batches = [endpoints.batch_jobs(one, frames.page, self._ttl_s) for one in wanted]
         full = endpoints.all_jobs(frames.full_page)
-        fetch = self._fetch([*batches, full] if details else batches, cancelled)
+        fetch = self._fetch([*batches, full] if details and wanted else batches, cancelled)
         stopped: errors.BoxDocGenError | None = None
         try:
             self._run(fetch, progress, limit=page_limit(limit), refresh=refresh, max_age=max_age)
@@ -153,7 +169,7 @@ class Box:
             stopped = error
         reading = combine(fetch, batches, self._user, self.origin)
         if details:
-            known = frames.full_jobs(fetch.chains[full].copy().frames())
+            known = frames.full_jobs(fetch.chains[full].copy().frames() if wanted else [])
             reading = replace(reading, jobs=frames.with_details(reading.jobs, known))
         failed = stopped or error_for(reading, len(wanted)) or fetch.failures.get(full)
         if failed is not None:
@@ -171,8 +187,8 @@ class Box:
     ) -> pl.DataFrame:
         """One row per batch that this user can see (schema.BATCHES), the newest first.
 
-        ``on_partial`` is given the frame so far, and of how many jobs, while pages arrive. A list
-        that may have gaps comes with an `IncompleteListWarning`; `batch_list` has a flag instead.
+        ``on_partial`` is called with the frame so far, and its number of jobs, while pages
+        arrive. A list that may have gaps comes with an `IncompleteListWarning`.
 
         Raises:
             BoxDocGenError: the list could not be read to its end.
@@ -189,7 +205,7 @@ class Box:
         )
         if not found.complete:
             warnings.warn(
-                "Jobs were added while the list of batches was being read: some may be missing.",
+                "Jobs were added while the batch list was being read: some batches may be missing.",
                 IncompleteListWarning,
                 stacklevel=2,
             )
@@ -203,47 +219,59 @@ class Box:
         progress: Progress | None = None,
         on_partial: Callable[[pl.DataFrame, int], None] | None = None,
     ) -> BatchList:
-        """The batches, and whether the list of jobs that they were counted from is whole.
+        """The batches, and whether the list of jobs that they were counted from is complete.
 
         Parameters, Raises and Source: as `batches`.
         """
-        listing = endpoints.all_jobs(frames.full_page)
-        fetch = self._fetch([listing], cancelled)
+        paged = endpoints.all_jobs(frames.full_page)
+        fetch = self._fetch([paged], cancelled)
         if on_partial is not None:
-            fetch.on_page = PartialList(fetch, listing, on_partial)
+            fetch.on_page = report_partial(fetch, paged, on_partial)
         self._run(fetch, progress, refresh=refresh)
-        if listing in fetch.failures:
-            raise fetch.failures[listing]
-        return listed(fetch, listing)
+        if paged in fetch.failures:
+            raise fetch.failures[paged]
+        return batch_list(fetch, paged)
 
     def templates(self, *, refresh: bool = False) -> pl.DataFrame:
-        """One row per template: ``template_file_id``, ``template_name`` (null where Box has none).
+        """One row per template: ``template_file_id``, ``template_name`` (null if Box has none).
+
+        Raises:
+            BoxDocGenError: the list could not be read, for example Forbidden.
 
         Source: ``GET /docgen_templates``.
         """
         return frames.templates(self._list(endpoints.templates(frames.template_page), refresh))
 
     def tags(self, template_id: str, version_id: str | None = None) -> pl.DataFrame:
-        """One row per tag of a template's version (schema.TAGS); of the current one by default.
+        """One row per tag of a template's version (schema.TAGS); the current one by default.
+
+        Raises:
+            InvalidRequest: an id is invalid.
+            BoxDocGenError: the list could not be read; status 202 while Box prepares it.
 
         Source: ``GET /docgen_templates/:id/tags``.
         """
         template_id = checked_id(template_id, "template")
         version_id = version_id and checked_id(version_id, "template version")
-        listing = endpoints.tags(template_id, version_id, frames.tag_page)
-        return frames.tags(self._list(listing, refresh=False), template_id, version_id)
+        paged = endpoints.tags(template_id, version_id, frames.tag_page)
+        return frames.tags(self._list(paged, refresh=False), template_id, version_id)
 
     def cached(self) -> list[str]:
-        """Ids of the batches of which pages are on disk, readable offline."""
+        """Ids of the batches that have pages in the cache, read with any limit."""
         return self._keeping().batch_ids()
 
+    def kept(self) -> list[str]:
+        """The old name of `cached`."""
+        warn_renamed("Box.kept", "Box.cached")
+        return self.cached()
+
     def scan(self) -> pl.LazyFrame:
-        """One row per job of every batch that is kept whole, from the disk alone (schema.JOBS).
+        """One row per job of every completely cached batch, from the cache alone (schema.JOBS).
 
-        Nothing is read before it is collected, and then batch after batch. A batch of which only
-        a part is kept is left out, with a `IncompleteListWarning` warning.
+        Nothing is read before it is collected, and then batch after batch. A batch that is only
+        partly cached is left out, with an `IncompleteListWarning`.
 
-        Source: what `read` kept of ``GET /docgen_batch_jobs/:batch_id``.
+        Source: what `read` cached of ``GET /docgen_batch_jobs/:batch_id``.
 
         >>> import boxdocgen_explore as bx
         >>> with bx.demo() as box:
@@ -256,23 +284,25 @@ class Box:
     def archive(
         self, url: str | Path, *, storage_options: Mapping[str, str] | None = None
     ) -> pl.DataFrame:
-        """Write the settled batches that are kept as a Parquet dataset; says what became of each.
+        """Write the cached batches that are final as a Parquet dataset.
 
-        ``url`` is a folder or object storage (``s3://bucket/prefix``), ``storage_options`` are
-        polars' own. Each batch is one file, ``batch=<id>/jobs.parquet``, with the columns of
-        schema.JOBS and, in its metadata, the evidence (schema.PAGES, as JSON). It is written
-        whole or not at all, and only where it is missing or made from other pages: so this can
-        be called again, and after an interruption.
+        Parameters:
+            url: a folder, or object storage (``s3://bucket/prefix``).
+            storage_options: those of polars.
 
-        One row per kept batch comes back (schema.ARCHIVED).
+        Each batch is one file, ``batch=<id>/jobs.parquet``, with the columns of schema.JOBS and,
+        in its metadata, the evidence (schema.PAGES as JSON). It is written completely or not at
+        all, and only if it is missing or made from other pages, so this can be called again.
+
+        Returns one row per cached batch (schema.ARCHIVED).
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the dataset cannot be written.
         """
         return archive.archive(self._keeping(), url, storage_options)
 
     def close(self) -> None:
-        """Close connections and files, and stop the demo's server; nothing can be read any more."""
+        """Close connections and files, and stop the demo's server."""
         self._closed = True
         self._session.close()
         if self._cache:
@@ -289,17 +319,16 @@ class Box:
     def _keeping(self) -> Keeping:
         return Keeping(self._session, self._open(), self._user, self.origin)
 
-    def _list(self, listing: PagedList, refresh: bool) -> list[pl.DataFrame]:
-        fetch = self._fetch([listing], None)
+    def _list(self, paged: PagedList, refresh: bool) -> list[pl.DataFrame]:
+        fetch = self._fetch([paged], None)
         self._run(fetch, None, noun="rows", refresh=refresh)
-        if listing in fetch.failures:
-            raise fetch.failures[listing]
-        return fetch.chains[listing].frames()
+        if paged in fetch.failures:
+            raise fetch.failures[paged]
+        return fetch.chains[paged].frames()
 
-    def _fetch(self, listings: list[PagedList], cancelled: threading.Event | None) -> Fetch:
-        # Who we are is asked in the workers, too: that answer may be as long in coming as any.
-        cancelled = cancelled or threading.Event()
-        return Fetch(self._session, listings, prepare=self._open, cancelled=cancelled)
+    def _fetch(self, lists: list[PagedList], cancelled: threading.Event | None) -> Fetch:
+        # /users/me is requested in a worker, so that it can be cancelled, too.
+        return Fetch(self._session, lists, self._open, cancelled or threading.Event())
 
     @staticmethod
     def _run(fetch: Fetch, progress: Progress | None, noun: str = "jobs", **options: Any) -> None:
@@ -307,8 +336,8 @@ class Box:
             fetch.progress = progress or bar
             fetch.run(**options)
 
-    def _open(self) -> Cache:
-        """Ask who we are and open that user's cache: before the first page, not before."""
+    def _open(self, context: RequestContext | None = None) -> Cache:
+        """Ask who we are and open that user's cache, lazily: before the first page."""
         with self._opening:
             if self._closed:
                 raise errors.InvalidRequest("This Box is closed: connect() or demo() again.")
@@ -317,13 +346,13 @@ class Box:
                 if self.offline:
                     self._user, self._cache = offline_cache(folder, self._wanted_user)
                 else:
-                    self._user = self._who()
+                    self._user = self._who(context)
                     self._cache = online_cache(self._user, folder)
-                self._session.login = self._user.login if self._user else None
+                self._session.identify(self._user)
             return self._cache
 
-    def _who(self) -> User | None:
+    def _who(self, context: RequestContext | None) -> User | None:
         try:
-            return endpoints.me(self._session)
+            return endpoints.me(self._session, context)
         except (errors.Forbidden, errors.NotFound):
             return None

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from boxdocgen_explore import errors
+from boxdocgen_explore.box.arguments import call_rate, checked_id
 from boxdocgen_explore.box.auth import as_secret, credentials
-from boxdocgen_explore.box.batches import IncompleteListWarning
 from boxdocgen_explore.box.client import Box
-from boxdocgen_explore.box.reading import checked_id
+from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.box.session import BOX_URL, BoxSession, Token
-from boxdocgen_explore.cache.users import default_cache_dir
+from boxdocgen_explore.cache import default_cache_dir
 
-if TYPE_CHECKING:
-    from boxdocgen_explore.box.retry import RetryPolicy
-
-__all__ = ["Box", "IncompleteListWarning", "connect", "demo"]
+_TTL_S = 10.0
+_RENAMED = {"waits": "retry", "live_s": "ttl_s"}
 
 
 def connect(
@@ -27,56 +26,66 @@ def connect(
     as_user: str | int | None = None,
     offline: bool = False,
     user: str | None = None,
-    calls_per_minute: int = 900,
-    ttl_s: float = 10,
+    calls_per_minute: int | None = None,
+    ttl_s: float = _TTL_S,
     retry: RetryPolicy | None = None,
+    **renamed: Any,
 ) -> Box:
-    """Connect to Box: with this token, or with the credentials that the environment names.
+    """Connect to Box with this token, or with the credentials that the environment names.
 
-    ``BOX_ACCESS_TOKEN``, or ``BOX_JWT_CONFIG_FILE``, or ``BOX_CLIENT_ID``, ``BOX_CLIENT_SECRET``,
-    ``BOX_SUBJECT_TYPE`` and ``BOX_SUBJECT_ID``; else a person is asked. ``as_user`` reads as
-    another user, where the token may. ``offline`` reads what is kept in ``cache_dir`` alone,
-    ``user`` (id or login) saying whose, where several users' pages are. A page that may still
-    change stays good for ``ttl_s`` seconds. ``retry`` has every waiting time.
+    Parameters:
+        token: else ``BOX_ACCESS_TOKEN``, or ``BOX_JWT_CONFIG_FILE``, or ``BOX_CLIENT_ID``,
+            ``BOX_CLIENT_SECRET``, ``BOX_SUBJECT_TYPE`` and ``BOX_SUBJECT_ID``; else a person is
+            asked.
+        base_url: another server than api.box.com; https, or this machine itself.
+        cache_dir: the folder of the cache; the user's cache folder by default.
+        as_user: the id of another user to read as, if the token may.
+        offline: read the cache alone.
+        user: offline, whose pages (id or login) if there are those of several users.
+        calls_per_minute: 900 unless ``retry`` says otherwise. All connections of this process
+            as one user on one host are counted together; each waits at its own limit.
+        ttl_s: how many seconds a page that may still change stays fresh.
+        retry: call rate, deadlines and repeats.
 
     Raises:
         NoCredentials: no credentials, and nobody to ask.
-        InvalidRequest: something that cannot be.
+        InvalidRequest: an argument is invalid.
 
     >>> connect("secret")
     <Box: api.box.com>
     """
-    from boxdocgen_explore.box.retry import RetryPolicy
-
     token = as_secret(token)
-    if type(calls_per_minute) is not int or calls_per_minute < 1:
-        raise errors.InvalidRequest(
-            f"calls_per_minute is a whole number from 1, not {calls_per_minute!r:.60}."
-        )
+    for old, value in renamed.items():
+        if old not in _RENAMED:
+            raise TypeError(f"connect() got an unexpected keyword argument {old!r}")
+        errors.warn_renamed(f"connect({old}=)", f"connect({_RENAMED[old]}=)")
+        retry, ttl_s = (value, ttl_s) if old == "waits" else (retry, value)
+    policy = retry or RetryPolicy()
+    if calls_per_minute is not None:
+        policy = replace(policy, calls_per_minute=call_rate(calls_per_minute))
     session = BoxSession(
         base_url,
         Token("") if offline else credentials(token),
         as_user=None if as_user is None else checked_id(as_user, "user"),
         offline=offline,
-        retry=retry or RetryPolicy(calls_per_minute=calls_per_minute),
+        retry=policy,
     )
     folder = Path(cache_dir).expanduser() if cache_dir else default_cache_dir()
     return Box(session, origin=session.host, cache_dir=folder, user=user, ttl_s=ttl_s)
 
 
 def demo() -> Box:
-    """The embedded emulator with its synthetic batches: no account, nothing kept on disk.
+    """The embedded emulator with its synthetic batches: no account, nothing cached on disk.
 
     >>> with demo() as box:
     ...     box
     <Box: demo>
     """
-    from boxdocgen_explore.box.retry import RetryPolicy
     from boxdocgen_explore.emulator import DEMO_TOKEN, STORY_BATCH_ID, Emulator
 
     emulator = Emulator()
     emulator.start()
-    # The emulator answers as fast as it is asked; Box's limit, and patience, have no meaning here.
+    # The emulator has no call rate to respect, and is never slow.
     policy = RetryPolicy(calls_per_minute=1_000_000, deadline_s=5, attempts=3)
     session = BoxSession(emulator.url, Token(DEMO_TOKEN), retry=policy)
     box = Box(session, origin="demo", cache_dir=None, emulator=emulator)

@@ -1,36 +1,37 @@
-"""Endpoints: where Box's lists are, what checks their pages, how long those stay good."""
+"""Box's endpoints: path and version, what parses their pages, how long those stay fresh."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
 from boxdocgen_explore import errors
+from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache.store import PageStore
 from boxdocgen_explore.pages.parse import Page
 from boxdocgen_explore.pages.records import Chain, PageRead
-from boxdocgen_explore.schema import TERMINAL, User
+from boxdocgen_explore.schema import BOX_VERSION, TERMINAL, User
 
-_LIST: Final = dt.timedelta(minutes=5)
-_END: Final = dt.timedelta(hours=1)
-
+_LIST_TTL: Final = dt.timedelta(minutes=5)
+_END_TTL: Final = dt.timedelta(hours=1)
 
 Parse = Callable[[bytes], Page]
 
 
 @dataclass(frozen=True)
 class PagedList:
-    """One of Box's lists: where it is, how to read its pages, how long to keep them.
+    """One of Box's lists: where it is, how its pages are parsed, how long they stay fresh.
 
-    ``id_column`` names what may come only once (None: anything may come twice). ``restarts`` says
-    how often to begin anew when the list moves while it is read, ``may_shift`` that it may
-    always do so, and is then better read with a gap than not at all.
+    ``id_column`` names the ids that must be unique (None: there are none), ``version`` is what
+    the header ``box-version`` must say (None: no header). ``max_restarts`` is how often reading
+    starts again when pages move meanwhile; a list that ``may_shift`` is then read with a gap
+    rather than not at all.
     """
 
     path: tuple[str, ...]
@@ -38,39 +39,46 @@ class PagedList:
     parse: Parse
     id_column: str | None = "job_id"
     batch_id: str | None = None
-    live: dt.timedelta = _LIST
+    ttl: dt.timedelta = _LIST_TTL
     params: tuple[tuple[str, str], ...] = ()
-    restarts: int = 3
+    max_restarts: int = 3
     may_shift: bool = False
+    version: str | None = BOX_VERSION
 
     def final(self, parsed: Page) -> bool:
         """Whether a page has jobs, every one of them terminal."""
         return parsed.height > 0 and set(parsed.texts.get("status", [""])) <= TERMINAL
 
     def expires_in(self, chain: Chain, page: PageRead) -> dt.timedelta | None:
-        """How long a checked page stays good; None is for ever."""
+        """How long a checked page stays fresh; None is for ever."""
         if self.batch_id is None or not page.final:
-            return self.live
+            return self.ttl
         if page.parsed.next_marker:
             return None
-        # Jobs may still be added behind the end of a chain that has settled.
-        return _END if all(earlier.final for earlier in chain.pages) else self.live
+        # Jobs may still be added to a batch whose jobs are all final.
+        return _END_TTL if all(earlier.final for earlier in chain.pages) else self.ttl
 
-    def prefix(self, host: str, limit: int) -> str:
-        """How the keys of this list's pages begin; "=" keeps the limit apart from an id."""
-        places = [quote(part, safe="") for part in (host, *self.path)]
+    def root(self, host: str) -> str:
+        """How the cache keys of this list's pages begin, whatever their limit."""
+        segments = [quote(part, safe="") for part in (host, *self.path)]
         asked = [f"{name}={quote(value, safe='')}" for name, value in self.params]
-        return "/".join([*places, *asked, f"limit={limit}"]) + "/"
+        return "/".join([*segments, *asked]) + "/"
+
+    def cached_limits(self, keys: Iterable[str], host: str) -> set[int]:
+        """The limits that these keys of this list's pages were read with."""
+        start = self.root(host) + "limit="
+        limits = {key.removeprefix(start).partition("/")[0] for key in keys}
+        return {int(limit) for limit in limits if limit.isdecimal()}
 
 
 def batch_jobs(batch_id: str, parse: Parse, ttl_s: float) -> PagedList:
-    """``/docgen_batch_jobs/:batch_id``; pages that may still change live for ``ttl_s`` seconds."""
+    """``/docgen_batch_jobs/:batch_id``; pages that may still change stay fresh for ``ttl_s`` s."""
     return PagedList(
         ("docgen_batch_jobs", batch_id),
         f"batch {batch_id}",
         parse,
         batch_id=batch_id,
-        live=dt.timedelta(seconds=ttl_s),
+        ttl=dt.timedelta(seconds=ttl_s),
     )
 
 
@@ -78,9 +86,10 @@ def all_jobs(parse: Parse) -> PagedList:
     """``/docgen_jobs``: every job that this user may see.
 
     It has no documented order, and a busy enterprise adds to it all the time. It may have a
-    thousand pages, too, so it is begun anew less often than a batch.
+    thousand pages, so it is restarted less often than a batch.
     """
-    return PagedList(("docgen_jobs",), "the list of all jobs", parse, restarts=2, may_shift=True)
+    name = "the list of all jobs"
+    return PagedList(("docgen_jobs",), name, parse, max_restarts=2, may_shift=True)
 
 
 def templates(parse: Parse) -> PagedList:
@@ -89,7 +98,7 @@ def templates(parse: Parse) -> PagedList:
 
 
 def tags(template_id: str, version_id: str | None, parse: Parse) -> PagedList:
-    """``/docgen_templates/:id/tags``; of one version where ``version_id`` is given."""
+    """``/docgen_templates/:id/tags``; of one version if ``version_id`` is given."""
     params = (("template_version_id", version_id),) if version_id else ()
     return PagedList(
         ("docgen_templates", template_id, "tags"),
@@ -100,25 +109,30 @@ def tags(template_id: str, version_id: str | None, parse: Parse) -> PagedList:
     )
 
 
-def me(session: BoxSession) -> User:
-    """Who this session is to Box. Never kept: it decides whose store may be opened."""
-    answer = session.get(("users", "me"), {"fields": "id,name,login,enterprise"})
+def me(session: BoxSession, context: RequestContext | None = None) -> User:
+    """``/users/me``: who this session is. Never cached: it decides whose cache may be opened.
+
+    An endpoint of Box's version 2024.0: asked with ``box-version: 2025.0``, it answers 400.
+    """
+    params = {"fields": "id,name,login,enterprise"}
+    answer = session.get(("users", "me"), params, version=None, context=context)
     try:
         body = json.loads(answer.body)
     except (ValueError, RecursionError):
         body = None
-    said = body if isinstance(body, dict) else {}
-    user_id = _text(said.get("id"))
+    user = body if isinstance(body, dict) else {}
+    user_id = _text(user.get("id"))
     # The id becomes the name of a folder.
     if user_id is None or not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", user_id):
         raise errors.BrokenPage(
-            f"{session.host} answered /users/me with 200, but not with a user: a proxy's page?",
+            f"{session.host} answered /users/me with 200, but not with a user. Perhaps a proxy "
+            "wants a login: sign in to it and try again.",
             status=200,
             request_id=answer.request_id,
         )
-    enterprise = said.get("enterprise")
+    enterprise = user.get("enterprise")
     enterprise_id = _text(enterprise.get("id")) if isinstance(enterprise, dict) else None
-    return User(user_id, _text(said.get("login")), _text(said.get("name")), enterprise_id)
+    return User(user_id, _text(user.get("login")), _text(user.get("name")), enterprise_id)
 
 
 def _text(value: object) -> str | None:
@@ -126,7 +140,7 @@ def _text(value: object) -> str | None:
 
 
 def cached_batches(store: PageStore, host: str) -> list[str]:
-    """Ids of the batches of which pages are on disk."""
+    """Ids of the batches that have pages in the cache."""
     start = f"{quote(host, safe='')}/docgen_batch_jobs/"
     keys = store.keys(start)
     return sorted({unquote(key[len(start) :].partition("/")[0]) for key in keys})

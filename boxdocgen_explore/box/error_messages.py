@@ -20,7 +20,7 @@ def client_error(response: Response) -> dict[str, str]:
     if not isinstance(body, dict):
         return {}
     return {
-        # half a surrogate pair cannot be printed
+        # A lone surrogate cannot be printed.
         name: " ".join(value.encode("utf-8", "replace").decode().split())[:500]
         for name, value in body.items()
         if isinstance(value, str)
@@ -28,7 +28,7 @@ def client_error(response: Response) -> dict[str, str]:
 
 
 def error_class(status: int, by_marker: bool) -> type[errors.BoxError]:
-    """Which error a status is."""
+    """The error class of a status."""
     if status == 400 and by_marker:
         return errors.MarkerRefused
     kinds = {
@@ -40,33 +40,33 @@ def error_class(status: int, by_marker: bool) -> type[errors.BoxError]:
     return kinds.get(status, errors.ServerError if status >= 500 else errors.BoxError)
 
 
-def next_step(kind: type[errors.BoxError], status: int, as_user: str | None) -> str:
-    """What the person can do now."""
+def explanation(kind: type[errors.BoxError], status: int, as_user: str | None) -> str:
+    """What happened, and what the person can do now."""
     if kind is errors.NotFound:
-        other = "another user's" if as_user else "another user's (as_user=, --as-user)"
+        other = "" if as_user else " (as_user=, --as-user)"
         return (
-            "There is no such thing, or this user may not see it: batches belong to whoever "
-            f"started them, often a service account; it may be {other}."
+            "Box does not have this, or this user may not see it. Batches belong to whoever "
+            f"started them, often a service account: check the id, or read as that user{other}."
         )
     if status == 202:
-        return "Box is still preparing this: try again in a moment."
+        return "Box is still preparing this. Try again in a moment."
     if 300 <= status < 400:
-        return "Box does not redirect: a proxy may want a login. Sign in to it and try again."
-    return _NEXT_STEPS.get(kind, "Nothing was changed; check what was asked and try again.")
+        return "The call was redirected, perhaps by a proxy that wants a login. Sign in to it."
+    return _EXPLANATIONS.get(kind, "Box refused the call. Check what was asked for and try again.")
 
 
-_NEXT_STEPS: dict[type[errors.BoxError], str] = {
+_EXPLANATIONS: dict[type[errors.BoxError], str] = {
     errors.Unauthorized: (
-        "The token is wrong or has expired (developer tokens live 60 minutes): "
-        'get a new one and go on with box.renew("...").'
+        "Box refused the token: it is wrong or has expired (developer tokens live 60 minutes). "
+        'Get a new one and continue with box.renew("...").'
     ),
     errors.Forbidden: (
-        "This user or this app may not: the app needs the Doc Gen scope, as-user the right to "
-        "act for others."
+        "This user or this app may not read this. The app needs the Doc Gen scope, and as-user "
+        "the right to act for others."
     ),
-    errors.MarkerRefused: "Box no longer takes this marker: read the batch again from its start.",
+    errors.MarkerRefused: "Box no longer accepts this marker. Read the batch again from its start.",
     errors.RateLimited: (
-        "Box still wants fewer calls: wait some minutes, or lower calls_per_minute=."
+        "Box still asks for fewer calls. Wait some minutes, or lower calls_per_minute=."
     ),
-    errors.ServerError: "Box has a problem of its own: try again later; what had arrived is kept.",
+    errors.ServerError: "Box has a problem. Try again later; what had arrived is kept.",
 }

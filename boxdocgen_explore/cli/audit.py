@@ -60,14 +60,14 @@ def render_options(command: argparse.ArgumentParser) -> None:
 
 def audit(options: argparse.Namespace) -> int:
     """Findings and evidence, in one HTML file."""
-    from boxdocgen_explore.auditing.manifest import manifest
+    from boxdocgen_explore.auditing import read_manifest
     from boxdocgen_explore.reporting import hold, write
 
     if bool(options.ids) == bool(options.since):
         raise errors.InvalidRequest("audit needs batch ids, or --since in their place.")
     if options.output:
         _check_output(options.output)
-    expected = None if options.expected is None else manifest(options.expected).rows
+    expected = None if options.expected is None else read_manifest(options.expected).rows
     box = connected(options)
     ids, scope = _recent(box, options) if options.since else (options.ids, None)
     reading, failure = _read(box, ids, options)

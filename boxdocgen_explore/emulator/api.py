@@ -27,6 +27,7 @@ from boxdocgen_explore.emulator.paging import Page
 from boxdocgen_explore.schema import BOX_VERSION
 
 BASE_PATH: Final = "/2.0"
+OTHER_VERSION: Final = "2024.0"
 HEADERS_KEPT: Final = ("accept", "accept-encoding", "as-user", "box-version", "user-agent")
 
 
@@ -138,9 +139,14 @@ class Handler(RequestHandler):
 
     def _check_version(self) -> None:
         version = self.request.headers.get("box-version")
-        # /users/me is older than the header and works without.
-        if version != BOX_VERSION and not (version is None and self.path == "/users/me"):
-            message = "The API version in the box-version header is missing or not supported."
+        # Doc Gen has version 2025.0 alone; everything else is 2024.0, which the header may omit.
+        doc_gen = self.path.startswith("/docgen_")
+        supported = BOX_VERSION if doc_gen else OTHER_VERSION
+        if version != supported and (doc_gen or version is not None):
+            message = (
+                "Unsupported API version specified in 'box-version' header. "
+                f"Supported versions: [{supported}]"
+            )
             raise Refusal(400, "invalid_api_version", message)
 
     async def _send(self, answer: Answer) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from boxdocgen_explore.auditing.manifest import manifest
+from boxdocgen_explore.auditing.manifest import read_manifest
 from boxdocgen_explore.errors import InvalidRequest
 
 
@@ -27,20 +27,20 @@ def written(folder: Path, content: bytes) -> Path:
     ],
 )
 def test_a_csv_keeps_leading_zeros_whatever_its_separator(tmp_path: Path, content: bytes) -> None:
-    meant = manifest(written(tmp_path, content))
+    meant = read_manifest(written(tmp_path, content))
     assert meant.rows.select("external_id", "name").rows() == [("007", "Bond"), ("008", "Bill")]
     assert meant.key == ("external_id",)
     assert not meant.counts
 
 
 def test_a_csv_of_counts_has_whole_numbers(tmp_path: Path) -> None:
-    meant = manifest(str(written(tmp_path, b"batch_id,jobs\n10,3000\n")))
+    meant = read_manifest(str(written(tmp_path, b"batch_id,jobs\n10,3000\n")))
     assert meant.rows.rows() == [("10", 3000)]
     assert meant.counts
 
 
 def test_numbers_as_ids_in_a_frame_become_text() -> None:
-    meant = manifest(pl.DataFrame({"batch_id": [10], "external_id": [7]}))
+    meant = read_manifest(pl.DataFrame({"batch_id": [10], "external_id": [7]}))
     assert meant.rows.rows() == [("10", "7")]
     assert meant.key == ("batch_id", "external_id")
 
@@ -87,13 +87,13 @@ def test_a_csv_that_cannot_be_used_is_refused_in_a_sentence(
     tmp_path: Path, content: bytes, sentence: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        manifest(written(tmp_path, content))
+        read_manifest(written(tmp_path, content))
     assert str(refused.value).startswith(sentence)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"people\.csv cannot be read: No such file"):
-        manifest(tmp_path / "people.csv")
+        read_manifest(tmp_path / "people.csv")
 
 
 @pytest.mark.parametrize(
@@ -116,5 +116,5 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 )
 def test_what_is_no_manifest_is_refused_in_a_sentence(source: Any, sentence: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        manifest(source)
+        read_manifest(source)
     assert str(refused.value) == sentence

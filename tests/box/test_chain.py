@@ -256,7 +256,7 @@ def test_pages_that_always_overlap_are_an_error_that_carries_them(
     emulator: Emulator, box: Box
 ) -> None:
     emulator.fault("overlap", path=PATH, page=2, times=None)
-    with pytest.raises(errors.BrokenChain, match="comes twice") as caught:
+    with pytest.raises(errors.BrokenChain, match="appears twice") as caught:
         box.read("1001", limit=10)
     assert type(caught.value) is errors.BrokenChain
     assert caught.value.reading is not None
@@ -283,7 +283,7 @@ def test_pages_that_go_round_under_ever_new_markers_come_to_an_end(
             "other-body", path=PATH, body=f'{page.decode()} "next_marker": "0{number}"}}'
         )
     emulator.fault("expired-marker", path=PATH, times=None)
-    with pytest.raises(errors.BrokenChain, match="comes twice"):
+    with pytest.raises(errors.BrokenChain, match="appears twice"):
         box.read("1001", limit=10)
 
 
@@ -327,7 +327,18 @@ def test_usemarker_goes_along_with_a_marker_and_only_then(emulator: Emulator, bo
     queries = [call.query for call in emulator.calls if call.path == PATH]
     assert [query.get("usemarker") for query in queries] == [None, "true", "true"]
     assert "marker" not in queries[0]
-    assert all(call.headers["box-version"] == "2025.0" for call in emulator.calls)
+
+
+def test_each_endpoint_is_called_with_its_own_version(emulator: Emulator, box: Box) -> None:
+    reading = box.read("1001")
+    box.batches()
+    box.templates()
+    box.tags("1755000000001")
+    sent = {call.path: call.headers.get("box-version") for call in emulator.calls}
+    assert sent.pop("/users/me") is None
+    assert len(sent) == 4
+    assert set(sent.values()) == {"2025.0"}
+    assert reading.pages["box_version"].to_list() == ["2025.0"]
 
 
 def test_the_shifting_list_of_jobs_is_given_with_a_word_of_warning(

@@ -22,9 +22,10 @@ from servers import proxy, raw_server, tls_server
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.box.auth import SdkCredentials, credentials
-from boxdocgen_explore.box.retry import Patience, RetryPolicy, patience
-from boxdocgen_explore.box.session import BoxSession, Token
+from boxdocgen_explore.box.retry import RequestContext, RetryPolicy
+from boxdocgen_explore.box.session import Answer, BoxSession, Token
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
+from boxdocgen_explore.schema import BOX_VERSION
 
 SECRET = "s3cr3t-t0k3n"
 PATH = ("docgen_batch_jobs", "1001")
@@ -37,14 +38,18 @@ def session(emulator: Emulator) -> Iterator[BoxSession]:
     session.close()
 
 
+def get(session: BoxSession, context: RequestContext | None = None) -> Answer:
+    return session.get(PATH, version=BOX_VERSION, context=context)
+
+
 def asked(emulator: Emulator) -> int:
     return len(emulator.calls)
 
 
 def waits_told(session: BoxSession, **given: Any) -> list[str]:
     told: list[str] = []
-    with patience(Patience(waiting=lambda why: told.append(why) if why else None, **given)):
-        session.get(PATH)
+    context = RequestContext(waiting=lambda why: told.append(why) if why else None, **given)
+    get(session, context)
     return told
 
 
@@ -59,7 +64,7 @@ def test_what_may_pass_is_tried_again_and_the_wait_is_told(
     told = waits_told(session)
     assert asked(emulator) == 3
     assert len(told) == 2
-    assert told[0].startswith(("Box asks to wait", "Box answered 5", "No answer from Box"))
+    assert told[0].startswith(("Box asks to wait", "Box is not available", "No response from Box"))
 
 
 @pytest.mark.parametrize("fault", ["forbidden", "html-200"])
@@ -68,7 +73,7 @@ def test_what_will_not_pass_is_asked_once(
 ) -> None:
     emulator.fault(fault, times=None)
     with suppress(errors.Forbidden):
-        session.get(PATH)
+        get(session)
     assert asked(emulator) == 1
 
 
@@ -91,17 +96,17 @@ def test_any_retry_after_is_survived(
     emulator: Emulator, session: BoxSession, retry_after: Any
 ) -> None:
     emulator.fault("rate-limit", retry_after=retry_after)
-    assert session.get(PATH).response.status_code == 200
+    assert get(session).response.status_code == 200
     assert asked(emulator) == 2
 
 
-@pytest.mark.parametrize("retry_after", ["3600", "1e300", datetime.now(UTC) + timedelta(days=1)])
+@pytest.mark.parametrize("retry_after", ["3600", datetime.now(UTC) + timedelta(days=1)])
 def test_a_longer_wait_than_patience_is_not_begun_and_box_s_answer_is_told(
     emulator: Emulator, session: BoxSession, retry_after: Any
 ) -> None:
     emulator.fault("rate-limit", times=None, retry_after=retry_after)
     with pytest.raises(errors.RateLimited, match="Request rate limit exceeded") as caught:
-        session.get(PATH)
+        get(session)
     assert asked(emulator) == 1
     assert caught.value.code == "rate_limit_exceeded"
 
@@ -118,15 +123,15 @@ def test_the_wait_that_box_asks_for_is_told_in_seconds(
             told.append(why)
             cancelled.set()
 
-    with patience(Patience(cancelled, hear)), pytest.raises(errors.Cancelled):
-        session.get(PATH)
+    with pytest.raises(errors.Cancelled):
+        get(session, RequestContext(cancelled, hear))
     assert told[0] in ("Box asks to wait 1 s", "Box asks to wait 2 s")
 
 
 def test_more_calls_than_the_rate_wait_and_can_be_cancelled(emulator: Emulator) -> None:
     session = BoxSession(emulator.url, Token(DEMO_TOKEN), retry=RetryPolicy(calls_per_minute=3))
     for _ in range(3):
-        session.get(PATH)
+        get(session)
     cancelled = threading.Event()
     told: list[str | None] = []
 
@@ -134,8 +139,8 @@ def test_more_calls_than_the_rate_wait_and_can_be_cancelled(emulator: Emulator) 
         told.append(why)
         cancelled.set()
 
-    with patience(Patience(cancelled, hear)), pytest.raises(errors.Cancelled):
-        session.get(PATH)
+    with pytest.raises(errors.Cancelled):
+        get(session, RequestContext(cancelled, hear))
     assert str(told[0]).startswith("Waiting ")
     assert str(told[0]).endswith(" s: at most 3 calls a minute")
     assert asked(emulator) == 3
@@ -154,7 +159,7 @@ def test_a_body_that_only_trickles_in_is_given_up() -> None:
     with raw_server(trickle) as url:
         session = BoxSession(url, Token(SECRET), retry=waits)
         with pytest.raises(errors.Unreachable, match="takes too long"):
-            session.get(PATH)
+            get(session)
         session.close()
         gone.set()
 
@@ -175,7 +180,7 @@ def test_answers_that_are_no_http_are_no_answer(answer: bytes) -> None:
     with raw_server(lambda connection: connection.sendall(answer)) as url:
         session = BoxSession(url, Token(SECRET), retry=QUICK)
         with pytest.raises(errors.Unreachable):
-            session.get(PATH)
+            get(session)
         session.close()
 
 
@@ -187,8 +192,8 @@ def test_a_redirect_is_not_followed() -> None:
 
     with raw_server(redirect) as url:
         session = BoxSession(url, Token(SECRET), retry=QUICK)
-        with pytest.raises(errors.BoxError, match="proxy may want a login") as caught:
-            session.get(PATH)
+        with pytest.raises(errors.BoxError, match="proxy that wants a login") as caught:
+            get(session)
         session.close()
     assert caught.value.status == 302
 
@@ -203,7 +208,7 @@ def test_the_token_wins_over_a_netrc_file(
     netrc.write_text("machine 127.0.0.1 login eve password wrong")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    session.get(PATH)
+    get(session)
     assert emulator.calls[0].user_id is not None
 
 
@@ -217,7 +222,7 @@ def test_loopback_never_goes_through_a_proxy(
         session = BoxSession(
             emulator.url.replace("127.0.0.1", host), Token(DEMO_TOKEN), retry=QUICK
         )
-        session.get(PATH)
+        get(session)
         session.close()
     assert heard == []
     assert asked(emulator) == 1
@@ -230,7 +235,7 @@ def test_other_hosts_go_through_the_proxy_that_the_environment_names(
         monkeypatch.setenv("HTTPS_PROXY", url)
         session = BoxSession("https://box.invalid/2.0", Token(SECRET), retry=QUICK)
         with pytest.raises(errors.Unreachable, match="404"):
-            session.get(PATH)
+            get(session)
         session.close()
     assert set(heard) == {"box.invalid:443"}
 
@@ -245,12 +250,12 @@ def test_a_company_s_own_authority_is_trusted_where_the_environment_names_it(
     with tls_server(authority) as url:
         stranger = BoxSession(url, Token(SECRET), retry=QUICK)
         with pytest.raises(errors.Unreachable, match="SSL_CERT_FILE") as caught:
-            stranger.get(PATH)
+            get(stranger)
         stranger.close()
         assert "CERTIFICATE_VERIFY_FAILED" in str(caught.value)
         monkeypatch.setenv(variable, str(file))
         session = BoxSession(url, Token(SECRET), retry=QUICK)
-        assert session.get(PATH).body == b"{}"
+        assert get(session).body == b"{}"
         session.close()
 
 
@@ -258,8 +263,8 @@ def test_a_wrong_certificate_is_not_tried_again() -> None:
     told: list[str | None] = []
     with tls_server(trustme.CA()) as url:
         session = BoxSession(url, Token(SECRET), retry=QUICK)
-        with patience(Patience(waiting=told.append)), pytest.raises(errors.Unreachable):
-            session.get(PATH)
+        with pytest.raises(errors.Unreachable):
+            get(session, RequestContext(waiting=told.append))
         session.close()
     assert told == [None]
 
@@ -276,7 +281,7 @@ def test_an_error_with_any_body_is_still_an_error_of_that_kind(body: bytes) -> N
     with raw_server(lambda connection: connection.sendall(head + body)) as url:
         session = BoxSession(url, Token(SECRET), retry=QUICK)
         with pytest.raises(errors.Forbidden) as caught:
-            session.get(PATH)
+            get(session)
         session.close()
     assert caught.value.status == 403
     assert caught.value.code is None
@@ -286,7 +291,7 @@ def test_an_error_with_any_body_is_still_an_error_of_that_kind(body: bytes) -> N
 def test_an_error_knows_what_box_said(emulator: Emulator, session: BoxSession) -> None:
     emulator.fault("forbidden", code="insufficient_scope")
     with pytest.raises(errors.Forbidden, match="insufficient_scope, Access denied") as caught:
-        session.get(PATH)
+        get(session)
     error = caught.value
     assert (error.status, error.code, error.message) == (403, "insufficient_scope", "Access denied")
     assert error.request_id is not None
@@ -353,7 +358,7 @@ def test_no_kept_page_tells_the_token_when_it_is_unpacked(emulator: Emulator, bo
 
 
 def test_no_answer_in_memory_holds_the_token(emulator: Emulator, session: BoxSession) -> None:
-    answer = session.get(PATH)
+    answer = get(session)
     assert DEMO_TOKEN not in repr(answer)
     assert "Authorization" not in answer.response.request.headers
 
@@ -453,7 +458,7 @@ def test_credentials_that_box_refuses_are_one_clear_error_without_the_secret(
 def test_any_text_as_id_stays_one_segment_of_the_path_or_is_refused(text: str) -> None:
     from urllib.parse import quote, unquote
 
-    from boxdocgen_explore.box.reading import checked_id
+    from boxdocgen_explore.box.arguments import checked_id
 
     try:
         checked = checked_id(text)

@@ -16,12 +16,13 @@ class Client:
         self.emulator = emulator
         self.session = requests.Session()
         self.session.trust_env = False
-        self.session.headers.update({"box-version": "2025.0"})
 
     def ask(
         self, path: str, *, token: str = DEMO_TOKEN, method: str = "GET", **options: Any
     ) -> requests.Response:
-        headers = {"authorization": f"Bearer {token}", **options.pop("headers", {})}
+        version = "2025.0" if path.startswith("/docgen_") else None
+        headers = {"authorization": f"Bearer {token}", "box-version": version}
+        headers |= options.pop("headers", {})
         options.setdefault("timeout", 20)
         return self.session.request(method, self.emulator.url + path, headers=headers, **options)
 

@@ -29,6 +29,7 @@ from boxdocgen_explore.box.auth import credentials
 from boxdocgen_explore.box.session import BoxSession, Token
 from boxdocgen_explore.emulator import DEMO_USER, Emulator, Enterprise
 from boxdocgen_explore.emulator.enterprise import User
+from boxdocgen_explore.schema import BOX_VERSION
 
 pytestmark = pytest.mark.trust
 
@@ -208,7 +209,7 @@ def test_no_frame_of_a_refusal_shows_the_token(status: int) -> None:
     with raw_server(lambda connection: connection.sendall(echo.encode() + body)) as url:
         session = BoxSession(url, Token(PLAIN), retry=QUICK)
         with pytest.raises(errors.BoxError) as caught:
-            session.get(PATH)
+            session.get(PATH, version=BOX_VERSION)
         session.close()
     told = frames_of(caught.value)
     assert "session.py" in told
@@ -257,7 +258,7 @@ def test_a_redirect_takes_the_token_nowhere(status: int) -> None:
         with raw_server(lambda connection: connection.sendall(answer.encode())) as url:
             session = BoxSession(url, Token(PLAIN), retry=QUICK)
             with pytest.raises(errors.BoxError) as caught:
-                session.get(PATH)
+                session.get(PATH, version=BOX_VERSION)
             session.close()
     assert caught.value.status == status
     assert heard == []
@@ -276,6 +277,6 @@ def test_a_proxy_never_hears_of_a_call_to_this_machine(
             monkeypatch.setenv(name.lower(), trap)
         for url in (emulator.url.replace("127.0.0.1", host), tls):
             session = BoxSession(url, Token(DEMO_USER.token), retry=QUICK)
-            session.get(PATH)
+            session.get(PATH, version=BOX_VERSION)
             session.close()
     assert heard == []

@@ -1,0 +1,148 @@
+"""Fetch several lists at once: watched, cancelled and resumed together.
+
+Everything that may block runs in daemon threads, and the caller waits for them in short steps:
+so Ctrl-C and Cancel work within a second, even while a server keeps a connection open and silent.
+"""
+
+from __future__ import annotations
+
+import copy
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from boxdocgen_explore import errors
+from boxdocgen_explore.box.chain import follow
+from boxdocgen_explore.box.endpoints import PagedList
+from boxdocgen_explore.box.retry import RequestContext
+from boxdocgen_explore.box.session import WORKERS, BoxSession
+from boxdocgen_explore.cache import Cache
+from boxdocgen_explore.pages.records import Chain, PageRead
+
+Progress = Callable[[int, int, str | None], None]
+"""Called with the pages and jobs that have arrived, and what is waited for (None: nothing)."""
+
+_STEP_S: Final = 0.1
+
+
+@dataclass
+class Fetch:
+    """Several lists, each read by one worker at a time.
+
+    ``open_cache`` is called in each worker before its first call. ``on_page`` and ``progress``
+    are called in the caller's thread: as pages arrive, and a few times a second.
+    """
+
+    session: BoxSession
+    lists: Sequence[PagedList]
+    open_cache: Callable[[RequestContext], Cache]
+    cancelled: threading.Event
+    progress: Progress = lambda _pages, _jobs, _waiting: None
+    on_page: Callable[[], None] = lambda: None
+    chains: dict[PagedList, Chain] = field(init=False)
+    failures: dict[PagedList, errors.BoxDocGenError] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.chains = {paged: Chain() for paged in self.lists}
+        self.pages = self.jobs = 0
+        self._arrived = dict.fromkeys(self.lists, (0, 0))
+        self._unfinished = len(self.lists)
+        self._waiting: dict[int, str] = {}
+        self._refused: errors.Unauthorized | None = None
+        self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def run(self, **options: Any) -> None:
+        """Follow every chain (options as `follow`); ``failures`` has the errors.
+
+        Raises:
+            Cancelled: ``cancelled`` was set; the chains hold what had arrived.
+            BoxDocGenError: as ``open_cache``.
+        """
+        todo: queue.SimpleQueue[PagedList] = queue.SimpleQueue()
+        for paged in self.lists:
+            todo.put(paged)
+        for _ in range(min(WORKERS, len(self.lists))):
+            threading.Thread(target=self._work, args=(todo, options), daemon=True).start()
+        try:
+            while self._unfinished:
+                self._step()
+        except BaseException:  # Ctrl-C must stop the workers, too
+            self.cancelled.set()
+            raise
+
+    def _step(self) -> None:
+        """Handle one event of a worker, if there is one."""
+        RequestContext(self.cancelled).check()
+        with suppress(queue.Empty):
+            self._events.get(timeout=_STEP_S)()
+        self.progress(self.pages, self.jobs, next(iter(self._waiting.values()), None))
+
+    # --- in a worker -------------------------------------------------------------------------
+
+    def _work(self, todo: queue.SimpleQueue[PagedList], options: dict[str, Any]) -> None:
+        worker = threading.get_ident()
+        context = RequestContext(
+            self.cancelled, lambda why: self._post(self._on_waiting, worker, why)
+        )
+        try:
+            cache = self.open_cache(context)
+        except Exception as error:
+            self._post(self._on_failed_start, error)
+            return
+        with suppress(queue.Empty):
+            while not self.cancelled.is_set():
+                paged = todo.get_nowait()
+                error_or_none = self._follow(paged, cache, {**options, "context": context})
+                self._post(self._on_done, paged, error_or_none)
+
+    def _follow(self, paged: PagedList, cache: Cache, options: dict[str, Any]) -> Exception | None:
+        if self._refused:  # the other batches would be refused with this token as well
+            error = copy.copy(self._refused)
+            error.args = (f"Not requested, because the token was refused. {error}",)
+            return error
+        chain = self.chains[paged]
+        on_page: Callable[[PageRead], None] = lambda page: self._post(self._on_page, paged, page)  # noqa: E731
+        try:
+            follow(self.session, cache, paged, chain, on_page=on_page, **options)
+        except errors.Unauthorized as error:
+            self._refused = copy.copy(error)
+            return error
+        except Exception as error:
+            return error
+        return None
+
+    def _post(self, handle: Callable[..., None], *about: Any) -> None:
+        self._events.put(lambda: handle(*about))
+
+    # --- in the caller's thread --------------------------------------------------------------
+
+    def _on_page(self, paged: PagedList, page: PageRead) -> None:
+        pages, jobs = self._arrived[paged]
+        if page.number == 1:  # the first of all, or of a chain that was restarted
+            self.pages -= pages
+            self.jobs -= jobs
+            pages = jobs = 0
+        self._arrived[paged] = pages + 1, jobs + page.parsed.height
+        self.pages += 1
+        self.jobs += page.parsed.height
+        self.on_page()
+
+    def _on_waiting(self, worker: int, why: str | None) -> None:
+        if why is None:
+            self._waiting.pop(worker, None)
+        else:
+            self._waiting[worker] = why
+
+    def _on_failed_start(self, error: Exception) -> None:
+        raise error
+
+    def _on_done(self, paged: PagedList, error: Exception | None) -> None:
+        self._unfinished -= 1
+        if isinstance(error, errors.BoxDocGenError):
+            error.batch_id = error.batch_id or paged.batch_id
+            self.failures[paged] = error
+        elif error is not None:
+            raise error

@@ -1,0 +1,103 @@
+"""Errors keep what they know, wherever they go; old names still work."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import boxdocgen_explore as bx
+from boxdocgen_explore import errors
+from boxdocgen_explore.schema import JOBS, PAGES
+
+
+def failed() -> errors.BatchesFailed:
+    """What a reading of three batches raises if one of them is not found."""
+    missing = errors.NotFound("Box does not have this.", status=404, batch_id="2", request_id="r")
+    error = errors.BatchesFailed({"2": missing}, 3)
+    error.reading = errors.Reading(pl.DataFrame(schema=JOBS), pl.DataFrame(schema=PAGES))
+    return error
+
+
+def read_in_another_process() -> None:
+    raise failed()
+
+
+def every_error() -> list[type[errors.BoxDocGenError]]:
+    found, todo = [], [errors.BoxDocGenError]
+    while todo:
+        found.append(todo.pop())
+        todo += found[-1].__subclasses__()
+    return found
+
+
+@pytest.mark.parametrize("kind", every_error())
+def test_every_error_can_be_pickled_and_is_in_the_tree_of_the_docstring(
+    kind: type[errors.BoxDocGenError],
+) -> None:
+    assert kind.__name__ in str(errors.__doc__)
+    error = failed() if kind is errors.BatchesFailed else kind("What happened.", status=418)
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is kind
+    assert str(copy) == str(error)
+    assert copy.status == error.status
+
+
+def test_a_batch_that_fails_in_a_process_pool_names_its_cause() -> None:
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool,
+        pytest.raises(errors.BatchesFailed, match="1 of 3 batches are incomplete") as caught,
+    ):
+        pool.submit(read_in_another_process).result()
+    assert caught.value.failures["2"].request_id == "r"
+    assert caught.value.reading is not None
+    assert caught.value.reading.jobs.height == 0
+
+
+def test_readings_can_be_compared_and_hashed() -> None:
+    first, second = failed().reading, failed().reading
+    assert first == first
+    assert first != second
+    assert len({first, second}) == 2
+
+
+def test_the_reading_of_an_error_has_the_type_of_a_reading(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import boxdocgen_explore as bx\n"
+        "def verdict(error: bx.BoxDocGenError) -> str:\n"
+        "    reading: bx.Reading | None = error.reading\n"
+        "    return reading.verdict if reading else str(error)\n"
+    )
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", str(script)]
+    if subprocess.run([*mypy[:3], "--version"], capture_output=True, check=False).returncode:
+        pytest.skip("mypy is not installed")
+    run = subprocess.run(mypy, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+
+
+def test_old_names_work_and_warn() -> None:
+    from boxdocgen_explore import box
+
+    with pytest.warns(DeprecationWarning, match="NotCached"):
+        assert errors.NotKept is errors.NotCached
+    with pytest.warns(DeprecationWarning, match="IncompleteListWarning"):
+        assert box.NotWhole is bx.IncompleteListWarning
+    policy = bx.RetryPolicy(attempts=1)
+    with pytest.warns(DeprecationWarning, match=r"connect\(retry=\)"):
+        bx.connect("token", waits=policy).close()
+    with pytest.warns(DeprecationWarning, match=r"connect\(ttl_s=\)"):
+        bx.connect("token", live_s=5).close()
+    with bx.demo() as demo, pytest.warns(DeprecationWarning, match=r"Box.cached"):
+        assert demo.kept() == demo.cached()
+    with pytest.raises(TypeError, match="'unknown'"):
+        bx.connect("token", unknown=1)
+    for module in (errors, box):
+        assert not hasattr(module, "Unknown")
