@@ -31,7 +31,9 @@ def facts(result: AuditResult, notes: Iterable[str]) -> list[Fact]:
     """List the evidence in the order in which an auditor asks for it."""
     pages = result.pages
     if pages is None:
-        source = [("Evidence", ["no evidence: a plain frame of jobs does not say how it was read."])]
+        source = [
+            ("Evidence", ["no evidence: a plain frame of jobs does not say how it was read."])
+        ]
     else:
         versions = listed(pages["box_version"].drop_nulls().unique().sort())
         hosts = listed(pages["host"].drop_nulls().unique().sort())
@@ -56,7 +58,9 @@ def facts(result: AuditResult, notes: Iterable[str]) -> list[Fact]:
 def _users(result: AuditResult, pages: pl.DataFrame) -> list[str]:
     users = ", ".join(
         f"{login or 'a user without a login'} (user id {user_id})" if user_id else "an unknown user"
-        for login, user_id in pages.select("user_login", "user_id").unique(maintain_order=True).rows()
+        for login, user_id in pages.select("user_login", "user_id")
+        .unique(maintain_order=True)
+        .rows()
     )
     enterprise = f", enterprise {result.enterprise_id}" if result.enterprise_id else ""
     sentences = [f"{users}{enterprise}. Box applied this user's permissions."]

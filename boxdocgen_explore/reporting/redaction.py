@@ -12,8 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing import Rule
-from boxdocgen_explore.auditing.manifest import manifest
+from boxdocgen_explore.auditing import Rule, read_manifest
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS, JOBS
 
@@ -42,7 +41,9 @@ class Redaction:
         """Name the rules that cannot be evaluated, each with the columns that it would miss."""
         removed = set(self.removed)
         # A manifest that only counts jobs is compared without external ids.
-        counts = "external_id" in removed and expected is not None and manifest(expected).counts
+        counts = (
+            "external_id" in removed and expected is not None and read_manifest(expected).counts
+        )
         skipped = {}
         for rule in rules:
             unused = {"external_id"} if counts and rule.option == "expected" else set()

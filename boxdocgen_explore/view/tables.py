@@ -87,4 +87,5 @@ def _cell(name: str, job: Mapping[str, Any], names: Mapping[str, str]) -> str | 
         return " · ".join(messages) or (analysis.NO_REASON if job["status"] in PROBLEMS else None)
     if name == "output_file_id" and value:
         return Link(value, f"https://app.box.com/file/{quote(value, safe='')}")
-    return names.get(value, value) if name == "template_file_id" else value
+    text: str | None = names.get(value, value) if name == "template_file_id" else value
+    return text
