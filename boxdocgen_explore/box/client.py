@@ -242,6 +242,16 @@ class Box:
         """
         return frames.templates(self._list(endpoints.templates(frames.template_page), refresh))
 
+    def template_names(self) -> dict[str, str]:
+        """Give template names by file id; empty if Box refuses them, because names are optional.
+
+        Source: ``GET /docgen_templates``.
+        """
+        try:
+            return dict(self.templates().drop_nulls().iter_rows())
+        except errors.BoxDocGenError:
+            return {}
+
     def tags(self, template_id: str, version_id: str | None = None) -> pl.DataFrame:
         """One row per tag of a template's version (schema.TAGS); the current one by default.
 

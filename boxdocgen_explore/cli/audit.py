@@ -1,4 +1,4 @@
-"""``boxdocgen audit`` and ``boxdocgen render``: HTML files to hand to others."""
+"""``boxdocgen audit``: batches go in; a verdict, findings and a report come out."""
 
 from __future__ import annotations
 
@@ -11,29 +11,38 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.cli.options import box_options, connected, duration, plain
-from boxdocgen_explore.errors import BatchesFailed, BoxDocGenError, InvalidRequest, Reading
+from boxdocgen_explore.cli.options import (
+    DONE,
+    FINDINGS,
+    add_command,
+    box_options,
+    connected,
+    parse_age,
+    plain,
+    read,
+)
+from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
+from boxdocgen_explore.schema import JOBS, PAGES
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
     from boxdocgen_explore.reporting import AuditResult, Report, Scope
 
-_DONE, _FINDINGS = 0, 1
 _MOST_VERSIONS: Final = 20
 """Template versions of which the tags are looked up: each costs a call."""
 
 
-def audit_options(command: argparse.ArgumentParser) -> None:
-    """Add the options of `audit`."""
+def add_commands(commands: Any) -> None:
+    command = add_command(commands, "audit", audit)
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="an .html file")
     command.add_argument(
-        "--since", type=duration, metavar="AGE", help="all batches of the last 7d, for example"
+        "--since", type=parse_age, metavar="AGE", help="all batches of the last 7d, for example"
     )
     command.add_argument("--expected", type=Path, metavar="FILE", help="a manifest, as CSV")
     command.add_argument("--json", action="store_true", help="verdict and findings as JSON")
     command.add_argument(
-        "--max-age", type=duration, metavar="AGE", help="read pages again that are older"
+        "--max-age", type=parse_age, metavar="AGE", help="read pages again that are older"
     )
     command.add_argument("--details", action="store_true", help="with times, creators and source")
     command.add_argument("--title", metavar="TEXT", help="the report's title")
@@ -45,16 +54,6 @@ def audit_options(command: argparse.ArgumentParser) -> None:
         help="leave this out; may be given several times",
     )
     box_options(command)
-
-
-def render_options(command: argparse.ArgumentParser) -> None:
-    """Add the options of `render`."""
-    command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
-    target = command.add_mutually_exclusive_group(required=True)
-    target.add_argument("-o", "--output", type=Path, metavar="FILE", help="an .html file")
-    target.add_argument(
-        "--in-place", action="store_true", help="write the outputs into the notebook itself"
-    )
 
 
 def audit(options: argparse.Namespace) -> int:
@@ -73,7 +72,7 @@ def audit(options: argparse.Namespace) -> int:
     result = run_audit(
         reading,
         scope=scope,
-        templates=_templates(box),
+        templates=box.template_names(),
         tags=_tags(box, reading.jobs),
         redact=options.redact,
         expected=expected,
@@ -85,21 +84,7 @@ def audit(options: argparse.Namespace) -> int:
     print(_as_json(result, report) if options.json else _summary(result, report))
     if failure is not None:
         raise failure
-    return _DONE if result.complete else _FINDINGS
-
-
-def render(options: argparse.Namespace) -> int:
-    """A notebook, run from top to bottom, as one page for people without Python."""
-    from boxdocgen_explore.cli import render
-    from boxdocgen_explore.reporting import html_path
-
-    if options.in_place:
-        render.refresh(options.notebook)
-    else:
-        html_path(options.output)
-        render.render(options.notebook, options.output)
-    print(options.notebook if options.in_place else options.output)
-    return _DONE
+    return DONE if result.complete else FINDINGS
 
 
 def _now(options: argparse.Namespace) -> dt.datetime:
@@ -138,28 +123,9 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
 def _read(
     box: Box, ids: Sequence[str], options: argparse.Namespace
 ) -> tuple[Reading, BoxDocGenError | None]:
-    """What could be read, and the error of the rest; only the error if no batch is complete."""
-    from boxdocgen_explore.schema import JOBS, PAGES
-
-    if not ids:
-        return Reading(pl.DataFrame(schema=JOBS), pl.DataFrame(schema=PAGES)), None
-    try:
-        reading: Reading = box.read(
-            ids, max_age=options.max_age, refresh=options.refresh, details=options.details
-        )
-    except BatchesFailed as error:
-        if error.reading is None or len(error.failures) == len(set(ids)):
-            raise
-        return error.reading, error
-    return reading, None
-
-
-def _templates(box: Box) -> pl.DataFrame | None:
-    """Template names are optional: without them the report shows ids."""
-    try:
-        return box.templates()
-    except BoxDocGenError:
-        return None
+    if ids:
+        return read(box, ids, options, details=options.details, max_age=options.max_age)
+    return Reading(pl.DataFrame(schema=JOBS), pl.DataFrame(schema=PAGES)), None
 
 
 def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:

@@ -52,17 +52,9 @@ class Source(Protocol):
         on_partial: Callable[[pl.DataFrame, int], None],
     ) -> BatchList: ...
 
-    def templates(self) -> pl.DataFrame: ...
+    def template_names(self) -> Mapping[str, str]: ...
 
     def cached(self) -> list[str]: ...
-
-
-def template_names(source: Source) -> Mapping[str, str]:
-    """Names by file id. A convenience: where they cannot be had, ids are shown."""
-    try:
-        return dict(source.templates().drop_nulls().iter_rows())
-    except BoxDocGenError:
-        return {}
 
 
 def fill(picker: Picker, source: Source, stopped: threading.Event) -> None:
@@ -82,7 +74,7 @@ def fill(picker: Picker, source: Source, stopped: threading.Event) -> None:
     picker.listing_starts()
     try:
         kept = source.cached()
-        names = template_names(source)
+        names = source.template_names()
         listed = source.batch_list(cancelled=stopped, progress=_unseen, on_partial=partial)
         gaps = "" if listed.complete else " (jobs were added meanwhile: some may be missing)"
         said = f"{counted(listed.batches.height, 'batch')}, times in UTC{gaps}"

@@ -18,7 +18,7 @@ import traitlets
 from IPython.display import HTML
 
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
-from boxdocgen_explore.explorer.batch_source import Source, fill, template_names
+from boxdocgen_explore.explorer.batch_source import Source, fill
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.snapshot import snapshot
 from boxdocgen_explore.schema import DETAILS, JOBS, RUNNING
@@ -228,7 +228,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def _learn_names(self, jobs: pl.DataFrame) -> None:
         unknown = set(jobs["template_file_id"].drop_nulls().unique()) - set(self._names)
         if self._source is not None and unknown:
-            self._names = {**self._names, **template_names(self._source)}
+            self._names = {**self._names, **self._source.template_names()}
 
     def _watched(self, change: Mapping[str, Any]) -> None:
         self._unwatch.set()
