@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,8 +20,7 @@ from boxdocgen_explore.cli.options import (
     plain,
     read,
 )
-from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
-from boxdocgen_explore.schema import JOBS, PAGES
+from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
@@ -68,7 +66,7 @@ def audit(options: argparse.Namespace) -> int:
     expected = None if options.expected is None else read_manifest(options.expected).rows
     box = connected(options)
     ids, scope = _recent(box, options) if options.since else (options.ids, None)
-    reading, failure = _read(box, ids, options)
+    reading, failure = read(box, ids, options, details=options.details, max_age=options.max_age)
     result = run_audit(
         reading,
         scope=scope,
@@ -118,14 +116,6 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
         login=login,
     )
     return recent["batch_id"].to_list(), scope
-
-
-def _read(
-    box: Box, ids: Sequence[str], options: argparse.Namespace
-) -> tuple[Reading, BoxDocGenError | None]:
-    if ids:
-        return read(box, ids, options, details=options.details, max_age=options.max_age)
-    return Reading(pl.DataFrame(schema=JOBS), pl.DataFrame(schema=PAGES)), None
 
 
 def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:
