@@ -23,12 +23,9 @@ _NO_TOTAL: Final = (
     "end marker."
 )
 
-Fact = tuple[str, Sequence[str]]
-"""What it is about, and the sentences on it."""
 
-
-def facts(result: AuditResult, notes: Iterable[str]) -> list[Fact]:
-    """List the evidence in the order in which an auditor asks for it."""
+def facts(result: AuditResult, notes: Sequence[str]) -> list[tuple[str, Sequence[str]]]:
+    """List terms and sentences, in the order in which an auditor asks for them."""
     pages = result.pages
     if pages is None:
         source = [
@@ -42,7 +39,6 @@ def facts(result: AuditResult, notes: Iterable[str]) -> list[Fact]:
             ("Read from", [f"{hosts}, box-version {versions}."]),
             ("Read", _times(pages, result.audited_at)),
         ]
-    notes = list(notes)
     return [
         *source,
         ("Completeness", [*_completeness(result), _NO_TOTAL]),
@@ -66,7 +62,7 @@ def _users(result: AuditResult, pages: pl.DataFrame) -> list[str]:
     sentences = [f"{users}{enterprise}. Box applied this user's permissions."]
     if result.as_user:
         sentences.append(f"Read with as-user {result.as_user}: the token is another user's.")
-    if "enterprise_id" not in result.redaction.columns:
+    if "enterprise_id" not in result.columns:
         return [*sentences, "Enterprise of the jobs: not read (it is one of the details)."]
     enterprises = listed(result.jobs["enterprise_id"].drop_nulls().unique().sort())
     return [*sentences, f"Enterprise of the jobs: {enterprises or 'Box gave none'}."]
@@ -126,7 +122,7 @@ def _unknown(result: AuditResult) -> str:
 
 
 def _left_out(result: AuditResult) -> str:
-    names = listed(result.redaction.removed, most=30)
+    names = listed(result.removed, most=30)
     return f"{names}: not in this file, and not looked at by the audit." if names else "nothing."
 
 

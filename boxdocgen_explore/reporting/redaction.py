@@ -7,7 +7,6 @@ redacted column are not evaluated: they would find what is not there.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import polars as pl
@@ -29,44 +28,36 @@ _SCHEMA: Final = {**JOBS, **DETAILS}
 _ALWAYS: Final = ("batch_id", "job_id", "status")
 
 
-@dataclass(frozen=True)
-class Redaction:
-    """Jobs without what was left out, and the names of the remaining and the removed columns."""
-
-    jobs: pl.DataFrame
-    columns: Sequence[str]
-    removed: Sequence[str]
-
-    def skipped_rules(self, rules: Iterable[Rule], expected: Any) -> dict[str, list[str]]:
-        """Name the rules that cannot be evaluated, each with the columns that it would miss."""
-        removed = set(self.removed)
-        # A manifest that only counts jobs is compared without external ids.
-        counts = (
-            "external_id" in removed and expected is not None and read_manifest(expected).counts
-        )
-        skipped = {}
-        for rule in rules:
-            unused = {"external_id"} if counts and rule.option == "expected" else set()
-            if missing := [name for name in rule.columns if name in removed - unused]:
-                skipped[rule.name] = missing
-        return skipped
-
-
 def redact_jobs(
     jobs: pl.DataFrame, columns: Collection[str] | None, redact: str | Collection[str]
-) -> Redaction:
+) -> tuple[pl.DataFrame, list[str], list[str]]:
     """Keep only ``columns`` (default: all), without what ``redact`` names (see `REDACTABLE`).
+
+    Returns the jobs, in which removed columns are masked, and the names of the columns that
+    remain and of those that were removed.
 
     Raises:
         InvalidRequest: the jobs have no such column, or it cannot be redacted.
     """
     known = [name for name in _SCHEMA if name in jobs.columns]
     gone = _unwanted(known, columns) | _redacted(redact)
-    return Redaction(
-        jobs.with_columns(_mask(name) for name in known if name in gone),
-        [name for name in known if name not in gone],
-        [name for name in _SCHEMA if name in gone],
-    )
+    masked = jobs.with_columns(_mask(name) for name in known if name in gone)
+    removed = [name for name in _SCHEMA if name in gone]
+    return masked, [name for name in known if name not in gone], removed
+
+
+def skipped_rules(
+    rules: Iterable[Rule], removed: Sequence[str], expected: Any
+) -> dict[str, list[str]]:
+    """Name the rules that cannot be evaluated, each with the columns that it would miss."""
+    has_ids = expected is None or "external_id" not in removed or not read_manifest(expected).counts
+    skipped = {}
+    for rule in rules:
+        # A manifest that only counts jobs is compared without external ids.
+        unused = () if has_ids or rule.option != "expected" else ("external_id",)
+        if missing := [name for name in rule.columns if name in removed and name not in unused]:
+            skipped[rule.name] = missing
+    return skipped
 
 
 def _unwanted(known: Sequence[str], columns: Collection[str] | None) -> set[str]:

@@ -1,4 +1,4 @@
-"""One audit, before it is written: what was read, what the rules found, and the verdict."""
+"""One audit: what was read, what the rules found, and what that comes to in one sentence."""
 
 from __future__ import annotations
 
@@ -13,12 +13,28 @@ import polars as pl
 from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.auditing import Rule
 from boxdocgen_explore.errors import BoxDocGenError
-from boxdocgen_explore.reporting.headline import Coverage, headline, verdict_word
-from boxdocgen_explore.reporting.redaction import Redaction
+from boxdocgen_explore.schema import PROBLEMS, RUNNING, STATUSES
+from boxdocgen_explore.text import counted, listed, moment
 
 CHAIN_RULES: Final = ("chain-incomplete", "chain-inconsistent", "foreign-job", "duplicate-job")
 """The rules that decide whether a batch was read completely; they are always evaluated."""
 _SHARE_RULES: Final = ("failed-share", "error-share")
+
+_STATUS: Final = pl.col("status")
+_RUNNING: Final = _STATUS.is_in(sorted(RUNNING)).fill_null(False)
+_UNKNOWN: Final = ~_STATUS.is_in(STATUSES).fill_null(False)
+_PROBLEM: Final = _STATUS.is_in(PROBLEMS).fill_null(False)
+_ATTENTION_IN_A_BATCH: Final = {
+    "failed": _STATUS == "failed",
+    "completed with errors": _STATUS == "completed_with_error",
+    "still running": _RUNNING,
+    "with a status unknown here": _UNKNOWN,
+}
+_ATTENTION: Final = {
+    "still running": _RUNNING,
+    "with failures": _PROBLEM,
+    "with a status unknown here": _UNKNOWN,
+}
 
 
 @dataclass(frozen=True)
@@ -40,38 +56,30 @@ class Scope:
 class AuditResult:
     """Everything that a report says. Frames as in `schema`; ``pages`` is None without evidence.
 
-    ``rules`` and ``settings`` are what the audit was given, ``requested`` the names of the rules
-    that the settings ask for. ``chain_findings`` are those of `CHAIN_RULES`, even if ``rules``
-    lacks them. ``names`` are templates' by file id, ``state`` the filters of the view.
+    ``jobs`` lack what was left out: ``removed`` names these columns, ``columns`` the others.
+    ``chain_findings`` are those of `CHAIN_RULES`, even if ``rules`` lacks them; ``unevaluated``
+    names the rules that ``settings`` ask for, but that could not be evaluated. ``names`` are
+    templates' by file id, ``state`` the filters of the view. ``enterprise_id`` is the reader's
+    (None if Box does not say), ``as_user`` the user id that was read as, if any.
     """
 
-    redaction: Redaction
+    jobs: pl.DataFrame
+    columns: Sequence[str]
+    removed: Sequence[str]
     pages: pl.DataFrame | None
     failures: Mapping[str, BoxDocGenError]
     findings: pl.DataFrame
     verdicts: pl.DataFrame
     chain_findings: pl.DataFrame
+    unevaluated: Sequence[str]
     rules: Sequence[Rule]
-    requested: frozenset[str]
     settings: Mapping[str, Any]
     scope: Scope
     state: Mapping[str, Any]
     names: Mapping[str, str]
     audited_at: dt.datetime
-    enterprise_id: str | None = None
-    """The reader's enterprise; None if Box does not say."""
-    as_user: str | None = None
-    """The user id that Box was read as with another user's token, if any."""
-
-    @property
-    def jobs(self) -> pl.DataFrame:
-        """The jobs without what was left out."""
-        return self.redaction.jobs
-
-    @property
-    def demo(self) -> bool:
-        """Whether any of the data is the demo's."""
-        return self.view_verdict.demo
+    enterprise_id: str | None
+    as_user: str | None
 
     @cached_property
     def batches(self) -> list[str]:
@@ -94,44 +102,90 @@ class AuditResult:
         return verdict(self.jobs, self.pages, now=self.audited_at, failures=self.incomplete)
 
     @cached_property
-    def coverage(self) -> Coverage:
-        """What the headline is made from."""
-        rules = dict(self.verdicts.select("rule", "verdict").iter_rows())
-        errors = self.findings.filter(severity="error")["rule"].unique(maintain_order=True)
-        elsewhere = {*CHAIN_RULES, *_SHARE_RULES}  # the counts of batches and jobs say it already
-        return Coverage(
-            jobs=self.jobs,
-            batches=self.batches,
-            incomplete=self.incomplete,
-            evidence=self.pages is not None,
-            list_complete=self.scope.list_complete,
-            failures_accepted=all(rules.get(name) == "passed" for name in _SHARE_RULES),
-            errors=[rule for rule in errors if rule not in elsewhere],
-            unevaluated=[
-                rule
-                for rule, outcome in rules.items()
-                if rule in self.requested and outcome == "not evaluated"
-            ],
-        )
-
-    @cached_property
     def as_of(self) -> dt.datetime | None:
         """When the oldest page was read (UTC), that of the list of batches included."""
         times = [time for time in (self.view_verdict.read_at, self.scope.listed_at) if time]
         return min(times, default=None)
 
+    @cached_property
+    def errors(self) -> list[str]:
+        """The rules that found errors; those on chains and shares are in the counts already."""
+        rules = self.findings.filter(severity="error")["rule"].unique(maintain_order=True)
+        return [rule for rule in rules if rule not in {*CHAIN_RULES, *_SHARE_RULES}]
+
+    @property
+    def word(self) -> str:
+        """The verdict in a word or two; only "COMPLETE" says that all is well."""
+        if self.incomplete:
+            return "INCOMPLETE"
+        if self.pages is None and self.jobs.height:
+            return "NO EVIDENCE"
+        outcomes = dict(self.verdicts.select("rule", "verdict").iter_rows())
+        accepted = all(outcomes.get(rule) == "passed" for rule in _SHARE_RULES)
+        open_jobs = self.jobs.filter(_RUNNING | _UNKNOWN | (pl.lit(not accepted) & _PROBLEM))
+        gaps = self.unevaluated or not self.scope.list_complete or not self.jobs.height
+        if open_jobs.height or gaps:
+            return "NOT COMPLETE"
+        return "NOT IN ORDER" if self.errors else "COMPLETE"
+
     @property
     def complete(self) -> bool:
         """Whether all pages were read, all jobs are final, and all that was asked for is well."""
-        return verdict_word(self.coverage) == "COMPLETE"
+        return self.word == "COMPLETE"
 
     @cached_property
     def verdict(self) -> str:
-        """The one sentence; it begins with COMPLETE only if `complete`."""
-        return headline(
-            self.coverage,
-            login=self.view_verdict.who or self.scope.login,
-            since=self.scope.since,
-            as_of=self.as_of,
-            demo=self.demo,
+        """The one sentence: the word, the reasons, whose permissions applied, and when (UTC)."""
+        user = self.view_verdict.who or self.scope.login or "this user"
+        read_as = f"read as {user}" if self.pages is not None else ""
+        parts = [
+            ", ".join([*self._doubts(), *self._outcomes(), *self._rules()]),
+            f"only batches that {user} can see" if self.scope.since else read_as,
+            f"as of {moment(self.as_of)}" if self.as_of else "",
+            "demo data" if self.view_verdict.demo else "",
+        ]
+        return f"{self.word}: " + "; ".join(part for part in parts if part)
+
+    def _doubts(self) -> list[str]:
+        """Why there may be more jobs than these."""
+        batches, jobs = len(self.batches), counted(self.jobs.height, "job")
+        doubts = []
+        if self.incomplete and batches == 1:
+            doubts.append(f"batch not read completely, at least {jobs}")
+        elif self.incomplete:
+            share = f"{len(self.incomplete):,} of {counted(batches, 'batch')}"
+            doubts.append(f"{share} not read completely")
+        elif self.pages is None and self.jobs.height:
+            doubts.append("nothing shows that these are all jobs")
+        return (
+            doubts if self.scope.list_complete else [*doubts, "the list of batches may have gaps"]
         )
+
+    def _outcomes(self) -> list[str]:
+        """Count what needs attention: '2 of 41 batches still running, 3 with failures'."""
+        jobs, batches = self.jobs, len(self.batches)
+        if batches == 1 and jobs.height:
+            total = counted(jobs.height, "job")
+            counts = {key: jobs.filter(rows).height for key, rows in _ATTENTION_IN_A_BATCH.items()}
+        else:
+            total = counted(batches, "batch")
+            ids = {key: jobs.filter(rows)["batch_id"] for key, rows in _ATTENTION.items()}
+            counts = {key: batch_ids.n_unique() for key, batch_ids in ids.items()}
+        parts: list[str] = []
+        for words, count in counts.items():
+            if count:
+                parts.append(f"{count:,} {words}" if parts else f"{count:,} of {total} {words}")
+        if parts or self.incomplete:
+            return parts
+        if not jobs.height:
+            return [f"{total} without jobs" if batches else "no batch was found"]
+        return [f"{total} completed" if total.startswith("1 ") else f"all {total} completed"]
+
+    def _rules(self) -> list[str]:
+        parts = []
+        if self.errors:
+            errors = "an error" if len(self.errors) == 1 else "errors"
+            parts.append(f"{listed(self.errors)} found {errors}")
+        if self.unevaluated:
+            parts.append(f"{listed(self.unevaluated)} could not be evaluated")
+        return parts

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import jinja2
 
-from boxdocgen_explore.text import shortened, visible
+from boxdocgen_explore import text
 
 _PACKAGE: Final = Path(__file__).parents[1]
 
@@ -39,6 +39,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    for words in (text.counted, text.duration, text.listed, text.timestamp):
+        environment.filters[words.__name__] = words
     environment.policies["json.dumps_kwargs"] = {}  # not sorted: the order of the charts counts
     return environment
 
@@ -48,4 +50,4 @@ def _readable(value: object) -> object:
         return value
     if value is None:
         return ""
-    return f"{value:,}" if isinstance(value, int) else visible(shortened(str(value)))
+    return f"{value:,}" if isinstance(value, int) else text.visible(text.shortened(str(value)))
