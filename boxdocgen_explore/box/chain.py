@@ -216,18 +216,18 @@ class _ChainReader:
         except errors.BrokenPage as error:
             raise self._error(number, str(error), errors.BrokenPage, request_id) from None
         if self.paged.batch_id is not None:
-            others = set(parsed.texts["batch_id"]) - {self.paged.batch_id}
+            others = set(parsed.rows["batch_id"].unique()) - {self.paged.batch_id}
             if others:
                 what = f"batch.id is {min(others)}: a job of another batch"
                 raise self._error(number, what, errors.BrokenPage, request_id)
-        ids = parsed.texts.get(self.paged.id_column or "")
+        ids = parsed.rows[self.paged.id_column] if self.paged.id_column else ()
         return PageRead(
             number,
             marker,
             self.limit,
-            parsed.without_texts(),
+            parsed,
             self.paged.final(parsed),
-            ids[0] if ids else None,
+            next(iter(ids), None),
             answer.fetched_at,
             answer.from_cache,
             answer.expires,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
@@ -14,14 +14,12 @@ from boxdocgen_explore import errors
 from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache.store import PageStore
-from boxdocgen_explore.pages.parse import Page
+from boxdocgen_explore.pages.parse import Parse, ParsedPage
 from boxdocgen_explore.pages.records import Chain, PageRead
 from boxdocgen_explore.schema import BOX_VERSION, TERMINAL, User
 
 _LIST_TTL: Final = dt.timedelta(minutes=5)
 _END_TTL: Final = dt.timedelta(hours=1)
-
-Parse = Callable[[bytes], Page]
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,10 @@ class PagedList:
     may_shift: bool = False
     version: str | None = BOX_VERSION
 
-    def final(self, parsed: Page) -> bool:
+    def final(self, parsed: ParsedPage) -> bool:
         """Whether a page has jobs, every one of them terminal."""
-        return parsed.height > 0 and set(parsed.texts.get("status", [""])) <= TERMINAL
+        rows = parsed.rows
+        return rows.height > 0 and "status" in rows.columns and rows["status"].is_in(TERMINAL).all()
 
     def expires_in(self, chain: Chain, page: PageRead) -> dt.timedelta | None:
         """How long a checked page stays fresh; None is for ever."""

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from boxdocgen_explore.pages.parse import Page
+from boxdocgen_explore.pages.parse import ParsedPage
 from boxdocgen_explore.pages.records import Chain, PageRead, page_place
 from boxdocgen_explore.schema import JOBS
 
@@ -184,7 +184,7 @@ def _as_read(pages: Sequence[_Page], jobs: pl.DataFrame) -> list[PageRead]:
                 number,
                 page.marker,
                 page.limit_requested,
-                Page(rows, page.next_marker, page.limit, page.unknown_fields, {}),
+                ParsedPage(rows, page.next_marker, page.limit, page.unknown_fields),
                 True,
                 None,
                 page.fetched_at,

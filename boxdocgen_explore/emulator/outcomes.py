@@ -1,7 +1,8 @@
 """How a document can turn out, and what Box then says: the demo's messages and warnings.
 
-Messages carry numbers, quoted names and ids, as real ones do, so that telling which of them mean
-the same is work.
+Box documents two texts, for a missing and for an unused tag, and they are used word for word; the
+others are invented. They contain numbers, quoted names and ids, as real ones do, so that grouping
+them is not trivial.
 """
 
 from __future__ import annotations
@@ -66,14 +67,14 @@ def _tag(name: str) -> str:
     return "{{{{" + name + "}}}}"
 
 
-_NO_NEW_TAG: Final = f"The tag {_tag(NEW_TAG)} was not provided in the input data."
+_NO_NEW_TAG: Final = f"The tag '{NEW_TAG}' was not provided in the input data."
 _BAD_IMAGE: Final = "The image 'photo-{file}.png' could not be read: unsupported format."
 _BAD_DATE: Final = (
     "The value '31.02.2026' of tag {{{{offer.start_date}}}} in row {row} is not a date."
 )
 _BAD_AMOUNT: Final = f"The value '{{amount}}' of {_tag('offer.salary')} is not a number."
 _BAD_TABLE: Final = "Table loop 'benefits' expected {cells} columns in row {row}."
-_UNUSED: Final = f"The tag {_tag('candidate.middle_name')} was provided but not used."
+_UNUSED: Final = "The tag 'candidate.middle_name' was provided but not used in the template."
 
 CLEAN: Final = Outcome("completed")
 UNUSED_TAG: Final = Outcome("completed", (), (_UNUSED,))
