@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 
 import polars as pl
@@ -13,23 +12,11 @@ from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.reading import Fetch
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.records import PageRead
+from boxdocgen_explore.schema import BatchList
 
 
 class IncompleteListWarning(UserWarning):
     """A list that moved while it was read, again and again: it may have gaps."""
-
-
-@dataclass(frozen=True)
-class BatchList:
-    """The batches (schema.BATCHES), counted from so many jobs; ``whole`` if none can be missing.
-
-    ``read_at`` (UTC) is when the oldest page of the list of jobs was read.
-    """
-
-    batches: pl.DataFrame
-    jobs: int
-    complete: bool
-    read_at: dt.datetime
 
 
 def listed(fetch: Fetch, listing: PagedList) -> BatchList:
