@@ -34,6 +34,7 @@ _MODULES: Final = (
     "dom.js",
     "columns.js",
     "filters.js",
+    "bars.js",
     "figures.js",
     "table.js",
     "sidebar.js",
