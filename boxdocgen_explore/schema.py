@@ -7,6 +7,7 @@ enumeration: an Enum column would turn an unknown status into null.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import polars as pl
@@ -177,3 +178,16 @@ class User:
     login: str | None
     name: str | None
     enterprise_id: str | None
+
+
+@dataclass(frozen=True)
+class BatchList:
+    """The batches (`BATCHES`), counted from so many jobs; ``complete`` if none can be missing.
+
+    ``read_at`` (UTC) is when the oldest page of the list of jobs was read.
+    """
+
+    batches: pl.DataFrame
+    jobs: int
+    complete: bool
+    read_at: datetime

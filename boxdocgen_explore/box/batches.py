@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 
 import polars as pl
@@ -12,23 +11,11 @@ import polars as pl
 from boxdocgen_explore.box.fetch import Fetch, Progress
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.records import Chain
+from boxdocgen_explore.schema import BatchList
 
 
 class IncompleteListWarning(UserWarning):
     """A list that kept moving while it was read: it may have gaps."""
-
-
-@dataclass(frozen=True)
-class BatchList:
-    """The batches (schema.BATCHES), counted from ``jobs`` jobs; ``complete`` if none is missing.
-
-    ``read_at`` (UTC) is when the oldest page of the list of jobs was read.
-    """
-
-    batches: pl.DataFrame
-    jobs: int
-    complete: bool
-    read_at: dt.datetime
 
 
 def read_batch_list(
