@@ -10,6 +10,7 @@ from time import monotonic
 import polars as pl
 
 from boxdocgen_explore.box.fetch import Fetch, Progress
+from boxdocgen_explore.errors import warn_renamed
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.records import Chain
 
@@ -29,6 +30,12 @@ class BatchList:
     jobs: int
     complete: bool
     read_at: dt.datetime
+
+    @property
+    def whole(self) -> bool:
+        """The old name of ``complete``."""
+        warn_renamed("BatchList.whole", "BatchList.complete")
+        return self.complete
 
 
 def read_batch_list(
