@@ -31,7 +31,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -178,8 +178,10 @@ def warn_renamed(old: str, new: str) -> None:
     )
 
 
-def __getattr__(name: str) -> Any:
-    if name == "NotKept":
-        warn_renamed(name, "NotCached")
-        return NotCached
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker would accept any name
+
+    def __getattr__(name: str) -> Any:
+        if name == "NotKept":
+            warn_renamed(name, "NotCached")
+            return NotCached
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -80,6 +80,7 @@ def test_jobs_and_pages_have_their_columns(emulator: Emulator, box: Box) -> None
     reading = box.read(["1001", "1002"], limit=10)
     assert dict(reading.jobs.schema) == JOBS
     assert dict(reading.pages.schema) == PAGES
+    assert calls(emulator, "/docgen_jobs") == 0  # details cost calls, so only if asked for
     pages = reading.pages.filter(pl.col("batch_id") == "1001")
     assert pages["page"].to_list() == [1, 2, 3]
     assert pages["marker_sha256"].to_list()[1:] == pages["next_marker_sha256"].to_list()[:-1]
@@ -225,9 +226,11 @@ def test_batches_count_statuses(emulator: Emulator, box: Box) -> None:
 
 def test_batches_report_what_is_known_so_far(emulator: Emulator, box: Box) -> None:
     emulator.enterprise.put("1005", 2500)
+    emulator.fault("slow", path="/docgen_jobs", seconds=0.4, times=None)
     seen: list[tuple[int, int]] = []
     box.batches(on_partial=lambda batches, jobs: seen.append((batches["jobs"].sum(), jobs)))
     assert seen[0] == (1000, 1000)
+    assert len(seen) > 1
 
 
 def test_batches_that_may_have_gaps_come_with_a_warning(emulator: Emulator, box: Box) -> None:

@@ -106,9 +106,12 @@ def test_the_wait_that_box_asks_for_is_reported_in_seconds(
     assert first_wait(session) in ("Box asks to wait 1 s", "Box asks to wait 2 s")
 
 
-def test_a_body_that_only_trickles_in_is_given_up() -> None:
+@pytest.mark.parametrize("status", [b"200 OK", b"302 Found", b"500 Error"])
+def test_a_body_that_only_trickles_in_is_given_up(status: bytes) -> None:
+    head = b"HTTP/1.1 %s\r\nlocation: /login\r\ncontent-length: 100000\r\n\r\n" % status
+
     def trickle(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+        connection.sendall(head)
         while connection.send(b" "):
             gone.wait(0.01)
 
