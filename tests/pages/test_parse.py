@@ -8,7 +8,7 @@ import timeit
 from typing import Any
 
 import pytest
-from bodies import JOB, body, job, pages
+from bodies import JOB, body, job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -156,27 +156,6 @@ def test_the_parser_agrees_with_a_slow_reader_on_every_page_or_both_refuse_it(pa
         parsed = frames.page(page)
         got = (parsed.rows.to_dicts(), parsed.next_marker, parsed.limit, parsed.unknown_fields)
         assert got == expected
-
-
-@given(pages)
-def test_any_json_gives_a_row_for_each_entry_or_a_broken_page(page: Any) -> None:
-    for parse in (frames.page, frames.full_page, frames.template_page, frames.tag_page):
-        try:
-            parsed = parse(json.dumps(page).encode())
-        except BrokenPage:
-            continue
-        assert parsed.rows.height == len(page["entries"])
-        shown = [*parsed.rows.rows(), parsed.next_marker, parsed.limit, parsed.unknown_fields]
-        json.dumps(shown, ensure_ascii=False, default=str).encode()
-
-
-@given(st.binary() | st.text().map(str.encode))
-def test_any_bytes_give_a_page_or_a_broken_page(given_body: bytes) -> None:
-    try:
-        frames.page(given_body)
-    except BrokenPage:
-        return
-    assert isinstance(json.loads(given_body)["entries"], list)
 
 
 # --- what comes through --------------------------------------------------------------------------
