@@ -1,18 +1,21 @@
-"""Frame to frame: counts, failure reasons, comparisons, one-sentence verdicts.
+"""Jobs to counts: outcomes, failure reasons, comparisons by batch, template and day.
 
-Everything here is pure: it reads a jobs frame (`schema.JOBS`, one row per job) and gives a new
-frame, an expression or a sentence. Nothing is fetched and nothing is kept.
+Every function that counts takes a `Reading` or a jobs frame (`schema.JOBS`, one row per job) and
+gives a new frame. Nothing is fetched and nothing is cached.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Final
 
 import polars as pl
 
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.schema import PROBLEMS, STATUSES
-from boxdocgen_explore.verdict import Verdict, verdict
+from boxdocgen_explore.verdict import Verdict
+from boxdocgen_explore.verdict import verdict as _verdict
 
 __all__ = [
     "NO_REASON",
@@ -34,36 +37,39 @@ __all__ = [
 NO_REASON: Final = "Box gave no reason"
 """The group of problem jobs for which Box sent no message."""
 
+_NUMBER: Final = r"\d+(?:[.,:]\d+)*"
 # Eight or more hexadecimal digits with a letter among them; without one it is a number.
 _HEX: Final = "|".join(
     [rf"\d{{{n}}}[a-fA-F][0-9a-fA-F]{{{7 - n},}}" for n in range(7)]
     + [r"\d{7,}[a-fA-F][0-9a-fA-F]*"]
 )
 
-# What varies between messages of one cause, and what stands in its place. The order matters:
-# dates and ids hold numbers. Quoted text that holds a tag is left, for the tag may be the cause.
+# What varies between messages of one cause, and what replaces it. The order matters because dates
+# and ids contain numbers. Quoted text that contains a tag stays: the tag may be the cause.
 _VARYING: Final = (
     (r'()"[^"{}]*"|“[^”{}]*”|`[^`{}]*`', "“…”"),
     (r"(^|[\s(\[=:,])'[^'{}]*'", "“…”"),
     (r"()\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "…"),
-    (r"()\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|\b[0-9a-fA-F]{16,}\b", "…"),
+    (r"()\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b", "…"),
     (rf"()\b(?:{_HEX})\b", "…"),
+    # A word with a number, however long, before the ids in which letters and digits mix.
+    (rf"(\b[A-Za-z_]+-?){_NUMBER}\b", "#"),
     (r"()\b(?:[A-Za-z_]+-?\d|\d+[A-Za-z_])[A-Za-z0-9_-]{4,}\b", "…"),
-    (r"()\d+(?:[.,:]\d+)*", "#"),
+    (f"(){_NUMBER}", "#"),
 )
 # A tag as it is typed in a template, or as Box's documented messages name it: The tag 'name' ...
-_TAG: Final = r"(\{\{[^{}]*\}\}|\b[Tt]ag '[^']*')"
+_TAG: Final = r"(\{\{[^{}]*\}\}|\b[Tt]ag (?:'[^']*'|\"[^\"]*\"|“[^”]*”|`[^`]*`))"
 _LONGEST: Final = 1000
-"""Characters of a message that are looked at: a chart of a message of megabytes takes hours."""
+"""Characters of a message that are compared: a chart of a message of megabytes takes hours."""
 _MARK: Final = "\x01"
 
 
 def reason(message: pl.Expr) -> pl.Expr:
-    """Name the cause of a message: numbers, ids, dates and quoted text are taken out.
+    """Name the cause of a message: numbers, ids, dates and quoted text are removed.
 
     A tag stays, in double braces or as Box's documented messages name it (``The tag 'name' ...``),
-    because it is often all that distinguishes two causes. Blank messages become null; of a message
-    longer than 1,000 characters only the start is used.
+    because it is often all that distinguishes two causes. A blank message becomes null. Only the
+    first 1,000 characters of a message are used.
 
     >>> message = 'Tag {{pay.bonus_2}} is missing at line 14 of "offer.docx"'
     >>> pl.select(reason(pl.lit(message))).item()
@@ -76,8 +82,8 @@ def reason(message: pl.Expr) -> pl.Expr:
     text = pl.when(long).then(message.str.slice(0, _LONGEST) + "…").otherwise(message)
     text = text.str.replace_all(r"[\s\x01]+", " ").str.strip_chars()
     for pattern, placeholder in _VARYING:
-        # The regex engine has no look-around. So a tag is matched first and put back, and the
-        # mark that then follows it is dropped; every other mark becomes the placeholder.
+        # The regex engine has no look-around. So a tag is matched first and written back, and the
+        # mark that then follows it is removed; every other mark becomes the placeholder.
         text = text.str.replace_all(f"{_TAG}|{pattern}", f"${{1}}${{2}}{_MARK}")
         text = text.str.replace_all(_TAG + _MARK, "${1}")
         text = text.str.replace_all(_MARK, placeholder, literal=True)
@@ -92,13 +98,14 @@ def tag(message: pl.Expr) -> pl.Expr:
     ['a.b', 'c', None]
     """
     typed = message.str.extract(r"\{\{\s*([^{}:\s][^{}:]*?)\s*(?:::[^{}]*)?\}\}")
-    return pl.coalesce(typed, message.str.extract(r"\b[Tt]ag '([^']+)'"))
+    return pl.coalesce(typed, message.str.extract(r"""\b[Tt]ag ['"“`]([^'"”`]+)['"”`]"""))
 
 
 def jobs_of(given: Reading | pl.DataFrame) -> pl.DataFrame:
     """Give the jobs frame of a reading; a frame is returned as it is.
 
-    Raises InvalidRequest for anything else.
+    Raises:
+        InvalidRequest: neither of the two.
     """
     jobs = given.jobs if isinstance(given, Reading) else given
     if not isinstance(jobs, pl.DataFrame):
@@ -106,11 +113,32 @@ def jobs_of(given: Reading | pl.DataFrame) -> pl.DataFrame:
     return jobs
 
 
+def verdict(
+    jobs: Reading | pl.DataFrame,
+    pages: pl.DataFrame | None = None,
+    *,
+    now: datetime | None = None,
+    failures: Collection[str] = (),
+) -> Verdict:
+    """Say in one line what became of the jobs, and how far that can be trusted.
+
+    A reading brings its own pages and failures. With a jobs frame, ``pages`` has one row per page
+    read (`schema.PAGES`); without it the verdict says "no evidence". ``failures`` are the ids of
+    batches that could not be read completely. The age is counted up to ``now`` (UTC).
+
+    >>> print(verdict(pl.DataFrame({"status": ["failed", "completed"]})))
+    1 of 2 failed · no evidence
+    """
+    if isinstance(jobs, Reading):
+        return _verdict(jobs.jobs, jobs.pages, now=now, failures=jobs.failures)
+    return _verdict(jobs_of(jobs), pages, now=now, failures=failures)
+
+
 def job_reasons() -> pl.Expr:
     """List the distinct reasons of each job, as an expression over a jobs frame.
 
-    A failed job, or one completed with errors, for which Box sent no message has the one reason
-    `NO_REASON`. A job without errors has an empty list; there are no nulls.
+    A job that failed or completed with errors and has no message has the one reason `NO_REASON`.
+    A job without errors has an empty list; there are no nulls.
 
     >>> jobs = pl.DataFrame({"status": ["failed", "failed"], "errors": [["Row 1", "Row 2"], []]})
     >>> jobs.select(job_reasons()).to_series().to_list()
@@ -129,7 +157,7 @@ def job_reasons() -> pl.Expr:
     )
 
 
-def outcomes(jobs: pl.DataFrame) -> pl.DataFrame:
+def outcomes(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
     """Count jobs by status.
 
     Gives one row per status that occurs: ``status`` (str), ``jobs`` (int), in the order of
@@ -143,7 +171,7 @@ def outcomes(jobs: pl.DataFrame) -> pl.DataFrame:
     return _count(jobs, "status")
 
 
-def output_types(jobs: pl.DataFrame) -> pl.DataFrame:
+def output_types(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
     """Count jobs by output type and status.
 
     Gives ``output_type`` (str), ``status`` (str), ``jobs`` (int), one row per pair that occurs,
@@ -154,7 +182,7 @@ def output_types(jobs: pl.DataFrame) -> pl.DataFrame:
     return _largest_first(_count(jobs, "output_type", "status"), "output_type")
 
 
-def by_batch(jobs: pl.DataFrame) -> pl.DataFrame:
+def by_batch(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
     """Count jobs by batch and status: ``batch_id``, ``status``, ``jobs``, in order of appearance.
 
     Source: ``batch.id`` and ``status`` of each job.
@@ -162,7 +190,7 @@ def by_batch(jobs: pl.DataFrame) -> pl.DataFrame:
     return _count(jobs, "batch_id", "status")
 
 
-def by_template(jobs: pl.DataFrame) -> pl.DataFrame:
+def by_template(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
     """Count jobs by template version and status, the most used version first.
 
     Gives ``template_file_id``, ``template_file_version_id``, ``status`` (str), ``jobs`` (int).
@@ -173,34 +201,36 @@ def by_template(jobs: pl.DataFrame) -> pl.DataFrame:
     return _largest_first(_count(jobs, *version, "status"), *version)
 
 
-def by_day(jobs: pl.DataFrame) -> pl.DataFrame:
+def by_day(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
     """Count jobs by the UTC day of their creation and status, oldest day first.
 
-    Gives ``day`` (date, UTC; null where Box does not tell), ``status`` (str), ``jobs`` (int).
+    Gives ``day`` (date, UTC; null if Box gives no time), ``status`` (str), ``jobs`` (int).
 
-    Raises InvalidRequest if the frame has no ``created_at``: read with ``details=True``.
+    Raises:
+        InvalidRequest: no column ``created_at``; read with ``details=True``.
 
     Source: ``created_at`` and ``status`` of ``/docgen_jobs``.
     """
+    jobs = jobs_of(jobs)
     if "created_at" not in jobs.columns:
-        raise InvalidRequest(
-            "These jobs carry no times. Read them with details=True to compare days."
-        )
+        raise InvalidRequest("These jobs have no times. Read them with details=True.")
     dated = jobs.with_columns(day=day().str.to_date())
     return _count(dated, "day", "status").sort("day", nulls_last=True, maintain_order=True)
 
 
-def reasons(jobs: pl.DataFrame) -> pl.DataFrame:
+def reasons(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
     """Count jobs by failure reason, largest first.
 
     Gives one row per reason: ``reason`` (str, see `reason`), ``jobs`` (int; a job counts once for
     each of its distinct reasons, so the sum may exceed the number of jobs), ``messages`` (int,
-    how many different messages fell into this group), ``example`` (str, the first of them; null
-    for `NO_REASON`), ``example_job_id`` (str). Jobs without errors are left out, warnings too.
+    the number of different messages in this group), ``example`` (str, the first of them; null
+    for `NO_REASON`), ``example_job_id`` (str). Jobs without errors and warnings do not count.
 
     Source: ``failures.errors`` of each job.
     """
-    numbered = jobs.with_row_index("job").select("job", "job_id", "status", message="errors")
+    numbered = (
+        jobs_of(jobs).with_row_index("job").select("job", "job_id", "status", message="errors")
+    )
     sent = numbered.select("job", "job_id", "message").explode("message")
     causes = sent.select(pl.col("message").unique()).with_columns(reason=reason(pl.col("message")))
     named = sent.join(causes, on="message", maintain_order="left").drop_nulls("reason")
@@ -227,16 +257,16 @@ def day() -> pl.Expr:
     return pl.col("created_at").dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d")
 
 
-def _count(jobs: pl.DataFrame, *columns: str) -> pl.DataFrame:
-    """Count rows; groups in order of appearance, statuses within them problems first."""
-    first = columns[0]
+def _count(jobs: Reading | pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """Count jobs; groups in order of appearance, statuses within a group problems first."""
     counts = (
-        jobs.select(columns)
+        jobs_of(jobs)
+        .select(columns)
         .with_row_index("_row")
         .group_by(columns, maintain_order=True)
         .agg(jobs=pl.len().cast(pl.Int64), _row=pl.col("_row").first())
     )
-    appearance = [] if first == "status" else [pl.col("_row").min().over(columns[:-1])]
+    appearance = [] if columns == ("status",) else [pl.col("_row").min().over(columns[:-1])]
     rank = pl.col("status").replace_strict(
         {status: number for number, status in enumerate(STATUSES)}, default=len(STATUSES)
     )

@@ -7,6 +7,7 @@ page or a terminal: it cannot hide characters, command a terminal or fill the sc
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 import re
 import secrets
@@ -112,22 +113,27 @@ def timestamp(time: dt.datetime) -> str:
 
 @contextmanager
 def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
-    """Give the name of a new file that replaces ``path`` once it is written, and not before.
+    """Give the name of a new file that replaces ``path`` once it is complete, and not before.
 
-    On any error, a full disk included, the old file stays as it was. The new one gets the
-    permissions of the user's umask; if ``private``, its owner alone can read it. A device or a
-    pipe is written directly.
+    On any error, a full disk included, the old file stays as it was, and nothing is left beside
+    it. A file that is replaced keeps its permissions; a new one gets those of the user's umask.
+    If ``private``, its owner alone can read it. A symbolic link stays, and its target is
+    replaced. A device or a pipe is written directly.
 
     Raises:
-        OSError: the folder or the disk does not allow it.
+        OSError: the folder or the disk does not allow it, or ``path`` is a folder.
     """
-    path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         yield path
         return
-    part = path.with_name(f".{secrets.token_hex(6)}.part")
+    path = Path(os.path.realpath(path))
+    part = path.with_name(f".{secrets.token_hex(6)}.part")  # short: the name of `path` may not be
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
     try:
+        if path.exists() and not private:
+            part.chmod(path.stat().st_mode & 0o777)
         yield part
         with part.open("rb+") as file:
             os.fsync(file)  # some file systems report a full disk only here

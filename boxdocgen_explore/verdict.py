@@ -1,11 +1,11 @@
-"""Sentences: one on a reading (whole or not, how many, as whom, how old), one on a batch."""
+"""One line about a reading: the result, complete or not, as whom, how old; one about a batch."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import polars as pl
 
@@ -18,11 +18,11 @@ _LONGEST_NAME: Final = 200
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be said of some jobs in one line, and its parts.
+    """The result of some jobs in one line, and its parts.
 
-    ``complete`` is True if every chain was read whole, False if one was not, None where there is
-    no evidence. ``read_at`` (UTC) is when the oldest page was read,
-    ``age`` says how long ago that is. ``text`` joins the parts.
+    ``complete`` is True if all pages of every batch were read, False if some were not, None
+    without evidence. ``provisional`` names the jobs that may still change. ``read_at`` (UTC) is
+    when the oldest page was read, ``age`` says how long ago that is. ``text`` joins the parts.
     """
 
     headline: str
@@ -50,11 +50,11 @@ def verdict(
     now: datetime | None = None,
     failures: Collection[str] = (),
 ) -> Verdict:
-    """Say in one sentence what became of the jobs and how far it can be trusted.
+    """Say in one line what became of the jobs, and how far that can be trusted.
 
     ``jobs`` has one row per job (`schema.JOBS`), ``pages`` one row per page read
-    (`schema.PAGES`); without pages the verdict says "no evidence". ``failures`` are the ids of
-    batches that could not be read. ``now`` (UTC) is what the age is counted to.
+    (`schema.PAGES`); without pages the verdict says "no evidence". The age is counted up to
+    ``now`` (UTC). ``failures`` are the ids of batches that could not be read completely.
 
     Source: `schema.PAGES`; Box itself publishes no number of jobs to compare with.
 
@@ -64,16 +64,14 @@ def verdict(
     """
     pages = pages if pages is not None and pages.height else None
     complete = _complete(pages, failures)
-    headline, chain = _headline(jobs), _chain(pages, complete)
-    who = _who(pages)
-    read_at = pages["fetched_at"].min() if pages is not None else None
-    assert read_at is None or isinstance(read_at, datetime)  # noqa: S101 - for the type checker
-    age = _age((now or datetime.now(UTC)) - read_at) if read_at else ""
-    demo = _demo(jobs["origin"] if "origin" in jobs.columns else None, pages)
+    headline, chain, provisional = _headline(jobs), _chain(pages, complete), _provisional(jobs)
     if complete is False:
         chain = f"INCOMPLETE, at least {counted(jobs.height, 'job')}" + (chain and f", {chain}")
         headline = headline if jobs.height else ""
-    provisional = _provisional(jobs)
+    who = _who(pages)
+    read_at = None if pages is None else cast("datetime | None", pages["fetched_at"].min())
+    age = _age((now or datetime.now(UTC)) - read_at) if read_at else ""
+    demo = _is_demo(jobs, "origin") or (pages is not None and _is_demo(pages, "host"))
     parts = [
         *([chain, headline] if complete is False else [headline, chain]),
         f"{counted(len(failures), 'batch')} incomplete" if failures else "",
@@ -86,10 +84,9 @@ def verdict(
     return Verdict(headline, chain, complete, provisional, read_at, age, who, demo, text)
 
 
-def _demo(origins: pl.Series | None, pages: pl.DataFrame | None) -> bool:
-    """Whether any of it is the demo's; a batch without jobs has pages all the same."""
-    hosts = [origins] if pages is None else [origins, pages["host"]]
-    return any(bool((series == "demo").any()) for series in hosts if series is not None)
+def _is_demo(frame: pl.DataFrame, column: str) -> bool:
+    """Say if any row is the demo's. A batch without jobs has pages, so both frames are asked."""
+    return column in frame.columns and bool((frame[column] == "demo").any())
 
 
 def _complete(pages: pl.DataFrame | None, failures: Collection[str]) -> bool | None:
@@ -140,7 +137,7 @@ def _age(delta: timedelta) -> str:
 
 
 def batch_label(batch: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """One batch (a row of schema.BATCHES) in one line, as lists show it; the time is UTC.
+    """Describe a batch (a row of `schema.BATCHES`) in one line, as lists show it; times are UTC.
 
     >>> from datetime import datetime
     >>> row = {"batch_id": "7", "jobs": 3000, "failed": 1487, "template_file_ids": ["9"]}

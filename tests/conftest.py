@@ -80,7 +80,7 @@ def box(connected: Callable[..., Box]) -> Box:
 
 def store_of(box: Box) -> PageStore:
     """The store behind a box that has read something."""
-    store = box._cache.store
+    store = box._account.cache.store
     assert store is not None
     return store
 

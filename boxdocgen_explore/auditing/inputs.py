@@ -3,49 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import polars as pl
 
 from boxdocgen_explore.analysis import NO_REASON, reason
-from boxdocgen_explore.auditing.manifest import Manifest, manifest
+from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
+from boxdocgen_explore.auditing.options import AuditOptions, Thresholds, texts, thresholds
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
 from boxdocgen_explore.schema import DETAILS, JOBS, PAGES, PROBLEMS, TAGS, TEMPLATES
 
-
-@dataclass(frozen=True)
-class Thresholds:
-    """What the rules may be told, as keyword arguments of `audit` and `verdicts`.
-
-    Shares run from 0 to 1: ``max_failed_share=0.01`` accepts one failed job in a hundred.
-    ``creators`` are user ids or logins.
-    """
-
-    max_failed_share: float = 0.0
-    """Most failed jobs of a batch, as a share of its jobs."""
-    max_error_share: float = 0.0
-    """Most jobs of a batch completed with errors, as a share of its jobs."""
-    running_hours: float = 24.0
-    """How long after its creation a job may still run."""
-    unique_external_ids: bool = False
-    """Whether an external id that comes twice is an error, and not a warning."""
-    creators: Collection[str] | None = None
-    """Who may have created the jobs; None: anybody, one for each batch."""
-    sources: Collection[str] | None = None
-    """Where jobs may come from (Box's ``source``); None: anywhere, one for each batch."""
-    enterprises: Collection[str] | None = None
-    """Enterprise ids the jobs may belong to; None: any, one for each batch."""
+_VERSION: Final = ("template_file_id", "template_file_version_id")
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What the rules are given; what nobody provided is None.
+class AuditInput:
+    """What the rules get; what was not given is None.
 
-    ``jobs`` has the columns of `schema.JOBS` and, where they were read, of `schema.DETAILS`.
+    ``jobs`` has the columns of `schema.JOBS` and, if they were read, of `schema.DETAILS`.
     ``pages`` is None for a plain frame; ``failures`` names the batches that could not be read.
     """
 
@@ -58,21 +36,29 @@ class Subject:
     approved_versions: Collection[str] | None = None
     output_types: Collection[str] | None = None
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
-    thresholds: Thresholds = Thresholds()
+    thresholds: Thresholds = field(default_factory=Thresholds)
 
     @cached_property
     def reasons(self) -> pl.DataFrame:
-        """`problem_reasons` of the jobs, which several rules need."""
+        """`problem_reasons` of the jobs."""
         return problem_reasons(self.jobs)
 
+    @cached_property
+    def versions(self) -> pl.DataFrame:
+        """The template versions of each batch; ``batches``: how many use the template."""
+        used = self.jobs.select("batch_id", *_VERSION).drop_nulls().unique(maintain_order=True)
+        return used.with_columns(batches=pl.col("batch_id").n_unique().over("template_file_id"))
+
     @property
+    def evidence(self) -> pl.DataFrame:
+        """The pages; an empty frame if there are none."""
+        return pl.DataFrame(schema=PAGES) if self.pages is None else self.pages
+
+    @cached_property
     def incomplete_batches(self) -> list[str]:
-        """Batches whose chain is known to be cut; empty where there is no evidence."""
-        cut = set(self.failures)
-        if self.pages is not None:
-            broken = self.pages.filter(~pl.col("complete").fill_null(False))
-            cut |= set(broken["batch_id"].drop_nulls())
-        return sorted(cut)
+        """Batches that are known to be incomplete; empty if there is no evidence."""
+        cut = self.evidence.filter(~pl.col("complete").fill_null(False))
+        return sorted({*self.failures, *cut["batch_id"].drop_nulls()})
 
     def template(self, template_id: str | None) -> str:
         """Name a template for a sentence: 'Offer letter (1755012340011)' or its id alone."""
@@ -83,43 +69,40 @@ class Subject:
         return f"{name} ({template_id})" if name else f"template {template_id}"
 
 
-def subject(
-    reading: Reading | pl.DataFrame,
-    *,
-    expected: Any = None,
-    templates: pl.DataFrame | None = None,
-    tags: pl.DataFrame | None = None,
-    approved_versions: str | Collection[str] | None = None,
-    output_type: str | Collection[str] | None = None,
-    now: dt.datetime | None = None,
-    thresholds: Mapping[str, Any] | None = None,
-) -> Subject:
-    """Check what was given and put it together.
+def audit_input(reading: Reading | pl.DataFrame, options: AuditOptions) -> AuditInput:
+    """Check a reading and the options of an audit, and combine them.
 
     Raises:
-        InvalidRequest: a frame lacks columns, a threshold is unknown or cannot be.
+        InvalidRequest: a frame lacks columns, an option is unknown or invalid.
     """
-    jobs, pages, failures = parts(reading)
+    jobs, pages, failures = split_reading(reading)
+    given = cast(dict[str, Any], dict(options))
+    expected, now = given.pop("expected", None), given.pop("now", None)
+    templates, tags = given.pop("templates", None), given.pop("tags", None)
     if now is not None and now.tzinfo is None:
         raise InvalidRequest("now needs a time zone, for example datetime.now(UTC).")
-    return Subject(
+    return AuditInput(
         jobs=jobs,
         pages=pages,
         failures=failures,
-        expected=None if expected is None else manifest(expected),
-        templates=None if templates is None else typed(templates, TEMPLATES, "templates"),
-        tags=None if tags is None else typed(tags, TAGS, "tags"),
-        approved_versions=_texts(approved_versions, "approved_versions"),
-        output_types=_texts(output_type, "output_type"),
+        expected=None if expected is None else read_manifest(expected),
+        templates=None if templates is None else conform(templates, TEMPLATES, "templates"),
+        tags=None if tags is None else conform(tags, TAGS, "tags"),
+        approved_versions=texts(given.pop("approved_versions", None), "approved_versions"),
+        output_types=texts(given.pop("output_type", None), "output_type"),
         now=now or dt.datetime.now(dt.UTC),
-        thresholds=_thresholds(thresholds or {}),
+        thresholds=thresholds(given),
     )
 
 
-def parts(
+def split_reading(
     reading: Reading | pl.DataFrame,
 ) -> tuple[pl.DataFrame, pl.DataFrame | None, Mapping[str, BoxDocGenError]]:
-    """Take a reading or a plain frame apart: jobs, pages (None without evidence), failures."""
+    """Split a reading or a plain frame: jobs, pages (None without evidence), failures.
+
+    Raises:
+        InvalidRequest: it is neither, or a frame lacks columns.
+    """
     if isinstance(reading, pl.DataFrame):
         return _jobs(reading), None, {}
     jobs, pages = getattr(reading, "jobs", None), getattr(reading, "pages", None)
@@ -130,12 +113,12 @@ def parts(
     failures: Mapping[str, BoxDocGenError] = getattr(reading, "failures", None) or {}
     if pages is None or not pages.height:
         return _jobs(jobs), None, failures
-    return _jobs(jobs), typed(pages, PAGES, "pages"), failures
+    return _jobs(jobs), conform(pages, PAGES, "pages"), failures
 
 
 def _jobs(jobs: pl.DataFrame) -> pl.DataFrame:
     details = {name: dtype for name, dtype in DETAILS.items() if name in jobs.columns}
-    return typed(jobs, {**JOBS, **details}, "jobs")
+    return conform(jobs, {**JOBS, **details}, "jobs")
 
 
 def problem_reasons(jobs: pl.DataFrame) -> pl.DataFrame:
@@ -143,8 +126,8 @@ def problem_reasons(jobs: pl.DataFrame) -> pl.DataFrame:
 
     Columns ``row`` (which problem job), ``batch_id``, ``job_id``, ``external_id``, ``status``,
     ``template_file_id``, ``template_file_version_id``, ``message`` (the first with this reason;
-    null for `analysis.NO_REASON`) and ``reason``. Each message is looked at once, however many
-    jobs carry it.
+    null for `analysis.NO_REASON`) and ``reason``. Each distinct message is parsed once, however
+    many jobs carry it.
     """
     problems = jobs.filter(pl.col("status").is_in(PROBLEMS).fill_null(False)).with_row_index("row")
     sent = problems.select("row", message="errors").explode("message").drop_nulls()
@@ -154,20 +137,18 @@ def problem_reasons(jobs: pl.DataFrame) -> pl.DataFrame:
         .drop_nulls("reason")
         .unique(["row", "reason"], keep="first", maintain_order=True)
     )
-    about = ("row", "batch_id", "job_id", "external_id", "status")
-    version = ("template_file_id", "template_file_version_id")
     return (
-        problems.select(*about, *version)
+        problems.select("row", "batch_id", "job_id", "external_id", "status", *_VERSION)
         .join(named, on="row", how="left", maintain_order="left_right")
         .with_columns(pl.col("reason").fill_null(NO_REASON))
     )
 
 
-def typed(frame: pl.DataFrame, schema: Mapping[str, pl.DataType], name: str) -> pl.DataFrame:
-    """Give the schema's columns of a frame, in their dtypes.
+def conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType], name: str) -> pl.DataFrame:
+    """Select the schema's columns of a frame, in their dtypes.
 
     Raises:
-        InvalidRequest: a column is missing, or holds something else.
+        InvalidRequest: a column is missing or has another dtype.
     """
     missing = [column for column in schema if column not in frame.columns]
     if missing:
@@ -175,60 +156,21 @@ def typed(frame: pl.DataFrame, schema: Mapping[str, pl.DataType], name: str) -> 
     wrong = [
         f"{column} ({frame.schema[column]}, not {dtype})"
         for column, dtype in schema.items()
-        if not _fits(frame.schema[column], dtype)
+        if not _casts_to(frame.schema[column], dtype)
     ]
     if wrong:
         raise InvalidRequest(
-            f"The frame of {name} has columns of another kind: {', '.join(wrong)}."
+            f"The frame of {name} has columns of another dtype: {', '.join(wrong)}."
         )
     return frame.select(pl.col(column).cast(dtype) for column, dtype in schema.items())
 
 
-def _fits(given: pl.DataType, wanted: pl.DataType) -> bool:
-    """Whether a cast keeps the meaning; polars would also make a list of one text, say."""
-    if isinstance(given, pl.List) and isinstance(wanted, pl.List):
-        return given.inner in (pl.String, pl.Null)
+def _casts_to(dtype: pl.DataType, wanted: pl.DataType) -> bool:
+    """Whether a cast keeps the meaning; polars would also make a list of one text, for example."""
+    if isinstance(dtype, pl.List) and isinstance(wanted, pl.List):
+        return dtype.inner in (pl.String, pl.Null)
     if isinstance(wanted, pl.String):
-        return isinstance(given, pl.String | pl.Categorical | pl.Enum | pl.Null)
+        return isinstance(dtype, pl.String | pl.Categorical | pl.Enum | pl.Null)
     if isinstance(wanted, pl.Int64):
-        return given.is_integer() or isinstance(given, pl.Null)
-    return isinstance(given, type(wanted) | pl.Null)
-
-
-def _texts(given: object, name: str) -> frozenset[str] | None:
-    if given is None:
-        return None
-    values = [given] if isinstance(given, str) else given
-    if not isinstance(values, Collection) or not all(isinstance(value, str) for value in values):
-        raise InvalidRequest(f"{name} is a text or several, not {given!r:.60}.")
-    return frozenset(values)
-
-
-_SHARES: Final = ("max_failed_share", "max_error_share")
-_LONGEST_HOURS: Final = 1_000_000
-_NAMES: Final = ("creators", "sources", "enterprises")
-
-
-def _thresholds(given: Mapping[str, Any]) -> Thresholds:
-    known = [one.name for one in fields(Thresholds)]
-    for name in given:
-        if name not in known:
-            raise InvalidRequest(f"There is no threshold {name!r:.60}; known: {', '.join(known)}.")
-    checked: dict[str, Any] = {
-        name: _texts(value, name) if name in _NAMES else value for name, value in given.items()
-    }
-    for name in _SHARES:
-        if name in given and not (_number(given[name]) and 0 <= given[name] <= 1):
-            raise InvalidRequest(f"{name} is a share from 0 to 1, not {given[name]!r:.60}.")
-    hours = given.get("running_hours", 0)
-    if not (_number(hours) and 0 <= hours <= _LONGEST_HOURS):
-        raise InvalidRequest(
-            f"running_hours is a number from 0 to {_LONGEST_HOURS:,}, not {hours!r:.60}."
-        )
-    if not isinstance(given.get("unique_external_ids", False), bool):
-        raise InvalidRequest("unique_external_ids is True or False.")
-    return Thresholds(**checked)
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return dtype.is_integer() or isinstance(dtype, pl.Null)
+    return isinstance(dtype, type(wanted) | pl.Null)

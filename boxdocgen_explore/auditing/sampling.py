@@ -7,18 +7,22 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.analysis import jobs_of
+from boxdocgen_explore.errors import InvalidRequest, Reading
 
 
 def sample(
-    jobs: pl.DataFrame, n: int, seed: int | str, by: str | Sequence[str] | None = None
+    reading: Reading | pl.DataFrame,
+    n: int,
+    seed: int | str,
+    by: str | Sequence[str] | None = None,
 ) -> pl.DataFrame:
-    """Draw n jobs to look at by hand, the same ones whoever draws them.
+    """Draw n jobs to look at by hand, so that everybody draws the same ones.
 
     A job is drawn by the SHA-256 of the seed and its id, so neither the order of the rows nor
     the machine matters, and a larger ``n`` keeps the smaller sample. With ``by``, a column or
-    several, ``n`` jobs are drawn of each group. Gives the same columns, in the order of drawing;
-    jobs without an id are left out, an id that comes twice is drawn once. `sample_recipe` says
+    several, ``n`` jobs are drawn of each group. Returns the same columns, in the order of drawing;
+    jobs without an id are skipped, a duplicate id is drawn once. `sample_recipe` says
     in a sentence what was done.
 
     Raises:
@@ -30,7 +34,7 @@ def sample(
     >>> sample(jobs, 2, seed=7).equals(sample(jobs.reverse(), 2, seed=7))
     True
     """
-    groups = _sampling(n, by)
+    groups, jobs = _sampling(n, by), jobs_of(reading)
     if missing := [name for name in ("job_id", *groups) if name not in jobs.columns]:
         raise InvalidRequest(f"These jobs have no column {missing[0]}.")
     once = jobs.filter(pl.col("job_id").is_not_null()).unique("job_id", keep="first")
@@ -56,5 +60,5 @@ def sample_recipe(n: int, seed: int | str, by: str | Sequence[str] | None = None
 
 def _sampling(n: int, by: str | Sequence[str] | None) -> list[str]:
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise InvalidRequest(f"A sample has a whole number of jobs from 1, not {n!r:.60}.")
+        raise InvalidRequest(f"n must be a whole number from 1, not {n!r:.60}.")
     return [] if by is None else [by] if isinstance(by, str) else list(by)

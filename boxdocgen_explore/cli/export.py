@@ -1,4 +1,4 @@
-"""A jobs frame as a file: parquet, CSV or newline-delimited JSON."""
+"""Write a jobs frame to a file: Parquet, CSV or newline-delimited JSON."""
 
 from __future__ import annotations
 
@@ -9,44 +9,27 @@ from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.text import replacing
+from boxdocgen_explore.cli.options import output_file
 
-# With the full-width forms, which some spreadsheets take for the others.
+# With the full-width forms, which some spreadsheets treat alike.
 _FORMULA: Final = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 
 
 def write(jobs: pl.DataFrame, path: Path) -> None:
-    """Write the frame; whole or not at all, so that a file that is there can be trusted.
+    """Write the frame completely or not at all, so that a file that exists can be trusted.
 
-    The ending says how: ``.parquet``, ``.ndjson``, or ``.csv``, in which lists are JSON text and
-    a text that a spreadsheet would take for a formula begins with an apostrophe.
-
-    Raises:
-        InvalidRequest: another ending, or a folder that cannot be written to.
-    """
-    writer = check_ending(path)
-    try:
-        with replacing(path) as part:
-            writer(jobs, part)
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be written: {error.strerror or error}.") from None
-
-
-def check_ending(path: Path) -> Callable[[pl.DataFrame, Path], None]:
-    """The writer for a file of this name, so that a typing error costs no fetch.
+    The ending chooses the format, one of `WRITERS`. In CSV, lists are JSON text, and an
+    apostrophe precedes text that a spreadsheet would run as a formula.
 
     Raises:
-        InvalidRequest: an ending that is none of these.
+        InvalidRequest: the file cannot be written.
     """
-    writer = _WRITERS.get(path.suffix.lower())
-    if writer is None:
-        raise InvalidRequest(f"{path.name!r}: a file's name ends in {', '.join(_WRITERS)}.")
-    return writer
+    with output_file(path) as part:
+        WRITERS[path.suffix.lower()](jobs, part)
 
 
 def flat(jobs: pl.DataFrame) -> pl.DataFrame:
-    """The frame as CSV holds it: lists as JSON text, formulas defused.
+    """Prepare the frame for CSV: lists become JSON text, formulas become text.
 
     >>> flat(pl.DataFrame({"errors": [["a", "b"], None], "external_id": ["=1+1", "7"]})).rows()
     [('["a", "b"]', "'=1+1"), (None, '7')]
@@ -61,12 +44,8 @@ def flat(jobs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _csv(jobs: pl.DataFrame, name: Path) -> None:
-    flat(jobs).write_csv(name)
-
-
-_WRITERS: Final[dict[str, Callable[[pl.DataFrame, Path], None]]] = {
-    ".parquet": lambda jobs, name: jobs.write_parquet(name),
-    ".csv": _csv,
-    ".ndjson": lambda jobs, name: jobs.write_ndjson(name),
+WRITERS: Final[dict[str, Callable[[pl.DataFrame, Path], None]]] = {
+    ".parquet": lambda jobs, path: jobs.write_parquet(path),
+    ".csv": lambda jobs, path: flat(jobs).write_csv(path),
+    ".ndjson": lambda jobs, path: jobs.write_ndjson(path),
 }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.cli.options import DONE, add_command
 
 if TYPE_CHECKING:
     from traitlets.config import Config
@@ -18,38 +18,40 @@ _START: Final = "01_explore.ipynb"
 _NEWS: Final = "@jupyterlab/apputils-extension:announcements"
 
 
-def run(options: Sequence[str] = ()) -> None:
-    """Start JupyterLab, print its address, and serve until it is stopped.
+def add_commands(commands: Any) -> None:
+    epilog = "Further options are JupyterLab's, such as --no-browser."
+    add_command(commands, "lab", lab, epilog=epilog)
 
-    ``options`` are JupyterLab's own, and win over what is set here.
 
-    Raises:
-        InvalidRequest: JupyterLab is not installed.
-    """
-    try:
-        from jupyterlab.labapp import LabApp
-    except ImportError:
-        raise InvalidRequest(
-            "JupyterLab is not installed: pip install 'boxdocgen-explore[lab]'."
-        ) from None
+def lab(options: argparse.Namespace) -> int:
+    """Start JupyterLab on the notebooks."""
+    from jupyterlab.labapp import LabApp
+
+    from boxdocgen_explore.box import auth
+
+    if auth.in_environment():
+        print("Credentials found. In the notebook, replace bx.demo() by bx.connect().")
+    else:
+        print("No Box credentials are set: the notebook shows the demo, synthetic data.")
     folder = notebooks(Path.cwd())
     print(f"Notebooks: {folder}")
-    server = LabApp.initialize_server(argv=list(options), config=_settings(folder))
+    server = LabApp.initialize_server(argv=options.others, config=_settings(folder))
     server.web_app.settings["page_config_hook"] = _without_news
-    # Not before it listens: whoever reads the line may go there at once.
+    # Printed when it listens: whoever reads the line may go there at once.
     address = server.display_url.split()[0]
     server.io_loop.add_callback(print, f"JupyterLab: {address}", flush=True)
     server.start()
+    return DONE
 
 
 def _without_news(_handler: object, page: dict[str, Any]) -> dict[str, Any]:
-    """JupyterLab asks about news on its first screen, whatever news_url says; not here."""
+    """Turn off the extension that asks about news on the first screen, whatever news_url is."""
     disabled = page.get("disabledExtensions") or []
     return {**page, "disabledExtensions": [*disabled, _NEWS]}
 
 
 def _settings(folder: Path) -> Config:
-    """Settings below those of the command line and of the user's own configuration files."""
+    """Give settings that the command line and the user's configuration files override."""
     from traitlets.config import Config
 
     settings = Config()
@@ -58,16 +60,16 @@ def _settings(folder: Path) -> Config:
     settings.ServerApp.allow_root = hasattr(os, "geteuid") and os.geteuid() == 0
     settings.ServerApp.log_level = settings.LabApp.log_level = "WARN"
     settings.LabApp.default_url = f"/lab/tree/{_START}"
-    # No call to anybody about news and updates.
+    # No call to any host about news and updates.
     settings.LabApp.news_url = None
     settings.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
     return settings
 
 
 def notebooks(start: Path) -> Path:
-    """The folder to open: a checkout's own notebooks, else copies of the package's in `start`.
+    """Give the folder to open: a checkout's own notebooks, else copies of the package's in `start`.
 
-    A file that is already there stays as it is.
+    A file that is already there is not replaced.
     """
     checkout = Path(__file__).resolve().parents[2] / "notebooks"
     if (checkout / _START).exists() and (checkout.parent / "pyproject.toml").exists():

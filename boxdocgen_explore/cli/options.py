@@ -1,66 +1,120 @@
-"""What several commands share: where Box is read and how, and text that is safe to print."""
+"""What several commands share: options, the connection, reading, files and text for a terminal."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from boxdocgen_explore.text import shortened
+from polars.exceptions import PolarsError
+
+from boxdocgen_explore.errors import BatchesFailed, InvalidRequest
+from boxdocgen_explore.text import replacing, shortened
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
+    from boxdocgen_explore.errors import Reading
 
+DONE, FINDINGS, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit statuses; a shell uses the last one for any program that Ctrl-C ended."""
+
+Command = Callable[[argparse.Namespace], int]
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def add_command(commands: Any, name: str, run: Command, **more: Any) -> argparse.ArgumentParser:
+    """Add a command; the first line of ``run``'s docstring is its help."""
+    about = (run.__doc__ or "").partition("\n")[0].rstrip(".")
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=about, description=about, **more
+    )
+    command.set_defaults(run=run)
+    return command
 
 
 def box_options(command: argparse.ArgumentParser) -> None:
     """Add the options that say where Box is read, and how."""
     group = command.add_argument_group("Box")
-    group.add_argument("--demo", action="store_true", help="the built-in synthetic batches")
-    group.add_argument("--base-url", metavar="URL", help="another server than api.box.com")
-    group.add_argument("--cache-dir", type=Path, metavar="DIR", help="where pages are kept")
-    group.add_argument("--as-user", metavar="ID", help="read as this user, where the token may")
+    group.add_argument("--demo", action="store_true", help="read the built-in synthetic batches")
+    group.add_argument("--base-url", metavar="URL", help="read another server than api.box.com")
+    group.add_argument("--cache-dir", type=Path, metavar="DIR", help="the folder of the cache")
+    group.add_argument("--as-user", metavar="ID", help="read as this user, if the token may")
     group.add_argument("--refresh", action="store_true", help="read again what may have changed")
-    group.add_argument("--offline", action="store_true", help="read only what is kept on disk")
-    group.add_argument("--user", metavar="LOGIN", help="offline: whose pages")
+    group.add_argument("--offline", action="store_true", help="read only what is cached")
+    group.add_argument("--user", metavar="LOGIN", help="with --offline: whose pages to read")
 
 
 def connected(options: argparse.Namespace) -> Box:
-    """The Box of these options, one per command."""
+    """Connect to the Box that the options name."""
     from boxdocgen_explore.box import connect, demo
 
-    if not hasattr(options, "box"):
-        if options.demo:
-            options.box = demo()
-        else:
-            given = {"base_url": options.base_url} if options.base_url else {}
-            options.box = connect(
-                cache_dir=options.cache_dir,
-                as_user=options.as_user,
-                offline=options.offline,
-                user=options.user,
-                **given,
-            )
-    box: Box = options.box
-    return box
+    if options.demo:
+        return demo()
+    names = ("cache_dir", "as_user", "offline", "user", *(["base_url"] if options.base_url else []))
+    return connect(**{name: getattr(options, name) for name in names})
 
 
-def duration(text: str) -> timedelta:
-    """``90d``, ``12h``, ``30m`` as a timedelta.
+def read(
+    box: Box, ids: Sequence[str], options: argparse.Namespace, **more: Any
+) -> tuple[Reading, BatchesFailed | None]:
+    """Read batches; give what arrived, and the error of those that could not be read completely.
 
-    >>> duration("90d").days
+    Raises:
+        BoxDocGenError: no batch could be read completely.
+    """
+    try:
+        return box.read(ids, refresh=options.refresh, **more), None
+    except BatchesFailed as error:
+        if error.reading is None or len(error.failures) == error.batches:
+            raise
+        return error.reading, error
+
+
+def check_output(path: Path, *endings: str) -> None:
+    """Refuse a file that cannot be written, before anything is fetched for it.
+
+    Raises:
+        InvalidRequest: another ending than these, or a folder that cannot be written to.
+    """
+    if path.suffix.lower() not in endings:
+        raise InvalidRequest(f"{path.name!r}: the file's name must end in {', '.join(endings)}.")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InvalidRequest(f"{path} cannot be written.")
+
+
+@contextmanager
+def output_file(path: Path) -> Iterator[Path]:
+    """Give the name of a new file that replaces ``path`` once it is complete (`text.replacing`).
+
+    Raises:
+        InvalidRequest: it cannot be written.
+    """
+    try:
+        with replacing(path) as part:
+            yield part
+    except (OSError, PolarsError) as error:  # PolarsError: Parquet on a full disk
+        why = getattr(error, "strerror", None) or error
+        raise InvalidRequest(f"{path} cannot be written: {why}.") from None
+
+
+def parse_age(text: str) -> timedelta:
+    """Parse the age that an option gives, such as 90d, 12h or 30m.
+
+    >>> parse_age("90d").days
     90
     """
     match = re.fullmatch(r"(\d{1,6})([smhdw])", text)
     if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration: say 90d, 12h or 30m")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an age such as 90d, 12h or 30m")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def plain(text: str) -> str:
-    """Text from outside, on one line, without anything that a terminal would obey."""
+    """Write text from outside on one line, without anything that commands a terminal."""
     short = shortened(text)
     return "".join(character if character.isprintable() else " " for character in short)

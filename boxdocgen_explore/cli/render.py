@@ -1,70 +1,72 @@
-"""A notebook, run from top to bottom, as one HTML page: no network, no kernel, no script.
+"""``boxdocgen render``: a notebook, run from top to bottom, as one HTML page without scripts.
 
-Of an explorer the page shows its snapshot; whoever wants to filter runs the notebook, or opens a
-report.
+The page needs no network and no kernel. Instead of an explorer it shows the explorer's snapshot:
+to filter, run the notebook or open a report.
 """
 
 from __future__ import annotations
 
-import copy
+import argparse
 import os
-import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from boxdocgen_explore.cli.options import DONE, add_command, check_output, output_file
 from boxdocgen_explore.errors import InvalidRequest
 
 _WIDGET: Final = "application/vnd.jupyter.widget-view+json"
-_POLICY: Final = (
-    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-    "style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; "
-    "form-action 'none'\">"
-)
+# JupyterLab's look with a policy that runs nothing; its own scripts, which would load formulas
+# and diagrams from elsewhere, are left out.
+_TEMPLATE: Final = """
+{%- extends 'lab/index.html.j2' -%}
+{%- block html_head -%}
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';
+ img-src data:; font-src data:; base-uri 'none'; form-action 'none'">
+{{ super() }}
+{%- endblock -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block data_javascript -%}{%- endblock -%}
+"""
 
 
-def render(notebook: Path, output: Path) -> None:
-    """Run a notebook and write what it shows as HTML; the notebook itself stays as it is.
-
-    Raises:
-        InvalidRequest: no notebook, a cell that raised an error, no file that can be written, or
-            no tools to do it. Nothing is written then.
-    """
-    page = to_html(run(read(notebook), notebook.resolve().parent), notebook.stem)
-    try:
-        output.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InvalidRequest(f"{output} cannot be written: {error.strerror or error}.") from None
+def add_commands(commands: Any) -> None:
+    command = add_command(commands, "render", render)
+    command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
+    target = command.add_mutually_exclusive_group(required=True)
+    target.add_argument("-o", "--output", type=Path, metavar="FILE", help="an .html file")
+    target.add_argument(
+        "--in-place", action="store_true", help="write the outputs into the notebook"
+    )
 
 
-def refresh(notebook: Path) -> None:
-    """Run a notebook and keep its outputs in it, without the state of widgets.
+def render(options: argparse.Namespace) -> int:
+    """Run a notebook and write it as one page for people without Python."""
+    target: Path = options.notebook if options.in_place else options.output
+    check_output(target, *([".ipynb"] if options.in_place else [".html", ".htm"]))
+    notebook = run(options.notebook)
+    if options.in_place:
+        import nbformat
 
-    Raises: as `render`.
-    """
-    import nbformat
-
-    done = run(read(notebook), notebook.resolve().parent)
-    try:
-        text: str = nbformat.writes(done)  # type: ignore[no-untyped-call]
-        notebook.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InvalidRequest(f"{notebook} cannot be written: {error.strerror or error}.") from None
+        text = nbformat.writes(notebook) + "\n"  # type: ignore[no-untyped-call]
+    else:
+        text = to_html(notebook, options.notebook.stem)
+    with output_file(target) as part:
+        part.write_text(text, encoding="utf-8")
+    print(target)
+    return DONE
 
 
 def read(notebook: Path) -> Any:
     """Read a notebook.
 
     Raises:
-        InvalidRequest: it cannot be read, or the tools for notebooks are not installed.
+        InvalidRequest: it cannot be read.
     """
-    try:
-        import nbclient  # noqa: F401 - asked for first, so that the sentence comes before any work
-        import nbconvert  # noqa: F401
-        import nbformat
-    except ImportError:
-        raise InvalidRequest(
-            "The tools for notebooks are not installed: pip install 'boxdocgen-explore[lab]'."
-        ) from None
+    import nbformat
+
     try:
         text = notebook.read_text(encoding="utf-8")
         return nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
@@ -74,23 +76,24 @@ def read(notebook: Path) -> Any:
         raise InvalidRequest(f"{notebook} is not a notebook.") from None
 
 
-def run(notebook: Any, folder: Path) -> Any:
-    """Give a copy of the notebook with the outputs of its cells, as a file can keep them.
+def run(path: Path) -> Any:
+    """Read a notebook, run it in its folder, and give it with what its cells show.
 
     Raises:
-        InvalidRequest: a cell raised an error, or its kernel ended.
+        InvalidRequest: it cannot be read, a cell raised an error, or its kernel ended.
     """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
+    from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
-    done = copy.deepcopy(notebook)
+    notebook = read(path)
     client = NotebookClient(
-        done,
+        notebook,
         timeout=None,
         kernel_name="python3",
-        resources={"metadata": {"path": str(folder)}},
+        resources={"metadata": {"path": str(path.resolve().parent)}},
         store_widget_state=False,
-        # The kernel writes to this terminal, too; what it warns of is nobody's concern here.
+        # The kernel writes to this terminal, too, and its warnings are of no use here.
         extra_arguments=["--log-level=ERROR"],
     )
     try:
@@ -99,60 +102,43 @@ def run(notebook: Any, folder: Path) -> Any:
         raise InvalidRequest(f"A cell failed: {error.ename}: {error.evalue}") from None
     except DeadKernelError as error:
         raise InvalidRequest(f"The kernel ended before the notebook did: {error}") from None
-    return tidy(done)
+    # Of a progress bar, only the last line stays.
+    CoalesceStreamsPreprocessor().preprocess(notebook, {})  # type: ignore[no-untyped-call]
+    _remove_invisible(notebook)
+    return notebook
 
 
-def tidy(notebook: Any) -> Any:
-    """Keep of a notebook that was run what can be seen without its kernel.
-
-    Widgets go, for what stands beside them; so do their state and times of execution. Progress
-    bars are reduced to their last line.
-    """
+def _remove_invisible(notebook: Any) -> None:
+    """Remove widgets, their state and execution times: they need the kernel, or change often."""
     notebook.metadata.pop("widgets", None)
     language = notebook.metadata.get("language_info", {})
-    # The version of Python and of its tools says nothing of what is seen, and changes often.
+    # The version of Python and of its tools is not visible, and changes often.
     notebook.metadata["language_info"] = {key: language[key] for key in language if key == "name"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [kept for one in cell.outputs if (kept := _output(one))]
-    return notebook
+            cell.outputs = list(_without_widgets(cell.outputs))
 
 
-def _output(output: Any) -> Any | None:
-    if output.output_type == "stream":
-        output.text = last_lines(output.text)
-        return output if output.text.strip() else None
-    data = output.get("data", {})
-    if data.pop(_WIDGET, None) is None:
-        return output
-    # A widget that has nothing beside it but its name, such as a progress bar, leaves nothing.
-    return output if set(data) - {"text/plain"} else None
-
-
-def last_lines(text: str) -> str:
-    r"""Write what a terminal would show in the end: a carriage return starts the line anew.
-
-    >>> last_lines("10 %\r50 %\r100 %\ndone\n")
-    '100 %\ndone\n'
-    """
-    lines = text.replace("\r\n", "\n").split("\n")
-    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+def _without_widgets(outputs: Iterable[Any]) -> Iterator[Any]:
+    """Give the outputs without widgets, blank text, and the name that stands for a widget."""
+    for output in outputs:
+        data = output.get("data", {})
+        only_a_name = _WIDGET in data and set(data) <= {_WIDGET, "text/plain"}
+        data.pop(_WIDGET, None)
+        if output.get("text", "-").strip() and not only_a_name:
+            yield output
 
 
 def to_html(notebook: Any, title: str) -> str:
-    """Convert a notebook, outputs and all, to a page that holds everything it shows.
+    """Convert a notebook with its outputs to a page that contains everything it shows.
 
-    The page has no script, so formulas and diagrams stay as they were typed.
+    Formulas and diagrams, which need scripts, stay as they were typed.
     """
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
-        template_name="lab", embed_images=True, exclude_anchor_links=True
+        raw_template=_TEMPLATE, embed_images=True, exclude_anchor_links=True
     )
-    exporter.mathjax_url = exporter.require_js_url = exporter.mermaid_js_url = ""
     resources = {"metadata": {"name": title, "path": os.curdir}}
-    page, _ = exporter.from_notebook_node(tidy(copy.deepcopy(notebook)), resources)
-    # The template loads these scripts whatever their address.
-    page = re.sub(r"<script\b[^>]*>.*?</script>", "", page, flags=re.DOTALL | re.IGNORECASE)
-    return str(page).replace("<head>", f"<head>\n{_POLICY}", 1)
+    return str(exporter.from_notebook_node(notebook, resources)[0])

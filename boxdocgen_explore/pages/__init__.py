@@ -1,1 +1,15 @@
 """Pages: the bytes of one of Box's pages go in, checked and typed rows come out."""
+
+from boxdocgen_explore.pages import frames
+from boxdocgen_explore.pages.parse import Parse, ParsedPage
+from boxdocgen_explore.pages.records import Chain, PageRead, marker_sha256, page_place
+
+__all__ = [
+    "Chain",
+    "PageRead",
+    "Parse",
+    "ParsedPage",
+    "frames",
+    "marker_sha256",
+    "page_place",
+]

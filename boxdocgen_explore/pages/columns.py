@@ -1,28 +1,43 @@
-"""Values -> typed columns."""
+"""Decoded entries -> typed columns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 import polars as pl
+from msgspec import UNSET
 
 from boxdocgen_explore.errors import BrokenPage
-from boxdocgen_explore.pages.fields import Form
+from boxdocgen_explore.pages.fields import Path, RecordSpec
 
 
-def frame(values: Mapping[str, list[Any]], form: Form) -> pl.DataFrame:
-    """The columns of a form, from the values of each.
+def frame(entries: Sequence[Any], spec: RecordSpec) -> pl.DataFrame:
+    """The columns of a spec, one row per entry as its decoder makes them.
 
     Raises:
         BrokenPage: a text that should be a time is none.
     """
-    columns = form.columns.items()
-    return pl.DataFrame([_series(name, values[name], column.dtype) for name, column in columns])
+    columns = spec.columns.items()
+    return pl.DataFrame(
+        [_series(name, _values(entries, column.path), column.dtype) for name, column in columns]
+    )
+
+
+def _values(entries: Sequence[Any], path: Path) -> list[Any]:
+    try:
+        return list(map(attrgetter(".".join(path)), entries))
+    except AttributeError:  # the outer field is null or absent
+        outer, inner = map(attrgetter, path)
+        return [inner(value) if value else None for value in map(outer, entries)]
 
 
 def _series(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
+    if len(values) > 1 and values.count(values[0]) == len(values):
+        # In many columns all values are the same: that value is then in memory once.
+        return _series(name, values[:1], dtype).new_from_index(0, len(values))
     if isinstance(dtype, pl.List):
         return _lists(name, values)
     texts = _texts(name, values)
@@ -30,39 +45,43 @@ def _series(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
 
 
 def _texts(name: str, values: list[Any]) -> pl.Series:
-    """A column of texts. In many all are the same: that text then is kept once."""
-    if values and values.count(values[0]) == len(values):
-        return pl.Series(name, values[:1], dtype=pl.String).new_from_index(0, len(values))
-    return pl.Series(name, values, dtype=pl.String)
+    try:
+        return pl.Series(name, values, dtype=pl.String)
+    except (TypeError, ValueError):  # ids that are numbers, or fields that are absent
+        texts = [None if value is None or value is UNSET else str(value) for value in values]
+        return pl.Series(name, texts, dtype=pl.String)
 
 
 def _lists(name: str, values: list[Any]) -> pl.Series:
-    """A column of lists. polars makes them slowly from Python's, one by one, and fast from JSON;
-    and most are empty, or none."""
-    places = [0 if value is not None else 1 for value in values]
-    filled = [place for place, value in enumerate(values) if value]
-    distinct = _NO_LISTS
+    """A column of lists. polars is slow at making them of Python's lists one by one, and fast at
+    reading them from JSON; and most are empty or null."""
+    filled = [row for row, value in enumerate(values) if value]
+    lists = _NO_LISTS
     if filled:
-        said = [[], None, *(values[place] for place in filled)]
-        rows = msgspec.json.encode([{"v": one} for one in said])
-        distinct = pl.read_json(rows, schema={"v": _LIST})["v"]
-    for place, one in enumerate(filled, start=2):
-        places[one] = place
-    # Not gather(), which takes ten times as long for so few.
-    return distinct[pl.Series(places, dtype=pl.UInt32)].alias(name)
+        distinct = [None, [], *(values[row] for row in filled)]
+        rows = msgspec.json.encode([{"v": value} for value in distinct])
+        lists = pl.read_json(rows, schema={"v": _LIST})["v"]  # numbers become text, too
+    places = [1 if value == () else 0 for value in values]
+    for place, row in enumerate(filled, start=2):
+        places[row] = place
+    # gather() takes ten times as long for so few.
+    return lists[pl.Series(places, dtype=pl.UInt32)].alias(name)
 
 
 _LIST: Final = pl.List(pl.String)
-_NO_LISTS: Final = pl.Series([[], None], dtype=_LIST)
+_NO_LISTS: Final = pl.Series([None, []], dtype=_LIST)
 
 
 def _times(texts: pl.Series) -> pl.Series:
     """Times in UTC, of the years that Python knows, too."""
     utc = texts.str.replace("Z$", "+00:00").str
-    try:
-        times = utc.to_datetime("%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", time_zone="UTC")
-    except pl.exceptions.PolarsError:
-        raise BrokenPage(f"a field has an unexpected type ({texts.name} is no time)") from None
-    if not times.dt.year().drop_nulls().is_between(1, 9999).all():
-        raise BrokenPage(f"{texts.name} should be a time of the years 1 to 9999")
+    times = utc.to_datetime(
+        "%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", time_zone="UTC", strict=False
+    )
+    bad = texts.is_not_null() & ~times.dt.year().is_between(1, 9999).fill_null(value=False)
+    for row in bad.arg_true():
+        raise BrokenPage(
+            f"{texts.name} of entry {row + 1} should be a time of the years 1 to 9999, not "
+            f"{texts[row]!r:.40}"
+        )
     return times

@@ -1,11 +1,13 @@
-"""The entries of Box's lists: which field becomes which column, spelled once for all checks."""
+"""The entries of Box's lists: which field becomes which column, and what checks the types."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Final, Literal
+from functools import cached_property, lru_cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
 
 import msgspec
 import polars as pl
@@ -15,64 +17,85 @@ from msgspec import UnsetType as Unset
 from boxdocgen_explore.schema import DETAILS, JOBS, TAGS, TEMPLATES
 
 Path = tuple[str, ...]
+"""Where a field is: ``("failures", "errors")``."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column, and the field of an entry that it is made of."""
+    """A column, and the path of the entry's field that it is made of."""
 
     path: Path
     dtype: pl.DataType
 
 
-@dataclass(frozen=True)
-class Form:
-    """The entries of one of Box's lists, by column; ``required`` names those whose text may not
-    be missing."""
+@dataclass(frozen=True, eq=False)
+class RecordSpec:
+    """The entries of one of Box's lists, by column; ``required`` names the columns whose text
+    must not be missing."""
 
     columns: Mapping[str, Column]
     required: tuple[str, ...]
 
     @cached_property
-    def fields(self) -> Mapping[str, frozenset[str]]:
-        """The fields of an entry that become columns, each with those in it (or none)."""
-        found: dict[str, set[str]] = {}
+    def fields(self) -> Mapping[str, Set[str]]:
+        """The documented fields of an entry; with each, the documented fields in it (or none)."""
+        found: dict[str, set[str]] = {"type": set()}
         for column in self.columns.values():
-            found.setdefault(column.path[0], set()).update(column.path[1:])
-        return {name: frozenset(inner) for name, inner in found.items()}
+            outer, *inner = column.path
+            found.setdefault(outer, set()).update(inner, ["type"] * len(inner))
+        if "enterprise" in found:
+            found["enterprise"].add("name")  # documented by Box, but no column is made of it
+        return found
 
-    @cached_property
-    def documented(self) -> msgspec.json.Decoder[list[Any]]:
-        """Takes entries that are just as Box documents them, and nothing else."""
-        kinds = {column.path: _kind(column.dtype) for column in self.columns.values()}
-        whole = {
-            name: _model(name, {one: kinds[name, one] for one in inner}) if inner else kinds[name,]
-            for name, inner in self.fields.items()
-        }
-        return msgspec.json.Decoder(list[_model("Entry", whole)])  # type: ignore[misc]
+    @lru_cache(maxsize=16)  # noqa: B019 - there are four specs, and they live as long as the program
+    def decoder(self, more: frozenset[Path]) -> msgspec.json.Decoder[Any]:
+        """A decoder of pages that checks every documented field; other fields are ignored.
+
+        ``more`` are the paths of undocumented fields to decode as well, whatever is in them.
+        """
+        kinds: dict[Path, Any] = {}
+        for outer, names in self.fields.items():
+            paths: list[Path] = [(outer, inner) for inner in names] or [(outer,)]
+            kinds |= dict.fromkeys(paths, _TEXT)
+        kinds |= {column.path: _kind(column.dtype) for column in self.columns.values()}
+        kinds |= {path[1:]: Any for path in more if path[1:]}
+        entry = _struct("Entry", kinds, {self.columns[name].path for name in self.required})
+        page: dict[Path, Any] = {("entries",): list[entry], **_AROUND}  # type: ignore[valid-type]
+        page |= {path: Any for path in more if not path[1:]}
+        return msgspec.json.Decoder(_struct("Page", page, {("entries",)}))
+
+
+_AROUND: Final[Mapping[Path, Any]] = {
+    ("limit",): int,
+    ("next_marker",): str,
+    ("prev_marker",): str,
+}
+AROUND: Final = frozenset({"entries", *(path[0] for path in _AROUND)})
+"""The documented fields of a page."""
+
+
+_TEXT: Any = str | int
+"""Ids may be numbers."""
 
 
 def _kind(dtype: pl.DataType) -> Any:
-    # Most lists are empty, and an empty tuple costs the garbage collector nothing.
-    return tuple[str, ...] if isinstance(dtype, pl.List) else str
+    # An empty tuple costs the garbage collector nothing, and most are empty.
+    return tuple[_TEXT | None, ...] if isinstance(dtype, pl.List) else _TEXT
 
 
-def _model(name: str, fields: Mapping[str, Any]) -> type:
-    kinds: list[Any] = [("type", _TYPES | None | Unset, UNSET)]
-    for field, kind in fields.items():
-        kinds.append((field, kind) if field in ALWAYS else (field, kind | None | Unset, UNSET))
-    return msgspec.defstruct(name, kinds, kw_only=True, forbid_unknown_fields=True, gc=False)
-
-
-ALWAYS: Final = frozenset({"id", "batch", "status"})
-"""Fields that are never missing where Box documents them."""
-
-# Words, not texts: the decoder then makes no text of each.
-_TYPES: Any = Literal["docgen_job", "docgen_batch", "file", "file_version", "user", "enterprise"]
+def _struct(name: str, kinds: Mapping[Path, Any], required: Set[Path]) -> Any:
+    """A struct type with these fields; all but the required ones may be null or absent."""
+    fields: list[Any] = []
+    for outer, group in groupby(sorted(kinds), key=itemgetter(0)):
+        inner = {path[1:]: kinds[path] for path in group if path[1:]}
+        needed = {path[1:] for path in required if path[0] == outer}
+        kind = _struct(outer, inner, needed - {()}) if inner else kinds[outer,]
+        fields.append((outer, kind) if needed else (outer, kind | None | Unset, UNSET))
+    return msgspec.defstruct(name, fields, kw_only=True, gc=False)
 
 
 def _columns(schema: Mapping[str, pl.DataType], **paths: str) -> dict[str, Column]:
-    """The columns of a schema; where no path is given, a field of the same name."""
+    """The columns of a schema; each is made of the field of the same name if no path is given."""
     return {
         name: Column(tuple(paths.get(name, name).split(".")), dtype)
         for name, dtype in schema.items()
@@ -98,13 +121,13 @@ _DETAILS: Final = _columns(
     enterprise_id="enterprise.id",
 )
 
-JOB: Final = Form(_JOBS, required=("job_id", "status", "batch_id"))
-FULL_JOB: Final = Form({**_JOBS, **_DETAILS}, JOB.required)
-TEMPLATE: Final = Form(
+JOB: Final = RecordSpec(_JOBS, required=("job_id", "status", "batch_id"))
+FULL_JOB: Final = RecordSpec({**_JOBS, **_DETAILS}, JOB.required)
+TEMPLATE: Final = RecordSpec(
     _columns(TEMPLATES, template_file_id="file.id", template_name="file_name"),
     required=("template_file_id",),
 )
-TAG: Final = Form(
+TAG: Final = RecordSpec(
     _columns({name: TAGS[name] for name in ("tag", "tag_type", "json_paths")}, tag="tag_content"),
     required=("tag",),
 )

@@ -6,32 +6,21 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from boxdocgen_explore.pages.parse import Page, full_page, page, tag_page, template_page
+from boxdocgen_explore.pages.parse import full_page as full_page
+from boxdocgen_explore.pages.parse import page as page
+from boxdocgen_explore.pages.parse import tag_page as tag_page
+from boxdocgen_explore.pages.parse import template_page as template_page
 from boxdocgen_explore.schema import BATCHES, DETAILS, JOBS, STATUSES, TAGS, TEMPLATES
-
-__all__ = [
-    "Page",
-    "batches",
-    "full_jobs",
-    "full_page",
-    "jobs",
-    "page",
-    "tag_page",
-    "tags",
-    "template_page",
-    "templates",
-    "with_details",
-]
 
 
 def jobs(pages: Iterable[pl.DataFrame], origin: str) -> pl.DataFrame:
-    """Pages in order -> one `jobs` frame (schema.JOBS), with where it came from."""
+    """Pages in order -> one `jobs` frame (schema.JOBS); ``origin`` is where they came from."""
     rows = pl.concat([_empty({n: t for n, t in JOBS.items() if n != "origin"}), *pages])
     return rows.with_columns(pl.lit(origin).alias("origin"))
 
 
 def with_details(jobs: pl.DataFrame, full: pl.DataFrame) -> pl.DataFrame:
-    """`jobs` with the detail columns (schema.DETAILS), joined on the job id; null where absent."""
+    """`jobs` with the detail columns (schema.DETAILS), joined on the job id; else null."""
     return jobs.join(
         full.select("job_id", *DETAILS).unique("job_id"),
         on="job_id",
@@ -41,13 +30,13 @@ def with_details(jobs: pl.DataFrame, full: pl.DataFrame) -> pl.DataFrame:
 
 
 def full_jobs(pages: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Pages of ``/docgen_jobs`` -> one row per job; a job that moved between pages comes once."""
+    """Pages of ``/docgen_jobs`` -> one row per job; a job on two pages counts once."""
     schema = {n: t for n, t in {**JOBS, **DETAILS}.items() if n != "origin"}
     return pl.concat([_empty(schema), *pages]).unique("job_id", keep="last", maintain_order=True)
 
 
 def batches(full: pl.DataFrame) -> pl.DataFrame:
-    """One row per batch (schema.BATCHES), the newest first, from the rows of `full_jobs`."""
+    """The rows of `full_jobs` -> one row per batch (schema.BATCHES), the newest first."""
     status = pl.col("status")
     counts = [(status == known).sum().cast(pl.Int64).alias(known) for known in STATUSES]
     return (
@@ -67,12 +56,12 @@ def batches(full: pl.DataFrame) -> pl.DataFrame:
 
 
 def templates(pages: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """One row per template (schema.TEMPLATES), by name."""
+    """Pages -> one row per template (schema.TEMPLATES), sorted by name."""
     return pl.concat([_empty(TEMPLATES), *pages]).unique("template_file_id").sort("template_name")
 
 
 def tags(pages: Iterable[pl.DataFrame], template_id: str, version_id: str | None) -> pl.DataFrame:
-    """One row per tag of one template version (schema.TAGS)."""
+    """Pages -> one row per tag of one template version (schema.TAGS)."""
     rows = pl.concat([_empty({n: TAGS[n] for n in ("tag", "tag_type", "json_paths")}), *pages])
     return rows.select(
         pl.lit(template_id).alias("template_file_id"),

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from boxdocgen_explore.pages.parse import Page
+from boxdocgen_explore.pages.parse import ParsedPage
 from boxdocgen_explore.schema import MAX_LIMIT
 
 
 @dataclass(frozen=True)
 class PageRead:
-    """One checked page of a chain, with what proves it.
+    """One checked page of a chain, with its evidence.
 
-    Its body is not here any more: a list of a million jobs would not fit into memory twice.
-    ``settled`` says that it has jobs, every one of them terminal: these no longer change;
+    The body is not here: two copies of a million jobs would not fit into memory. ``final`` is
+    true if the page has jobs and all of them are terminal, so that they no longer change;
     ``expires`` is when it must be read again (None: never).
     """
 
     number: int
     marker: str | None
     limit_requested: int
-    parsed: Page
+    parsed: ParsedPage
     final: bool
     first_id: str | None
     fetched_at: dt.datetime
@@ -42,7 +43,7 @@ class PageRead:
         return dt.datetime.now(dt.UTC) - self.fetched_at
 
     def matches(self, other: PageRead, id_column: str | None) -> bool:
-        """Whether the rest of a chain that held `other` here goes on from this page."""
+        """Whether the pages that follow `other` in a chain also follow this one."""
         mine, theirs = self.parsed, other.parsed
         columns = [id_column] if id_column else mine.rows.columns
         same_rows = mine.rows.select(columns).equals(theirs.rows.select(columns))
@@ -51,10 +52,10 @@ class PageRead:
 
 @dataclass
 class Chain:
-    """The pages of one list as they arrive; ``whole`` once nothing is missing.
+    """The pages of one list as they arrive; ``complete`` once none is missing.
 
-    ``head`` is the rows of the first ``head_pages`` pages in one frame, where a memo had them:
-    their ids are known to differ.
+    ``head`` has the rows of the first ``head_pages`` pages in one frame if a frame file had them;
+    their ids are known to be unique.
     """
 
     pages: list[PageRead] = field(default_factory=list)
@@ -63,15 +64,15 @@ class Chain:
     head_pages: int = 0
 
     def reset(self) -> None:
-        """Forget all, to be read from the first page."""
+        """Remove all pages, so that the chain can be read from the first page."""
         self.pages.clear()
         self.complete, self.head, self.head_pages = False, None, 0
 
     def copy(self) -> Chain:
-        """As it stands. A worker may still be adding to this one, so whether it is whole is
-        asked first: no page can then be missing from what calls itself whole."""
-        whole = self.complete
-        return Chain([*self.pages], whole, self.head, self.head_pages)
+        """The chain as it is now. A worker may be adding pages: ``complete`` is read first, so
+        that no page is missing from a copy that is complete."""
+        complete = self.complete
+        return Chain([*self.pages], complete, self.head, self.head_pages)
 
     def frames(self) -> list[pl.DataFrame]:
         """The rows of all pages, in order."""
@@ -79,34 +80,33 @@ class Chain:
         return head + [page.parsed.rows for page in self.pages[self.head_pages :]]
 
     def has_duplicates(self, id_column: str | None) -> bool:
-        """Whether any id comes twice."""
+        """Whether any id appears twice."""
         if not self.pages or id_column is None:
             return False
-        tail = [page.parsed.rows[id_column] for page in self.pages[self.head_pages :]]
-        ids = pl.concat([pl.Series(id_column, dtype=pl.String), *tail])
-        if _come_twice(ids):
+        ids = _ids((page.parsed.rows for page in self.pages[self.head_pages :]), id_column)
+        if _any_twice(ids):
             return True
         return self.head is not None and bool(self.head[id_column].is_in(ids.implode()).any())
 
     def duplicates(self, id_column: str | None) -> list[int]:
-        """Per page, how many of its ids had come before."""
+        """Per page, how many of its ids an earlier row has."""
         if id_column is None or self.complete:
             return [0] * len(self.pages)
-        ids = pl.concat(
-            [pl.Series(id_column, dtype=pl.String)] + [f[id_column] for f in self.frames()]
-        )
-        again = ~ids.is_first_distinct()
+        repeated = ~_ids(self.frames(), id_column).is_first_distinct()
         counts, start = [], 0
         for page in self.pages:
-            end = start + page.parsed.height
-            counts.append(int(again[start:end].sum()))
-            start = end
+            counts.append(int(repeated[start : start + page.parsed.height].sum()))
+            start += page.parsed.height
         return counts
 
 
-def _come_twice(texts: pl.Series) -> bool:
+def _ids(frames: Iterable[pl.DataFrame], id_column: str) -> pl.Series:
+    return pl.concat([pl.Series(id_column, dtype=pl.String), *(rows[id_column] for rows in frames)])
+
+
+def _any_twice(texts: pl.Series) -> bool:
     if len(texts) > MAX_LIMIT:
-        # By their hashes in order first, which take a fraction of the memory.
+        # Sorted hashes first, which take a fraction of the memory.
         hashes = texts.hash().sort()
         if not (hashes[1:] == hashes[:-1]).any():
             return False
@@ -119,5 +119,5 @@ def marker_sha256(marker: str | None) -> str | None:
 
 
 def page_place(marker: str | None) -> str:
-    """Where in its chain a page is kept: the end of its key."""
+    """The last part of a page's cache key: where it is in its chain."""
     return marker_sha256(marker) or "first"

@@ -168,7 +168,7 @@ def test_the_command_says_what_became_of_each(
     monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
     where = ["--base-url", emulator.url, "--cache-dir", str(tmp_path / "cache")]
     assert cli.main(["archive", str(tmp_path / "archive"), *where]) == 0
-    assert "No batch is kept" in capsys.readouterr().out
+    assert "No batch is cached" in capsys.readouterr().out
     connected().read(BATCHES)
     for said in ("3 batches written, 42 jobs\n", "3 batches unchanged, 42 jobs\n"):
         assert cli.main(["archive", str(tmp_path / "archive"), *where, "--offline"]) == 0

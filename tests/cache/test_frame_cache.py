@@ -79,7 +79,7 @@ def test_the_demo_keeps_no_file() -> None:
 
     with demo() as box:
         box.cached()
-        assert box._cache.frames is None
+        assert box._account.cache.frames is None
 
 
 @settings(max_examples=20)
@@ -100,7 +100,7 @@ def test_with_and_without_it_any_batch_is_read_alike_before_and_after_it_grew(
             connect(DEMO_TOKEN, **given_to) as without,
         ):
             without.cached()
-            without._cache = Cache(without._cache.store)
+            without._account.cache = Cache(without._account.cache.store)
             put(emulator, statuses)
             with_it.read("1001", limit=2)
             assert same(with_it.read("1001", limit=2), without.read("1001", limit=2))

@@ -15,7 +15,7 @@ from boxdocgen_explore.emulator import DEMO_USER, STORY_BATCH_ID, STORY_NOW, Emu
 from boxdocgen_explore.schema import STATUSES, TERMINAL
 
 Jobs = list[dict[str, Any]]
-MISSING_TAG = "The tag {{offer.relocation_allowance}} was not provided in the input data."
+MISSING_TAG = "The tag 'offer.relocation_allowance' was not provided in the input data."
 
 
 @pytest.fixture(scope="module")

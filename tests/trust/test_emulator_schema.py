@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from schemathesis.specs.openapi import checks
 from tally import Tally
 
+import boxdocgen_explore as bx
 from boxdocgen_explore.emulator import DEMO_TOKEN, DEMO_USER, STORY_BATCH_ID, Emulator
 from boxdocgen_explore.emulator.calls import ROUTES
 
@@ -149,3 +151,17 @@ def test_the_answer_is_described(
         ask()
     # Some inputs have to come through, or nothing behind the first check was tried.
     assert mode is schemathesis.GenerationMode.NEGATIVE or 200 in statuses
+
+
+def test_the_demo_uses_box_s_two_documented_messages_word_for_word(
+    described: schemathesis.BaseSchema,
+) -> None:
+    text = json.dumps(described.raw_schema["components"]["schemas"]["DocGenJob"])
+    with bx.demo() as box:
+        jobs = box.jobs(STORY_BATCH_ID)
+    for column in ("errors", "warnings"):
+        example = re.search(rf'"{column}": {{[^}}]*}}, "example": \["([^"]+)"', text)
+        assert example, column
+        words = re.sub("'[^']+'", "'[^']+'", example[1])
+        messages = jobs[column].explode().drop_nulls()
+        assert messages.str.contains(f"^{words}$").any(), words

@@ -1,0 +1,93 @@
+"""What an auditor declares: manifest, approved versions, thresholds; spelled and checked here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypedDict
+
+import polars as pl
+
+from boxdocgen_explore.errors import InvalidRequest
+
+
+class AuditOptions(TypedDict, total=False):
+    """The keyword arguments of `audit`, which explains them; all are optional."""
+
+    expected: str | os.PathLike[str] | pl.DataFrame | None
+    templates: pl.DataFrame | None
+    tags: pl.DataFrame | None
+    approved_versions: str | Collection[str] | None
+    output_type: str | Collection[str] | None
+    now: dt.datetime | None
+    max_failed_share: float
+    max_error_share: float
+    running_hours: float
+    unique_external_ids: bool
+    creators: str | Collection[str] | None
+    sources: str | Collection[str] | None
+    enterprises: str | Collection[str] | None
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The thresholds among the options, as a rule gets them: ``inputs.thresholds.creators``.
+
+    Shares run from 0 to 1: 0.01 accepts one job in a hundred of a batch. ``creators`` (user ids
+    or logins), ``sources`` and ``enterprises`` (ids) are None if any will do, one per batch.
+    """
+
+    max_failed_share: float = 0.0
+    max_error_share: float = 0.0
+    running_hours: float = 24.0
+    unique_external_ids: bool = False
+    creators: Collection[str] | None = None
+    sources: Collection[str] | None = None
+    enterprises: Collection[str] | None = None
+
+
+# The largest value of each number.
+_MOST: Final = {"max_failed_share": 1, "max_error_share": 1, "running_hours": 1_000_000}
+
+
+def thresholds(options: Mapping[str, Any]) -> Thresholds:
+    """Check the thresholds.
+
+    Raises:
+        InvalidRequest: one is unknown or invalid.
+    """
+    known = [field.name for field in fields(Thresholds)]
+    checked = dict(options)
+    for name, value in options.items():
+        if name not in known:
+            raise InvalidRequest(f"There is no threshold {name!r:.60}; known: {', '.join(known)}.")
+        if name == "unique_external_ids":
+            if not isinstance(value, bool):
+                raise InvalidRequest(f"{name} must be True or False, not {value!r:.60}.")
+        elif name not in _MOST:
+            checked[name] = texts(value, name)
+        elif not (_is_number(value) and 0 <= value <= _MOST[name]):
+            most = f"{_MOST[name]:,}"
+            raise InvalidRequest(f"{name} must be a number from 0 to {most}, not {value!r:.60}.")
+    return Thresholds(**checked)
+
+
+def texts(value: object, name: str) -> frozenset[str] | None:
+    """Check an option that is one text or several.
+
+    Raises:
+        InvalidRequest: it is something else.
+    """
+    if value is None:
+        return None
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, Collection) or not all(isinstance(one, str) for one in values):
+        raise InvalidRequest(f"{name} must be a text or several texts, not {value!r:.60}.")
+    return frozenset(values)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,84 @@
+"""What a rule of the audit is, how a function becomes one, and how it writes its findings."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from boxdocgen_explore.auditing.inputs import AuditInput
+
+COMPLETE_JOBS: Final = ("jobs", "complete batches")
+"""What most rules need."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that an audit checks.
+
+    ``check`` gets the `AuditInput` and returns one row per finding: ``detail`` (str, one
+    sentence), ``batch_id`` and ``job_id`` (str, both optional), ``severity`` (str, if it differs
+    from the rule's). ``needs`` are keys of `auditing.needs.NEEDS`: without them the rule is not
+    evaluated. ``columns`` are the jobs columns whose values change the findings: if one of them
+    is redacted, the rule is not evaluated. ``option`` is the argument of `audit` that asks for
+    this rule: if it is given and the rule is not evaluated, the audit is not clean.
+
+    >>> def no_pptx(inputs):
+    ...     slides = inputs.jobs.filter(pl.col("output_type") == "pptx")
+    ...     return slides.select("batch_id", "job_id", detail=pl.lit("Slides are not expected."))
+    >>> Rule("no-pptx", "warning", "no slides", "Slides cannot be signed.", no_pptx).needs
+    ('jobs', 'complete batches')
+    """
+
+    name: str
+    severity: str
+    checks: str
+    why: str
+    check: Callable[[AuditInput], pl.DataFrame]
+    needs: tuple[str, ...] = COMPLETE_JOBS
+    columns: tuple[str, ...] = ()
+    option: str | None = None
+
+
+def rule(
+    name: str,
+    severity: str,
+    *,
+    needs: tuple[str, ...] = COMPLETE_JOBS,
+    also: tuple[str, ...] = (),
+    columns: tuple[str, ...] = (),
+    option: str | None = None,
+) -> Callable[[Callable[[AuditInput], pl.DataFrame]], Rule]:
+    """Make a `Rule` of a function whose docstring says what it checks and, below, why.
+
+    ``also`` is what it needs besides ``needs``.
+    """
+
+    def declare(check: Callable[[AuditInput], pl.DataFrame]) -> Rule:
+        checks, _, why = inspect.cleandoc(check.__doc__ or name).partition(".\n\n")
+        return Rule(name, severity, checks, why, check, (*needs, *also), columns, option)
+
+    return declare
+
+
+ONLY_BATCH: Final = (
+    pl.when(pl.col("batch_id").n_unique() == 1).then(pl.col("batch_id").first()).alias("batch_id")
+)
+"""The batch of a group of jobs; null if they belong to several."""
+
+
+def per_job(jobs: pl.DataFrame, detail: pl.Expr) -> pl.DataFrame:
+    """Make one finding of each job."""
+    return jobs.select("batch_id", "job_id", detail=detail)
+
+
+def per_group(groups: pl.DataFrame, detail: Callable[..., str]) -> pl.DataFrame:
+    """Make one finding of each row, about its ``batch_id`` and no single job.
+
+    ``detail`` writes the sentence; it gets the other columns as keyword arguments.
+    """
+    details = [detail(**row) for row in groups.drop("batch_id").iter_rows(named=True)]
+    return groups.select("batch_id", pl.Series("detail", details, pl.String))

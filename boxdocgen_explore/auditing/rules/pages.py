@@ -1,0 +1,93 @@
+"""Rules about the evidence: were all pages read, and do they fit together and fit the jobs?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from boxdocgen_explore.auditing.rule import AuditInput, per_job, rule
+
+_NUMBER = pl.col("page")
+_MARKER, _NEXT = pl.col("marker_sha256"), pl.col("next_marker_sha256")
+
+
+@rule("chain-incomplete", "error", needs=("evidence",))
+def chain_incomplete(inputs: AuditInput) -> pl.DataFrame:
+    """Every batch was read from its first page to an end marker.
+
+    Jobs on pages that were not read may have failed.
+    """
+    chains = inputs.evidence.group_by("batch_id", maintain_order=True).agg(
+        begins=_MARKER.first().is_null() & (_NUMBER.first() == 1).fill_null(False),
+        ends=_NEXT.last().is_null(),
+        complete=pl.col("complete").fill_null(False).all(),
+    )
+    # Why a batch could not be read explains more than where its pages end, so it comes first.
+    gaps: dict[str | None, list[str]] = {
+        batch_id: [" ".join(str(error).split()).removesuffix(".")]
+        for batch_id, error in inputs.failures.items()
+    }
+    for batch_id, begins, ends, complete in chains.iter_rows():
+        if not (begins and ends and complete):
+            texts = gaps.setdefault(batch_id, [])
+            texts += [] if begins else ["its first page is missing"]
+            texts += [] if ends else ["its pages do not reach an end marker"]
+    details = [
+        f"The batch is incomplete: {'; '.join(texts or ['its pages are not one chain'])}."
+        for texts in gaps.values()
+    ]
+    return pl.DataFrame({"batch_id": list(gaps), "detail": details})
+
+
+# Pages without jobs may well be alike.
+_BODIES: Final = pl.col("body_sha256").filter(pl.col("jobs") > 0).drop_nulls()
+_FAULTS: Final = {
+    "its pages are not numbered consecutively": (
+        (_NUMBER.diff().drop_nulls() != 1).any() | _NUMBER.is_null().any()
+    ),
+    "a page does not begin where the one before it ends": (
+        _MARKER.ne_missing(_NEXT.shift(1)).slice(1).any()
+    ),
+    "a marker was used twice": _MARKER.drop_nulls().is_duplicated().any(),
+    "a page appears twice": _BODIES.is_duplicated().any(),
+    "an id appears on two pages": (pl.col("duplicates") > 0).any(),
+    "its pages were read by several users": pl.col("user_id").n_unique() > 1,
+    "its pages were read from several hosts": pl.col("host").n_unique() > 1,
+}
+
+
+@rule("chain-inconsistent", "error", needs=("pages",))
+def chain_inconsistent(inputs: AuditInput) -> pl.DataFrame:
+    """The pages of a batch follow one another and hold exactly the jobs that are here.
+
+    If a page moved, appears twice or was removed, every count is wrong.
+    """
+    rows = inputs.jobs.group_by("batch_id").agg(rows=pl.len().cast(pl.Int64))
+    chains = (
+        inputs.evidence.group_by("batch_id", maintain_order=True)
+        .agg(held=pl.col("jobs").sum(), **_FAULTS)
+        .join(rows, on="batch_id", how="left", nulls_equal=True, maintain_order="left")
+        .with_columns(pl.col("rows").fill_null(0))
+    )
+    faults = [pl.when(pl.col(fault)).then(pl.lit(fault)) for fault in _FAULTS]
+    counts = pl.format("its pages hold {} jobs, the frame {}", "held", "rows")
+    faults.append(pl.when(pl.col("held") != pl.col("rows")).then(counts))
+    found = chains.select(
+        "batch_id", faults=pl.concat_str(faults, separator="; ", ignore_nulls=True)
+    )
+    return found.filter(pl.col("faults") != "").select(
+        "batch_id", detail=pl.format("The evidence is inconsistent: {}.", "faults")
+    )
+
+
+@rule("foreign-job", "error", needs=("jobs", "pages"))
+def foreign_job(inputs: AuditInput) -> pl.DataFrame:
+    """Every job belongs to a batch that was read.
+
+    A job of another batch does not belong in this audit.
+    """
+    batches = inputs.evidence.select(pl.col("batch_id").drop_nulls().unique())
+    foreign = inputs.jobs.join(batches, on="batch_id", how="anti", maintain_order="left")
+    other = pl.format("The job belongs to batch {}, of which no page was read.", "batch_id")
+    return per_job(foreign, pl.coalesce(other, pl.lit("The job names no batch.")))

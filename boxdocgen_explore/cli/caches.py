@@ -1,0 +1,43 @@
+"""``boxdocgen cache``: what is on disk, and how to delete it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from boxdocgen_explore.cli.options import DONE, add_command, parse_age, plain
+from boxdocgen_explore.text import counted
+
+
+def add_commands(commands: Any) -> None:
+    group = commands.add_parser("cache", help="Show or delete what is cached")
+    actions = group.add_subparsers(dest="action", required=True, metavar="COMMAND")
+    info = add_command(actions, "info", cache_info)
+    clear = add_command(actions, "clear", cache_clear)
+    clear.add_argument("--older-than", type=parse_age, metavar="AGE", help="such as 90d")
+    for command in (info, clear):
+        command.add_argument("--cache-dir", type=Path, metavar="DIR", help="the cache's folder")
+
+
+def cache_info(options: argparse.Namespace) -> int:
+    """Show what is cached on disk."""
+    from boxdocgen_explore.cache import users
+
+    folder = options.cache_dir or users.default_cache_dir()
+    print(folder)
+    for info in users.cache_info(folder):
+        sizes = f"{counted(info.batches, 'batch')}  {counted(info.pages, 'page')}"
+        about = info.trouble or f"{sizes}  {info.size_bytes / 1e6:,.1f} MB"
+        print(plain(f"  {info.host}  {info.login}  {about}"))
+    return DONE
+
+
+def cache_clear(options: argparse.Namespace) -> int:
+    """Delete what is cached, all of it or what is older than an age."""
+    from boxdocgen_explore.cache import users
+
+    folder = options.cache_dir or users.default_cache_dir()
+    pages = users.clear(folder, older_than=options.older_than)
+    print(f"{counted(pages, 'page')} deleted from {folder}")
+    return DONE

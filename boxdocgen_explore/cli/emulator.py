@@ -1,0 +1,44 @@
+"""``boxdocgen emulator``: the local Box Doc Gen API."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from boxdocgen_explore.cli.options import DONE, add_command
+from boxdocgen_explore.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from boxdocgen_explore.emulator import Emulator
+
+
+def add_commands(commands: Any) -> None:
+    command = add_command(commands, "emulator", emulator)
+    command.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    command.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[:OPTION=VALUE,...]",
+        help="misbehave, again and again unless times= limits it; --fault list names all faults",
+    )
+
+
+def emulator(options: argparse.Namespace) -> int:
+    """Serve a local Box Doc Gen API with synthetic batches, until Ctrl-C."""
+    from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, serve
+
+    def started(listening: Emulator) -> None:
+        print(f"{listening.url} (token: {DEMO_TOKEN})", flush=True)
+
+    if "list" in options.fault:
+        for name, about in FAULTS.items():
+            print(f"{name:20} {about}")
+        return DONE
+    try:
+        serve(port=options.port, faults=options.fault, started=started)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
+    except (OSError, OverflowError) as error:
+        raise InvalidRequest(f"Port {options.port} is not available: {error}.") from None
+    return DONE

@@ -1,0 +1,122 @@
+"""The commands that read batches and pass them on: batches, fetch, open, archive."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from boxdocgen_explore.cli.options import (
+    DONE,
+    add_command,
+    box_options,
+    check_output,
+    connected,
+    plain,
+    read,
+)
+from boxdocgen_explore.text import counted
+
+if TYPE_CHECKING:
+    from boxdocgen_explore.errors import Reading
+
+
+def add_commands(commands: Any) -> None:
+    box_options(add_command(commands, "batches", batches))
+    command = add_command(commands, "fetch", fetch)
+    command.add_argument("ids", nargs="+", metavar="ID")
+    command.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="a .parquet, .csv or .ndjson file"
+    )
+    command.add_argument("--details", action="store_true", help="add times, creators and source")
+    box_options(command)
+    command = add_command(commands, "open", open_view)
+    command.add_argument("ids", nargs="+", metavar="ID")
+    box_options(command)
+    command = add_command(commands, "archive", archive)
+    command.add_argument("url", metavar="URL", help="a folder, or object storage: s3://...")
+    box_options(command)
+
+
+def batches(options: argparse.Namespace) -> int:
+    """List the batches that this user can see, the newest first."""
+    from boxdocgen_explore.verdict import batch_label
+
+    box = connected(options)
+    frame = box.batches(refresh=options.refresh)
+    names = box.template_names()
+    for row in frame.iter_rows(named=True):
+        print(plain(batch_label(row, names)))
+    if not frame.height:
+        print("No batches. Box shows them only to their creator, often a service account.")
+    return DONE
+
+
+def fetch(options: argparse.Namespace) -> int:
+    """Fetch jobs into a file, or print a summary."""
+    from boxdocgen_explore.cli.export import WRITERS, write
+
+    if options.output:
+        check_output(options.output, *WRITERS)
+    arrived, failed = read(connected(options), options.ids, options, details=options.details)
+    reading = _complete_batches(arrived)
+    if options.output:
+        write(reading.jobs, options.output)
+        print(f"{options.output}: {plain(reading.verdict)}")
+    else:
+        _print_summary(reading)
+    if failed:
+        raise failed
+    return DONE
+
+
+def _complete_batches(reading: Reading) -> Reading:
+    """Leave out the batches that failed, so that a file never has a part of one."""
+    good = ~pl.col("batch_id").is_in(list(reading.failures))
+    return replace(
+        reading, jobs=reading.jobs.filter(good), pages=reading.pages.filter(good), failures={}
+    )
+
+
+def _print_summary(reading: Reading) -> None:
+    from boxdocgen_explore import analysis
+
+    print(plain(reading.verdict))
+    for status, jobs in analysis.outcomes(reading).iter_rows():
+        print(f"{jobs:>9,}  {plain(status)}")
+    reasons = analysis.reasons(reading)
+    if reasons.height:
+        print("Reasons:")
+    for row in reasons.head(10).iter_rows(named=True):
+        print(f"{row['jobs']:>9,}  {plain(row['reason'])}")
+    if reasons.height > 10:
+        print(f"           and {reasons.height - 10} more")
+
+
+def open_view(options: argparse.Namespace) -> int:
+    """Show batches in the browser, with filters and charts."""
+    from boxdocgen_explore.analysis import verdict
+    from boxdocgen_explore.explorer import open_page
+    from boxdocgen_explore.view import page
+
+    box = connected(options)
+    arrived, failed = read(box, options.ids, options)
+    reading = _complete_batches(arrived)
+    print(open_page(page(reading.jobs, verdict(reading), templates=box.template_names())))
+    if failed:
+        raise failed
+    return DONE
+
+
+def archive(options: argparse.Namespace) -> int:
+    """Write the cached batches whose jobs are all final as a Parquet dataset."""
+    written = connected(options).archive(options.url)
+    groups = written.group_by("outcome", maintain_order=True).agg(pl.len(), pl.col("jobs").sum())
+    for outcome, batches, jobs in groups.iter_rows():
+        print(f"{counted(batches, 'batch')} {outcome}, {counted(jobs, 'job')}")
+    if not written.height:
+        print("No batch is cached. Fetch some first.")
+    return DONE
