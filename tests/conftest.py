@@ -23,7 +23,7 @@ from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 # every process of every run, and nothing here checks an IRI.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
-pytest_plugins = ["browser_fixtures", "lab_fixtures", "tally"]
+pytest_plugins = ["browser_fixtures", "lab_fixtures"]
 
 QUICK = RetryPolicy(
     calls_per_minute=1_000_000, read_timeout_s=0.3, deadline_s=5, attempts=3, backoff_s=0.001

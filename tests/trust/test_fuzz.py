@@ -117,10 +117,7 @@ def reported(what: Any, jobs: pl.DataFrame, folder: Path) -> None:
     )
 )
 @examples(400)
-def test_any_body_comes_through_with_every_value_or_is_our_own_error(
-    tally: Callable[..., None], body: bytes
-) -> None:
-    tally("inputs tried")
+def test_any_body_comes_through_with_every_value_or_is_our_own_error(body: bytes) -> None:
     for parse in PARSERS:
         parsed = answered(parse, body)
         if parsed and parse is frames.page:
@@ -131,10 +128,7 @@ def test_any_body_comes_through_with_every_value_or_is_our_own_error(
 
 
 @pytest.mark.parametrize("name", EXTREMES)
-def test_an_extreme_comes_through_with_every_value_or_is_our_own_error(
-    tally: Callable[..., None], name: str
-) -> None:
-    tally("inputs tried")
+def test_an_extreme_comes_through_with_every_value_or_is_our_own_error(name: str) -> None:
     for parse in PARSERS:
         parsed = answered(parse, EXTREMES[name])
         if parsed and parse is frames.page:
@@ -154,18 +148,14 @@ def test_an_extreme_comes_through_with_every_value_or_is_our_own_error(
     ],
 )
 def test_what_python_cannot_hold_or_two_parsers_read_differently_is_our_own_error(
-    tally: Callable[..., None], body: bytes
+    body: bytes,
 ) -> None:
-    tally("inputs tried")
     assert answered(frames.full_page, body) is None
 
 
 @given(bodies.job_pages)
 @examples(50)
-def test_what_can_be_parsed_can_be_audited_and_counted(
-    tally: Callable[..., None], page: dict[str, Any]
-) -> None:
-    tally("inputs tried")
+def test_what_can_be_parsed_can_be_audited_and_counted(page: dict[str, Any]) -> None:
     parsed = answered(frames.page, json.dumps(page).encode())
     if parsed:
         counted(frames.jobs([parsed.rows], "box"))
@@ -173,10 +163,7 @@ def test_what_can_be_parsed_can_be_audited_and_counted(
 
 @given(bodies.job_pages)
 @examples(3)
-def test_what_can_be_parsed_can_be_drawn_and_reported(
-    tally: Callable[..., None], tmp_path: Path, page: dict[str, Any]
-) -> None:
-    tally("inputs tried")
+def test_what_can_be_parsed_can_be_drawn_and_reported(tmp_path: Path, page: dict[str, Any]) -> None:
     parsed = answered(frames.page, json.dumps(page).encode())
     if parsed:
         jobs = frames.jobs([parsed.rows], "box")
@@ -184,10 +171,7 @@ def test_what_can_be_parsed_can_be_drawn_and_reported(
         reported(jobs, jobs, tmp_path)
 
 
-def test_texts_of_megabytes_are_drawn_and_reported_cut_and_kept_whole(
-    tally: Callable[..., None], tmp_path: Path
-) -> None:
-    tally("inputs tried")
+def test_texts_of_megabytes_are_drawn_and_reported_cut_and_kept_whole(tmp_path: Path) -> None:
     long = "word " * (bodies.MANY // 5)
     body = bodies.job(output_type=long, failures={"errors": [long], "warnings": []})
     jobs = frames.jobs([frames.page(body).rows], "box")
@@ -198,9 +182,8 @@ def test_texts_of_megabytes_are_drawn_and_reported_cut_and_kept_whole(
 @given(st.one_of(bodies.job_pages, bodies.pages).map(json.dumps))
 @examples(80)
 def test_a_server_that_sends_any_body_gives_a_whole_reading_or_our_own_error(
-    tally: Callable[..., None], emulator: Emulator, box: Box, text: str
+    emulator: Emulator, box: Box, text: str
 ) -> None:
-    tally("inputs tried")
     emulator.clear_faults()
     emulator.fault("other-body", path="/docgen_batch_jobs/1001", times=None, body=text)
     reading = answered(lambda: box.read("1001", refresh=True))
@@ -237,10 +220,7 @@ def heads() -> Iterator[Any]:
 
 @given(st.binary() | st.sampled_from([*heads()]) | bodies.anything)
 @examples(60)
-def test_any_forged_data_is_a_report_or_our_own_error(
-    tally: Callable[..., None], tmp_path: Path, given_data: Any
-) -> None:
-    tally("inputs tried")
+def test_any_forged_data_is_a_report_or_our_own_error(tmp_path: Path, given_data: Any) -> None:
     payload = given_data
     if not isinstance(given_data, bytes):
         head = json.dumps(given_data).encode()
@@ -250,9 +230,8 @@ def test_any_forged_data_is_a_report_or_our_own_error(
     answered(bx.read_report, path)
 
 
-def test_any_bytes_are_no_report(tally: Callable[..., None], tmp_path: Path) -> None:
+def test_any_bytes_are_no_report(tmp_path: Path) -> None:
     for content in (b"", b"\xff" * 100, b"<html>", forged(b"").encode()[:-20]):
-        tally("inputs tried")
         path = tmp_path / "none.html"
         path.write_bytes(content)
         with pytest.raises(InvalidRequest, match="not a report"):
