@@ -18,7 +18,6 @@ from processes import (
     start_reader,
     wait_for_calls,
 )
-from tally import Tally
 
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.emulator import Emulator
@@ -44,7 +43,6 @@ def test_ctrl_c_ends_the_command_during_any_wait_and_what_arrived_is_cached(
     emulator: Emulator,
     connected: Callable[..., Box],
     tmp_path: Path,
-    tally: Tally,
     fault: str,
     path: str,
 ) -> None:
@@ -61,12 +59,9 @@ def test_ctrl_c_ends_the_command_during_any_wait_and_what_arrived_is_cached(
     before = calls_to(emulator, PATH)
     assert connected(cache_dir=tmp_path).read("1001").pages["complete"].to_list() == [True] * 3
     assert calls_to(emulator, PATH) - before == (2 if path == PATH else 3)
-    tally("faults survived")
 
 
-def test_ctrl_c_ends_the_wait_for_the_call_rate(
-    emulator: Emulator, tmp_path: Path, tally: Tally
-) -> None:
+def test_ctrl_c_ends_the_wait_for_the_call_rate(emulator: Emulator, tmp_path: Path) -> None:
     policy = json.dumps({"calls_per_minute": 5})
     with start_reader(emulator, tmp_path, ["1001"], retry=policy) as reader:
         assert next_line(reader) == "ready"
@@ -76,7 +71,6 @@ def test_ctrl_c_ends_the_wait_for_the_call_rate(
     assert reader.returncode == -signal.SIGINT
     assert "KeyboardInterrupt" in messages
     assert calls_to(emulator, PATH) == 4
-    tally("faults survived")
 
 
 def test_after_ctrl_c_in_a_notebook_nothing_more_is_requested(emulator: Emulator, box: Box) -> None:
@@ -95,7 +89,7 @@ def test_after_ctrl_c_in_a_notebook_nothing_more_is_requested(emulator: Emulator
 
 
 def test_killed_at_any_moment_no_page_is_lost_requested_twice_or_wrong(
-    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path, tally: Tally
+    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
     """Of sixty pages, a kill costs at most the page that was on its way."""
     emulator.enterprise.put("1001", 60)
@@ -112,11 +106,10 @@ def test_killed_at_any_moment_no_page_is_lost_requested_twice_or_wrong(
         assert reading.pages["complete"].all()
         assert calls_to(emulator, PATH) - pages in (60, 61)
         assert calls_to(emulator, "/users/me") - users == 2
-        tally("loads held")
 
 
 def test_killed_again_and_again_it_reads_to_the_end(
-    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path, tally: Tally
+    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
     emulator.enterprise.put("1001", 60)
     kills = 3
@@ -127,4 +120,3 @@ def test_killed_again_and_again_it_reads_to_the_end(
             reader.send_signal(signal.SIGKILL)
     assert connected(cache_dir=tmp_path).read("1001", limit=1).jobs.height == 60
     assert 60 <= calls_to(emulator, PATH) <= 60 + kills
-    tally("loads held", kills + 1)

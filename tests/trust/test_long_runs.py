@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tally import Tally
 
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.cli import main
@@ -40,7 +39,6 @@ def test_a_batch_watched_for_long_grows_neither_memory_nor_open_files_nor_the_st
     emulator: Emulator,
     connected: Callable[..., Box],
     tmp_path: Path,
-    tally: Tally,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     jobs = emulator.enterprise.jobs("1001")
@@ -63,4 +61,3 @@ def test_a_batch_watched_for_long_grows_neither_memory_nor_open_files_nor_the_st
     assert sum(path.stat().st_size for path in files) < _MOST_STORE_BYTES
     assert main(["cache", "info", "--cache-dir", str(tmp_path / "cache")]) == 0
     assert "1 batch  2 pages" in capsys.readouterr().out
-    tally("loads held", REFRESHES)

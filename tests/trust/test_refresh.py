@@ -11,7 +11,6 @@ from conftest import QUICK
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from processes import calls_to
-from tally import Tally
 
 from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
@@ -39,7 +38,7 @@ def content(jobs: Jobs) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("page", [1, 25, 49, 50])
 def test_of_fifty_pages_a_refresh_requests_the_one_still_running_and_the_end_page(
-    emulator: Emulator, box: Box, tally: Tally, page: int
+    emulator: Emulator, box: Box, page: int
 ) -> None:
     jobs = [plain_job("1001", number) for number in range(50)]
     emulator.enterprise.put("1001", [*jobs[: page - 1], running(jobs[page - 1]), *jobs[page:]])
@@ -50,7 +49,6 @@ def test_of_fifty_pages_a_refresh_requests_the_one_still_running_and_the_end_pag
     assert calls_to(emulator, PATH) - before == len({page, 50})
     assert reading.pages["complete"].all()
     assert set(reading.jobs["status"]) == {"completed"}
-    tally("loads held")
 
 
 def running(job: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +90,7 @@ def changed(draw: st.DrawFn, jobs: Jobs, serial: int) -> Jobs:
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_after_any_change_between_two_calls_a_refresh_gives_what_box_has_now(
-    shared: Emulator, tally: Tally, data: st.DataObject
+    shared: Emulator, data: st.DataObject
 ) -> None:
     limit = data.draw(st.integers(1, 5), "limit")
     statuses = data.draw(st.lists(st.sampled_from(["completed", "failed", "pending"]), max_size=24))
@@ -103,5 +101,4 @@ def test_after_any_change_between_two_calls_a_refresh_gives_what_box_has_now(
             reading = box.read("1001", limit=limit, refresh=True)
             assert sorted(reading.jobs.select("job_id", "status").rows()) == content(jobs)
             assert reading.pages["complete"].all()
-            tally("inputs tried")
             jobs = data.draw(changed(jobs, serial), f"change {serial}")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from processes import calls_to, let_read, next_line, start_command, start_reader
-from tally import Tally
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.box import Box
@@ -28,7 +27,7 @@ def busy(emulator: Emulator) -> Emulator:
 
 
 def test_two_kernels_and_a_cron_job_that_create_the_folder_together_all_read_completely(
-    busy: Emulator, connected: Callable[..., Box], tmp_path: Path, tally: Tally
+    busy: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
     folder = tmp_path / "cache"
     with (
@@ -47,11 +46,10 @@ def test_two_kernels_and_a_cron_job_that_create_the_folder_together_all_read_com
     cached = connected(offline=True).read(IDS, limit=2)
     assert cached.jobs.height == JOBS
     assert cached.pages["complete"].all()
-    tally("loads held", 3)
 
 
 def test_many_threads_of_one_kernel_share_one_store(
-    busy: Emulator, connected: Callable[..., Box], tally: Tally
+    busy: Emulator, connected: Callable[..., Box]
 ) -> None:
     boxes = [connected(retry=bx.RetryPolicy(calls_per_minute=1_000_000)) for _ in range(2)]
     results: list[int | BaseException] = []
@@ -70,19 +68,17 @@ def test_many_threads_of_one_kernel_share_one_store(
     for thread in threads:
         thread.join()
     assert results == [JOBS] * len(threads)
-    tally("loads held", len(threads))
 
 
-def test_a_widget_and_a_cell_read_at_once(busy: Emulator, box: Box, tally: Tally) -> None:
+def test_a_widget_and_a_cell_read_at_once(busy: Emulator, box: Box) -> None:
     explorer = bx.explore(box)
     explorer.load(IDS)
     assert box.read(IDS, limit=1).jobs.height == JOBS
     assert explorer.wait().jobs.height == JOBS
-    tally("loads held", 2)
 
 
 def test_what_one_process_has_cached_another_does_not_request(
-    busy: Emulator, connected: Callable[..., Box], tmp_path: Path, tally: Tally
+    busy: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
     with start_reader(busy, tmp_path / "cache", IDS, limit=1) as reader:
         let_read(reader)
@@ -90,4 +86,3 @@ def test_what_one_process_has_cached_another_does_not_request(
     before = calls_to(busy, f"/docgen_batch_jobs/{IDS[0]}")
     assert connected().read(IDS, limit=1).pages["from_cache"].all()
     assert calls_to(busy, f"/docgen_batch_jobs/{IDS[0]}") == before
-    tally("loads held", 2)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from conftest import QUICK
-from tally import Tally
 
 from boxdocgen_explore import StoreWarning, demo, errors
 from boxdocgen_explore.box import Box, connect
@@ -69,7 +68,7 @@ def everybody(hosts: list[Emulator], folder: Path) -> dict[str, Box]:
 
 
 def test_in_whatever_order_they_read_everybody_sees_what_they_would_see_alone(
-    hosts: list[Emulator], tmp_path: Path, tally: Tally
+    hosts: list[Emulator], tmp_path: Path
 ) -> None:
     truth = {}
     for name in everybody(hosts, tmp_path / "unused"):
@@ -82,7 +81,6 @@ def test_in_whatever_order_they_read_everybody_sees_what_they_would_see_alone(
         names = sorted(boxes, key=lambda name, order=order: order[len(name) % 4])  # type: ignore[misc]
         for name in names * 2:
             assert seen_by(boxes[name]) == truth[name]
-            tally("loads held")
         for box in boxes.values():
             box.close()
 
