@@ -1,4 +1,4 @@
-"""Synthetic jobs frames for the tests of what is counted, drawn and shown."""
+"""Synthetic frames and readings for the tests of analysis, charts, view, audit and report."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.schema import DETAILS, JOBS, PAGES
 
 HOSTILE = '</script><img src=x onerror="alert(1)">\u202egnp.\x07{{tag}}\t"\'`$&'
@@ -16,8 +17,8 @@ READ_AT = datetime(2026, 11, 3, 2, 14, tzinfo=UTC)
 
 
 def jobs_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    """Make a whole jobs frame from rows that name only what matters to a test."""
-    whole = {
+    """Make a jobs frame with all columns from rows that name only what matters to a test."""
+    defaults = {
         "batch_id": "12345600319",
         "status": "completed",
         "output_type": "pdf",
@@ -27,13 +28,13 @@ def jobs_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
     }
     ids = ({"job_id": str(98000000000 + number)} for number in range(len(rows)))
     return pl.DataFrame(
-        [{**whole, **first, **row} for first, row in zip(ids, rows, strict=True)],
+        [{**defaults, **first, **row} for first, row in zip(ids, rows, strict=True)],
         schema={**JOBS, **DETAILS},
     )
 
 
 def story(jobs: int = 300) -> pl.DataFrame:
-    """Jobs of two batches over three days: several errors, none, null, unknown words."""
+    """Jobs of two batches over three days: several errors, none, null, unknown values."""
     chance = random.Random(11)
     statuses = ["failed"] * 9 + ["completed_with_error"] * 2 + ["completed"] * 8
     statuses += ["pending", "on_hold_by_box"]
@@ -76,7 +77,7 @@ def _errors(chance: random.Random, number: int) -> list[str | None] | None:
 
 
 def pages_frame(pages: int = 3, **values: Any) -> pl.DataFrame:
-    """Make the evidence of one chain."""
+    """Make the evidence of one batch."""
     page = {
         "batch_id": "12345600319",
         "jobs": 1000,
@@ -86,3 +87,84 @@ def pages_frame(pages: int = 3, **values: Any) -> pl.DataFrame:
     }
     rows = [{**page, "page": number + 1, **values} for number in range(pages)]
     return pl.DataFrame(rows, schema=PAGES)
+
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+"""When the pages of `read` were read, and when its tests audit them."""
+
+
+def job(job_id: str = "1", **fields: Any) -> dict[str, Any]:
+    """Make a job that no rule of the audit objects to, apart from the fields given."""
+    return {
+        "batch_id": "10",
+        "job_id": job_id,
+        "status": "completed",
+        "output_type": "pdf",
+        "output_file_id": f"f{job_id}",
+        "output_file_version_id": f"v{job_id}",
+        "template_file_id": "t",
+        "template_file_version_id": "t1",
+        "errors": [],
+        "warnings": [],
+        "external_id": f"e{job_id}",
+        "origin": "demo",
+        "created_at": NOON - timedelta(days=3),
+        "created_by_id": "u1",
+        "created_by_name": "Service HR",
+        "created_by_login": "svc@example.com",
+        "enterprise_id": "99",
+        "source": "api",
+    } | fields
+
+
+def failed(job_id: str = "1", *errors: str, **fields: Any) -> dict[str, Any]:
+    no_file = {"output_file_id": None, "output_file_version_id": None}
+    return job(job_id, **{"status": "failed", "errors": list(errors), **no_file, **fields})
+
+
+def running(job_id: str = "1", **fields: Any) -> dict[str, Any]:
+    return failed(job_id, **{"status": "pending", **fields})
+
+
+def frame(*jobs: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(list(jobs), schema={**JOBS, **DETAILS})
+
+
+def chain(batch_id: str, *sizes: int, **fields: Any) -> list[dict[str, Any]]:
+    """Make the pages of a batch that was read completely, in pages of these sizes."""
+    last = len(sizes) - 1
+    return [
+        {
+            "batch_id": batch_id,
+            "page": number + 1,
+            "marker_sha256": f"{batch_id}m{number}" if number else None,
+            "next_marker_sha256": f"{batch_id}m{number + 1}" if number < last else None,
+            "limit_requested": 1000,
+            "limit_used": 1000,
+            "jobs": size,
+            "duplicates": 0,
+            "unknown_fields": [],
+            "fetched_at": NOON,
+            "from_cache": False,
+            "body_sha256": f"{batch_id}b{number}",
+            "host": "api.box.com",
+            "user_id": "u1",
+            "user_login": "svc@example.com",
+            "complete": True,
+        }
+        | fields
+        for number, size in enumerate(sizes)
+    ]
+
+
+def read(
+    *jobs: dict[str, Any],
+    pages: list[dict[str, Any]] | None = None,
+    failures: dict[str, BoxDocGenError] | None = None,
+) -> Reading:
+    """Make a reading of these jobs, complete unless other pages are given."""
+    rows = frame(*jobs)
+    if pages is None:
+        sizes = rows["batch_id"].drop_nulls().value_counts().iter_rows()
+        pages = [page for batch_id, size in sizes for page in chain(batch_id, size)]
+    return Reading(rows, pl.DataFrame(pages, schema=PAGES), failures or {})

@@ -75,12 +75,14 @@ def test_the_reading_of_an_error_has_the_type_of_a_reading(tmp_path: Path) -> No
         "def verdict(error: bx.BoxDocGenError) -> str:\n"
         "    reading: bx.Reading | None = error.reading\n"
         "    return reading.verdict if reading else str(error)\n"
+        "bx.errors.NoSuchName\n"
     )
     mypy = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", str(script)]
     if subprocess.run([*mypy[:3], "--version"], capture_output=True, check=False).returncode:
         pytest.skip("mypy is not installed")
     run = subprocess.run(mypy, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout
+    assert "script.py:5" in run.stdout
+    assert run.stdout.count("error:") == 1, run.stdout
 
 
 def test_old_names_work_and_warn() -> None:
@@ -95,8 +97,11 @@ def test_old_names_work_and_warn() -> None:
         bx.connect("token", waits=policy).close()
     with pytest.warns(DeprecationWarning, match=r"connect\(ttl_s=\)"):
         bx.connect("token", live_s=5).close()
-    with bx.demo() as demo, pytest.warns(DeprecationWarning, match=r"Box.cached"):
-        assert demo.kept() == demo.cached()
+    with bx.demo() as demo:
+        with pytest.warns(DeprecationWarning, match=r"Box.cached"):
+            assert demo.kept() == demo.cached()
+        with pytest.warns(DeprecationWarning, match=r"BatchList.complete"):
+            assert demo.batch_list().whole
     with pytest.raises(TypeError, match="'unknown'"):
         bx.connect("token", unknown=1)
     for module in (errors, box):

@@ -1,7 +1,8 @@
-"""Two sets of jobs side by side: two batches, or two looks at one."""
+"""Two sets of jobs side by side: two batches, or two readings of one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import polars as pl
@@ -11,20 +12,20 @@ from boxdocgen_explore.auditing.inputs import AuditInput, split_reading
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.schema import COMPARISON, JOBS, TERMINAL
 
-_LOOKED_AT: Final = tuple(name for name in JOBS if name not in ("batch_id", "job_id", "origin"))
+_COMPARED: Final = tuple(name for name in JOBS if name not in ("batch_id", "job_id", "origin"))
 
 
 def compare(before: Reading | pl.DataFrame, after: Reading | pl.DataFrame) -> pl.DataFrame:
     """Count two sets of jobs side by side, and name the jobs that should not have changed.
 
-    Gives one row per thing counted (`schema.COMPARISON`): ``aspect``, ``item``, ``before``,
+    Returns one row per thing counted (`schema.COMPARISON`): ``aspect``, ``item``, ``before``,
     ``after`` and ``change`` (jobs, int). The aspects, in this order: "jobs" (all of them),
     "outcome" (by status), "output type", "reason" (a job counts once for each of its distinct
     reasons), "template version". Then one row per job, with ``batch_id``, ``job_id`` and a
     ``detail``: "job appeared", "job vanished", "job changed" (it was final, and differs now);
-    ``item`` is its status. Jobs are told apart by batch and id, and only in batches that both
-    looks cover: two different batches are compared by their counts alone. A job that was still
-    running may change, and is not named.
+    ``item`` is its status. Jobs are matched by batch and id, in the batches that both readings
+    have: two different batches are compared by their counts alone. A job that was still running
+    may change, and is not named.
 
     Raises:
         InvalidRequest: neither readings nor frames of jobs.
@@ -38,99 +39,76 @@ def compare(before: Reading | pl.DataFrame, after: Reading | pl.DataFrame) -> pl
     >>> compare(first, second).filter(aspect="outcome").select("item", "before", "after").rows()
     [('pending', 1, 0), ('completed', 0, 1)]
     """
-    one, two = (AuditInput(*split_reading(reading)) for reading in (before, after))
-    counts = _counts(one.jobs).join(
-        _counts(two.jobs),
-        on=["aspect", "item"],
-        how="full",
-        coalesce=True,
-        nulls_equal=True,
-        suffix="_after",
-        maintain_order="left_right",
+    earlier, later = (AuditInput(*split_reading(reading)) for reading in (before, after))
+    counts = [
+        _side_by_side(aspect, count(earlier.jobs), count(later.jobs))
+        for aspect, count in _COUNTS.items()
+    ]
+    rows = pl.concat([*counts, *_jobs(earlier, later)], how="diagonal_relaxed")
+    rows = rows.with_columns(change=pl.col("after") - pl.col("before"))
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in COMPARISON.items())
+
+
+def _by(column: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    def count(jobs: pl.DataFrame) -> pl.DataFrame:
+        counts = jobs.group_by(item=column).agg(jobs=pl.len())
+        return counts.sort("jobs", "item", descending=[True, False], nulls_last=True)
+
+    return count
+
+
+_COUNTS: Final[dict[str, Callable[[pl.DataFrame], pl.DataFrame]]] = {
+    "jobs": lambda jobs: jobs.select(item=pl.lit("all"), jobs=pl.len()),
+    "outcome": lambda jobs: analysis.outcomes(jobs).select("jobs", item="status"),
+    "output type": _by("output_type"),
+    "reason": lambda jobs: analysis.reasons(jobs).select("jobs", item="reason"),
+    "template version": _by("template_file_version_id"),
+}
+
+
+def _side_by_side(aspect: str, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    both = before.join(
+        after, on="item", how="full", coalesce=True, nulls_equal=True, maintain_order="left_right"
     )
-    changes = counts.select(
-        "aspect",
+    counts = {"before": "jobs", "after": "jobs_right"}
+    return both.select(
+        pl.lit(aspect).alias("aspect"),
         "item",
-        before=pl.col("jobs").fill_null(0),
-        after=pl.col("jobs_after").fill_null(0),
+        **{name: pl.col(jobs).cast(pl.Int64).fill_null(0) for name, jobs in counts.items()},
     )
-    rows = pl.concat([changes, _jobs(one, two)], how="diagonal").with_columns(
-        change=pl.col("after") - pl.col("before")
-    )
-    order = pl.col("aspect").replace_strict(_ASPECTS, range(len(_ASPECTS)))
-    empty = pl.DataFrame(schema=COMPARISON)
-    return (
-        pl.concat([empty, rows], how="diagonal_relaxed")
-        .sort(order, maintain_order=True)
-        .select(*COMPARISON)
-    )
-
-
-_ASPECTS: Final = (
-    "jobs",
-    "outcome",
-    "output type",
-    "reason",
-    "template version",
-    "job appeared",
-    "job vanished",
-    "job changed",
-)
-
-
-def _counts(jobs: pl.DataFrame) -> pl.DataFrame:
-    everything = pl.DataFrame({"item": ["all"], "jobs": [jobs.height]})
-    counted = {
-        "jobs": everything,
-        "outcome": analysis.outcomes(jobs).rename({"status": "item"}),
-        "output type": _by(jobs, "output_type"),
-        "reason": analysis.reasons(jobs).select("jobs", item="reason"),
-        "template version": _by(jobs, "template_file_version_id"),
-    }
-    return pl.concat(
-        counts.select(pl.lit(aspect).alias("aspect"), "item", pl.col("jobs").cast(pl.Int64))
-        for aspect, counts in counted.items()
-    )
-
-
-def _by(jobs: pl.DataFrame, column: str) -> pl.DataFrame:
-    counts = jobs.group_by(item=column).agg(jobs=pl.len())
-    return counts.sort("jobs", "item", descending=[True, False], nulls_last=True)
 
 
 # --- job by job --------------------------------------------------------------------------------
 
 
-def _batches(look: AuditInput) -> set[str]:
-    """Batches looked at; a page without jobs is a look, too."""
-    batches = set(look.jobs["batch_id"].drop_nulls())
-    return batches | set(() if look.pages is None else look.pages["batch_id"].drop_nulls())
+def _batches(reading: AuditInput) -> set[str]:
+    """Batches that were read; one without jobs has pages all the same."""
+    return {*reading.jobs["batch_id"].drop_nulls(), *reading.evidence["batch_id"].drop_nulls()}
 
 
-def _jobs(before: AuditInput, after: AuditInput) -> pl.DataFrame:
+def _jobs(before: AuditInput, after: AuditInput) -> list[pl.DataFrame]:
     both = sorted(_batches(before) & _batches(after))
     key = ["batch_id", "job_id"]
     one, two = (
-        look.jobs.filter(pl.col("batch_id").is_in(both), pl.col("job_id").is_not_null()).unique(
+        reading.jobs.filter(pl.col("batch_id").is_in(both), pl.col("job_id").is_not_null()).unique(
             key, keep="first", maintain_order=True
         )
-        for look in (before, after)
+        for reading in (before, after)
     )
     appeared = two.join(one, on=key, how="anti", maintain_order="left")
     vanished = one.join(two, on=key, how="anti", maintain_order="left")
-    return pl.concat(
-        [
-            _named(appeared, "job appeared", 0, 1, _cut(before)),
-            _named(vanished, "job vanished", 1, 0, _cut(after)),
-            _changed(one.filter(pl.col("status").is_in(sorted(TERMINAL))), two),
-        ]
-    )
+    final = one.filter(pl.col("status").is_in(sorted(TERMINAL)))
+    return [
+        _named(appeared, "job appeared", 0, 1, _doubt(before)),
+        _named(vanished, "job vanished", 1, 0, _doubt(after)),
+        _changed(final.join(two, on=key, suffix="_now", maintain_order="left")),
+    ]
 
 
-def _cut(look: AuditInput) -> pl.Expr:
-    cut = pl.col("batch_id").is_in(look.incomplete_batches)
-    return pl.when(cut).then(
-        pl.lit("The other look did not reach this batch's end; the job may have been there.")
+def _doubt(other: AuditInput) -> pl.Expr:
+    incomplete = pl.col("batch_id").is_in(other.incomplete_batches)
+    return pl.when(incomplete).then(
+        pl.lit("The other reading of this batch is incomplete; the job may have been there.")
     )
 
 
@@ -148,21 +126,15 @@ def _named(
     )
 
 
-def _changed(final: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
-    pairs = final.join(now, on=["batch_id", "job_id"], suffix="_now", maintain_order="left")
+def _changed(pairs: pl.DataFrame) -> pl.DataFrame:
     changes = [
         pl.when(pl.col(name).ne_missing(pl.col(f"{name}_now"))).then(_change(name))
-        for name in _LOOKED_AT
+        for name in _COMPARED
     ]
-    detail = pl.concat_str(changes, separator="; ", ignore_nulls=True)
     changed = pairs.filter(pl.any_horizontal(change.is_not_null() for change in changes))
-    return _named(
-        changed.with_columns(detail=detail, status="status_now"),
-        "job changed",
-        1,
-        1,
-        pl.col("detail"),
-    )
+    detail = pl.concat_str(changes, separator="; ", ignore_nulls=True)
+    now = changed.with_columns(detail=detail, status="status_now")
+    return _named(now, "job changed", 1, 1, pl.col("detail"))
 
 
 def _change(name: str) -> pl.Expr:

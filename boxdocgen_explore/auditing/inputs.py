@@ -49,14 +49,16 @@ class AuditInput:
         used = self.jobs.select("batch_id", *_VERSION).drop_nulls().unique(maintain_order=True)
         return used.with_columns(batches=pl.col("batch_id").n_unique().over("template_file_id"))
 
+    @property
+    def evidence(self) -> pl.DataFrame:
+        """The pages; an empty frame if there are none."""
+        return pl.DataFrame(schema=PAGES) if self.pages is None else self.pages
+
     @cached_property
     def incomplete_batches(self) -> list[str]:
         """Batches that are known to be incomplete; empty if there is no evidence."""
-        incomplete = set(self.failures)
-        if self.pages is not None:
-            cut = self.pages.filter(~pl.col("complete").fill_null(False))
-            incomplete |= set(cut["batch_id"].drop_nulls())
-        return sorted(incomplete)
+        cut = self.evidence.filter(~pl.col("complete").fill_null(False))
+        return sorted({*self.failures, *cut["batch_id"].drop_nulls()})
 
     def template(self, template_id: str | None) -> str:
         """Name a template for a sentence: 'Offer letter (1755012340011)' or its id alone."""

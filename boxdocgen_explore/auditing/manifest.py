@@ -41,7 +41,7 @@ def read_manifest(source: str | os.PathLike[str] | pl.DataFrame) -> Manifest:
     ('external_id',)
 
     Raises:
-        InvalidRequest: it cannot be read, lacks columns, or says something twice.
+        InvalidRequest: it cannot be read, lacks columns, or has two rows for one thing.
     """
     if isinstance(source, pl.DataFrame):
         rows, name = source, "The manifest"
@@ -67,7 +67,7 @@ def read_manifest(source: str | os.PathLike[str] | pl.DataFrame) -> Manifest:
         ids = " of batch ".join(reversed(twice.select(key).row(0)))
         raise InvalidRequest(
             f"{name} has {key[-1]} {ids} {rows.join(twice[:1], on=key).height} times; "
-            "every row must name something else."
+            "every row must be unique."
         )
     return Manifest(rows, key)
 
@@ -76,7 +76,7 @@ _SEPARATORS: Final = ",;\t"
 
 
 def _csv(path: Path) -> pl.DataFrame:
-    """All columns as text: an id that looks like a number keeps its zeros."""
+    """Read all columns as text, so that ids keep their leading zeros."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -99,8 +99,7 @@ def _csv(path: Path) -> pl.DataFrame:
 
 
 def _ids(column: pl.Series, name: str) -> pl.Series:
-    if not (column.dtype == pl.String or column.dtype.is_integer()):
-        raise InvalidRequest(f"{name} must have {column.name} as text, not {column.dtype}.")
+    _check_dtype(column, name, "text")
     ids = column.cast(pl.String)
     blank = (ids.fill_null("").str.strip_chars() == "").arg_true()
     if blank.len():
@@ -109,11 +108,17 @@ def _ids(column: pl.Series, name: str) -> pl.Series:
 
 
 def _counts(column: pl.Series, name: str) -> pl.Series:
-    if not (column.dtype == pl.String or column.dtype.is_integer()):
-        raise InvalidRequest(f"{name} must have jobs as whole numbers, not {column.dtype}.")
+    _check_dtype(column, name, "integers")
     counts = column.cast(pl.Int64, strict=False)
     wrong = (counts.is_null() | (counts < 0)).fill_null(True).arg_true()
     if wrong.len():
         row = wrong[0]
-        raise InvalidRequest(f"{name} has jobs {column[row]!r} in row {row + 1}; it is a count.")
+        raise InvalidRequest(
+            f"{name} has jobs {column[row]!r} in row {row + 1}; it must be a count."
+        )
     return counts
+
+
+def _check_dtype(column: pl.Series, name: str, wanted: str) -> None:
+    if not (column.dtype == pl.String or column.dtype.is_integer()):
+        raise InvalidRequest(f"{name} must have {column.name} as {wanted}, not {column.dtype}.")

@@ -19,11 +19,8 @@ class Missing(NamedTuple):
     entirely: bool
 
 
-Need = Callable[[AuditInput], Missing | None]
-
-
-def _jobs(inputs: AuditInput) -> Missing | None:
-    return None if inputs.jobs.height else Missing("jobs", True)
+def _entirely(is_missing: bool, text: str) -> Missing | None:
+    return Missing(text, True) if is_missing else None
 
 
 def _complete_batches(inputs: AuditInput) -> Missing | None:
@@ -34,41 +31,22 @@ def _complete_batches(inputs: AuditInput) -> Missing | None:
     )
 
 
-def _pages(inputs: AuditInput) -> Missing | None:
-    return Missing("evidence (pages)", True) if inputs.pages is None else None
-
-
-def _evidence(inputs: AuditInput) -> Missing | None:
-    return None if inputs.failures else _pages(inputs)
-
-
-def _option(attribute: str, text: str) -> Need:
-    def need(inputs: AuditInput) -> Missing | None:
-        return Missing(text, True) if getattr(inputs, attribute) is None else None
-
-    return need
-
-
-def _detail(column: str, only: pl.Expr) -> Need:
-    def need(inputs: AuditInput) -> Missing | None:
-        if column not in inputs.jobs.columns:
-            return Missing(f"details ({column})", True)
-        return _nulls(inputs.jobs.filter(only), column)
-
-    return need
-
-
-def _nulls(jobs: pl.DataFrame, column: str) -> Missing | None:
+def _values(jobs: pl.DataFrame, column: str) -> Missing | None:
+    if column not in jobs.columns:
+        return Missing(f"details ({column})", True)
     nulls = jobs[column].null_count()
     return Missing(f"{column} of {counted(nulls, 'job')}", False) if nulls else None
 
 
+def _creation_of_running(inputs: AuditInput) -> Missing | None:
+    running = pl.col("status").is_in(sorted(RUNNING)).fill_null(False)
+    return _values(inputs.jobs.filter(running), "created_at")
+
+
 def _other_batches(inputs: AuditInput) -> Missing | None:
     single = inputs.versions.filter(pl.col("batches") == 1)["template_file_id"]
-    if single.is_empty():
-        return None
     names = map(inputs.template, single.unique(maintain_order=True))
-    return Missing(f"another batch of {listed(names)}", False)
+    return None if single.is_empty() else Missing(f"another batch of {listed(names)}", False)
 
 
 def _tags(inputs: AuditInput) -> Missing | None:
@@ -76,39 +54,34 @@ def _tags(inputs: AuditInput) -> Missing | None:
         return Missing("tags", True)
     version = ["template_file_id", "template_file_version_id"]
     used = inputs.reasons.select(version).unique(maintain_order=True)
-    unread = used.join(inputs.tags, on=version, how="anti", maintain_order="left")
-    if unread.is_empty():
-        return None
-    return Missing(f"tags of template version {listed(unread[version[1]])}", False)
-
-
-def _external_ids(inputs: AuditInput) -> Missing | None:
-    return _nulls(inputs.jobs, "external_id")
+    unread = used.join(inputs.tags, on=version, how="anti", maintain_order="left")[version[1]]
+    return Missing(f"tags of template version {listed(unread)}", False) if unread.len() else None
 
 
 def _manifest_ids(inputs: AuditInput) -> Missing | None:
     by_id = inputs.expected is not None and not inputs.expected.counts
-    return _external_ids(inputs) if by_id else None
+    return _values(inputs.jobs, "external_id") if by_id else None
 
 
-_ALL: Final = pl.lit(True)
-_RUNNING: Final = pl.col("status").is_in(sorted(RUNNING)).fill_null(False)
-
-NEEDS: Final[Mapping[str, Need]] = {
-    "jobs": _jobs,
+NEEDS: Final[Mapping[str, Callable[[AuditInput], Missing | None]]] = {
+    "jobs": lambda inputs: _entirely(inputs.jobs.is_empty(), "jobs"),
     "complete batches": _complete_batches,
-    "pages": _pages,
-    "evidence": _evidence,
-    "created_at": _detail("created_at", _RUNNING),
-    "creator": _detail("created_by_id", _ALL),
-    "source": _detail("source", _ALL),
-    "enterprise": _detail("enterprise_id", _ALL),
+    "pages": lambda inputs: _entirely(inputs.pages is None, "evidence (pages)"),
+    "evidence": lambda inputs: _entirely(
+        inputs.pages is None and not inputs.failures, "evidence (pages)"
+    ),
+    "created_at": _creation_of_running,
+    "creator": lambda inputs: _values(inputs.jobs, "created_by_id"),
+    "source": lambda inputs: _values(inputs.jobs, "source"),
+    "enterprise": lambda inputs: _values(inputs.jobs, "enterprise_id"),
     "tags": _tags,
-    "manifest": _option("expected", "a manifest (expected)"),
-    "approved_versions": _option("approved_versions", "approved_versions"),
-    "output_type": _option("output_types", "output_type"),
+    "manifest": lambda inputs: _entirely(inputs.expected is None, "a manifest (expected)"),
+    "approved_versions": lambda inputs: _entirely(
+        inputs.approved_versions is None, "approved_versions"
+    ),
+    "output_type": lambda inputs: _entirely(inputs.output_types is None, "output_type"),
     "other batches": _other_batches,
-    "external_id": _external_ids,
+    "external_id": lambda inputs: _values(inputs.jobs, "external_id"),
     "external_id of a manifest": _manifest_ids,
 }
 """What `Rule.needs` may name. ``evidence`` is pages, or the errors of batches that failed."""

@@ -15,44 +15,30 @@ from boxdocgen_explore.errors import InvalidRequest
 
 
 class AuditOptions(TypedDict, total=False):
-    """The keyword arguments of `audit`, `verdicts`, `evaluate` and `requested`.
-
-    All are optional. Shares run from 0 to 1: ``max_failed_share=0.01`` accepts one failed job in
-    a hundred. What the thresholds are if they are not given is in `Thresholds`.
-    """
+    """The keyword arguments of `audit`, which explains them; all are optional."""
 
     expected: str | os.PathLike[str] | pl.DataFrame | None
-    """The manifest, a CSV file or a frame (`boxdocgen_explore.auditing.manifest`)."""
     templates: pl.DataFrame | None
-    """Template names for the sentences, as `Box.templates` returns them."""
     tags: pl.DataFrame | None
-    """Tags of template versions, as `Box.tags` returns them."""
     approved_versions: str | Collection[str] | None
-    """Ids of the template versions that may be used."""
     output_type: str | Collection[str] | None
-    """The output types that the documents may have."""
     now: dt.datetime | None
-    """When the audit takes place, with a time zone; the present if not given."""
-
     max_failed_share: float
-    """Most failed jobs of a batch, as a share of its jobs."""
     max_error_share: float
-    """Most jobs of a batch completed with errors, as a share of its jobs."""
     running_hours: float
-    """How many hours after its creation a job may still be running."""
     unique_external_ids: bool
-    """Whether a duplicate external id is an error instead of a warning."""
     creators: str | Collection[str] | None
-    """Ids or logins of users who may have created the jobs; None: anybody, one per batch."""
     sources: str | Collection[str] | None
-    """Where jobs may come from (Box's ``source``); None: anywhere, one per batch."""
     enterprises: str | Collection[str] | None
-    """Ids of enterprises that the jobs may belong to; None: any, one per batch."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The thresholds of `AuditOptions` as a rule gets them: ``inputs.thresholds.running_hours``."""
+    """The thresholds among the options, as a rule gets them: ``inputs.thresholds.creators``.
+
+    Shares run from 0 to 1: 0.01 accepts one job in a hundred of a batch. ``creators`` (user ids
+    or logins), ``sources`` and ``enterprises`` (ids) are None if any will do, one per batch.
+    """
 
     max_failed_share: float = 0.0
     max_error_share: float = 0.0
@@ -63,9 +49,8 @@ class Thresholds:
     enterprises: Collection[str] | None = None
 
 
-_SHARES: Final = ("max_failed_share", "max_error_share")
-_LONGEST_HOURS: Final = 1_000_000
-_NAMES: Final = ("creators", "sources", "enterprises")
+# The largest value of each number.
+_MOST: Final = {"max_failed_share": 1, "max_error_share": 1, "running_hours": 1_000_000}
 
 
 def thresholds(options: Mapping[str, Any]) -> Thresholds:
@@ -75,20 +60,19 @@ def thresholds(options: Mapping[str, Any]) -> Thresholds:
         InvalidRequest: one is unknown or invalid.
     """
     known = [field.name for field in fields(Thresholds)]
+    checked = dict(options)
     for name, value in options.items():
         if name not in known:
             raise InvalidRequest(f"There is no threshold {name!r:.60}; known: {', '.join(known)}.")
-        if name in _SHARES and not (_is_number(value) and 0 <= value <= 1):
-            raise InvalidRequest(f"{name} must be a share from 0 to 1, not {value!r:.60}.")
-    hours = options.get("running_hours", 0)
-    if not (_is_number(hours) and 0 <= hours <= _LONGEST_HOURS):
-        raise InvalidRequest(
-            f"running_hours must be a number from 0 to {_LONGEST_HOURS:,}, not {hours!r:.60}."
-        )
-    if not isinstance(options.get("unique_external_ids", False), bool):
-        raise InvalidRequest("unique_external_ids must be True or False.")
-    checked = {name: texts(value, name) for name, value in options.items() if name in _NAMES}
-    return Thresholds(**{**options, **checked})
+        if name == "unique_external_ids":
+            if not isinstance(value, bool):
+                raise InvalidRequest(f"{name} must be True or False, not {value!r:.60}.")
+        elif name not in _MOST:
+            checked[name] = texts(value, name)
+        elif not (_is_number(value) and 0 <= value <= _MOST[name]):
+            most = f"{_MOST[name]:,}"
+            raise InvalidRequest(f"{name} must be a number from 0 to {most}, not {value!r:.60}.")
+    return Thresholds(**checked)
 
 
 def texts(value: object, name: str) -> frozenset[str] | None:

@@ -1,8 +1,8 @@
-"""What to send again: Box has no call to retry a job, so the list goes back to who sent it."""
+"""What to send again: Box has no call to retry a job, so the list goes back to its sender."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
@@ -11,24 +11,20 @@ from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.schema import RESUBMISSION
 
-MATCHED: Final = "matched"
-NO_JOB: Final = "no job"
-NOT_IN_MANIFEST: Final = "not in the manifest"
-CANNOT_BE_MATCHED: Final = "cannot be matched"
-
 
 def resubmission(reading: Reading | pl.DataFrame, expected: Any = None) -> pl.DataFrame:
-    """List what to send again: jobs that failed or completed with errors, and what never came.
+    """List what to send again: jobs that failed or completed with errors, documents without a job.
 
-    Gives one row per such job (`schema.RESUBMISSION`): ``external_id``, ``batch_id``,
+    Returns one row per such job (`schema.RESUBMISSION`): ``external_id``, ``batch_id``,
     ``job_id``, ``status``, ``reason`` (its distinct reasons, joined by "; "), ``match``, then
-    the manifest's further columns (named ``manifest_...`` where a name is taken). ``match`` is
+    the manifest's further columns (named ``manifest_...`` if a name is taken). ``match`` is
     "matched" (the manifest has this document), "no job" (it has, and no job here carries the
     external id), "not in the manifest", "cannot be matched" (the job has no external id), or
-    null where no manifest was given.
+    null if no manifest was given.
 
-    Left out are jobs that still run, and documents of the manifest of which another job here is
-    completed. "no job" means among the jobs that were read: see that the reading is whole.
+    Jobs that are still running are not listed, nor documents of the manifest for which another
+    job here is completed. "no job" means among the jobs that were read: check that the reading is
+    complete.
 
     Raises:
         InvalidRequest: the manifest cannot be read, or has no external ids.
@@ -37,23 +33,23 @@ def resubmission(reading: Reading | pl.DataFrame, expected: Any = None) -> pl.Da
 
     >>> from boxdocgen_explore.schema import JOBS
     >>> job = {"batch_id": "1", "job_id": "7", "status": "failed", "external_id": "007"}
-    >>> meant = pl.DataFrame({"external_id": ["007", "008"], "name": ["Bond", "Bill"]})
-    >>> again = resubmission(pl.DataFrame([job], schema=JOBS), meant)
+    >>> expected = pl.DataFrame({"external_id": ["007", "008"], "name": ["Bond", "Bill"]})
+    >>> again = resubmission(pl.DataFrame([job], schema=JOBS), expected)
     >>> again.select("external_id", "match", "name").rows()
     [('007', 'matched', 'Bond'), ('008', 'no job', 'Bill')]
     """
     jobs, _, _ = split_reading(reading)
-    again = _problems(jobs)
+    problems = _problems(jobs)
     if expected is None:
         blank = pl.col("external_id").is_null()
-        unknown = pl.when(blank).then(pl.lit(CANNOT_BE_MATCHED)).alias("match")
-        return again.with_columns(unknown).select(*RESUBMISSION)
-    meant = read_manifest(expected)
-    if meant.counts:
+        unmatched = pl.when(blank).then(pl.lit("cannot be matched")).alias("match")
+        return problems.with_columns(unmatched).select(*RESUBMISSION)
+    checked = read_manifest(expected)
+    if checked.counts:
         raise InvalidRequest(
             "This manifest counts jobs; what to send again needs one with external_id."
         )
-    return _against(meant, jobs, again)
+    return _match(checked, jobs, problems)
 
 
 def _problems(jobs: pl.DataFrame) -> pl.DataFrame:
@@ -68,31 +64,28 @@ def _problems(jobs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _against(meant: Manifest, jobs: pl.DataFrame, again: pl.DataFrame) -> pl.DataFrame:
-    key = list(meant.key)
-    rows = meant.rows.rename(
-        {name: f"manifest_{name}" for name in meant.rows.columns if name in _taken(meant)}
-    ).with_columns(_meant=True)
+def _match(manifest: Manifest, jobs: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
+    key = list(manifest.key)
+    taken = {*RESUBMISSION, "_expected", "_made"} - set(key)
+    rows = manifest.rows.rename(
+        {name: f"manifest_{name}" for name in manifest.rows.columns if name in taken}
+    ).with_columns(_expected=True)
     made = jobs.filter(pl.col("status") == "completed").select(key).unique()
-    in_manifest = pl.col("_meant").fill_null(False)
-    listed = (
-        again.join(rows, on=key, how="left", maintain_order="left")
+    expected = pl.col("_expected").fill_null(False)
+    again = (
+        problems.join(rows, on=key, how="left", maintain_order="left")
         .join(made.with_columns(_made=True), on=key, how="left", maintain_order="left")
-        .filter(~(in_manifest & pl.col("_made").fill_null(False)))
+        .filter(~(expected & pl.col("_made").fill_null(False)))
         .with_columns(
             match=pl.when(pl.col("external_id").is_null())
-            .then(pl.lit(CANNOT_BE_MATCHED))
-            .when(in_manifest)
-            .then(pl.lit(MATCHED))
-            .otherwise(pl.lit(NOT_IN_MANIFEST))
+            .then(pl.lit("cannot be matched"))
+            .when(expected)
+            .then(pl.lit("matched"))
+            .otherwise(pl.lit("not in the manifest"))
         )
     )
     absent = rows.join(jobs, on=key, how="anti", maintain_order="left").with_columns(
-        reason=pl.lit("No job carries this external id."), match=pl.lit(NO_JOB)
+        reason=pl.lit("No job carries this external id."), match=pl.lit("no job")
     )
-    columns = [*RESUBMISSION, *(name for name in rows.columns if name not in (*key, "_meant"))]
-    return pl.concat([listed, absent], how="diagonal").select(columns)
-
-
-def _taken(meant: Manifest) -> set[str]:
-    return {*RESUBMISSION, "_meant", "_made"} - set(meant.key)
+    further = [name for name in rows.columns if name not in (*key, "_expected")]
+    return pl.concat([again, absent], how="diagonal").select(*RESUBMISSION, *further)

@@ -1,7 +1,8 @@
-"""What a rule of the audit is, and how a function becomes one."""
+"""What a rule of the audit is, how a function becomes one, and how it writes its findings."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +11,6 @@ import polars as pl
 
 from boxdocgen_explore.auditing.inputs import AuditInput
 
-Check = Callable[[AuditInput], pl.DataFrame]
 COMPLETE_JOBS: Final = ("jobs", "complete batches")
 """What most rules need."""
 
@@ -37,7 +37,7 @@ class Rule:
     severity: str
     checks: str
     why: str
-    check: Check
+    check: Callable[[AuditInput], pl.DataFrame]
     needs: tuple[str, ...] = COMPLETE_JOBS
     columns: tuple[str, ...] = ()
     option: str | None = None
@@ -47,11 +47,38 @@ def rule(
     name: str,
     severity: str,
     *,
-    checks: str,
-    why: str,
     needs: tuple[str, ...] = COMPLETE_JOBS,
+    also: tuple[str, ...] = (),
     columns: tuple[str, ...] = (),
     option: str | None = None,
-) -> Callable[[Check], Rule]:
-    """Make a `Rule` of the function below; the arguments are the rule's fields."""
-    return lambda check: Rule(name, severity, checks, why, check, needs, columns, option)
+) -> Callable[[Callable[[AuditInput], pl.DataFrame]], Rule]:
+    """Make a `Rule` of a function whose docstring says what it checks and, below, why.
+
+    ``also`` is what it needs besides ``needs``.
+    """
+
+    def declare(check: Callable[[AuditInput], pl.DataFrame]) -> Rule:
+        checks, _, why = inspect.cleandoc(check.__doc__ or name).partition(".\n\n")
+        return Rule(name, severity, checks, why, check, (*needs, *also), columns, option)
+
+    return declare
+
+
+ONLY_BATCH: Final = (
+    pl.when(pl.col("batch_id").n_unique() == 1).then(pl.col("batch_id").first()).alias("batch_id")
+)
+"""The batch of a group of jobs; null if they belong to several."""
+
+
+def per_job(jobs: pl.DataFrame, detail: pl.Expr) -> pl.DataFrame:
+    """Make one finding of each job."""
+    return jobs.select("batch_id", "job_id", detail=detail)
+
+
+def per_group(groups: pl.DataFrame, detail: Callable[..., str]) -> pl.DataFrame:
+    """Make one finding of each row, about its ``batch_id`` and no single job.
+
+    ``detail`` writes the sentence; it gets the other columns as keyword arguments.
+    """
+    details = [detail(**row) for row in groups.drop("batch_id").iter_rows(named=True)]
+    return groups.select("batch_id", pl.Series("detail", details, pl.String))

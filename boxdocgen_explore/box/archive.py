@@ -42,7 +42,7 @@ class Cached:
         return endpoints.cached_batches(self.cache.store, self.session.host)
 
     def paged_list(self, batch_id: str) -> PagedList:
-        return endpoints.batch_jobs(batch_id, frames.page, ttl_s=0)
+        return endpoints.batch_jobs(batch_id, ttl_s=0)
 
     def chain(self, batch_id: str) -> Chain | None:
         """The batch's chain; None if not all of it is cached."""

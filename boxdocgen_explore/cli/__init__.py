@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from boxdocgen_explore import __version__
 from boxdocgen_explore.cli import audit, caches, emulator, fetch, lab, render
-from boxdocgen_explore.cli.options import DONE, INTERRUPTED, REFUSED, USAGE, add_command, plain
+from boxdocgen_explore.cli.options import DONE, INTERRUPTED, REFUSED, USAGE, plain
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 
 
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     lab.add_commands(commands)
     fetch.add_commands(commands)
-    audit.audit_options(add_command(commands, "audit", audit.audit))
+    audit.add_commands(commands)
     render.add_commands(commands)
     emulator.add_commands(commands)
     caches.add_commands(commands)

@@ -1,47 +1,46 @@
-"""``boxdocgen audit``: findings and evidence."""
+"""``boxdocgen audit``: batches go in; a verdict, findings and a report come out."""
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from boxdocgen_explore import errors
 from boxdocgen_explore.cli.options import (
     DONE,
     FINDINGS,
+    add_command,
     box_options,
-    check_output,
     connected,
     parse_age,
     plain,
     read,
 )
+from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
-    from boxdocgen_explore.errors import Reading
-    from boxdocgen_explore.reporting import Audited, Report, Scope
+    from boxdocgen_explore.reporting import AuditResult, Report, Scope
 
 _MOST_VERSIONS: Final = 20
+"""Template versions of which the tags are looked up: each costs a call."""
 
 
-def audit_options(command: argparse.ArgumentParser) -> None:
-    """Add the options of `audit`."""
+def add_commands(commands: Any) -> None:
+    command = add_command(commands, "audit", audit)
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="an .html file")
     command.add_argument(
-        "--since", type=parse_age, metavar="AGE", help="all batches of the last 7d, say"
+        "--since", type=parse_age, metavar="AGE", help="all batches of the last 7d, for example"
     )
     command.add_argument("--expected", type=Path, metavar="FILE", help="a manifest, as CSV")
     command.add_argument("--json", action="store_true", help="verdict and findings as JSON")
     command.add_argument(
-        "--max-age", type=parse_age, metavar="AGE", help="read again what is kept for longer"
+        "--max-age", type=parse_age, metavar="AGE", help="read pages again that are older"
     )
     command.add_argument("--details", action="store_true", help="with times, creators and source")
     command.add_argument("--title", metavar="TEXT", help="the report's title")
@@ -58,17 +57,17 @@ def audit_options(command: argparse.ArgumentParser) -> None:
 def audit(options: argparse.Namespace) -> int:
     """Findings and evidence, in one HTML file."""
     from boxdocgen_explore.auditing import read_manifest
-    from boxdocgen_explore.reporting import hold, write
+    from boxdocgen_explore.reporting import html_path, run_audit, write_report
 
     if bool(options.ids) == bool(options.since):
-        raise errors.InvalidRequest("audit needs batch ids, or --since in their place.")
+        raise InvalidRequest("audit needs either batch ids or --since.")
     if options.output:
-        check_output(options.output, ".html", ".htm")
+        html_path(options.output)
     expected = None if options.expected is None else read_manifest(options.expected).rows
     box = connected(options)
     ids, scope = _recent(box, options) if options.since else (options.ids, None)
-    reading, failure = _read(box, ids, options)
-    held = hold(
+    reading, failure = read(box, ids, options, details=options.details, max_age=options.max_age)
+    result = run_audit(
         reading,
         scope=scope,
         templates=box.template_names(),
@@ -77,21 +76,17 @@ def audit(options: argparse.Namespace) -> int:
         expected=expected,
         now=_now(options),
     )
-    written = None
+    report = None
     if options.output:
-        written = write(held, options.output, title=options.title)
-    _print(_as_json(held, written) if options.json else _summary(held, written))
+        report = write_report(result, options.output, title=options.title)
+    print(_as_json(result, report) if options.json else _summary(result, report))
     if failure is not None:
         raise failure
-    return DONE if held.complete else FINDINGS
-
-
-def _print(text: str) -> None:
-    print(text)
+    return DONE if result.complete else FINDINGS
 
 
 def _now(options: argparse.Namespace) -> dt.datetime:
-    """The demo has its own calendar, in which its batches are of last night."""
+    """The demo has its own calendar: its batches were created "last night"."""
     if options.demo:
         from boxdocgen_explore.emulator import STORY_NOW
 
@@ -100,7 +95,7 @@ def _now(options: argparse.Namespace) -> dt.datetime:
 
 
 def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
-    """The ids of the batches with jobs created since then; one without times may be of them."""
+    """The ids of the batches with jobs created since then, or without creation times."""
     from boxdocgen_explore.reporting import Scope
     from boxdocgen_explore.text import moment
 
@@ -112,31 +107,19 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
     created = pl.col("last_created_at")
     recent = listed.batches.filter(created.is_null() | (created >= start))
     login = box.user.login if box.user else None
-    seen = f"of the {listed.batches.height:,} that {login or 'this user'} sees"
+    of_all = f"of the {listed.batches.height:,} that {login or 'this user'} can see"
     scope = Scope(
-        sentence=f"Every batch with jobs created since {moment(start)}: {recent.height:,} {seen}",
+        sentence=f"Every batch with jobs created since {moment(start)}: {recent.height:,} {of_all}",
         since=True,
         list_complete=listed.complete,
         listed_at=listed.read_at,
-        reader=login,
+        login=login,
     )
     return recent["batch_id"].to_list(), scope
 
 
-def _read(
-    box: Box, ids: Sequence[str], options: argparse.Namespace
-) -> tuple[Reading, errors.BoxDocGenError | None]:
-    """Read the batches as `read` does; no ids give an empty reading."""
-    from boxdocgen_explore.errors import Reading
-    from boxdocgen_explore.schema import JOBS, PAGES
-
-    if not ids:
-        return Reading(pl.DataFrame(schema=dict(JOBS)), pl.DataFrame(schema=dict(PAGES))), None
-    return read(box, ids, options, details=options.details, max_age=options.max_age)
-
-
 def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:
-    """The tags of the template versions whose jobs have errors, where Box gives them."""
+    """The tags of the template versions whose jobs have errors, if Box gives them."""
     version = ["template_file_id", "template_file_version_id"]
     failing = jobs.filter(pl.col("errors").list.len() > 0)
     used = failing.select(version).drop_nulls().unique(maintain_order=True)
@@ -144,33 +127,33 @@ def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:
         return None
     try:
         return pl.concat([box.tags(*one) for one in used.iter_rows()])
-    except errors.BoxDocGenError:
+    except BoxDocGenError:
         return None
 
 
-def _summary(held: Audited, written: Report | None) -> str:
+def _summary(result: AuditResult, report: Report | None) -> str:
     """The verdict first; then each rule that found something, with its first finding."""
-    lines = [held.verdict]
-    groups = held.findings.group_by("rule", maintain_order=True)
+    lines = [result.verdict]
+    groups = result.findings.group_by("rule", maintain_order=True)
     for row in groups.agg(pl.len(), pl.col("severity", "detail").first()).iter_rows(named=True):
         more = f" (and {row['len'] - 1:,} more)" if row["len"] > 1 else ""
         lines.append(f"{row['severity']:8} {row['rule']}: {row['detail']}{more}")
-    if written:
-        lines += [f"{written.path}", f"SHA-256 of its data: {written.digest}"]
+    if report:
+        lines += [f"{report.path}", f"SHA-256 of its data: {report.digest}"]
     return "\n".join(map(plain, lines))
 
 
-def _as_json(held: Audited, written: Report | None) -> str:
-    said: dict[str, Any] = {
-        "verdict": held.verdict,
-        "complete": held.complete,
-        "as_of": held.as_of and held.as_of.isoformat(),
-        "jobs": held.jobs.height,
-        "batches": held.batches,
-        "not_read_whole": held.broken,
-        "findings": held.findings.to_dicts(),
-        "rules": held.verdicts.to_dicts(),
-        "report": written and str(written.path),
-        "digest": written and written.digest,
+def _as_json(result: AuditResult, report: Report | None) -> str:
+    values: dict[str, Any] = {
+        "verdict": result.verdict,
+        "complete": result.complete,
+        "as_of": result.as_of and result.as_of.isoformat(),
+        "jobs": result.jobs.height,
+        "batches": result.batches,
+        "incomplete_batches": result.incomplete,
+        "findings": result.findings.to_dicts(),
+        "rules": result.verdicts.to_dicts(),
+        "report": report and str(report.path),
+        "digest": report and report.digest,
     }
-    return json.dumps(said, indent=1)
+    return json.dumps(values, indent=1)

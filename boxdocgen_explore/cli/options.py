@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from polars.exceptions import PolarsError
+
 from boxdocgen_explore.errors import BatchesFailed, InvalidRequest
 from boxdocgen_explore.text import replacing, shortened
 
@@ -95,8 +97,9 @@ def output_file(path: Path) -> Iterator[Path]:
     try:
         with replacing(path) as part:
             yield part
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be written: {error.strerror or error}.") from None
+    except (OSError, PolarsError) as error:  # PolarsError: Parquet on a full disk
+        why = getattr(error, "strerror", None) or error
+        raise InvalidRequest(f"{path} cannot be written: {why}.") from None
 
 
 def parse_age(text: str) -> timedelta:

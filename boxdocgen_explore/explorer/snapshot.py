@@ -16,7 +16,7 @@ import polars as pl
 from boxdocgen_explore import analysis, charts
 from boxdocgen_explore.charts.renderer import svg
 from boxdocgen_explore.view import filters, tables
-from boxdocgen_explore.view.markup import Html, element
+from boxdocgen_explore.view.html import fill
 
 HEADING: Final = "Snapshot. Run the notebook to filter."
 
@@ -32,16 +32,17 @@ def snapshot(
     ``jobs`` are all jobs that are loaded; ``templates`` are names by file id.
     """
     shown = jobs.filter(filters.query(state))
-    said = f"{shown.height:,} of {jobs.height:,} jobs{_filters(state, templates)}"
-    parts = [element("p", element("strong", HEADING)), element("p", verdict.text)]
-    parts.append(element("p", said))
-    if shown.height:
-        drawn = [charts.outcomes(shown), charts.output_types(shown)]
-        if analysis.reasons(shown).height:
-            drawn.append(charts.reasons(shown))
-        parts += [element("p", _picture(chart)) for chart in drawn]
-        parts.append(tables.statuses(shown))
-    return element("div", *parts, class_="boxdocgen-snapshot")
+    drawn = [charts.outcomes(shown), charts.output_types(shown)] if shown.height else []
+    if analysis.reasons(shown).height:
+        drawn.append(charts.reasons(shown))
+    return fill(
+        "view/templates/snapshot.html",
+        heading=HEADING,
+        verdict=verdict.text,
+        shown=f"{shown.height:,} of {jobs.height:,} jobs{_filters(state, templates)}",
+        pictures=[_picture(chart) for chart in drawn],
+        counts=tables.statuses(shown) if shown.height else None,
+    )
 
 
 def _filters(state: Mapping[str, Any], templates: Mapping[str, str]) -> str:
@@ -56,8 +57,7 @@ def _filters(state: Mapping[str, Any], templates: Mapping[str, str]) -> str:
     return f", where {' and '.join(named)}" if named else ""
 
 
-def _picture(chart: alt.LayerChart) -> Html:
-    """Put a chart in as an image of its own: readers that strip markup leave images alone."""
+def _picture(chart: alt.LayerChart) -> dict[str, str]:
+    """Draw a chart as an image: readers that strip markup leave images alone."""
     spec = chart.to_dict()
-    encoded = base64.b64encode(svg(spec).encode()).decode()
-    return element("img", src=f"data:image/svg+xml;base64,{encoded}", alt=spec["title"]["text"])
+    return {"title": spec["title"]["text"], "svg": base64.b64encode(svg(spec).encode()).decode()}

@@ -14,19 +14,31 @@ import polars as pl
 
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting import document, evidence
-from boxdocgen_explore.reporting.result import Audited, Scope, hold
-from boxdocgen_explore.view import pack, page, unpack
+from boxdocgen_explore.reporting.result import AuditResult, Scope
+from boxdocgen_explore.reporting.run import run_audit
+from boxdocgen_explore.text import replacing
+from boxdocgen_explore.view import pack, unpack
 
-__all__ = ["Audited", "Report", "Scope", "hold", "read_report", "report", "write"]
+__all__ = [
+    "AuditResult",
+    "Report",
+    "Scope",
+    "html_path",
+    "read_report",
+    "report",
+    "run_audit",
+    "write_report",
+]
 
 _TITLE: Final = "Audit of Box Doc Gen batches"
 
 
 @dataclass(frozen=True)
 class Report:
-    """A report that was written: where, its verdict, and the digest to lodge elsewhere.
+    """A written report: where it is, its verdict, and the digest to store elsewhere.
 
-    ``complete`` says whether all was read, all has ended and no rule found an error.
+    ``complete`` says whether all pages were read, all jobs are final, every rule that was asked
+    for could be evaluated, and none found an error.
     """
 
     path: Path
@@ -49,21 +61,27 @@ def report(
     columns: Collection[str] | None = None,
     redact: str | Collection[str] = (),
     notes: str | Sequence[str] = (),
-    **asked: Any,
+    **options: Any,
 ) -> Report:
-    """Audit jobs and write all of it to one HTML file: verdict, findings, evidence, the view.
+    """Audit jobs and write one HTML file with the verdict, findings, evidence and the view.
 
-    ``what`` is a reading, an explorer (all its rows; its filters are set when the file opens) or
-    a frame of jobs, for which the report says "no evidence". ``scope`` says in a sentence what was
-    asked for; ``templates`` are names by file id, or the frame of `Box.templates`; ``state`` is
-    an explorer's. ``notes`` are sentences for the evidence, such as `sample_recipe` gives.
+    The file is readable by its owner only, and replaces an older one once it is complete.
 
-    ``columns`` are the columns to keep, ``redact`` names what to leave out of "creators",
-    "errors", "warnings" and "external_id": it is gone before the audit, and the report says so.
-    Everything else is what `audit` takes: ``expected``, ``rules``, ``tags``, ``now``, thresholds.
+    Parameters:
+        what: a reading; an explorer (all its rows, and its filters are set when the file opens);
+            or a jobs frame, for which the report says "no evidence".
+        path: a file whose name ends in .html.
+        scope: a sentence that says what the audit was asked to cover.
+        templates: template names by file id, or the frame of `Box.templates`.
+        state: the filters that are set when the file opens, as in ``explorer.state``.
+        columns: the columns to include (default: all).
+        redact: "creators", "errors", "warnings", "external_id": left out of the audit and the
+            file, and the report says so.
+        notes: sentences for the evidence, such as `sample_recipe` returns.
+        options: what `audit` takes: ``expected``, ``rules``, ``tags``, ``now``, thresholds.
 
     Raises:
-        InvalidRequest: something that cannot be, or a file that cannot be written.
+        InvalidRequest: an argument is invalid, or the file cannot be written.
 
     Source: `schema.PAGES` for the evidence, `schema.JOBS` and `schema.DETAILS` for the rest.
 
@@ -71,68 +89,75 @@ def report(
     >>> from boxdocgen_explore.schema import JOBS
     >>> job = {"batch_id": "1", "job_id": "7", "status": "completed", "origin": "demo"}
     >>> path = Path(tempfile.mkdtemp()) / "audit.html"
-    >>> report(pl.DataFrame([job], schema=JOBS), path).verdict[:64]
-    'NO EVIDENCE: nothing shows that these are all, 1 job completed, '
+    >>> report(pl.DataFrame([job], schema=JOBS), path).verdict
+    'NO EVIDENCE: nothing shows that these are all jobs, 1 job completed, missing-output found \
+an error; demo data'
     >>> read_report(path)["job_id"].to_list()
     ['7']
     """
-    held = hold(
+    html_path(path)
+    result = run_audit(
         what,
         scope=scope,
         templates=templates,
         state=state,
         columns=columns,
         redact=redact,
-        **asked,
+        **options,
     )
-    return write(held, path, title=title, notes=notes)
+    return write_report(result, path, title=title, notes=notes)
 
 
-def write(
-    held: Audited,
+def html_path(path: str | os.PathLike[str]) -> Path:
+    """Check that an HTML file can be written there, so that a typing error costs no work.
+
+    Raises:
+        InvalidRequest: the name does not end in .html, or the folder cannot be written to.
+    """
+    target = Path(path).expanduser()
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise InvalidRequest(f"{target.name!r} is not an HTML file: choose a name ending in .html.")
+    if target.is_dir():
+        raise InvalidRequest(f"{target} is a folder: add the name of a file.")
+    if not os.access(target.parent, os.W_OK):
+        why = "cannot be written to" if target.parent.is_dir() else "does not exist"
+        raise InvalidRequest(f"The folder {target.parent} {why}: choose another one.")
+    return target
+
+
+def write_report(
+    result: AuditResult,
     path: str | os.PathLike[str],
     *,
     title: str | None = None,
     notes: str | Sequence[str] = (),
 ) -> Report:
-    """Write an audit that was held, as `report` does.
+    """Write the result of `run_audit`, as `report` does.
 
     Raises:
-        InvalidRequest: the file cannot be written.
+        InvalidRequest: the file cannot be written; an existing one then stays as it was.
     """
-    title = title or _TITLE
-    payload = pack(held.jobs, columns=held.left.columns)
-    pages = evidence.as_json(held.pages)
+    target = html_path(path)
+    payload = pack(result.jobs, columns=result.columns)
+    pages = evidence.pages_as_json(result.pages)
     digest = evidence.digest(payload, pages)
-    said = [notes] if isinstance(notes, str) else list(notes)
-    text = page(
-        held.jobs,
-        held.view_verdict,
-        templates=held.names,
-        state=held.state,
-        title=document.page_title(title),
-        payload=payload,
-        style=document.style(),
-        script=document.script(),
-        body_before=document.before(held, title, said, digest),
-        body_after=document.after(held, pages),
-    )
-    target = Path(path).expanduser()
+    notes = [notes] if isinstance(notes, str) else notes
+    text = document.html(result, payload, pages, digest, title or _TITLE, notes)
     try:
-        target.write_text(text, encoding="utf-8")
+        with replacing(target, private=True) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidRequest(f"{target} cannot be written: {error.strerror or error}.") from None
-    return Report(target, held.verdict, held.complete, digest)
+    return Report(target, result.verdict, result.complete, digest)
 
 
 def read_report(path: str | os.PathLike[str]) -> pl.DataFrame:
-    """Give back the jobs that a report holds, all of them, with the columns that were kept.
+    """Return all jobs that a report contains, with the columns that were not left out.
 
-    The digest in the file is recomputed first; that it fits shows only that the file agrees with
-    itself.
+    The digest in the file is recomputed first; a match shows only that the file is consistent.
 
     Raises:
-        InvalidRequest: no report, or one whose data and digest do not agree.
+        InvalidRequest: the file is not a report, or its data does not match its digest.
     """
     try:
         text = Path(path).expanduser().read_text(encoding="utf-8")
@@ -143,19 +168,22 @@ def read_report(path: str | os.PathLike[str]) -> pl.DataFrame:
     parts = [re.search(pattern, text) for pattern in _PARTS]
     found = [match[1] for match in parts if match]
     if len(found) < len(_PARTS):
-        raise InvalidRequest(f"{path} is not a report: its data is not there.")
+        raise InvalidRequest(f"{path} is not a report: it contains no jobs with their digest.")
     encoded, pages, digest = found
     try:
         payload = base64.b64decode(encoded, validate=True)
     except ValueError:
         payload = b""
     if evidence.digest(payload, pages) != digest:
-        raise InvalidRequest(f"{path} does not agree with itself: its data has another digest.")
+        raise InvalidRequest(
+            f"{path} was changed after it was written: its data does not match its digest. "
+            "Use an unchanged copy."
+        )
     try:
         return unpack(payload)
-    except (Exception, pl.exceptions.PanicException) as error:  # whoever forges can reckon, too
+    except (Exception, pl.exceptions.PanicException) as error:  # the digest may be forged, too
         why = type(error).__name__
-    raise InvalidRequest(f"{path} is not a report: its data cannot be unpacked ({why}).")
+    raise InvalidRequest(f"{path} is not a report: its jobs cannot be unpacked ({why}).")
 
 
 _PARTS: Final = (

@@ -1,4 +1,4 @@
-"""The evidence of a report: who read what, when, from where, and how that hangs together."""
+"""The evidence of a report: who read what, when, from where, and whether it is consistent."""
 
 from __future__ import annotations
 
@@ -10,212 +10,151 @@ from importlib.metadata import version
 from typing import Any, Final
 
 import polars as pl
+from jinja2.utils import htmlsafe_json_dumps
 
 from boxdocgen_explore.analysis import outcomes
 from boxdocgen_explore.auditing import Rule
-from boxdocgen_explore.reporting.result import Audited
+from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.schema import RUNNING, STATUSES
 from boxdocgen_explore.text import counted, duration, listed, timestamp
 
-NO_TOTAL: Final = (
+_NO_TOTAL: Final = (
     "Box publishes no total, so complete means: as served to this user, from the first page to an "
     "end marker."
 )
-WHAT_THE_DIGEST_SHOWS: Final = (
-    "SHA-256 of the jobs and the pages in this file. That it can be recomputed here shows that the "
-    "file agrees with itself; only a digest lodged elsewhere shows that it was not replaced."
-)
-
-Fact = tuple[str, Sequence[str]]
-"""What it is about, and the sentences on it."""
 
 
-def facts(audited: Audited, notes: Iterable[str]) -> list[Fact]:
-    """List what the evidence says, in the order in which an auditor asks."""
-    pages = audited.pages
-    reading = (
-        [("Evidence", ["no evidence: a plain frame of jobs does not say how it was read."])]
-        if pages is None
-        else [
-            ("Read by", _readers(audited, pages)),
-            ("Read from", _sources(pages)),
-            ("Read", _times(pages, audited.held_at)),
+def facts(result: AuditResult, notes: Sequence[str]) -> list[tuple[str, Sequence[str]]]:
+    """List terms and sentences, in the order in which an auditor asks for them."""
+    pages = result.pages
+    if pages is None:
+        source = [
+            ("Evidence", ["no evidence: a plain frame of jobs does not say how it was read."])
         ]
-    )
-    return [
-        *reading,
-        ("Chain", _chain(audited)),
-        ("Rows", [_rows(audited.jobs)]),
-        ("Still running", [_running(audited.jobs)]),
-        ("Unknown to this version", [_unknown(audited)]),
-        ("Completeness", [NO_TOTAL]),
-        ("Left out", [_left_out(audited)]),
-        ("Audit", _audit(audited)),
-        *([("Notes", list(notes))] if notes else []),
-    ]
-
-
-def _readers(audited: Audited, pages: pl.DataFrame) -> list[str]:
-    users = pages.select("user_login", "user_id").unique(maintain_order=True)
-    named = [
-        f"{login or 'a user without a login'} (user id {user_id})" if user_id else "not known"
-        for login, user_id in users.iter_rows()
-    ]
-    own = f", enterprise {audited.enterprise_id}" if audited.enterprise_id else ""
-    sentences = [f"{', '.join(named)}{own}: the user whose rights Box applied."]
-    if audited.as_user:
-        sentences.append(f"Asked of Box with as-user {audited.as_user}: the token is another's.")
-    if "enterprise_id" in audited.left.columns:
-        enterprises = list(audited.jobs["enterprise_id"].drop_nulls().unique().sort())
-        sentences.append(f"Enterprise of the jobs: {listed(enterprises) or 'not told'}.")
     else:
-        sentences.append("Enterprise of the jobs: not read (it is one of the details).")
-    return sentences
+        versions = listed(pages["box_version"].drop_nulls().unique().sort())
+        hosts = listed(pages["host"].drop_nulls().unique().sort())
+        source = [
+            ("Read by", _users(result, pages)),
+            ("Read from", [f"{hosts}, box-version {versions}."]),
+            ("Read", _times(pages, result.audited_at)),
+        ]
+    return [
+        *source,
+        ("Completeness", [*_completeness(result), _NO_TOTAL]),
+        ("Rows", [_rows(result.jobs)]),
+        ("Still running", [_running(result.jobs)]),
+        ("Unknown to this version", [_unknown(result)]),
+        ("Left out", [_left_out(result)]),
+        ("Audit", _audit(result)),
+        *([("Notes", notes)] if notes else []),
+    ]
 
 
-def _sources(pages: pl.DataFrame) -> list[str]:
-    versions = listed(pages["box_version"].drop_nulls().unique().sort())
-    return [f"{listed(pages['host'].drop_nulls().unique().sort())}, box-version {versions}."]
+def _users(result: AuditResult, pages: pl.DataFrame) -> list[str]:
+    users = ", ".join(
+        f"{login or 'a user without a login'} (user id {user_id})" if user_id else "an unknown user"
+        for login, user_id in pages.select("user_login", "user_id")
+        .unique(maintain_order=True)
+        .rows()
+    )
+    enterprise = f", enterprise {result.enterprise_id}" if result.enterprise_id else ""
+    sentences = [f"{users}{enterprise}. Box applied this user's permissions."]
+    if result.as_user:
+        sentences.append(f"Read with as-user {result.as_user}: the token is another user's.")
+    if "enterprise_id" not in result.columns:
+        return [*sentences, "Enterprise of the jobs: not read (it is one of the details)."]
+    enterprises = listed(result.jobs["enterprise_id"].drop_nulls().unique().sort())
+    return [*sentences, f"Enterprise of the jobs: {enterprises or 'Box gave none'}."]
 
 
 def _times(pages: pl.DataFrame, now: dt.datetime) -> list[str]:
     first, last = pages["fetched_at"].min(), pages["fetched_at"].max()
     if not isinstance(first, dt.datetime) or not isinstance(last, dt.datetime):
-        return ["at no time that is known."]
-    cached = pages.filter(pl.col("from_cache"))
-    sentences = [f"from {timestamp(first)} to {timestamp(last)}."]
-    fresh = pages.height - cached.height
-    told = f"{counted(fresh, 'page')} asked of Box for this, {counted(cached.height, 'page')} kept"
+        return ["at an unknown time."]
+    cached = pages.filter("from_cache")
+    sources = f"{counted(pages.height - cached.height, 'page')} from Box, {cached.height:,} cached"
     oldest = cached["fetched_at"].min()
     if isinstance(oldest, dt.datetime):
-        told += f" from earlier, the oldest for {duration(now - oldest)}"
-    return [*sentences, told + "."]
+        sources += f", the oldest {duration(now - oldest)} old"
+    return [f"from {timestamp(first)} to {timestamp(last)}.", f"{sources}."]
 
 
-def _chain(audited: Audited) -> list[str]:
-    if audited.broken:
-        why = [
+def _completeness(result: AuditResult) -> list[str]:
+    if result.incomplete:
+        reasons = [
             f"Batch {batch}: {detail}" if batch else detail
-            for batch, detail in audited.chain.select("batch_id", "detail").head(20).iter_rows()
+            for batch, detail in result.chain_findings.select("batch_id", "detail").head(20).rows()
         ]
-        more = audited.chain.height - len(why)
-        return ["INCOMPLETE.", *why, *([f"And {more:,} more of the kind."] if more else [])]
-    if audited.pages is None:
-        return ["not known: there are no pages to follow."]
-    batches = counted(audited.pages["batch_id"].n_unique(), "batch")
+        more = result.chain_findings.height - len(reasons)
+        return ["INCOMPLETE.", *reasons, *([f"And {more:,} more such findings."] if more else [])]
+    if result.pages is None:
+        return ["Unknown: without pages there is nothing to check."]
+    pages = result.pages.height
+    batches = counted(result.pages["batch_id"].n_unique(), "batch")
+    read = "The only page" if pages == 1 else f"All {pages:,} pages"
     return [
-        f"Whole ({batches}, {counted(audited.pages.height, 'page')}): each began at the first "
-        "page, used every marker once and ended on an end marker; no id came twice."
+        f"Complete. {read} of {batches} read: from the first page to an end marker, no marker used "
+        "twice, no job id twice."
     ]
 
 
 def _rows(jobs: pl.DataFrame) -> str:
-    counts = outcomes(jobs)
     ids = jobs["job_id"].drop_nulls().n_unique()
-    total = int(counts["jobs"].sum())
-    summed = " + ".join(f"{count:,} {status or '(none)'}" for status, count in counts.iter_rows())
-    agree = jobs.height == ids == total
+    by_status = outcomes(jobs).select("jobs", "status").rows()
+    summed = " + ".join(f"{count:,} {status or '(none)'}" for count, status in by_status) or "0"
     sign = "=" if jobs.height == ids else "≠"
-    ids_text = f"{ids:,} distinct id" + ("" if ids == 1 else "s")
-    sentence = f"{counted(jobs.height, 'row')} {sign} {ids_text}"
-    return f"{sentence} = {summed or '0'}." if agree else f"{sentence}; by status {summed}."
+    return f"{counted(jobs.height, 'row')} = {summed} {sign} {counted(ids, 'distinct job id')}."
 
 
 def _running(jobs: pl.DataFrame) -> str:
     running = jobs.filter(pl.col("status").is_in(sorted(RUNNING))).height
-    if not running:
-        return "none."
-    return f"{counted(running, 'job')}: what is said of their batches is provisional."
+    return f"{counted(running, 'job')}; these counts may change." if running else "none."
 
 
-def _unknown(audited: Audited) -> str:
+def _unknown(result: AuditResult) -> str:
     parts = []
-    if audited.pages is not None:
-        fields = audited.pages["unknown_fields"].explode().drop_nulls().unique().sort()
+    if result.pages is not None:
+        fields = result.pages["unknown_fields"].explode().drop_nulls().unique().sort()
         parts.append(f"fields: {listed(fields, most=20) or 'none'}")
-    odd = audited.jobs.filter(~pl.col("status").is_in(STATUSES))["status"].unique().sort()
-    parts.append(f"statuses: {listed(odd, most=20) or 'none'}")
-    return "; ".join(parts) + "."
+    statuses = result.jobs.filter(~pl.col("status").is_in(STATUSES))["status"].unique().sort()
+    return "; ".join([*parts, f"statuses: {listed(statuses, most=20) or 'none'}"]) + "."
 
 
-def _left_out(audited: Audited) -> str:
-    names = listed(audited.left.names, most=30)
-    if not names:
-        return "nothing."
-    return f"{names}: not in this file, and not looked at by the audit."
+def _left_out(result: AuditResult) -> str:
+    names = listed(result.removed, most=30)
+    return f"{names}: not in this file, and not looked at by the audit." if names else "nothing."
 
 
-def _audit(audited: Audited) -> list[str]:
-    settings = "; ".join(f"{name}: {_setting(value)}" for name, value in audited.settings.items())
+def _audit(result: AuditResult) -> list[str]:
+    settings = "; ".join(f"{name}: {_setting(value)}" for name, value in result.settings.items())
     return [
-        f"held {timestamp(audited.held_at)} with boxdocgen-explore {version('boxdocgen-explore')}, "
-        f"{counted(len(audited.rules), 'rule')}, version {rules_version(audited.rules)}.",
-        f"Settings: {settings or 'none but the defaults'}.",
+        f"on {timestamp(result.audited_at)} with boxdocgen-explore {version('boxdocgen-explore')}, "
+        f"{counted(len(result.rules), 'rule')}, version {rules_version(result.rules)}.",
+        f"Settings: {settings or 'defaults only'}.",
     ]
 
 
 def _setting(value: Any) -> str:
     if isinstance(value, pl.DataFrame):
         return f"a frame of {counted(value.height, 'row')}"
-    if isinstance(value, str | int | float):
-        return str(value)
-    if isinstance(value, Iterable):
+    if isinstance(value, Iterable) and not isinstance(value, str):
         return listed((str(one) for one in value), most=20)
     return str(value)
 
 
 def rules_version(rules: Sequence[Rule]) -> str:
-    """Name a table of rules by what it says: the same table has the same version anywhere."""
+    """Name a table of rules by its content: the same table has the same version anywhere."""
     table = [[rule.name, rule.severity, rule.checks, rule.why, *rule.needs] for rule in rules]
     return hashlib.sha256(json.dumps(table).encode()).hexdigest()[:12]
 
 
-def page_rows(pages: pl.DataFrame, now: dt.datetime) -> list[list[str | int | None]]:
-    """Give the pages as rows of `PAGE_HEADS`, in the order in which they were given."""
-    return [
-        [
-            page["batch_id"],
-            page["page"],
-            page["jobs"],
-            f"{_count(page['limit_requested'])} / {_count(page['limit_used'])}",
-            timestamp(page["fetched_at"]) if page["fetched_at"] else None,
-            _age(page, now),
-            page["box_request_id"],
-            page["body_sha256"],
-        ]
-        for page in pages.iter_rows(named=True)
-    ]
-
-
-PAGE_HEADS: Final = (
-    "Batch",
-    "Page",
-    "Jobs",
-    "Limit asked / used",
-    "Read",
-    "CacheInfo",
-    "Box request id",
-    "SHA-256 of the body",
-)
-
-
-def _count(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"  # noqa: RUF001 - a dash for nothing
-
-
-def _age(page: dict[str, Any], now: dt.datetime) -> str:
-    if not page["from_cache"]:
-        return "fresh"
-    return f"cached, {duration(now - page['fetched_at'])} old" if page["fetched_at"] else "cached"
-
-
-def as_json(pages: pl.DataFrame | None) -> str:
-    """Write the pages as JSON that can stand inside a script element."""
+def pages_as_json(pages: pl.DataFrame | None) -> str:
+    """Write the pages as JSON that may stand inside a script element."""
     rows = [] if pages is None else pages.to_dicts()
-    text = json.dumps(rows, default=lambda time: time.isoformat(), separators=(",", ":"))
-    return text.replace("<", "\\u003c")
+    return htmlsafe_json_dumps(rows, default=dt.datetime.isoformat, separators=(",", ":"))
 
 
 def digest(payload: bytes, pages: str) -> str:
-    """Give the SHA-256 of packed jobs and pages, in the order in which the file holds them."""
+    """Give the SHA-256 of packed jobs and pages, in the order in which the file contains them."""
     return hashlib.sha256(payload + pages.encode()).hexdigest()

@@ -1,107 +1,85 @@
-"""An audit held: what was given, what is left of it, what was found, and the one verdict."""
+"""One audit: what was read, what the rules found, and what that comes to in one sentence."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 import polars as pl
 
 from boxdocgen_explore.analysis import Verdict, verdict
-from boxdocgen_explore.auditing import (
-    RULES,
-    Rule,
-    audit,
-    read_manifest,
-    split_reading,
-    verdicts,
-)
-from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
-from boxdocgen_explore.reporting.headline import Seen, verdict_sentence, verdict_word
-from boxdocgen_explore.reporting.redaction import Left, leave_out
-from boxdocgen_explore.schema import PAGES, TEMPLATES, VERDICTS
-from boxdocgen_explore.view.filters import check_state
+from boxdocgen_explore.auditing import Rule
+from boxdocgen_explore.errors import BoxDocGenError
+from boxdocgen_explore.schema import PROBLEMS, RUNNING, STATUSES
+from boxdocgen_explore.text import counted, listed, moment
 
-_CHAIN: Final = ("chain-incomplete", "chain-inconsistent", "foreign-job", "duplicate-job")
-_SHARES: Final = ("failed-share", "error-share")
+CHAIN_RULES: Final = ("chain-incomplete", "chain-inconsistent", "foreign-job", "duplicate-job")
+"""The rules that decide whether a batch was read completely; they are always evaluated."""
+_SHARE_RULES: Final = ("failed-share", "error-share")
 
-
-@dataclass(frozen=True)
-class Given:
-    """A reading, an explorer or a plain frame, taken apart; without evidence no ``pages``."""
-
-    jobs: pl.DataFrame
-    pages: pl.DataFrame
-    failures: Mapping[str, BoxDocGenError]
-    state: Mapping[str, Any] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
-    enterprise_id: str | None = None
-    as_user: str | None = None
-
-
-def given(what: Any) -> Given:
-    """Take apart what a report can be made of.
-
-    Raises:
-        InvalidRequest: it is none of these.
-    """
-    if isinstance(getattr(what, "loaded", None), pl.DataFrame):  # an explorer: all its rows
-        about = given(what.loaded if what.reading is None else what.reading)
-        return replace(about, state=what.state, names=what.view.templates)
-    jobs, pages, failures = split_reading(what)
-    return Given(
-        jobs,
-        pl.DataFrame(schema=PAGES) if pages is None else pages,
-        failures,
-        enterprise_id=getattr(getattr(what, "user", None), "enterprise_id", None),
-        as_user=getattr(what, "as_user", None),
-    )
+_STATUS: Final = pl.col("status")
+_RUNNING: Final = _STATUS.is_in(sorted(RUNNING)).fill_null(False)
+_UNKNOWN: Final = ~_STATUS.is_in(STATUSES).fill_null(False)
+_PROBLEM: Final = _STATUS.is_in(PROBLEMS).fill_null(False)
+_ATTENTION_IN_A_BATCH: Final = {
+    "failed": _STATUS == "failed",
+    "completed with errors": _STATUS == "completed_with_error",
+    "still running": _RUNNING,
+    "with a status unknown here": _UNKNOWN,
+}
+_ATTENTION: Final = {
+    "still running": _RUNNING,
+    "with failures": _PROBLEM,
+    "with a status unknown here": _UNKNOWN,
+}
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What the audit was asked to look at, in a sentence; the batches named here or ``since``.
+    """What the audit was asked to cover, in a sentence; the batches named here or ``since``.
 
-    ``list_complete`` is False where the list of batches may have gaps; ``listed_at`` (UTC) is when
-    the oldest page of that list was read, ``reader`` the login it was read as.
+    ``list_complete`` is False if the list of batches may have gaps; ``listed_at`` (UTC) is when
+    the oldest page of that list was read, ``login`` the user who read it.
     """
 
     sentence: str = ""
     since: bool = False
     list_complete: bool = True
     listed_at: dt.datetime | None = None
-    reader: str | None = None
+    login: str | None = None
 
 
 @dataclass(frozen=True)
-class Audited:
-    """All that a report says, before it is written. Frames as in `schema`."""
+class AuditResult:
+    """Everything that a report says. Frames as in `schema`; ``pages`` is None without evidence.
+
+    ``jobs`` lack what was left out: ``removed`` names these columns, ``columns`` the others.
+    ``chain_findings`` are those of `CHAIN_RULES`, even if ``rules`` lacks them; ``unevaluated``
+    names the rules that ``settings`` ask for, but that could not be evaluated. ``names`` are
+    templates' by file id, ``state`` the filters of the view. ``enterprise_id`` is the reader's
+    (None if Box does not say), ``as_user`` the user id that was read as, if any.
+    """
 
     jobs: pl.DataFrame
-    left: Left
+    columns: Sequence[str]
+    removed: Sequence[str]
     pages: pl.DataFrame | None
     failures: Mapping[str, BoxDocGenError]
     findings: pl.DataFrame
     verdicts: pl.DataFrame
+    chain_findings: pl.DataFrame
+    unevaluated: Sequence[str]
     rules: Sequence[Rule]
     settings: Mapping[str, Any]
     scope: Scope
     state: Mapping[str, Any]
     names: Mapping[str, str]
-    chain: pl.DataFrame
-    """What the rules on the evidence found, also where ``rules`` lacks them."""
-    held_at: dt.datetime
-    enterprise_id: str | None = None
-    """The reader's; None where Box did not say."""
-    as_user: str | None = None
-    """The user id that was asked for in the token's place, if any."""
-
-    @property
-    def demo(self) -> bool:
-        return self.view_verdict.demo
+    audited_at: dt.datetime
+    enterprise_id: str | None
+    as_user: str | None
 
     @cached_property
     def batches(self) -> list[str]:
@@ -111,129 +89,103 @@ class Audited:
         return list(dict.fromkeys([*self.failures, *(one for one in ids if one is not None)]))
 
     @cached_property
-    def broken(self) -> list[str]:
-        """Ids of the batches whose evidence does not show that they were read whole."""
-        if not self.chain.height:
-            return []
-        ids = list(self.chain["batch_id"].drop_nulls().unique(maintain_order=True))
-        # A finding that names no batch is about all of them.
-        return ids if ids and not self.chain["batch_id"].null_count() else self.batches or [""]
-
-    @property
-    def who(self) -> str | None:
-        """The login that Box was read as."""
-        return self.view_verdict.who or self.scope.reader
+    def incomplete(self) -> list[str]:
+        """Ids of the batches whose evidence does not show that they were read completely."""
+        batch_ids = self.chain_findings["batch_id"]
+        if batch_ids.null_count():  # a finding that names no batch is about all of them
+            return self.batches or [""]
+        return batch_ids.unique(maintain_order=True).to_list()
 
     @cached_property
     def view_verdict(self) -> Verdict:
         """The verdict line of the view, which must not say more than the evidence does."""
-        return verdict(self.jobs, self.pages, now=self.held_at, failures=self.broken)
-
-    @cached_property
-    def seen(self) -> Seen:
-        errors = self.findings.filter(pl.col("severity") == "error")["rule"]
-        said = (*_CHAIN, *_SHARES)
-        passed = self.verdicts.filter(pl.col("verdict") == "passed")["rule"]
-        return Seen(
-            jobs=self.jobs,
-            batches=self.batches,
-            broken=self.broken,
-            proven=self.pages is not None,
-            list_complete=self.scope.list_complete,
-            accepted=set(_SHARES) <= set(passed),
-            errors=[rule for rule in errors.unique(maintain_order=True) if rule not in said],
-        )
+        return verdict(self.jobs, self.pages, now=self.audited_at, failures=self.incomplete)
 
     @cached_property
     def as_of(self) -> dt.datetime | None:
-        """The oldest moment that anything here was read (UTC)."""
+        """When the oldest page was read (UTC), that of the list of batches included."""
         times = [time for time in (self.view_verdict.read_at, self.scope.listed_at) if time]
         return min(times, default=None)
 
+    @cached_property
+    def errors(self) -> list[str]:
+        """The rules that found errors; those on chains and shares are in the counts already."""
+        rules = self.findings.filter(severity="error")["rule"].unique(maintain_order=True)
+        return [rule for rule in rules if rule not in {*CHAIN_RULES, *_SHARE_RULES}]
+
+    @property
+    def word(self) -> str:
+        """The verdict in a word or two; only "COMPLETE" says that all is well."""
+        if self.incomplete:
+            return "INCOMPLETE"
+        if self.pages is None and self.jobs.height:
+            return "NO EVIDENCE"
+        outcomes = dict(self.verdicts.select("rule", "verdict").iter_rows())
+        accepted = all(outcomes.get(rule) == "passed" for rule in _SHARE_RULES)
+        open_jobs = self.jobs.filter(_RUNNING | _UNKNOWN | (pl.lit(not accepted) & _PROBLEM))
+        gaps = self.unevaluated or not self.scope.list_complete or not self.jobs.height
+        if open_jobs.height or gaps:
+            return "NOT COMPLETE"
+        return "NOT IN ORDER" if self.errors else "COMPLETE"
+
     @property
     def complete(self) -> bool:
-        """Whether all was read, all has ended, and no rule found an error."""
-        return verdict_word(self.seen) == "COMPLETE"
+        """Whether all pages were read, all jobs are final, and all that was asked for is well."""
+        return self.word == "COMPLETE"
 
     @cached_property
     def verdict(self) -> str:
-        """The one sentence; it begins with COMPLETE only if `complete`."""
-        return verdict_sentence(
-            self.seen, who=self.who, since=self.scope.since, as_of=self.as_of, demo=self.demo
+        """The one sentence: the word, the reasons, whose permissions applied, and when (UTC)."""
+        user = self.view_verdict.who or self.scope.login or "this user"
+        read_as = f"read as {user}" if self.pages is not None else ""
+        parts = [
+            ", ".join([*self._doubts(), *self._outcomes(), *self._rules()]),
+            f"only batches that {user} can see" if self.scope.since else read_as,
+            f"as of {moment(self.as_of)}" if self.as_of else "",
+            "demo data" if self.view_verdict.demo else "",
+        ]
+        return f"{self.word}: " + "; ".join(part for part in parts if part)
+
+    def _doubts(self) -> list[str]:
+        """Why there may be more jobs than these."""
+        batches, jobs = len(self.batches), counted(self.jobs.height, "job")
+        doubts = []
+        if self.incomplete and batches == 1:
+            doubts.append(f"batch not read completely, at least {jobs}")
+        elif self.incomplete:
+            share = f"{len(self.incomplete):,} of {counted(batches, 'batch')}"
+            doubts.append(f"{share} not read completely")
+        elif self.pages is None and self.jobs.height:
+            doubts.append("nothing shows that these are all jobs")
+        return (
+            doubts if self.scope.list_complete else [*doubts, "the list of batches may have gaps"]
         )
 
+    def _outcomes(self) -> list[str]:
+        """Count what needs attention: '2 of 41 batches still running, 3 with failures'."""
+        jobs, batches = self.jobs, len(self.batches)
+        if batches == 1 and jobs.height:
+            total = counted(jobs.height, "job")
+            counts = {key: jobs.filter(rows).height for key, rows in _ATTENTION_IN_A_BATCH.items()}
+        else:
+            total = counted(batches, "batch")
+            ids = {key: jobs.filter(rows)["batch_id"] for key, rows in _ATTENTION.items()}
+            counts = {key: batch_ids.n_unique() for key, batch_ids in ids.items()}
+        parts: list[str] = []
+        for words, count in counts.items():
+            if count:
+                parts.append(f"{count:,} {words}" if parts else f"{count:,} of {total} {words}")
+        if parts or self.incomplete:
+            return parts
+        if not jobs.height:
+            return [f"{total} without jobs" if batches else "no batch was found"]
+        return [f"{total} completed" if total.startswith("1 ") else f"all {total} completed"]
 
-def hold(
-    what: Any,
-    *,
-    scope: Scope | str | None = None,
-    templates: Mapping[str, str] | pl.DataFrame | None = None,
-    state: Mapping[str, Any] | None = None,
-    columns: Collection[str] | None = None,
-    redact: str | Collection[str] = (),
-    **asked: Any,
-) -> Audited:
-    """Hold the audit; ``asked`` is what `audit` takes.
-
-    Raises:
-        InvalidRequest: as `audit`, `check_state` and `leave_out`.
-    """
-    about = given(what)
-    left = leave_out(about.jobs, columns, redact)
-    settings = {name: value for name, value in asked.items() if value is not None}
-    rules: Sequence[Rule] = settings.pop("rules", RULES)
-    held_at = dt.datetime.now(dt.UTC)
-    named = _template_frame(templates, about.names)
-    looked_at = Reading(left.jobs, about.pages, about.failures)
-    options = {"now": held_at, **settings, "templates": named}
-    if "external_id" in left.names and not read_manifest(options.get("expected", _NO_IDS)).counts:
-        del options["expected"]
-    kept = [rule for rule in rules if rule.name not in left.misled]
-    chain = [rule for rule in RULES if rule.name in _CHAIN]
-    return Audited(
-        jobs=left.jobs,
-        left=left,
-        pages=about.pages if about.pages.height else None,
-        failures=about.failures,
-        findings=audit(looked_at, rules=kept, **options),
-        verdicts=_in_order(verdicts(looked_at, rules=kept, **options), rules, left),
-        rules=rules,
-        settings=settings,
-        scope=scope if isinstance(scope, Scope) else Scope(scope or ""),
-        state=_kept_state(about.state if state is None else state, left),
-        names=dict(named.drop_nulls().iter_rows()) if "template_file_id" in left.columns else {},
-        chain=audit(looked_at, rules=chain),
-        held_at=held_at,
-        enterprise_id=about.enterprise_id,
-        as_user=about.as_user,
-    )
-
-
-_NO_IDS: Final = pl.DataFrame({"batch_id": [], "jobs": []}, schema={"batch_id": str, "jobs": int})
-
-
-def _in_order(told: pl.DataFrame, rules: Sequence[Rule], left: Left) -> pl.DataFrame:
-    """Add the rules that what was left out would have misled: not evaluated, and why."""
-    rows = {row[0]: row for row in told.iter_rows()}
-    for rule, names in left.misled.items():
-        rows[rule] = (rule, "not evaluated", 0, f"{', '.join(names)} (left out)")
-    return pl.DataFrame([rows[rule.name] for rule in rules], schema=VERDICTS, orient="row")
-
-
-def _kept_state(state: Mapping[str, Any], left: Left) -> dict[str, Any]:
-    """Drop the filters by what was left out: they would name it, and show nothing."""
-    needs = {"reason": "errors", "text": "errors", "day": "created_at"}
-    gone = {key for key in state if needs.get(key, key) in left.names}
-    return check_state({key: value for key, value in state.items() if key not in gone})
-
-
-def _template_frame(
-    templates: Mapping[str, str] | pl.DataFrame | None, known: Mapping[str, str]
-) -> pl.DataFrame:
-    """Names of templates as a frame (`schema.TEMPLATES`), however they were given."""
-    if isinstance(templates, pl.DataFrame):
-        if missing := [name for name in TEMPLATES if name not in templates.columns]:
-            raise InvalidRequest(f"The frame of templates lacks {', '.join(missing)}.")
-        return templates.select(list(TEMPLATES))
-    names = {**known, **(templates or {})}
-    return pl.DataFrame(list(names.items()), schema=TEMPLATES, orient="row")
+    def _rules(self) -> list[str]:
+        parts = []
+        if self.errors:
+            errors = "an error" if len(self.errors) == 1 else "errors"
+            parts.append(f"{listed(self.errors)} found {errors}")
+        if self.unevaluated:
+            parts.append(f"{listed(self.unevaluated)} could not be evaluated")
+        return parts

@@ -1,15 +1,15 @@
-"""Jobs as plain HTML tables, for readers without scripts: counts, reasons, first rows."""
+"""Jobs as plain tables, for readers without scripts: counts, reasons, first rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 import polars as pl
 
 from boxdocgen_explore import analysis
 from boxdocgen_explore.schema import PROBLEMS, STATUSES
-from boxdocgen_explore.view.markup import Html, file_link, table
 
 FIRST_ROWS: Final = 50
 MOST_REASONS: Final = 40
@@ -24,39 +24,51 @@ _HEADS: Final = {
 }
 
 
-def statuses(jobs: pl.DataFrame, *, by_output_type: bool = True) -> Html:
+class Link(NamedTuple):
+    """A cell that leads elsewhere."""
+
+    text: str
+    address: str
+
+
+class Table(NamedTuple):
+    """What the macro ``draw`` of ``tables.html`` draws."""
+
+    caption: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str | int | Link | None]]
+
+
+def statuses(jobs: pl.DataFrame, *, by_output_type: bool = True) -> Table:
     """Count jobs by status, problems first, and by output type."""
     totals = analysis.outcomes(jobs)
     if not by_output_type:
-        return table("Jobs by status", ("Status", "Jobs"), totals.rows())
-    counts = {
-        (status, kind): count for kind, status, count in analysis.output_types(jobs).iter_rows()
-    }
+        return Table("Jobs by status", ("Status", "Jobs"), totals.rows())
+    counts = {(status, kind): n for kind, status, n in analysis.output_types(jobs).iter_rows()}
     kinds = list(dict.fromkeys(kind for _, kind in counts))
     rows = [
         [status, *(counts.get((status, kind), 0) for kind in kinds), total]
         for status, total in totals.iter_rows()
     ]
     heads = ["Status", *(kind or "(none)" for kind in kinds), "All"]
-    return table("Jobs by status and output type", heads, rows)
+    return Table("Jobs by status and output type", heads, rows)
 
 
-def reasons(jobs: pl.DataFrame) -> Html:
-    """Count jobs by reason, the largest first; nothing where no job has one."""
+def reasons(jobs: pl.DataFrame) -> Table | None:
+    """Count jobs by reason, the largest first; None if no job has one."""
     counts = analysis.reasons(jobs)
     if not counts.height:
-        return Html("")
-    rows: list[list[object]] = [
-        [row["jobs"], row["reason"], row["example_job_id"]]
-        for row in counts.head(MOST_REASONS).iter_rows(named=True)
-    ]
-    if counts.height > MOST_REASONS:
-        rest = counts[MOST_REASONS:]
-        rows.append([int(rest["jobs"].sum()), f"{rest.height:,} other reasons", None])
-    return table("Why jobs failed or completed with errors", ("Jobs", "Reason", "Example"), rows)
+        return None
+    rows = counts.select("jobs", "reason", "example_job_id").rows()
+    rest = counts[MOST_REASONS:]
+    if rest.height:
+        rows = [*rows[:MOST_REASONS], (rest["jobs"].sum(), f"{rest.height:,} other reasons", None)]
+    return Table(
+        "Why jobs failed or completed with errors", ("Jobs", "Reason", "Example job"), rows
+    )
 
 
-def first_rows(jobs: pl.DataFrame, columns: Sequence[str], names: Mapping[str, str]) -> Html:
+def first_rows(jobs: pl.DataFrame, columns: Sequence[str], names: Mapping[str, str]) -> Table:
     """List the first jobs, failures first; ``names`` are templates' by file id."""
     rank = pl.col("status").replace_strict(
         {status: place for place, status in enumerate(STATUSES)}, default=len(STATUSES)
@@ -65,15 +77,15 @@ def first_rows(jobs: pl.DataFrame, columns: Sequence[str], names: Mapping[str, s
     shown = [name for name in _HEADS if name in columns]
     rows = [[_cell(name, job, names) for name in shown] for job in first.iter_rows(named=True)]
     caption = f"The first rows, failures first: {first.height:,} of {jobs.height:,}"
-    return table(caption, [_HEADS[name] for name in shown], rows, "rows")
+    return Table(caption, [_HEADS[name] for name in shown], rows)
 
 
-def _cell(name: str, job: Mapping[str, Any], names: Mapping[str, str]) -> object:
-    value = job[name]
+def _cell(name: str, job: Mapping[str, Any], names: Mapping[str, str]) -> str | Link | None:
+    value: Any = job[name]
     if name == "errors":
         messages = [message for message in value or () if message and message.strip()]
-        silent = analysis.NO_REASON if job["status"] in PROBLEMS else ""
-        return " · ".join(messages) or silent
-    if name == "output_file_id":
-        return file_link(value)
-    return names.get(value, value) if name == "template_file_id" else value
+        return " · ".join(messages) or (analysis.NO_REASON if job["status"] in PROBLEMS else None)
+    if name == "output_file_id" and value:
+        return Link(value, f"https://app.box.com/file/{quote(value, safe='')}")
+    text: str | None = names.get(value, value) if name == "template_file_id" else value
+    return text

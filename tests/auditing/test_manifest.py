@@ -1,4 +1,4 @@
-"""The manifest: what it may look like, and what is said of one that cannot be used."""
+"""The manifest: what it may look like, and how an invalid one is refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from boxdocgen_explore.auditing.manifest import read_manifest
+from boxdocgen_explore.auditing import read_manifest
 from boxdocgen_explore.errors import InvalidRequest
 
 
@@ -27,68 +27,50 @@ def written(folder: Path, content: bytes) -> Path:
     ],
 )
 def test_a_csv_keeps_leading_zeros_whatever_its_separator(tmp_path: Path, content: bytes) -> None:
-    meant = read_manifest(written(tmp_path, content))
-    assert meant.rows.select("external_id", "name").rows() == [("007", "Bond"), ("008", "Bill")]
-    assert meant.key == ("external_id",)
-    assert not meant.counts
+    manifest = read_manifest(written(tmp_path, content))
+    assert manifest.rows.select("external_id", "name").rows() == [("007", "Bond"), ("008", "Bill")]
+    assert manifest.key == ("external_id",)
+    assert not manifest.counts
 
 
 def test_a_csv_of_counts_has_whole_numbers(tmp_path: Path) -> None:
-    meant = read_manifest(str(written(tmp_path, b"batch_id,jobs\n10,3000\n")))
-    assert meant.rows.rows() == [("10", 3000)]
-    assert meant.counts
+    manifest = read_manifest(str(written(tmp_path, b"batch_id,jobs\n10,3000\n")))
+    assert manifest.rows.rows() == [("10", 3000)]
+    assert manifest.counts
 
 
 def test_numbers_as_ids_in_a_frame_become_text() -> None:
-    meant = read_manifest(pl.DataFrame({"batch_id": [10], "external_id": [7]}))
-    assert meant.rows.rows() == [("10", "7")]
-    assert meant.key == ("batch_id", "external_id")
+    manifest = read_manifest(pl.DataFrame({"batch_id": [10], "external_id": [7]}))
+    assert manifest.rows.rows() == [("10", "7")]
+    assert manifest.key == ("batch_id", "external_id")
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"),
+    ("content", "fault"),
     [
-        (b"", "The manifest people.csv is not a CSV table: empty CSV."),
-        (
-            b"external_id\n\xe4\n",
-            "The manifest people.csv is not UTF-8 text; save it as CSV UTF-8.",
-        ),
-        (
-            "external_id\n7\n".encode("utf-16"),
-            "The manifest people.csv is not UTF-8 text; save it as CSV UTF-8.",
-        ),
+        (b"", "is not a CSV table: empty CSV."),
+        (b"external_id\n\xe4\n", "is not UTF-8 text; save it as CSV UTF-8."),
+        ("external_id\n7\n".encode("utf-16"), "is not UTF-8 text; save it as CSV UTF-8."),
         (
             b"name\nBond\n",
-            "The manifest people.csv needs a column external_id, or the columns batch_id and "
-            "jobs; it has name.",
+            "needs a column external_id, or the columns batch_id and jobs; it has name.",
         ),
-        (
-            b"external_id,name\n7,Bond\n,Bill\n",
-            "The manifest people.csv has no external_id in row 2.",
-        ),
-        (
-            b"external_id\n7\n8\n7\n",
-            "The manifest people.csv has external_id 7 2 times; every row must name something "
-            "else.",
-        ),
+        (b"external_id,name\n7,Bond\n,Bill\n", "has no external_id in row 2."),
+        (b"external_id\n7\n8\n7\n", "has external_id 7 2 times; every row must be unique."),
         (
             b"external_id,batch_id\n7,10\n7,10\n",
-            "The manifest people.csv has external_id 7 of batch 10 2 times; every row must name "
-            "something else.",
+            "has external_id 7 of batch 10 2 times; every row must be unique.",
         ),
-        (
-            b"batch_id,jobs\n10,many\n",
-            "The manifest people.csv has jobs 'many' in row 1; it is a count.",
-        ),
-        (b"external_id\n7,8\n", "The manifest people.csv is not a CSV table: "),
+        (b"batch_id,jobs\n10,many\n", "has jobs 'many' in row 1; it must be a count."),
+        (b"external_id\n7,8\n", "is not a CSV table: "),
     ],
 )
-def test_a_csv_that_cannot_be_used_is_refused_in_a_sentence(
-    tmp_path: Path, content: bytes, sentence: str
+def test_an_invalid_csv_is_refused_in_a_sentence(
+    tmp_path: Path, content: bytes, fault: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
         read_manifest(written(tmp_path, content))
-    assert str(refused.value).startswith(sentence)
+    assert str(refused.value).startswith(f"The manifest people.csv {fault}")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -97,24 +79,19 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "sentence"),
+    ("columns", "fault"),
     [
-        (7, "A manifest is a path to a CSV file or a frame, not int."),
-        (
-            pl.DataFrame({"external_id": [7.0]}),
-            "The manifest must have external_id as text, not Float64.",
-        ),
-        (
-            pl.DataFrame({"batch_id": ["10"], "jobs": [1.5]}),
-            "The manifest must have jobs as whole numbers, not Float64.",
-        ),
-        (
-            pl.DataFrame({"batch_id": ["10"], "jobs": [-1]}),
-            "The manifest has jobs -1 in row 1; it is a count.",
-        ),
+        ({"external_id": [7.0]}, "must have external_id as text, not Float64."),
+        ({"batch_id": ["10"], "jobs": [1.5]}, "must have jobs as integers, not Float64."),
+        ({"batch_id": ["10"], "jobs": [-1]}, "has jobs -1 in row 1; it must be a count."),
     ],
 )
-def test_what_is_no_manifest_is_refused_in_a_sentence(source: Any, sentence: str) -> None:
+def test_an_invalid_frame_is_refused_in_a_sentence(columns: Any, fault: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        read_manifest(source)
-    assert str(refused.value) == sentence
+        read_manifest(pl.DataFrame(columns))
+    assert str(refused.value) == f"The manifest {fault}"
+
+
+def test_anything_else_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="a path to a CSV file or a frame, not int"):
+        read_manifest(7)  # type: ignore[arg-type]

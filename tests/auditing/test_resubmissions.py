@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from boxdocgen_explore.auditing.resubmissions import resubmission
+import boxdocgen_explore as bx
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import JOBS, RESUBMISSION
 
@@ -29,7 +29,7 @@ JOBS_OF_A_BATCH = frame(
 
 
 def test_without_a_manifest_the_problem_jobs_are_listed_with_their_reasons() -> None:
-    again = resubmission(JOBS_OF_A_BATCH)
+    again = bx.resubmission(JOBS_OF_A_BATCH)
     assert again.schema == RESUBMISSION
     assert again.rows() == [
         ("007", "10", "1", "failed", "Row # is empty.; No photo.", None),
@@ -39,7 +39,7 @@ def test_without_a_manifest_the_problem_jobs_are_listed_with_their_reasons() -> 
     ]
 
 
-def test_a_manifest_adds_its_columns_and_what_never_came() -> None:
+def test_a_manifest_adds_its_columns_and_documents_without_a_job() -> None:
     expected = pl.DataFrame(
         {
             "name": ["Bond", "Bill", "Ruth", "Olga", "Q"],
@@ -47,7 +47,7 @@ def test_a_manifest_adds_its_columns_and_what_never_came() -> None:
             "status": ["new", "old", "new", "new", "new"],
         }
     )
-    again = resubmission(JOBS_OF_A_BATCH, expected)
+    again = bx.resubmission(JOBS_OF_A_BATCH, expected)
     assert again.columns == [*RESUBMISSION, "name", "manifest_status"]
     shown = again.select("external_id", "job_id", "match", "name", "manifest_status")
     assert shown.rows() == [
@@ -62,18 +62,20 @@ def test_a_manifest_adds_its_columns_and_what_never_came() -> None:
 def test_a_document_that_another_job_made_is_not_sent_again() -> None:
     jobs = frame(("1", "failed", "007", ["No photo."], "10"), ("2", "completed", "007", [], "11"))
     once = pl.DataFrame({"external_id": ["007"]})
-    assert resubmission(jobs, once).is_empty()
+    assert bx.resubmission(jobs, once).is_empty()
     in_both = pl.DataFrame({"external_id": ["007", "007"], "batch_id": ["10", "11"]})
-    assert resubmission(jobs, in_both)["job_id"].to_list() == ["1"]
-    assert resubmission(jobs)["job_id"].to_list() == ["1"]
+    assert bx.resubmission(jobs, in_both)["job_id"].to_list() == ["1"]
+    assert bx.resubmission(jobs)["job_id"].to_list() == ["1"]
+    other = bx.resubmission(jobs, pl.DataFrame({"external_id": ["008"]}))
+    assert other["match"].to_list() == ["not in the manifest", "no job"]
 
 
 def test_a_manifest_of_counts_cannot_say_what_to_send_again() -> None:
     with pytest.raises(InvalidRequest, match="needs one with external_id"):
-        resubmission(JOBS_OF_A_BATCH, pl.DataFrame({"batch_id": ["10"], "jobs": [5]}))
+        bx.resubmission(JOBS_OF_A_BATCH, pl.DataFrame({"batch_id": ["10"], "jobs": [5]}))
 
 
 def test_no_jobs_give_an_empty_list_with_its_columns() -> None:
-    nothing = resubmission(pl.DataFrame(schema=JOBS))
+    nothing = bx.resubmission(pl.DataFrame(schema=JOBS))
     assert nothing.is_empty()
     assert nothing.schema == RESUBMISSION

@@ -20,7 +20,6 @@ import pytest
 import zstandard
 from children import asked, go, reader, said, wait_until_asked
 from requests import Response
-from tally import Tally
 
 from boxdocgen_explore import cache
 from boxdocgen_explore.box import Box
@@ -253,7 +252,7 @@ def test_cache_info_changes_nothing_in_a_file_of_another_program(
 
 
 def test_a_flipped_bit_anywhere_in_the_file_never_changes_what_is_read(
-    emulator: Emulator, connected: Callable[..., Box], closed: Path, tally: Tally
+    emulator: Emulator, connected: Callable[..., Box], closed: Path
 ) -> None:
     """It may be in each of SQLite's own structures and in each part of a page."""
     content = closed.read_bytes()
@@ -270,7 +269,6 @@ def test_a_flipped_bit_anywhere_in_the_file_never_changes_what_is_read(
             warnings.simplefilter("ignore", StoreWarning)
             with connected() as box:
                 assert box.read("1001", limit=1).jobs["job_id"].to_list() == truth
-        tally("inputs tried")
 
 
 @pytest.mark.parametrize(

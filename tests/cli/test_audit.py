@@ -1,18 +1,22 @@
 """``boxdocgen audit`` and ``render``: one verdict on the terminal, in the file, as exit status."""
 
 import datetime as dt
+import html
 import json
 import re
+from dataclasses import replace
 
 import pytest
+from full_disk import full_disk
 from playwright.sync_api import expect
 
 import boxdocgen_explore as bx
+from boxdocgen_explore.box import Box
 from boxdocgen_explore.cli import main
 from boxdocgen_explore.emulator import DEMO_TOKEN, DEMO_USER, Emulator, Enterprise, User
 
 STORY = "12345600319"
-WHOLE = "12345600305"
+COMPLETED = "12345600305"
 
 
 @pytest.fixture
@@ -32,10 +36,10 @@ def fail(emulator, batch_id):
 
 def headline(path):
     found = re.search(r'<p class="headline[^"]*">([^<]*)</p>', path.read_text("utf-8"))
-    return found[1].replace("&#x27;", "'")
+    return html.unescape(found[1])
 
 
-def test_all_is_well_is_status_0_and_one_sentence(box, tmp_path, capsys):
+def test_a_complete_audit_is_status_0_and_one_sentence(box, tmp_path, capsys):
     path = tmp_path / "audit.html"
     assert main(["audit", "1001", "1002", "-o", str(path), *box.options]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -51,7 +55,7 @@ def test_failures_are_status_1(box, tmp_path, capsys):
     path = tmp_path / "audit.html"
     assert main(["audit", "1001", "1002", "-o", str(path), *box.options]) == 1
     first, *others = capsys.readouterr().out.splitlines()
-    assert first.startswith("NOT COMPLETE: 1 of 2 batches has failures; ")
+    assert first.startswith("NOT COMPLETE: 1 of 2 batches with failures; ")
     assert first == headline(path)
     assert any("failed-share: 1 of 3 jobs failed" in line for line in others)
 
@@ -64,28 +68,52 @@ def test_a_manifest_that_is_not_met_is_status_1(box, tmp_path, capsys):
     assert first.startswith("NOT IN ORDER: all 2 batches completed, manifest-missing found")
 
 
-def test_as_json_it_is_for_programs(box, tmp_path, capsys):
+def test_a_rule_that_was_asked_for_but_not_evaluated_is_status_1(box, tmp_path, capsys):
+    jobs = [{**job, "external_id": f"EMP-{n}"} for n, job in enumerate(box.enterprise.jobs("1002"))]
+    box.enterprise.put("1002", jobs)
+    manifest = tmp_path / "expected.csv"
+    manifest.write_text("external_id\nEMP-0\nEMP-1\nEMP-2\n", "utf-8")
+    command = ["audit", "1002", "--expected", str(manifest), *box.options]
+    assert main(command) == 0
+    capsys.readouterr()
+    assert main([*command, "--redact", "external_id"]) == 1
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("NOT COMPLETE: all 3 jobs completed, manifest-missing, manifest-unexp")
+    assert "could not be evaluated; read as" in first
+
+
+def test_on_a_full_disk_the_old_report_stays_and_the_status_is_2(box, tmp_path, capsys):
+    path = tmp_path / "audit.html"
+    path.write_text("the old report", "utf-8")
+    with full_disk():
+        assert main(["audit", "1001", "-o", str(path), *box.options]) == 2
+    assert path.read_text("utf-8") == "the old report"
+    assert {one.name for one in tmp_path.iterdir()} == {"audit.html", "cache"}
+    assert f"{path} cannot be written: " in capsys.readouterr().err
+
+
+def test_json_has_the_verdict_and_every_rule(box, tmp_path, capsys):
     path = tmp_path / "audit.html"
     fail(box, "1001")
     assert main(["audit", "1001", "--json", "-o", str(path), *box.options]) == 1
-    said = json.loads(capsys.readouterr().out)
-    assert said["verdict"] == headline(path)
-    assert said["complete"] is False
-    assert said["findings"][0]["rule"] == "failed-share"
-    assert {rule["rule"] for rule in said["rules"]} == {rule.name for rule in bx.RULES}
-    assert said["digest"] in path.read_text("utf-8")
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["verdict"] == headline(path)
+    assert printed["complete"] is False
+    assert printed["findings"][0]["rule"] == "failed-share"
+    assert {rule["rule"] for rule in printed["rules"]} == {rule.name for rule in bx.RULES}
+    assert printed["digest"] in path.read_text("utf-8")
 
 
-def test_of_several_batches_the_good_are_audited_and_the_status_is_3(box, tmp_path, capsys):
+def test_if_one_batch_fails_the_others_are_audited_and_the_status_is_3(box, tmp_path, capsys):
     path = tmp_path / "audit.html"
     assert main(["audit", "1001", "404404", "-o", str(path), *box.options]) == 3
-    said = capsys.readouterr()
-    assert said.out.splitlines()[0] == headline(path)
-    assert headline(path).startswith("INCOMPLETE: 1 of 2 batches was not read whole")
-    assert "404404" in said.err
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0] == headline(path)
+    assert headline(path).startswith("INCOMPLETE: 1 of 2 batches not read completely")
+    assert "404404" in printed.err
 
 
-def test_with_no_good_batch_there_is_no_file(box, tmp_path, capsys):
+def test_if_every_batch_fails_there_is_no_file(box, tmp_path, capsys):
     path = tmp_path / "audit.html"
     assert main(["audit", "404404", "404405", "-o", str(path), *box.options]) == 3
     assert main(["audit", "404404", "-o", str(path), *box.options]) == 3
@@ -97,8 +125,8 @@ def test_since_asks_for_every_batch_of_the_last_days(tmp_path, capsys):
     path = tmp_path / "audit.html"
     assert main(["audit", "--demo", "--since", "18h", "-o", str(path)]) == 1
     first = capsys.readouterr().out.splitlines()[0]
-    assert re.match(r"NOT COMPLETE: 1 of \d+ batches still runs, \d+ have failures; ", first)
-    assert "; seen: svc-hr@example.com's batches only; as of " in first
+    assert re.match(r"NOT COMPLETE: 1 of \d+ batches still running, \d+ with failures; ", first)
+    assert "; only batches that svc-hr@example.com can see; as of " in first
     assert first == headline(path)
     assert "demo" in first
     with bx.demo() as demo:
@@ -108,22 +136,20 @@ def test_since_asks_for_every_batch_of_the_last_days(tmp_path, capsys):
     assert set(bx.read_report(path)["batch_id"]) == set(recent["batch_id"])
 
 
-def test_since_with_nothing_seen_does_not_say_that_all_is_complete(box, capsys):
+def test_no_recent_batch_is_not_complete(box, capsys):
     box.enterprise = Enterprise.of({})
     assert main(["audit", "--since", "7d", *box.options]) == 1
     first = capsys.readouterr().out.splitlines()[0]
-    assert first.startswith("NOT COMPLETE: no batch was seen; seen: svc-hr@example.com's batches")
+    assert first.startswith(
+        "NOT COMPLETE: no batch was found; only batches that svc-hr@example.com"
+    )
 
 
-def test_a_list_of_batches_with_gaps_does_not_say_that_all_is_complete(box, capsys, monkeypatch):
-    from boxdocgen_explore.box import Box
-
-    whole = Box.batch_list
+def test_a_batch_list_with_gaps_is_not_complete(box, capsys, monkeypatch):
+    batch_list = Box.batch_list
 
     def with_gaps(self, **options):
-        from dataclasses import replace
-
-        return replace(whole(self, **options), complete=False)
+        return replace(batch_list(self, **options), complete=False)
 
     monkeypatch.setattr(Box, "batch_list", with_gaps)
     assert main(["audit", "--since", "520w", *box.options]) == 1
@@ -131,7 +157,7 @@ def test_a_list_of_batches_with_gaps_does_not_say_that_all_is_complete(box, caps
     assert first.startswith("NOT COMPLETE: the list of batches may have gaps")
 
 
-def test_max_age_reads_again_what_is_kept_for_longer(box, capsys):
+def test_max_age_reads_older_pages_again(box, capsys):
     assert main(["audit", "1001", *box.options]) == 0
     fail(box, "1001")
     assert main(["audit", "1001", *box.options]) == 0
@@ -150,7 +176,7 @@ def test_redacted_words_are_not_in_the_file(tmp_path, capsys):
     capsys.readouterr()
 
 
-def test_as_user_stands_in_the_evidence(monkeypatch, tmp_path, capsys):
+def test_the_evidence_names_the_user_that_was_read_as(monkeypatch, tmp_path, capsys):
     path = tmp_path / "audit.html"
     admin = User("8", "Admin", "admin@example.com", token="admin-token", may_act_as=True)
     monkeypatch.setenv("BOX_ACCESS_TOKEN", "admin-token")
@@ -158,7 +184,7 @@ def test_as_user_stands_in_the_evidence(monkeypatch, tmp_path, capsys):
         where = ["--base-url", emulator.url, "--cache-dir", str(tmp_path / "cache")]
         assert main(["audit", "1001", "--as-user", DEMO_USER.id, "-o", str(path), *where]) == 0
     text = path.read_text("utf-8")
-    assert f"Asked of Box with as-user {DEMO_USER.id}:" in text
+    assert f"Read with as-user {DEMO_USER.id}:" in text
     assert "svc-hr@example.com (user id" in text
     assert "admin-token" not in text
     capsys.readouterr()
@@ -168,32 +194,32 @@ def test_as_user_stands_in_the_evidence(monkeypatch, tmp_path, capsys):
     "arguments",
     [
         ["audit", "--demo"],
-        ["audit", "--demo", WHOLE, "--since", "7d"],
+        ["audit", "--demo", COMPLETED, "--since", "7d"],
         ["audit", "--demo", "--since", "soon"],
-        ["audit", "--demo", WHOLE, "-o", "audit.pdf"],
-        ["audit", "--demo", WHOLE, "-o", "/no/such/folder/audit.html"],
-        ["audit", "--demo", WHOLE, "--expected", "/no/such/file.csv"],
-        ["audit", "--demo", WHOLE, "--redact", "names"],
+        ["audit", "--demo", COMPLETED, "-o", "audit.pdf"],
+        ["audit", "--demo", COMPLETED, "-o", "/no/such/folder/audit.html"],
+        ["audit", "--demo", COMPLETED, "--expected", "/no/such/file.csv"],
+        ["audit", "--demo", COMPLETED, "--redact", "names"],
         ["render", "/no/such/notebook.ipynb", "-o", "page.html"],
         ["render", "README.md", "-o", "page.html"],
         ["render", "notebook.ipynb"],
     ],
 )
-def test_what_cannot_be_is_status_2_and_one_sentence(arguments, capsys, monkeypatch, tmp_path):
+def test_invalid_arguments_are_status_2_and_one_sentence(arguments, capsys, monkeypatch, tmp_path):
     (tmp_path / "README.md").write_text("No notebook.", "utf-8")
     monkeypatch.chdir(tmp_path)
     try:
         status = main(arguments)
     except SystemExit as stopped:
         status = stopped.code
-    said = capsys.readouterr()
+    printed = capsys.readouterr()
     assert status == 2
-    assert said.out == ""
-    assert len(said.err.strip().splitlines()) == 1
+    assert printed.out == ""
+    assert len(printed.err.strip().splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
 
 
-def test_an_audit_does_not_fail_for_want_of_names(box, capsys):
+def test_template_names_are_optional(box, capsys):
     box.fault("forbidden", path="/docgen_templates", times=None)
     assert main(["audit", "1002", *box.options]) == 0
     capsys.readouterr()
@@ -215,6 +241,6 @@ def test_the_weekly_report_opens_offline(tab, tmp_path, capsys):
     expect(tab.get_by_role("figure", name="Outcomes by batch").locator("svg")).to_be_visible()
 
 
-def test_a_file_that_could_not_be_written_costs_no_fetch(box, tmp_path):
+def test_a_path_that_cannot_be_written_costs_no_call(box, tmp_path):
     assert main(["audit", "1001", "-o", str(tmp_path), *box.options]) == 2
     assert box.calls == []

@@ -2,15 +2,19 @@
 
 import csv
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import polars as pl
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from boxdocgen_explore.cli import main
-from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
+from boxdocgen_explore.cli import main, render
+from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, Emulator, Enterprise
 from boxdocgen_explore.schema import JOBS
 
 STORY = "12345600319"
@@ -25,12 +29,16 @@ def box(monkeypatch, tmp_path):
         yield emulator
 
 
-def test_fetch_without_a_file_sums_up_on_the_terminal(capsys):
+# --- fetch -------------------------------------------------------------------------------------
+
+
+def test_fetch_without_a_file_prints_a_summary(capsys):
     assert main(["fetch", "--demo", STORY]) == 0
     printed = capsys.readouterr().out
     assert "1,487 of 3,000 failed · all 3 pages read" in printed
     assert "demo data" in printed
-    assert "1,412  The tag 'offer.relocation_allowance'" in printed
+    assert "    1,487  failed\n" in printed
+    assert "    1,412  The tag 'offer.relocation_allowance'" in printed
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".csv", ".ndjson"])
@@ -41,6 +49,7 @@ def test_fetch_writes_a_file_that_holds_every_job(box, tmp_path, ending, capsys)
     frame = read(path)
     assert frame.height == 1500
     assert frame.columns == list(JOBS)
+    assert capsys.readouterr().out.startswith(f"{path}: 1,500 of 1,500 completed")
 
 
 def test_csv_holds_lists_as_json_and_no_formula(box, tmp_path):
@@ -60,12 +69,11 @@ def test_of_several_ids_the_good_are_written_and_the_bad_are_named(box, tmp_path
     path = tmp_path / "jobs.parquet"
     assert main(["fetch", "1001", "404404", "-o", str(path), *box.options]) == 3
     assert set(pl.read_parquet(path)["batch_id"]) == {"1001"}
-    said = capsys.readouterr().err
-    assert "404404" in said
-    assert "404" in said
-    assert "not_found" in said
-    assert "request id" in said
-    assert "1001" not in said
+    printed = capsys.readouterr()
+    assert "INCOMPLETE" not in printed.out
+    assert printed.err.startswith("boxdocgen: batch 404404: ")
+    assert re.search("404.*not_found.*request id", printed.err)
+    assert "1001" not in printed.err
 
 
 def test_with_no_good_batch_there_is_no_file(box, tmp_path, capsys):
@@ -75,16 +83,77 @@ def test_with_no_good_batch_there_is_no_file(box, tmp_path, capsys):
     assert len(capsys.readouterr().err.strip().splitlines()) == 2
 
 
-def test_a_partial_batch_is_not_written_as_if_it_were_whole(box, tmp_path):
+def test_a_partial_batch_is_not_written_as_if_it_were_complete(box, tmp_path):
     path = tmp_path / "jobs.parquet"
     box.fault("other-body", path="/docgen_batch_jobs/1001", page=2, times=None, body="{}")
     assert main(["fetch", "1001", "1002", "-o", str(path), *box.options]) == 3
     assert set(pl.read_parquet(path)["batch_id"]) == {"1002"}
 
 
+# --- files that others depend on ---------------------------------------------------------------
+
+
+@pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    """A notebook that is the result of a run, so that no kernel has to start."""
+    path = tmp_path / "own.ipynb"
+    output = new_output("stream", text="x" * 500_000)
+    nbformat.write(new_notebook(cells=[new_code_cell("", outputs=[output])]), path)
+    monkeypatch.setattr(render, "run", render.read)
+    return path
+
+
+@pytest.fixture(params=["fetch .parquet", "fetch .csv", "fetch .ndjson", "render", "in place"])
+def writing(request, tmp_path, notebook):
+    """A command that writes a file of some hundred kilobytes, and that file."""
+    command, _, ending = request.param.partition(" ")
+    if request.param == "in place":
+        return ["render", str(notebook), "--in-place"], notebook
+    path = tmp_path / f"file{ending or '.html'}"
+    source = ["fetch", "--demo", STORY] if command == "fetch" else ["render", str(notebook)]
+    return [*source, "-o", str(path)], path
+
+
+def test_a_full_disk_costs_no_existing_file_and_leaves_no_part_of_a_new_one(
+    writing, tmp_path, capsys
+):
+    resource = pytest.importorskip("resource")
+    command, path = writing
+    if not path.exists():
+        path.write_text("old", "utf-8")
+    before, files = path.read_bytes(), set(tmp_path.iterdir())
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limit[1]))
+    try:
+        status = main(command)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert status == 2
+    assert f"boxdocgen: {path} cannot be written" in capsys.readouterr().err
+    assert path.read_bytes() == before
+    assert set(tmp_path.iterdir()) == files
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_a_new_file_follows_the_umask_of_the_user(writing, umask, mode, capsys):
+    command, path = writing
+    if "--in-place" in command:
+        path.chmod(mode)  # somebody's own notebook stays as private as it was
+    before = os.umask(umask)
+    try:
+        assert main(command) == 0
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == mode
+
+
+# --- errors ------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        [],
         ["fetch"],
         ["fetch", "--demo", ""],
         ["fetch", "--demo", "a b"],
@@ -92,67 +161,68 @@ def test_a_partial_batch_is_not_written_as_if_it_were_whole(box, tmp_path):
         ["fetch", "--demo", "x" * 10_000],
         ["fetch", "--demo", STORY, "-o", "jobs.xlsx"],
         ["fetch", "--demo", STORY, "-o", "/no/such/folder/jobs.csv"],
+        ["fetch", "--demo", STORY, "--no-such-option"],
         ["fetch", "--base-url", "ftp://x", STORY],
+        ["render", "notebook.ipynb"],
+        ["render", "/no/such/notebook.ipynb", "-o", "page.html"],
+        ["render", "README.md", "-o", "page.html"],
+        ["render", "README.md", "--in-place"],
         ["emulator", "--port", "x"],
         ["emulator", "--fault", "no-such-fault"],
         ["cache", "clear", "--older-than", "soon"],
         ["no-such-command"],
     ],
 )
-def test_bad_usage_is_one_sentence_and_status_2(arguments, capsys, monkeypatch):
+def test_bad_usage_is_one_sentence_and_status_2(arguments, capsys, monkeypatch, tmp_path):
+    (tmp_path / "README.md").write_text("No notebook.", "utf-8")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BOX_ACCESS_TOKEN", "secret-token")
     try:
         status = main(arguments)
     except SystemExit as stopped:
         status = stopped.code
-    said = capsys.readouterr().err
+    printed = capsys.readouterr()
     assert status == 2
-    assert len(said.strip().splitlines()) == 1, said
-    assert said.startswith("boxdocgen")
-    assert len(said) < 500
-    assert "Traceback" not in said
+    assert printed.out == ""
+    assert len(printed.err.strip().splitlines()) == 1, printed.err
+    assert printed.err.startswith("boxdocgen")
+    assert len(printed.err) < 500
+    assert "Traceback" not in printed.err
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
 
 
 def test_a_refused_token_is_status_3_and_is_not_shown(box, capsys, monkeypatch):
     monkeypatch.setenv("BOX_ACCESS_TOKEN", "secret-but-wrong")
     assert main(["fetch", "1001", *box.options]) == 3
-    said = capsys.readouterr().err
-    assert "401" in said
-    assert "60 minutes" in said
-    assert "secret-but-wrong" not in said
+    printed = capsys.readouterr().err
+    assert "401" in printed
+    assert "60 minutes" in printed
+    assert "secret-but-wrong" not in printed
 
 
 def test_without_credentials_it_says_what_to_set_and_never_shows_the_demo(capsys, monkeypatch):
-    for name in ("BOX_ACCESS_TOKEN", "BOX_JWT_CONFIG_FILE", "BOX_CLIENT_ID"):
-        monkeypatch.delenv(name, raising=False)
-    run = subprocess.run(
-        [sys.executable, "-m", "boxdocgen_explore.cli", "fetch", STORY],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 3
-    assert run.stdout == ""
-    assert "BOX_ACCESS_TOKEN" in run.stderr
-    assert "--demo" in run.stderr
+    monkeypatch.setattr("sys.stdin", None)
+    assert main(["fetch", STORY]) == 3
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "BOX_ACCESS_TOKEN" in printed.err
+    assert "--demo" in printed.err
 
 
-def test_no_network_names_the_way_to_read_what_is_kept(box, capsys):
+def test_a_missing_package_is_named_with_the_command_that_installs_it(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", None)
+    assert main(["lab"]) == 2
+    assert "jupyterlab.labapp is not installed: pip install" in capsys.readouterr().err
+
+
+def test_what_was_cached_can_be_read_offline_and_nothing_else(box, capsys):
     assert main(["fetch", "1002", *box.options]) == 0
-    address = box.url
+    box.stop()
     capsys.readouterr()
     assert main(["fetch", "1002", "--offline", *box.options]) == 0
     assert "3 of 3" in capsys.readouterr().out
     assert main(["fetch", "1001", "--offline", *box.options]) == 3
     assert "not in the cache" in capsys.readouterr().err
-    assert box.url == address
-
-
-def test_batches_are_listed_a_line_each(capsys):
-    assert main(["batches", "--demo"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert "49.6 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 12345600319" in lines
 
 
 def test_what_a_message_holds_cannot_command_the_terminal(box, capsys):
@@ -164,6 +234,49 @@ def test_what_a_message_holds_cannot_command_the_terminal(box, capsys):
     printed = capsys.readouterr().out
     assert "alert" in printed
     assert not set(printed) & {"\x1b", "\x07", "\u202e"}
+
+
+# --- the other commands ------------------------------------------------------------------------
+
+
+def test_batches_are_listed_a_line_each(capsys):
+    assert main(["batches", "--demo"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "49.6 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 12345600319" in lines
+
+
+def test_without_batches_the_line_says_who_sees_them(box, capsys):
+    box.enterprise = Enterprise.of({})
+    assert main(["batches", *box.options]) == 0
+    assert capsys.readouterr().out.startswith("No batches. Box shows them only to their creator")
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The addresses that the browser was asked to open."""
+    addresses: list[str] = []
+    monkeypatch.setattr("webbrowser.open", addresses.append)
+    return addresses
+
+
+def test_open_writes_a_private_page_and_shows_it(capsys, opened):
+    assert main(["open", "--demo", STORY]) == 0
+    path = capsys.readouterr().out.strip()
+    assert opened == [f"file://{path}"]
+    text = Path(path).read_text("utf-8")
+    assert "Content-Security-Policy" in text
+    assert "Offer letter" in text
+    assert Path(path).stat().st_mode & 0o077 == 0
+
+
+def test_names_of_templates_are_optional(box, capsys, opened):
+    box.fault("forbidden", path="/docgen_templates", times=None)
+    assert main(["batches", *box.options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert all("template " in line for line in lines)
+    assert main(["open", "1002", *box.options]) == 0
+    assert len(opened) == 1
 
 
 def test_the_cache_can_be_listed_and_cleared(box, capsys):
@@ -197,11 +310,7 @@ def test_the_emulator_prints_its_address_on_one_line_and_serves_others(monkeypat
     assert DEMO_TOKEN in line
 
 
-def test_open_writes_a_private_page_and_shows_it(capsys, monkeypatch):
-    opened = []
-    monkeypatch.setattr("webbrowser.open", opened.append)
-    assert main(["open", "--demo", STORY]) == 0
-    path = capsys.readouterr().out.strip()
-    assert opened == [f"file://{path}"]
-    assert "Content-Security-Policy" in Path(path).read_text("utf-8")
-    assert Path(path).stat().st_mode & 0o077 == 0
+def test_the_emulator_lists_its_faults(capsys):
+    assert main(["emulator", "--fault", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(FAULTS)

@@ -1,31 +1,28 @@
-"""Notebooks for people who cannot run them: rendered, committed with outputs, opened untrusted."""
+"""Notebooks for people who cannot run them: committed with outputs, and rendered as one page."""
 
 from __future__ import annotations
 
 import base64
 import copy
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from frames import HOSTILE, jobs_frame, story
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, expect
 
-import boxdocgen_explore as bx
 from boxdocgen_explore.cli import main, render
-from boxdocgen_explore.errors import InvalidRequest
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
 VEGA = "application/vnd.vega.v5+json"
 
 
-def named(path: Path) -> str:
+def stem(path: Path) -> str:
     return path.stem
 
 
@@ -36,34 +33,30 @@ def executed() -> Any:
 
     def run(path: Path) -> Any:
         if path not in done:
-            done[path] = render.run(render.read(path), path.parent)
+            done[path] = render.run(path)
         return copy.deepcopy(done[path])
 
     return run
 
 
-def said(notebook: Any) -> list[Any]:
+def shown_by(notebook: Any) -> list[Any]:
     """What the cells of a notebook show: words, numbers, pictures, charts; not how long ago."""
-    told: list[Any] = []
+    shown: list[Any] = []
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             text = output.get("text", "") + data.get("text/html", data.get("text/plain", ""))
             pictures = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", text)
-            told += [base64.b64decode(one).decode() for one in pictures]
-            told.append(re.sub(r"data:\S+|read \S.*? ago|read just now", "", text))
-            told.append(data.get(VEGA))
-    return told
+            shown += [base64.b64decode(one).decode() for one in pictures]
+            shown.append(re.sub(r"data:\S+|read \S.*? ago|read just now", "", text))
+            shown.append(data.get(VEGA))
+    return shown
 
 
 # --- notebooks as they are committed ---------------------------------------------------------
 
 
-def test_there_are_two_notebooks():
-    assert [path.name for path in NOTEBOOKS] == ["01_explore.ipynb", "02_audit.ipynb"]
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=stem)
 def test_a_notebook_is_committed_with_outputs_but_without_widgets_and_is_small(path):
     assert path.stat().st_size < 300_000
     notebook = nbformat.read(path, as_version=4)
@@ -73,64 +66,66 @@ def test_a_notebook_is_committed_with_outputs_but_without_widgets_and_is_small(p
     assert not any(WIDGET in one.get("data", {}) for one in outputs)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=stem)
 def test_run_again_a_notebook_shows_the_same_numbers_and_charts(path, executed):
     committed = nbformat.read(path, as_version=4)
-    assert said(executed(path)) == said(committed)
+    assert shown_by(executed(path)) == shown_by(committed)
 
 
-def test_the_audits_parameters_are_where_papermill_looks_for_them():
+def test_the_audit_notebook_has_its_parameters_first_and_its_evidence_last():
     notebook = nbformat.read(ROOT / "notebooks" / "02_audit.ipynb", as_version=4)
     tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
     assert "batches" in tagged[0].source
-
-
-def test_verdict_and_findings_come_before_charts_and_the_evidence_last():
-    notebook = nbformat.read(ROOT / "notebooks" / "02_audit.ipynb", as_version=4)
     titles = [cell.source.split("\n")[0] for cell in notebook.cells if "## " in cell.source]
     assert titles[:2] == ["## Verdict", "## Findings"]
     assert titles[-1] == "## Evidence"
 
 
-def test_refreshing_a_notebook_keeps_its_outputs_in_it(tmp_path, capsys):
+# --- what a run leaves in a notebook ---------------------------------------------------------
+
+
+def write_notebook(path: Path, *cells: str, **metadata: Any) -> None:
+    nbformat.write(new_notebook(cells=[*map(new_code_cell, cells)], metadata=metadata), path)
+
+
+def test_in_place_a_notebook_gets_what_can_be_seen_without_its_kernel(tmp_path, capsys):
     path = tmp_path / "small.ipynb"
-    nbformat.write(new_notebook(cells=[new_code_cell("print(6 * 7)")]), path)
+    write_notebook(
+        path,
+        "print(6 * 7)",
+        "print('10 %\\r50 %', end='', flush=True); print('\\r100 %\\n3,000 jobs')",
+        "import ipywidgets; display(ipywidgets.IntProgress()); print('\\r')",
+        "print('a'); display({'text/plain': 'b'}, raw=True); print('c')",
+        widgets={STATE: {"state": {}, "version_major": 2, "version_minor": 0}},
+    )
     assert main(["render", str(path), "--in-place"]) == 0
+    assert capsys.readouterr().out == f"{path}\n"
     notebook = nbformat.read(path, as_version=4)
-    assert notebook.cells[0].outputs[0].text == "42\n"
-    assert notebook.metadata.language_info == {"name": "python"}
-    capsys.readouterr()
+    assert notebook.metadata == {"language_info": {"name": "python"}}
+    assert [cell.metadata for cell in notebook.cells] == [{}] * 4
+    texts = [
+        [output.get("text") or output.data["text/plain"] for output in cell.outputs]
+        for cell in notebook.cells
+    ]
+    assert texts == [["42\n"], ["100 %\n3,000 jobs\n"], [], ["a\n", "b", "c\n"]]
 
 
-# --- what is kept of a run -------------------------------------------------------------------
-
-
-def test_a_progress_bar_is_reduced_to_its_last_line():
-    bar = new_output("stream", name="stderr", text="10 %\r50 %\r100 %\n3,000 jobs\n")
-    widget = new_output("display_data", data={WIDGET: {}, "text/plain": "  0%|   | 0/3"})
-    silent = new_output("stream", name="stderr", text="\r\n")
-    cell = new_code_cell("", outputs=[bar, widget, silent])
-    (tidied,) = render.tidy(new_notebook(cells=[cell])).cells
-    assert [output.text for output in tidied.outputs] == ["100 %\n3,000 jobs\n"]
-
-
-def test_a_notebook_whose_cell_fails_leaves_nothing_behind(tmp_path):
-    path, page = tmp_path / "broken.ipynb", tmp_path / "page.html"
-    nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
+def test_a_notebook_whose_cell_fails_changes_no_file(tmp_path, capsys):
+    path = tmp_path / "broken.ipynb"
+    write_notebook(path, "1 / 0")
     before = path.read_bytes()
-    for step in (lambda: render.render(path, page), lambda: render.refresh(path)):
-        with pytest.raises(InvalidRequest, match="A cell failed: ZeroDivisionError"):
-            step()
-    assert not page.exists()
+    assert main(["render", str(path), "--in-place"]) == 2
+    assert "A cell failed: ZeroDivisionError" in capsys.readouterr().err
     assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 # --- the rendered page -----------------------------------------------------------------------
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=stem)
 def test_a_rendered_notebook_needs_nothing_from_anywhere(path, executed, tab, tmp_path):
     page = render.to_html(executed(path), path.stem)
     assert not re.search(r"<script|<link|@import", page, flags=re.I)
@@ -138,68 +133,34 @@ def test_a_rendered_notebook_needs_nothing_from_anywhere(path, executed, tab, tm
     assert re.findall(r"(?:https?:|[\"'(])//[\w.-]+", without_comments) == []
     file = tmp_path / "page.html"
     file.write_text(page, "utf-8")
-    asked: list[str] = []
-    tab.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    tab.on("request", lambda request: requested.append(request.url))
     tab.goto(file.as_uri())
     expect(tab.get_by_text(re.compile("demo data")).first).to_be_visible()
-    pictures = tab.locator("img")
-    assert pictures.count() >= 2
+    assert tab.locator("img").count() >= 2
     assert tab.evaluate("[...document.images].every((one) => one.naturalWidth > 0)")
-    assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
-
-
-# --- the snapshot ----------------------------------------------------------------------------
-
-
-def test_beside_the_widget_stands_a_snapshot_without_scripts():
-    jobs = story(300)
-    bundle = bx.explore(jobs)._repr_mimebundle_()
-    assert set(bundle) == {WIDGET, "text/plain", "text/html"}
-    html = bundle["text/html"]
-    assert "Snapshot. Run the notebook to filter." in html
-    assert f"{(jobs['status'] == 'failed').sum()}" in html
-    assert not re.search(r"<script|<svg|style=|\son\w+=", html)
-
-
-def test_a_later_snapshot_shows_what_the_filters_show():
-    jobs = story(300)
-    explorer = bx.explore(jobs)
-    explorer.state = {"status": ["failed"], "text": "bonus"}
-    html = explorer.snapshot().data
-    assert (
-        f"{explorer.jobs.height} of 300 jobs, where status failed and errors with “bonus”" in html
-    )
-    assert "completed_with_error" not in html.partition("<table")[2]
-
-
-def test_an_explorer_of_no_jobs_has_a_snapshot_too():
-    html = bx.explore(jobs_frame([])).snapshot().data
-    assert "0 of 0 jobs" in html
-    assert "<img" not in html
-
-
-def test_hostile_content_is_text_in_a_snapshot():
-    jobs = jobs_frame([{"status": HOSTILE, "output_type": HOSTILE, "errors": [HOSTILE]}])
-    explorer = bx.explore(jobs, templates={"1700000000001": HOSTILE})
-    explorer.state = {"status": [HOSTILE], "template_file_id": ["1700000000001"]}
-    html = explorer.snapshot().data
-    assert "</script>" not in html
-    assert "&lt;/script&gt;" in html
-    assert html.count("<img") == len(re.findall(r'<img src="data:image/svg\+xml;base64,', html))
+    assert [url for url in requested if not url.startswith("data:")] == [file.as_uri()]
 
 
 @pytest.mark.browser
-def test_an_untrusted_notebook_in_jupyterlab_shows_the_snapshot_and_no_error(lab, tab: Page):
-    notebook = json.loads((ROOT / "notebooks" / "01_explore.ipynb").read_text("utf-8"))
-    (output,) = notebook["cells"][-1]["outputs"]
-    # As somebody's own notebook is saved: the widget's view stands beside the snapshot.
-    output["data"][WIDGET] = {"model_id": "0" * 32, "version_major": 2, "version_minor": 0}
-    (lab.folder / "untrusted.ipynb").write_text(json.dumps(notebook), "utf-8")
-    tab.set_viewport_size({"width": 1400, "height": 1000})
-    tab.goto(lab.at("untrusted.ipynb"))
-    shown = tab.locator(".jp-OutputArea-output")
-    expect(shown.get_by_text("Snapshot. Run the notebook to filter.")).to_be_visible()
-    expect(shown.get_by_text("1,487 of 3,000 failed")).to_be_visible()
-    expect(shown.get_by_role("img", name="Failure reasons")).to_be_visible()
-    expect(shown.get_by_role("cell", name="1,417").first).to_be_visible()
-    expect(tab.get_by_text("Error displaying widget")).to_have_count(0)
+def test_a_rendered_notebook_runs_nothing_that_an_output_brings(browser: Browser, tmp_path):
+    run = "document.title = 'ran'"
+    outputs = [
+        new_output("display_data", data={"text/html": f'<img src=x onerror="{run}"> seen'}),
+        new_output("display_data", data={"text/html": f"<script>{run}</script>"}),
+        new_output("display_data", data={"application/javascript": run}),
+    ]
+    cell = new_code_cell("$x^2$", outputs=outputs)
+    file = tmp_path / "page.html"
+    file.write_text(render.to_html(new_notebook(cells=[cell]), "Title"), "utf-8")
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    expect(page.get_by_text("seen")).to_be_visible()
+    page.wait_for_function("document.images[0].complete")
+    assert page.title() == "Title"
+    policy = page.locator("head > :first-child").get_attribute("content")
+    assert policy is not None
+    assert {"default-src 'none'", "base-uri 'none'", "form-action 'none'"} <= set(
+        re.split(r";\s*", policy)
+    )
+    page.close()

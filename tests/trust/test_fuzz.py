@@ -126,18 +126,12 @@ def parse_all(body: bytes) -> pl.DataFrame | None:
     )
 )
 @examples(400)
-def test_any_body_comes_through_with_every_value_or_is_our_own_error(
-    tally: Callable[..., None], body: bytes
-) -> None:
-    tally("inputs tried")
+def test_any_body_comes_through_with_every_value_or_is_our_own_error(body: bytes) -> None:
     parse_all(body)
 
 
 @pytest.mark.parametrize("name", EXTREMES)
-def test_an_extreme_comes_through_with_every_value_or_is_our_own_error(
-    tally: Callable[..., None], name: str
-) -> None:
-    tally("inputs tried")
+def test_an_extreme_comes_through_with_every_value_or_is_our_own_error(name: str) -> None:
     jobs = parse_all(EXTREMES[name])
     if jobs is not None:
         count(jobs)
@@ -152,10 +146,7 @@ def test_a_time_that_python_cannot_hold_is_our_own_error(year: str, zone: str) -
 
 @given(bodies.job_pages)
 @examples(50)
-def test_what_can_be_parsed_can_be_audited_and_counted(
-    tally: Callable[..., None], page: dict[str, Any]
-) -> None:
-    tally("inputs tried")
+def test_what_can_be_parsed_can_be_audited_and_counted(page: dict[str, Any]) -> None:
     jobs = parse_all(json.dumps(page).encode())
     if jobs is not None:
         count(jobs)
@@ -163,19 +154,13 @@ def test_what_can_be_parsed_can_be_audited_and_counted(
 
 @given(bodies.job_pages)
 @examples(3)
-def test_what_can_be_parsed_can_be_drawn_and_reported(
-    tally: Callable[..., None], tmp_path: Path, page: dict[str, Any]
-) -> None:
-    tally("inputs tried")
+def test_what_can_be_parsed_can_be_drawn_and_reported(tmp_path: Path, page: dict[str, Any]) -> None:
     jobs = parse_all(json.dumps(page).encode())
     if jobs is not None:
         draw_and_report(jobs, tmp_path)
 
 
-def test_texts_of_megabytes_are_drawn_cut_and_reported_in_full(
-    tally: Callable[..., None], tmp_path: Path
-) -> None:
-    tally("inputs tried")
+def test_texts_of_megabytes_are_drawn_cut_and_reported_in_full(tmp_path: Path) -> None:
     long = "word " * (bodies.MANY // 5)
     jobs = parse_all(bodies.job(output_type=long, failures={"errors": [long], "warnings": []}))
     assert jobs is not None
@@ -185,9 +170,8 @@ def test_texts_of_megabytes_are_drawn_cut_and_reported_in_full(
 @given(st.one_of(bodies.job_pages, bodies.pages).map(json.dumps))
 @examples(80)
 def test_a_server_that_sends_any_body_gives_a_complete_reading_or_our_own_error(
-    tally: Callable[..., None], emulator: Emulator, box: Box, text: str
+    emulator: Emulator, box: Box, text: str
 ) -> None:
-    tally("inputs tried")
     emulator.clear_faults()
     emulator.fault("other-body", path="/docgen_batch_jobs/1001", times=None, body=text)
     reading = answered(lambda: box.read("1001", refresh=True))
@@ -222,10 +206,7 @@ def heads() -> Iterator[Any]:
 
 @given(st.binary() | st.sampled_from([*heads()]) | bodies.anything)
 @examples(60)
-def test_a_forged_report_is_read_or_is_our_own_error(
-    tally: Callable[..., None], tmp_path: Path, given_data: Any
-) -> None:
-    tally("inputs tried")
+def test_a_forged_report_is_read_or_is_our_own_error(tmp_path: Path, given_data: Any) -> None:
     payload = given_data
     if not isinstance(given_data, bytes):
         head = json.dumps(given_data).encode()
@@ -235,9 +216,8 @@ def test_a_forged_report_is_read_or_is_our_own_error(
     answered(bx.read_report, path)
 
 
-def test_other_bytes_are_no_report(tally: Callable[..., None], tmp_path: Path) -> None:
+def test_other_bytes_are_no_report(tmp_path: Path) -> None:
     for content in (b"", b"\xff" * 100, b"<html>", forged(b"").encode()[:-20]):
-        tally("inputs tried")
         path = tmp_path / "none.html"
         path.write_bytes(content)
         with pytest.raises(InvalidRequest, match="not a report"):

@@ -1,4 +1,4 @@
-"""What Box sends in names and messages is text everywhere, and never anything more."""
+"""Names and messages from Box are text everywhere, and never anything more."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LONG = "very long " * 10_000
 COMMANDS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-"""What a terminal or a page would obey; only a line feed, and a tab, may stand in a text."""
+"""What a terminal or a page would obey; a text may contain line feeds and tabs only."""
 
 USER = User("31415926535", EVIL, f"={EVIL}@example.com")
 BATCH = "1001"
@@ -67,7 +67,7 @@ def evil_job(number: int, batch: str = BATCH) -> dict[str, Any]:
 
 @pytest.fixture
 def evil() -> Iterator[Emulator]:
-    """Every text that a user, a template or a job may have, as bad as can be."""
+    """Hostile text wherever a user, a template or a job has text."""
     enterprise = Enterprise(
         templates=[Template(EVIL, f"={EVIL}", {"1": (Tag(EVIL, EVIL, (EVIL,)),)})]
     )
@@ -91,18 +91,18 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., tuple[str, str]]:
-    """Runs a command; gives what it printed, which holds nothing that a terminal obeys."""
+    """Runs a command; gives what it printed, which has nothing that a terminal obeys."""
     monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
     where = ["--cache-dir", str(tmp_path / "cache")]
 
     def command(*arguments: str, status: int = 0) -> tuple[str, str]:
-        there = [] if arguments[0] == "cache" else ["--base-url", evil.url]
-        assert main([*arguments, *there, *where]) == status
-        said = capsys.readouterr()
-        for stream in said:
+        server = [] if arguments[0] == "cache" else ["--base-url", evil.url]
+        assert main([*arguments, *server, *where]) == status
+        printed = capsys.readouterr()
+        for stream in printed:
             assert not COMMANDS.search(stream)
             assert "--json" in arguments or max(map(len, [*stream.splitlines(), ""])) < 6000
-        return said.out, said.err
+        return printed.out, printed.err
 
     return command
 
@@ -140,9 +140,9 @@ def test_an_error_of_box_is_one_line_of_text(
     evil: Emulator, run: Callable[..., tuple[str, str]], code: str
 ) -> None:
     evil.fault("forbidden", path=f"/docgen_batch_jobs/{BATCH}", times=None, code=code)
-    _, said = run("fetch", BATCH, status=3)
-    assert len(said.splitlines()) == 1
-    assert "403" in said
+    _, error = run("fetch", BATCH, status=3)
+    assert len(error.splitlines()) == 1
+    assert "403" in error
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_an_error_about_a_body_is_one_line_of_text(
     evil: Emulator, run: Callable[..., tuple[str, str]], body: str
 ) -> None:
     evil.fault("other-body", path=f"/docgen_batch_jobs/{BATCH}", times=None, body=body)
-    _, said = run("fetch", BATCH, status=3)
-    assert len(said.splitlines()) == 1
+    _, error = run("fetch", BATCH, status=3)
+    assert len(error.splitlines()) == 1
 
 
 def test_a_traceback_and_an_error_s_parts_are_text(evil: Emulator, box: Box) -> None:
@@ -168,19 +168,19 @@ def test_a_traceback_and_an_error_s_parts_are_text(evil: Emulator, box: Box) -> 
     with pytest.raises(errors.BatchesFailed) as caught:
         box.read([BATCH, "404"])
     failed = caught.value.failures[BATCH]
-    told = ["".join(traceback.format_exception(one)) for one in (caught.value, failed)]
-    told += [str(failed), repr(failed), failed.code or "", failed.message or ""]
-    assert "onerror" in told[0]
-    assert not any(map(COMMANDS.search, told))
+    texts = ["".join(traceback.format_exception(one)) for one in (caught.value, failed)]
+    texts += [str(failed), repr(failed), failed.code or "", failed.message or ""]
+    assert "onerror" in texts[0]
+    assert not any(map(COMMANDS.search, texts))
 
 
 def test_reprs_verdicts_and_labels_are_text(box: Box) -> None:
     reading = box.read(BATCH)
     names = dict(box.templates().iter_rows())
     labels = [batch_label(row, names) for row in box.batches().iter_rows(named=True)]
-    told = [repr(reading), reading.verdict, repr(box.user), repr(bx.explore(reading)), *labels]
-    assert not any(map(COMMANDS.search, told))
-    assert not [line for line in told if "\n" in line]
+    texts = [repr(reading), reading.verdict, repr(box.user), repr(bx.explore(reading)), *labels]
+    assert not any(map(COMMANDS.search, texts))
+    assert not [line for line in texts if "\n" in line]
 
 
 def test_a_terminal_without_unicode_shows_codes_and_no_traceback() -> None:
@@ -228,7 +228,7 @@ def test_no_cell_of_a_csv_begins_like_a_formula(start: str) -> None:
     assert not [cell for row in flat.rows() for cell in row if cell.startswith(STARTS)]
 
 
-def test_what_is_kept_on_disk_is_named_by_ids_alone(box: Box, tmp_path: Path) -> None:
+def test_cached_files_are_named_by_ids_alone(box: Box, tmp_path: Path) -> None:
     box.read(BATCH)
     box.batches()
     names = {path.name for path in (tmp_path / "cache").rglob("*")}
@@ -249,6 +249,12 @@ class _Tags(html.parser.HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
+TABLE = {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+PAGE = {"html", "head", "meta", "title", "style", "body", "main", "noscript", "script", "div",
+        "header", "nav", "section", "h1", "h2", "p", "a", "span", "details", "summary", "dl", "dt",
+        "dd", "code", "button"}  # fmt: skip
+
+
 def test_a_notebook_s_outputs_are_text_and_pictures(box: Box) -> None:
     reading = box.read(BATCH)
     explorer = bx.explore(reading, templates={EVIL: EVIL})
@@ -258,10 +264,29 @@ def test_a_notebook_s_outputs_are_text_and_pictures(box: Box) -> None:
     assert not COMMANDS.search(bundle["text/plain"])
     assert not COMMANDS.search(bundle["text/html"])
     for tag, attributes in _Tags(bundle["text/html"]).found:
-        assert tag in {"div", "p", "strong", "img", "table", "caption", "thead", "tbody", "tr",
-                       "th", "td"}  # fmt: skip
+        assert tag in {*TABLE, "div", "p", "strong", "img"}
         assert not [name for name in attributes if name.startswith("on")]
         assert (attributes.get("src") or "data:image/svg+xml").startswith("data:image/svg+xml")
+
+
+def test_a_report_has_its_own_tags_and_links_to_box_alone(
+    run: Callable[..., tuple[str, str]], tmp_path: Path
+) -> None:
+    path = tmp_path / "audit.html"
+    run("audit", BATCH, "--details", "--title", EVIL, "-o", str(path), status=1)
+    text = path.read_text("utf-8")
+    found = _Tags(text).found
+    assert {tag for tag, _ in found} <= TABLE | PAGE
+    assert not [name for _, names in found for name in names if name.startswith("on")]
+    links = [names for tag, names in found if tag == "a" and not names["href"].startswith("#")]
+    assert links
+    for link in links:
+        assert re.fullmatch(r"https://app\.box\.com/file/[\w.%~-]+", link["href"] or "")
+        assert link["rel"] == "noopener noreferrer"
+    outside_of_scripts = re.sub(r"<script\b.*?</script>", "", text, flags=re.S)
+    assert "onerror" in outside_of_scripts
+    assert not COMMANDS.search(outside_of_scripts)
+    assert max(map(len, re.findall(r"very long .*", outside_of_scripts))) < 6000
 
 
 def test_a_chart_s_text_for_terminals_is_text(box: Box) -> None:
@@ -280,16 +305,16 @@ def test_a_picker_s_words_are_text(evil: Emulator, box: Box) -> None:
     explorer.load([BATCH])
     explorer.wait(30)
     picker = explorer.picker
-    labels = [label for label, _ in picker.listing.options]
+    labels = [label for label, _ in picker.batches.options]
     assert len(labels) == 2
     evil.fault("forbidden", path=f"/docgen_batch_jobs/{BATCH}", times=None, code=EVIL)
     explorer.refresh()
     explorer.wait(30)
     assert "403" in explorer.view.notice
-    told = [*labels, picker.said.value, picker.fold.description, explorer.view.notice]
-    told.append(json.dumps(explorer.view.verdict, ensure_ascii=False))
-    assert not any(map(COMMANDS.search, told))
-    assert "<img" not in picker.said.value
+    texts = [*labels, picker.status.value, picker.fold.description, explorer.view.notice]
+    texts.append(json.dumps(explorer.view.verdict, ensure_ascii=False))
+    assert not any(map(COMMANDS.search, texts))
+    assert "<img" not in picker.status.value
 
 
 @pytest.mark.browser
@@ -311,7 +336,7 @@ def test_a_report_runs_no_script_asks_no_host_and_shows_text(
     assert download.value.suggested_filename == "jobs.csv"
 
 
-def test_open_shows_a_page_that_begins_with_our_words_and_holds_no_tag_of_theirs(
+def test_open_shows_a_page_of_our_own_tags_alone(
     run: Callable[..., tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []

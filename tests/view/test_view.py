@@ -473,7 +473,8 @@ def test_hostile_content_is_text_everywhere(show):
 def test_no_script_runs_but_the_page_s_own(browser, tmp_path):
     foreign = "<script>document.title = 'taken over'</script>"
     file = tmp_path / "page.html"
-    file.write_text(view.page(story(30), None, body_before=foreign), encoding="utf-8")
+    text = view.page(story(30), None).replace("<main", f"{foreign}<main", 1)
+    file.write_text(text, encoding="utf-8")
     with browser.new_page() as page:
         page.goto(file.as_uri())
         settle(page)
@@ -571,7 +572,7 @@ def test_the_copied_query_is_the_one_that_python_writes(show, tab):
     state = {"status": ["failed", "ohm Ω \U0001f600"], "day": [None], "text": 'A "quoted" $& text'}
     show(story(), state=state)
     tab.get_by_role("button", name="Copy query").click()
-    expect(tab.locator(".said")).to_have_text("Copied the query for these jobs.")
+    expect(tab.locator(".message")).to_have_text("Copied the query for these jobs.")
     assert tab.evaluate("navigator.clipboard.readText()") == filters.query_code(state)
 
 
@@ -580,7 +581,7 @@ def test_a_click_copies_an_id_whole(show, tab):
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     show(jobs_frame([{"job_id": "98000000001234567890"}]))
     tab.get_by_role("button", name="98000000001234567890").click()
-    expect(tab.locator(".said")).to_contain_text("Copied")
+    expect(tab.locator(".message")).to_contain_text("Copied")
     assert tab.evaluate("navigator.clipboard.readText()") == "98000000001234567890"
 
 

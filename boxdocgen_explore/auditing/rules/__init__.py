@@ -14,20 +14,9 @@ from boxdocgen_explore.auditing.rules import (
     pages,
     statuses,
     templates,
-    unknown,
 )
 
-_IN_ORDER: Final = (
-    pages,
-    jobs,
-    outputs,
-    statuses,
-    unknown,
-    templates,
-    origins,
-    manifest,
-    messages,
-)
+_IN_ORDER: Final = (pages, jobs, outputs, statuses, templates, origins, manifest, messages)
 
 RULES: Final[tuple[Rule, ...]] = tuple(
     value for module in _IN_ORDER for value in vars(module).values() if isinstance(value, Rule)

@@ -6,10 +6,8 @@ from collections import Counter
 
 import polars as pl
 
-from boxdocgen_explore.auditing.findings import ONLY_BATCH, per_group, per_job
-from boxdocgen_explore.auditing.inputs import AuditInput
 from boxdocgen_explore.auditing.manifest import Manifest
-from boxdocgen_explore.auditing.rule import COMPLETE_JOBS, rule
+from boxdocgen_explore.auditing.rule import ONLY_BATCH, AuditInput, per_group, per_job, rule
 from boxdocgen_explore.text import counted, listed
 
 
@@ -21,13 +19,15 @@ def _expected(inputs: AuditInput) -> Manifest:
 @rule(
     "manifest-missing",
     "error",
-    checks="everything in the manifest is here",
-    why="Somebody waits for a document that was never requested.",
     needs=("manifest", "complete batches"),
     columns=("external_id",),
     option="expected",
 )
 def manifest_missing(inputs: AuditInput) -> pl.DataFrame:
+    """Everything in the manifest is here.
+
+    Somebody waits for a document that was never requested.
+    """
     expected = _expected(inputs)
     if expected.counts:
         return per_group(
@@ -50,13 +50,15 @@ def manifest_missing(inputs: AuditInput) -> pl.DataFrame:
 @rule(
     "manifest-unexpected",
     "error",
-    checks="everything here is in the manifest",
-    why="A document was made that nobody intended.",
     needs=("manifest", "complete batches", "external_id of a manifest"),
     columns=("external_id",),
     option="expected",
 )
 def manifest_unexpected(inputs: AuditInput) -> pl.DataFrame:
+    """Everything here is in the manifest.
+
+    A document was made that nobody intended.
+    """
     expected = _expected(inputs)
     if expected.counts:
         surplus = pl.col("expected").is_null() | (pl.col("here") > pl.col("expected"))
@@ -89,17 +91,19 @@ def _counts(inputs: AuditInput) -> pl.DataFrame:
 @rule(
     "doubled-external-id",
     "warning",
-    checks="no external id appears twice in its batch (or at all, if the manifest names none)",
-    why="Somebody may receive a document twice. An error if unique_external_ids is set.",
-    needs=(*COMPLETE_JOBS, "external_id"),
+    also=("external_id",),
     columns=("external_id",),
     option="unique_external_ids",
 )
 def doubled_external_id(inputs: AuditInput) -> pl.DataFrame:
+    """No external id appears twice in its batch (or at all, if the manifest names no batches).
+
+    Somebody may receive a document twice. An error if unique_external_ids is set.
+    """
     # Without a manifest of ids, a batch is the scope: payslips of every month may repeat them.
     by_id = inputs.expected is not None and not inputs.expected.counts
-    whole_audit = by_id and "batch_id" not in _expected(inputs).key
-    scope = {} if whole_audit else {"scope": "batch_id"}
+    anywhere = by_id and "batch_id" not in _expected(inputs).key
+    scope = {} if anywhere else {"scope": "batch_id"}
     twice = (
         inputs.jobs.drop_nulls(["external_id", "job_id"])
         .unique("job_id", keep="first", maintain_order=True)

@@ -7,22 +7,19 @@ from typing import Final
 import polars as pl
 
 from boxdocgen_explore.analysis import tag
-from boxdocgen_explore.auditing.findings import ONLY_BATCH, per_group
-from boxdocgen_explore.auditing.inputs import AuditInput
-from boxdocgen_explore.auditing.rule import COMPLETE_JOBS, rule
+from boxdocgen_explore.auditing.rule import ONLY_BATCH, AuditInput, per_group, rule
 from boxdocgen_explore.text import counted, listed
 
 _TEMPLATE: Final = "template_file_id"
 _VERSION: Final = "template_file_version_id"
 
 
-@rule(
-    "warnings-only",
-    "info",
-    checks="completed jobs carry no warnings",
-    why="The document was made, but Box warned about it.",
-)
+@rule("warnings-only", "info")
 def warnings_only(inputs: AuditInput) -> pl.DataFrame:
+    """Completed jobs carry no warnings.
+
+    The document was made, but Box warned about it.
+    """
     errors, warnings = (pl.col(name).list.len().fill_null(0) for name in ("errors", "warnings"))
     message = pl.col("warnings").list.drop_nulls().list.join("; ")
     warned = (
@@ -38,14 +35,12 @@ def warnings_only(inputs: AuditInput) -> pl.DataFrame:
     )
 
 
-@rule(
-    "failure-groups",
-    "info",
-    checks="why jobs failed or completed with errors, largest group first",
-    why="One cause often explains most failures.",
-    columns=("errors",),
-)
+@rule("failure-groups", "info", columns=("errors",))
 def failure_groups(inputs: AuditInput) -> pl.DataFrame:
+    """Why jobs failed or completed with errors, largest group first.
+
+    One cause often explains most failures.
+    """
     problems = inputs.reasons["row"].n_unique()
     groups = (
         inputs.reasons.group_by("reason", maintain_order=True)
@@ -69,15 +64,12 @@ def failure_groups(inputs: AuditInput) -> pl.DataFrame:
     )
 
 
-@rule(
-    "failure-tags",
-    "info",
-    checks="which tags the messages name, and which template versions contain them",
-    why="A tag that a new version introduced may be missing from the data.",
-    needs=(*COMPLETE_JOBS, "tags"),
-    columns=(_TEMPLATE, _VERSION, "errors"),
-)
+@rule("failure-tags", "info", also=("tags",), columns=(_TEMPLATE, _VERSION, "errors"))
 def failure_tags(inputs: AuditInput) -> pl.DataFrame:
+    """Which tags the messages name, and which template versions contain them.
+
+    A tag that a new version introduced may be missing from the data.
+    """
     reasons, contents = inputs.reasons, _contents(inputs)
     versions = pl.col(_VERSION).unique().sort()
     groups = (

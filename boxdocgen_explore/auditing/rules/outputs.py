@@ -6,9 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing.findings import ONLY_BATCH, per_group, per_job
-from boxdocgen_explore.auditing.inputs import AuditInput
-from boxdocgen_explore.auditing.rule import rule
+from boxdocgen_explore.auditing.rule import ONLY_BATCH, AuditInput, per_group, per_job, rule
 from boxdocgen_explore.text import counted, listed
 
 _OUTPUT: Final = ("output_file_id", "output_file_version_id")
@@ -16,14 +14,12 @@ _FILE, _FILE_VERSION = map(pl.col, _OUTPUT)
 _STATUS = pl.col("status")
 
 
-@rule(
-    "missing-output",
-    "error",
-    checks="completed jobs name an output file and its version",
-    why="Without them the document cannot be found.",
-    columns=_OUTPUT,
-)
+@rule("missing-output", "error", columns=_OUTPUT)
 def missing_output(inputs: AuditInput) -> pl.DataFrame:
+    """Completed jobs name an output file and its version.
+
+    Without them the document cannot be found.
+    """
     made = _STATUS.is_in(["completed", "completed_with_error"]).fill_null(False)
     incomplete = inputs.jobs.filter(made, _FILE.is_null() | _FILE_VERSION.is_null())
     named = (
@@ -36,14 +32,12 @@ def missing_output(inputs: AuditInput) -> pl.DataFrame:
     return per_job(incomplete, pl.format("The job is {} and names {}.", _STATUS, named))
 
 
-@rule(
-    "output-of-failed",
-    "warning",
-    checks="failed jobs name no output file",
-    why="If the file exists, nobody should use it.",
-    columns=_OUTPUT,
-)
+@rule("output-of-failed", "warning", columns=_OUTPUT)
 def output_of_failed(inputs: AuditInput) -> pl.DataFrame:
+    """Failed jobs name no output file.
+
+    If the file exists, nobody should use it.
+    """
     named = _FILE.is_not_null() | _FILE_VERSION.is_not_null()
     detail = pl.format(
         "The job failed, but it names output file {}, version {}.",
@@ -68,14 +62,12 @@ def _shared(jobs: pl.DataFrame, *by: str) -> pl.DataFrame:
     )
 
 
-@rule(
-    "shared-output-version",
-    "error",
-    checks="no version of an output file is named by several jobs",
-    why="One document cannot be the result of two jobs.",
-    columns=_OUTPUT,
-)
+@rule("shared-output-version", "error", columns=_OUTPUT)
 def shared_output_version(inputs: AuditInput) -> pl.DataFrame:
+    """No version of an output file is named by several jobs.
+
+    One document cannot be the result of two jobs.
+    """
     shared = _shared(inputs.jobs, *_OUTPUT).select("batch_id", "job_id", *_OUTPUT)
     return per_group(
         shared,
@@ -86,14 +78,12 @@ def shared_output_version(inputs: AuditInput) -> pl.DataFrame:
     )
 
 
-@rule(
-    "shared-output-file",
-    "warning",
-    checks="no output file is named by several jobs with different versions",
-    why="The latest version hides the documents of the other jobs.",
-    columns=_OUTPUT,
-)
+@rule("shared-output-file", "warning", columns=_OUTPUT)
 def shared_output_file(inputs: AuditInput) -> pl.DataFrame:
+    """No output file is named by several jobs with different versions.
+
+    The latest version hides the documents of the other jobs.
+    """
     shared = _shared(inputs.jobs, "output_file_id")
     # If all jobs name the same version, that is what shared-output-version finds.
     several = shared.filter((pl.col("versions") > 1) | pl.col("without_version"))

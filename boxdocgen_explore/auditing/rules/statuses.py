@@ -1,4 +1,4 @@
-"""Rules about statuses: do messages and times agree with them?"""
+"""Rules about statuses: do messages and times agree with them, and are all of them known?"""
 
 from __future__ import annotations
 
@@ -7,34 +7,30 @@ import datetime as dt
 import polars as pl
 
 from boxdocgen_explore.analysis import NO_REASON
-from boxdocgen_explore.auditing.findings import per_group, per_job
-from boxdocgen_explore.auditing.inputs import AuditInput
-from boxdocgen_explore.auditing.rule import COMPLETE_JOBS, rule
-from boxdocgen_explore.schema import RUNNING
-from boxdocgen_explore.text import counted
+from boxdocgen_explore.auditing.rule import AuditInput, per_group, per_job, rule
+from boxdocgen_explore.schema import RUNNING, STATUSES
+from boxdocgen_explore.text import counted, listed
 
 _STATUS = pl.col("status")
 _IS_RUNNING = _STATUS.is_in(sorted(RUNNING)).fill_null(False)
 
 
-@rule(
-    "no-message",
-    "warning",
-    checks="jobs that failed or completed with errors carry a message",
-    why="Without a reason the failure cannot be fixed.",
-)
+@rule("no-message", "warning")
 def no_message(inputs: AuditInput) -> pl.DataFrame:
+    """Jobs that failed or completed with errors carry a message.
+
+    Without a reason the failure cannot be fixed.
+    """
     silent = inputs.reasons.filter(pl.col("reason") == NO_REASON)
     return per_job(silent, pl.format("The job is {}, and Box gave no error message.", _STATUS))
 
 
-@rule(
-    "errors-though-completed",
-    "warning",
-    checks="completed jobs carry no errors",
-    why="Status and messages contradict each other.",
-)
+@rule("errors-though-completed", "warning")
 def errors_though_completed(inputs: AuditInput) -> pl.DataFrame:
+    """Completed jobs carry no errors.
+
+    Status and messages contradict each other.
+    """
     errors = pl.col("errors").list.drop_nulls().list.join("; ")
     contradictory = inputs.jobs.filter(_STATUS == "completed", pl.col("errors").list.len() > 0)
     return per_job(
@@ -42,13 +38,12 @@ def errors_though_completed(inputs: AuditInput) -> pl.DataFrame:
     )
 
 
-@rule(
-    "not-final",
-    "warning",
-    checks="every job was final when it was read",
-    why="The result of a batch that is still running is provisional.",
-)
+@rule("not-final", "warning")
 def not_final(inputs: AuditInput) -> pl.DataFrame:
+    """Every job was final when it was read.
+
+    The result of a batch that is still running is provisional.
+    """
     counts = inputs.jobs.group_by("batch_id", maintain_order=True).agg(
         jobs=pl.len(), running=_IS_RUNNING.sum()
     )
@@ -61,19 +56,21 @@ def not_final(inputs: AuditInput) -> pl.DataFrame:
 @rule(
     "running-too-long",
     "warning",
-    checks="no job was still running running_hours after its creation",
-    why="A job that runs for so long may never finish.",
-    needs=(*COMPLETE_JOBS, "created_at"),
+    also=("created_at",),
     columns=("created_at",),
     option="running_hours",
 )
 def running_too_long(inputs: AuditInput) -> pl.DataFrame:
+    """No job was still running running_hours after its creation.
+
+    A job that runs for so long may never finish.
+    """
     hours = inputs.thresholds.running_hours
     # A status is as old as the page it was read from; what happened since is not known.
     read_at = pl.min_horizontal(pl.lit(inputs.now), pl.col("fetched_at"))
     late = (
-        _with_page_time(inputs)
-        .filter(_IS_RUNNING, read_at - pl.col("created_at") > dt.timedelta(hours=hours))
+        _running_with_page_time(inputs)
+        .filter(read_at - pl.col("created_at") > dt.timedelta(hours=hours))
         .sort("created_at")
         .group_by("batch_id", maintain_order=True)
         .agg(jobs=pl.len(), job=pl.col("job_id").first(), since=pl.col("created_at").first())
@@ -87,31 +84,65 @@ def running_too_long(inputs: AuditInput) -> pl.DataFrame:
     )
 
 
-def _with_page_time(inputs: AuditInput) -> pl.DataFrame:
-    """Add ``fetched_at``: when the job's own page was read; null without evidence.
+def _running_with_page_time(inputs: AuditInput) -> pl.DataFrame:
+    """Give the running jobs with ``fetched_at``: when the job's own page was read.
 
     Jobs are in the order of their pages. If the pages of a batch do not hold as many jobs as
-    are here, its newest page counts.
+    are here, the newest page of the batch counts; without evidence it is null.
     """
-    if inputs.pages is None:
-        return inputs.jobs.with_columns(fetched_at=pl.lit(None, pl.Datetime("us", "UTC")))
     place = pl.int_range(pl.len()).over("batch_id").alias("place")
-    jobs = inputs.jobs.with_columns(place, rows=pl.len().over("batch_id"))
-    rows = jobs.select("batch_id", "rows").unique()
-    pages = inputs.pages.select("batch_id", "jobs", "fetched_at").with_columns(
-        total=pl.col("jobs").sum().over("batch_id"),
-        countable=(pl.col("jobs") >= 0).fill_null(False).all().over("batch_id"),
+    counted_jobs = inputs.jobs.with_columns(place, rows=pl.len().over("batch_id"))
+    running = counted_jobs.filter(_IS_RUNNING)
+    pages = inputs.evidence.select("batch_id", "fetched_at", held="jobs").join(
+        running.select("batch_id", "rows").unique(),
+        on="batch_id",
+        nulls_equal=True,
+        maintain_order="left",
     )
-    newest = pages.group_by("batch_id").agg(newest=pl.col("fetched_at").max())
+    fits = (pl.col("held").min() >= 0) & (pl.col("held").sum() == pl.col("rows").first())
     own = (
-        pages.join(rows, on="batch_id", nulls_equal=True, maintain_order="left")
-        .filter("countable", pl.col("total") == pl.col("rows"))
-        .select("batch_id", pl.col("fetched_at").repeat_by("jobs"))
+        pages.filter(fits.over("batch_id"))
+        .select("batch_id", pl.col("fetched_at").repeat_by("held"))
         .explode("fetched_at", empty_as_null=False)
         .with_columns(place)
     )
+    newest = pages.group_by("batch_id").agg(newest=pl.col("fetched_at").max())
     return (
-        jobs.join(own, on=["batch_id", "place"], how="left", nulls_equal=True)
+        running.join(own, on=["batch_id", "place"], how="left", nulls_equal=True)
         .join(newest, on="batch_id", how="left", nulls_equal=True)
         .with_columns(pl.coalesce("fetched_at", "newest"))
+    )
+
+
+@rule("unknown-status", "warning")
+def unknown_status(inputs: AuditInput) -> pl.DataFrame:
+    """Every status is one that Box documents.
+
+    It is not known whether such a job is final, or has a document.
+    """
+    unknown = inputs.jobs.filter(~_STATUS.is_in(STATUSES).fill_null(False))
+    return per_group(
+        unknown.group_by("batch_id", "status", maintain_order=True).agg(jobs=pl.len()),
+        lambda status, jobs: (
+            f"{counted(jobs, 'job')} with "
+            + ("no status" if status is None else f'the unknown status "{status}"')
+            + "; it is not known whether it is final."
+        ),
+    )
+
+
+@rule("unknown-field", "warning", needs=("pages", "complete batches"))
+def unknown_field(inputs: AuditInput) -> pl.DataFrame:
+    """Box sent no field that this package does not know.
+
+    The content of such a field was not audited.
+    """
+    fields = (
+        inputs.evidence.explode("unknown_fields")
+        .drop_nulls("unknown_fields")
+        .group_by("batch_id", maintain_order=True)
+        .agg(names=pl.col("unknown_fields").unique().sort())
+    )
+    return per_group(
+        fields, lambda names: f"Box sent fields that are unknown here: {listed(names, most=20)}."
     )

@@ -6,23 +6,19 @@ from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing.findings import per_group
-from boxdocgen_explore.auditing.inputs import AuditInput
-from boxdocgen_explore.auditing.rule import COMPLETE_JOBS, rule
+from boxdocgen_explore.auditing.rule import AuditInput, per_group, rule
 from boxdocgen_explore.text import counted, listed
 
 _TEMPLATE: Final = "template_file_id"
 _VERSION: Final = "template_file_version_id"
 
 
-@rule(
-    "several-templates",
-    "warning",
-    checks="a batch uses one template in one version",
-    why="A request names one; several mean that the jobs come from different requests.",
-    columns=(_TEMPLATE, _VERSION),
-)
+@rule("several-templates", "warning", columns=(_TEMPLATE, _VERSION))
 def several_templates(inputs: AuditInput) -> pl.DataFrame:
+    """A batch uses one template in one version.
+
+    A request names one; several mean that the jobs come from different requests.
+    """
     used = inputs.jobs.group_by("batch_id", maintain_order=True).agg(
         templates=pl.col(_TEMPLATE).drop_nulls().unique(maintain_order=True),
         versions=pl.col(_VERSION).drop_nulls().unique(maintain_order=True),
@@ -36,15 +32,12 @@ def several_templates(inputs: AuditInput) -> pl.DataFrame:
     )
 
 
-@rule(
-    "version-unlike-others",
-    "warning",
-    checks="a batch's template version is used by another batch of the template too",
-    why="A version that only one batch uses may be a draft or outdated.",
-    needs=(*COMPLETE_JOBS, "other batches"),
-    columns=(_TEMPLATE, _VERSION),
-)
+@rule("version-unlike-others", "warning", also=("other batches",), columns=(_TEMPLATE, _VERSION))
 def version_unlike_others(inputs: AuditInput) -> pl.DataFrame:
+    """A batch's template version is used by another batch of the template too.
+
+    A version that only one batch uses may be a draft or outdated.
+    """
     used = inputs.versions.filter(pl.col("batches") > 1)
     alone = used.filter(pl.col("batch_id").n_unique().over(_TEMPLATE, _VERSION) == 1)
     all_versions = used.group_by(_TEMPLATE).agg(versions=pl.col(_VERSION).unique().sort())
@@ -62,13 +55,15 @@ def version_unlike_others(inputs: AuditInput) -> pl.DataFrame:
 @rule(
     "unapproved-version",
     "error",
-    checks="every template version is on the list approved_versions",
-    why="Nobody has approved the wording of these documents.",
-    needs=(*COMPLETE_JOBS, "approved_versions"),
+    also=("approved_versions",),
     columns=(_VERSION,),
     option="approved_versions",
 )
 def unapproved_version(inputs: AuditInput) -> pl.DataFrame:
+    """Every template version is on the list approved_versions.
+
+    Nobody has approved the wording of these documents.
+    """
     approved = pl.col(_VERSION).is_in(sorted(inputs.approved_versions or ()))
     used = (
         inputs.jobs.filter(~approved.fill_null(False))

@@ -1,0 +1,124 @@
+"""Reading, explorer or frame -> `AuditResult`: redacts the jobs, then evaluates each rule once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from boxdocgen_explore.auditing import RULES, Rule, evaluate, requested, split_reading
+from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.reporting.redaction import PLACEHOLDER, redact_jobs, skipped_rules
+from boxdocgen_explore.reporting.result import CHAIN_RULES, AuditResult, Scope
+from boxdocgen_explore.schema import PAGES, TEMPLATES, VERDICTS
+from boxdocgen_explore.view.filters import check_state
+
+
+def run_audit(
+    what: Any,
+    *,
+    scope: Scope | str | None = None,
+    templates: Mapping[str, str] | pl.DataFrame | None = None,
+    state: Mapping[str, Any] | None = None,
+    columns: Collection[str] | None = None,
+    redact: str | Collection[str] = (),
+    rules: Sequence[Rule] | None = None,
+    **options: Any,
+) -> AuditResult:
+    """Audit a reading, an explorer or a jobs frame; ``options`` are those of `audit`.
+
+    1. Redact the jobs. 2. Evaluate the rules that can be evaluated without the removed columns.
+    3. Evaluate those of `CHAIN_RULES` that ``rules`` lacks: they decide what is complete.
+
+    Raises:
+        InvalidRequest: an option, the state, or a column to leave out is invalid.
+    """
+    names: Mapping[str, str] = {}
+    if isinstance(getattr(what, "loaded", None), pl.DataFrame):  # an explorer: all its rows
+        names, state = what.view.templates, what.state if state is None else state
+        what = what.loaded if what.reading is None else what.reading
+    jobs, pages, failures = split_reading(what)
+    jobs, columns, removed = redact_jobs(jobs, columns, redact)
+    rules = RULES if rules is None else rules
+    options = {name: value for name, value in options.items() if value is not None}
+    audited_at = dt.datetime.now(dt.UTC)
+    named = _template_frame(templates, names)
+    named = named.clear() if "template_file_id" in removed else named
+
+    redacted = Reading(jobs, pl.DataFrame(schema=PAGES) if pages is None else pages, failures)
+    skipped = skipped_rules(rules, removed, options.get("expected"))
+    findings, verdicts = evaluate(
+        redacted,
+        rules=[rule for rule in rules if rule.name not in skipped],
+        **{"now": audited_at, **options, "templates": named},
+    )
+    verdicts = _with_skipped(verdicts, rules, skipped)
+    settings = dict(options)
+    if "creators" in settings and "created_by_login" in removed:
+        settings["creators"] = PLACEHOLDER  # settings are written to the file, too
+    asked_for = requested(rules=rules, **options)
+    in_vain = verdicts.filter(pl.col("rule").is_in(asked_for), verdict="not evaluated")
+    return AuditResult(
+        jobs=jobs,
+        columns=columns,
+        removed=removed,
+        pages=redacted.pages if redacted.pages.height else None,
+        failures=failures,
+        findings=findings,
+        verdicts=verdicts,
+        chain_findings=_chain_findings(redacted, rules, findings),
+        unevaluated=in_vain["rule"].to_list(),
+        rules=rules,
+        settings=settings,
+        scope=scope if isinstance(scope, Scope) else Scope(scope or ""),
+        state=_without_filters(state or {}, removed),
+        names=dict(named.drop_nulls().iter_rows()),
+        audited_at=audited_at,
+        enterprise_id=getattr(getattr(what, "user", None), "enterprise_id", None),
+        as_user=getattr(what, "as_user", None),
+    )
+
+
+def _chain_findings(
+    reading: Reading, rules: Sequence[Rule], findings: pl.DataFrame
+) -> pl.DataFrame:
+    """What the package's own rules on chains found, those included that ``rules`` lacks."""
+    ours = [rule for rule in RULES if rule.name in CHAIN_RULES]
+    evaluated = [rule.name for rule in ours if rule in rules]
+    absent = [rule for rule in ours if rule not in rules]
+    found = findings.filter(pl.col("rule").is_in(evaluated))
+    return pl.concat([found, evaluate(reading, rules=absent)[0]]) if absent else found
+
+
+def _with_skipped(
+    verdicts: pl.DataFrame, rules: Sequence[Rule], skipped: Mapping[str, Sequence[str]]
+) -> pl.DataFrame:
+    """Add the rules that redaction skipped, in the order of ``rules``."""
+    rows = {row[0]: row for row in verdicts.iter_rows()}
+    for name, columns in skipped.items():
+        rows[name] = (name, "not evaluated", 0, f"{', '.join(columns)} {PLACEHOLDER}")
+    return pl.DataFrame([rows[rule.name] for rule in rules], schema=VERDICTS, orient="row")
+
+
+def _without_filters(state: Mapping[str, Any], removed: Sequence[str]) -> dict[str, Any]:
+    """Drop the filters by removed columns: they would name values, and show no job."""
+    column = {"reason": "errors", "text": "errors", "day": "created_at"}
+    state = check_state(state)
+    return {key: state[key] for key in state if column.get(key, key) not in removed}
+
+
+def _template_frame(
+    templates: Mapping[str, str] | pl.DataFrame | None, known: Mapping[str, str]
+) -> pl.DataFrame:
+    """Names of templates as a frame (`schema.TEMPLATES`), however they were given."""
+    if not isinstance(templates, pl.DataFrame):
+        names = {**known, **(templates or {})}
+        return pl.DataFrame(list(names.items()), schema=TEMPLATES, orient="row")
+    if missing := [name for name in TEMPLATES if name not in templates.columns]:
+        raise InvalidRequest(
+            f"The frame of templates has no column {missing[0]}; pass what box.templates() "
+            "returns, or a dict of names by file id."
+        )
+    return templates.select(list(TEMPLATES))

@@ -1,0 +1,53 @@
+"""HTML from templates: whatever Box sent becomes text that can be read, never markup."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+
+from boxdocgen_explore import text
+
+_PACKAGE: Final = Path(__file__).parents[1]
+
+
+def fill(template: str, **values: Any) -> str:
+    """Fill in a template, named by its path within the package.
+
+    Every value is escaped, unless the template itself marks it as ``safe``. Characters that
+    cannot be seen become their codes, texts that nobody could read to their end are cut, and
+    whole numbers are grouped by thousands. A value that the template misses is an error.
+    """
+    return _environment().get_template(template).render(values)
+
+
+def front_end(name: str) -> str:
+    """Give the text of a file of the front end."""
+    return (_PACKAGE / "view" / "front_end" / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_PACKAGE),
+        autoescape=True,
+        finalize=_readable,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    for words in (text.counted, text.duration, text.listed, text.timestamp):
+        environment.filters[words.__name__] = words
+    environment.policies["json.dumps_kwargs"] = {}  # not sorted: the order of the charts counts
+    return environment
+
+
+def _readable(value: object) -> object:
+    if hasattr(value, "__html__"):  # markup already: a macro's output, or marked as safe
+        return value
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else text.visible(text.shortened(str(value)))

@@ -1,0 +1,223 @@
+"""Findings and verdicts agree, rules can be added, invalid input is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import polars as pl
+import pytest
+from frames import NOON, failed, frame, job, read
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import boxdocgen_explore as bx
+from boxdocgen_explore.auditing import AuditInput, AuditOptions, Thresholds, evaluate, requested
+from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.schema import DETAILS, FINDINGS, JOBS, PAGES, STATUSES, TAGS, VERDICTS
+
+
+def no_slides(inputs: AuditInput) -> pl.DataFrame:
+    slides = inputs.jobs.filter(pl.col("output_type") == "pptx")
+    return slides.select("job_id", detail=pl.lit("Slides are not expected."))
+
+
+NO_SLIDES = bx.Rule("no-slides", "error", "no slides", "Slides cannot be signed.", no_slides)
+
+
+def test_findings_and_verdicts_have_their_columns_and_agree() -> None:
+    reading = read(failed("1"), job("2", warnings=["Unused tag."]), job("3", status="archived"))
+    findings, verdicts = evaluate(reading, now=NOON)
+    assert (findings.schema, verdicts.schema) == (FINDINGS, VERDICTS)
+    assert bx.audit(reading, now=NOON).equals(findings)
+    assert bx.verdicts(reading, now=NOON).equals(verdicts)
+    counts = dict(findings["rule"].value_counts().iter_rows())
+    assert {rule: n for rule, n in verdicts.select("rule", "findings").iter_rows() if n} == counts
+
+
+def test_errors_come_first_then_warnings_then_information() -> None:
+    severities = bx.audit(read(failed("1"), job("2", warnings=["x"])))["severity"].to_list()
+    assert severities == ["error", "warning", "info", "info"]
+
+
+def test_people_can_add_a_rule_or_check_theirs_alone() -> None:
+    reading = read(job(output_type="pptx"))
+    findings, verdicts = evaluate(reading, rules=[NO_SLIDES])
+    assert findings.rows() == [("no-slides", "error", None, "1", "Slides are not expected.")]
+    assert verdicts.rows() == [("no-slides", "found", 1, None)]
+    assert bx.verdicts(reading, rules=[*bx.RULES, NO_SLIDES]).height == len(bx.RULES) + 1
+    assert bx.verdicts(read(job()), rules=[NO_SLIDES])["verdict"].to_list() == ["passed"]
+
+
+def test_a_rule_runs_once_and_only_if_it_has_what_it_needs() -> None:
+    runs = []
+
+    def count(inputs: AuditInput) -> pl.DataFrame:
+        runs.append(inputs.thresholds.running_hours)
+        return no_slides(inputs)
+
+    rule = bx.Rule("count", "info", "", "", count)
+    evaluate(read(job()), rules=[rule], running_hours=7)
+    evaluate(read(), rules=[rule])
+    assert runs == [7]
+
+
+def test_the_rules_that_the_options_ask_for_are_known() -> None:
+    manifest = pl.DataFrame({"external_id": ["e1"]})
+    asked = {
+        "expected": (manifest, {"manifest-missing", "manifest-unexpected"}),
+        "approved_versions": ("t1", {"unapproved-version"}),
+        "output_type": ("pdf", {"unexpected-output-type"}),
+        "creators": (["u1"], {"unexpected-creator"}),
+        "sources": ("api", {"unexpected-source"}),
+        "enterprises": ("99", {"unexpected-enterprise"}),
+        "running_hours": (0, {"running-too-long"}),
+        "unique_external_ids": (True, {"doubled-external-id"}),
+    }
+    for option, (value, rules) in asked.items():
+        assert requested(**{option: value}) == rules
+        assert requested(**{option: value}, rules=[NO_SLIDES]) == set()
+    assert requested(expected=None, unique_external_ids=False, now=NOON, templates=None) == set()
+
+
+def test_what_was_asked_for_and_not_evaluated_can_be_seen() -> None:
+    options: AuditOptions = {"expected": pl.DataFrame({"external_id": ["e1"]}), "sources": "api"}
+    verdicts = bx.verdicts(read(job("1"), job("2", external_id=None)), **options)
+    not_evaluated = set(verdicts.filter(verdict="not evaluated")["rule"])
+    assert not_evaluated & requested(**options) == {"manifest-unexpected"}
+
+
+def test_a_redacted_column_stops_the_rules_that_it_would_mislead() -> None:
+    columns = {column for rule in bx.RULES for column in rule.columns}
+    readers = {name: {r.name for r in bx.RULES if name in r.columns} for name in columns}
+    outputs = "missing-output output-of-failed shared-output-file shared-output-version"
+    versions = "several-templates version-unlike-others failure-tags"
+    assert readers == {
+        name: set(rules.split())
+        for name, rules in {
+            "output_file_id": outputs,
+            "output_file_version_id": outputs,
+            "output_type": "mixed-output-types unexpected-output-type",
+            "template_file_id": versions,
+            "template_file_version_id": f"{versions} unapproved-version",
+            "external_id": "manifest-missing manifest-unexpected doubled-external-id",
+            "errors": "failure-groups failure-tags",
+            "created_at": "running-too-long",
+            "created_by_id": "unexpected-creator",
+            "created_by_login": "unexpected-creator",
+            "source": "unexpected-source",
+            "enterprise_id": "unexpected-enterprise",
+        }.items()
+    }
+
+
+def test_every_option_is_explained_by_audit_and_every_threshold_is_one() -> None:
+    names = list(AuditOptions.__annotations__)
+    assert set(Thresholds.__dataclass_fields__) <= set(names)
+    assert [name for name in names if f"{name}" not in (bx.audit.__doc__ or "")] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"max_failed": 0.1}, "There is no threshold 'max_failed'; known: max_failed_share, "),
+        ({"max_failed_share": 5}, "max_failed_share must be a number from 0 to 1, not 5."),
+        ({"max_error_share": True}, "max_error_share must be a number from 0 to 1, not True."),
+        ({"running_hours": -1}, "running_hours must be a number from 0 to 1,000,000, not -1."),
+        ({"running_hours": float("nan")}, "running_hours must be a number from 0 to 1,000,000"),
+        ({"unique_external_ids": "yes"}, "unique_external_ids must be True or False, not 'yes'."),
+        ({"creators": 7}, "creators must be a text or several texts, not 7."),
+        ({"output_type": 7}, "output_type must be a text or several texts, not 7."),
+        ({"now": dt.datetime(2026, 11, 3)}, "now needs a time zone"),
+        ({"rules": ["no-slides"]}, "rules must be a list of Rule"),
+        ({"rules": [NO_SLIDES, NO_SLIDES]}, "Two rules are called 'no-slides'"),
+        (
+            {"rules": [bx.Rule("r", "fatal", "", "", no_slides)]},
+            "The rule r has the severity 'fatal'; it must be one of error, warning, info.",
+        ),
+        (
+            {"rules": [bx.Rule("r", "error", "", "", no_slides, ("moon",))]},
+            "The rule r needs 'moon'; known needs: jobs, ",
+        ),
+        (
+            {"rules": [bx.Rule("r", "error", "", "", lambda inputs: inputs.jobs)]},
+            "The rule r must return a frame with a column detail.",
+        ),
+        ({"tags": pl.DataFrame({"tag": ["x"]})}, "The frame of tags lacks the columns "),
+    ],
+)
+def test_invalid_options_are_refused_in_a_sentence(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        bx.audit(read(job()), **options)
+    assert str(refused.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "sentence"),
+    [
+        (["1"], "An audit needs a reading or a frame of jobs, not list."),
+        (pl.DataFrame({"batch_id": ["1"]}), "The frame of jobs lacks the columns job_id, "),
+        (
+            frame(job()).with_columns(pl.lit("[]").alias("errors")),
+            "The frame of jobs has columns of another dtype: errors (String, not List(String)).",
+        ),
+    ],
+)
+def test_frames_without_jobs_are_refused_in_a_sentence(jobs: Any, sentence: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        bx.audit(jobs)
+    assert str(refused.value).startswith(sentence)
+
+
+# --- any jobs at all ---------------------------------------------------------------------------
+
+NO_BONUS = "The tag 'pay.bonus' was not provided in the input data."
+TEXTS = st.sampled_from([None, "", "1", "10", "{{pay.bonus}}", "t", 'a "name"', "\0{}"])
+LISTS = st.none() | st.lists(TEXTS | st.just(NO_BONUS), max_size=2)
+TIMES = st.none() | st.datetimes(timezones=st.just(dt.UTC))
+VALUES = {pl.String: TEXTS, pl.List: LISTS, pl.Datetime: TIMES, pl.Boolean: st.booleans()}
+
+
+def rows_of(schema: dict[str, pl.DataType], **fields: Any) -> Any:
+    columns = {
+        name: fields.get(name, VALUES.get(type(dtype), st.none() | st.integers(-1, 3)))
+        for name, dtype in schema.items()
+    }
+    rows = st.lists(st.fixed_dictionaries(columns), max_size=6)
+    return rows.map(lambda values: pl.DataFrame(values, schema=schema))
+
+
+STATUS = st.sampled_from([None, "archived", *STATUSES])
+ANY_JOBS = rows_of(JOBS, status=STATUS) | rows_of({**JOBS, **DETAILS}, status=STATUS)
+ANY_READING = ANY_JOBS | st.builds(Reading, ANY_JOBS, rows_of(PAGES))
+TAG = {"template_file_id": "t", "tag": "{{name}}", "json_paths": ["name"]}
+MANIFESTS = (
+    {"external_id": ["1", "t"]},
+    {"external_id": ["1", "1"], "batch_id": ["1", "10"]},
+    {"batch_id": ["1", "7"], "jobs": [1, 2]},
+)
+ANY_OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "tags": st.just(pl.DataFrame([TAG], schema=TAGS)) | rows_of(TAGS),
+        "expected": st.sampled_from([pl.DataFrame(manifest) for manifest in MANIFESTS]),
+        "approved_versions": st.just(["1"]),
+        "output_type": st.just("1"),
+        "creators": st.just(["1"]),
+        "sources": st.just(["1"]),
+        "max_failed_share": st.just(0.5),
+    },
+)
+
+
+@settings(deadline=None)
+@given(reading=ANY_READING, options=ANY_OPTIONS)
+def test_no_jobs_make_a_rule_crash_and_no_finding_names_a_job_that_is_not_there(
+    reading: Any, options: dict[str, Any]
+) -> None:
+    jobs = reading if isinstance(reading, pl.DataFrame) else reading.jobs
+    findings, verdicts = evaluate(reading, **options)
+    assert set(findings["job_id"].drop_nulls()) <= set(jobs["job_id"])
+    assert findings["detail"].null_count() == 0
+    assert verdicts["findings"].sum() == findings.height
+    assert verdicts["rule"].to_list() == [rule.name for rule in bx.RULES]

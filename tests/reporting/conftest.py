@@ -1,0 +1,28 @@
+"""What the tests of a report share: a reading, and a way to write it and get its text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import boxdocgen_explore as bx
+from boxdocgen_explore.box import Box
+from boxdocgen_explore.errors import Reading
+
+
+@pytest.fixture
+def reading(box: Box) -> Reading:
+    """Batches of 25 and 10 jobs, in pages of ten."""
+    return box.read(["1001", "1003"], limit=10)
+
+
+@pytest.fixture
+def written(tmp_path) -> Callable[..., str]:
+    """Writes a report and gives its text."""
+
+    def write(what: Any, **options: Any) -> str:
+        return bx.report(what, tmp_path / "audit.html", **options).path.read_text("utf-8")
+
+    return write

@@ -1,0 +1,137 @@
+"""A report in the browser: filters, digest, print, and all that matters without scripts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from frames import HOSTILE, MISSING, jobs_frame, story
+from playwright.sync_api import Browser, Page, expect
+from polars.testing import assert_frame_equal
+
+import boxdocgen_explore as bx
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def show(tab: Page, tmp_path: Path) -> Callable[..., Page]:
+    """Writes a report and opens it from disk."""
+
+    def open_report(what: Any, **options: Any) -> Page:
+        tab.goto(bx.report(what, tmp_path / "audit.html", **options).path.as_uri())
+        expect(tab.locator('.boxdocgen-body[aria-busy="false"]')).to_be_attached()
+        return tab
+
+    return open_report
+
+
+def test_it_filters_by_keyboard_and_saves_what_is_shown(show):
+    jobs = story(300)
+    page = show(jobs, templates={"1700000000001": "Offer letter"})
+    for heading in ("Findings", "Evidence"):
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    box = page.get_by_role("checkbox", name="failed", exact=True)
+    box.focus()
+    page.keyboard.press("Space")
+    page.get_by_role("searchbox", name="Search errors").focus()
+    page.keyboard.type("bonus")
+    has = pl.col("errors").list.eval(pl.element().str.contains("bonus")).list.any()
+    wanted = jobs.filter((pl.col("status") == "failed") & has.fill_null(False))
+    assert 0 < wanted.height < jobs.height
+    shown = page.locator(".jobs-shown")
+    expect(shown).to_have_text(f"{wanted.height} of {jobs.height} jobs")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save CSV").press("Enter")
+    saved = Path(download.value.path()).read_text("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(saved)))
+    assert {row["job_id"] for row in rows} == set(wanted["job_id"])
+    assert json.loads(rows[0]["errors"])
+
+
+def test_the_page_recomputes_its_digest_and_detects_a_change(tab, tmp_path, reading):
+    report = bx.report(reading, tmp_path / "audit.html")
+    tab.goto(report.path.as_uri())
+    tab.get_by_role("button", name="Recompute it").click()
+    expect(tab.locator("#boxdocgen-recomputed")).to_have_text(f"The same: {report.digest}")
+    text = report.path.read_text("utf-8")
+    report.path.write_text(text.replace('"page":2', '"page":3'), "utf-8")
+    tab.reload()
+    tab.get_by_role("button", name="Recompute it").click()
+    expect(tab.locator("#boxdocgen-recomputed")).to_contain_text("NOT the same: ")
+
+
+def test_hostile_content_is_text(show):
+    hostile = dict.fromkeys(("status", "output_type", "external_id"), HOSTILE)
+    jobs = jobs_frame([
+        {**hostile, "errors": [HOSTILE], "warnings": [HOSTILE], "output_file_id": HOSTILE},
+        {"status": "failed", "errors": [HOSTILE]},
+    ])  # fmt: skip
+    page = show(jobs, title=HOSTILE, scope=HOSTILE, templates={"1700000000001": HOSTILE},
+                notes=[HOSTILE])  # fmt: skip
+    seen = HOSTILE.replace("\u202e", "\\u202e").replace("\x07", "\\u0007")
+    assert page.get_by_role("heading", level=1).text_content() == seen
+    assert seen in page.locator(".report.plain").text_content()
+    assert page.locator("img").count() == 0
+    page.get_by_role("checkbox", name="failed", exact=True).check()
+    expect(page.locator(".jobs-shown")).to_have_text("1 of 2 jobs")
+    assert_frame_equal(bx.read_report(Path(page.url.removeprefix("file://"))), jobs)
+
+
+def test_without_scripts_all_that_matters_can_be_read(browser: Browser, tmp_path):
+    jobs = story(300).with_columns(origin=pl.lit("demo"))
+    report = bx.report(jobs, tmp_path / "audit.html", templates={"1700000000001": "Offer letter"})
+    context = browser.new_context(java_script_enabled=False)
+    asked: list[str] = []
+    page = context.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(report.path.as_uri())
+    assert page.locator(".headline").inner_text() == report.verdict
+    expect(page.locator("header")).to_contain_text("demo")
+    expect(page.locator("header")).to_contain_text(re.compile(r"Scope: Batches .*12345600319"))
+    for heading in ("Findings", "Evidence"):
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    counts = page.get_by_role("table", name="Jobs by status and output type")
+    row = counts.get_by_role("row").filter(has_text="failed").first
+    assert row.get_by_role("cell").last.inner_text() == str((jobs["status"] == "failed").sum())
+    reasons = page.get_by_role("table", name="Why jobs failed or completed with errors")
+    expect(reasons).to_contain_text(MISSING)
+    first = page.get_by_role("table", name="The first rows, failures first: 50 of 300")
+    assert first.locator("tbody tr").count() == 50
+    expect(first.locator("tbody tr").first).to_contain_text("failed")
+    page.get_by_text("rules: ").click()
+    expect(page.get_by_role("cell", name="chain-incomplete")).to_be_visible()
+    assert asked == [report.path.as_uri()]
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_printed_it_is_light_and_has_the_first_rows(show, scheme, reading):
+    page = show(reading)
+    page.emulate_media(media="print", color_scheme=scheme)
+    for hidden in ("nav", ".sidebar", ".jobs", "#boxdocgen-recompute"):
+        expect(page.locator(hidden).first).to_be_hidden()
+    expect(page.get_by_role("table", name="The first rows")).to_be_visible()
+    expect(page.get_by_role("table", name="What was checked")).to_be_visible()
+    expect(page.get_by_role("figure", name="Job outcomes")).to_be_visible()
+    colours = page.evaluate(
+        """() => [document.body, document.querySelector(".headline")].flatMap((one) =>
+             [getComputedStyle(one).backgroundColor, getComputedStyle(one).color])"""
+    )
+    assert colours[0] == "rgb(255, 255, 255)"
+    assert colours[1] == colours[3] == "rgb(31, 35, 40)"
+    assert page.pdf().startswith(b"%PDF")
+
+
+def test_on_the_screen_the_view_replaces_the_plain_tables(show):
+    page = show(story(60))
+    expect(page.locator("body.scripted")).to_be_attached()
+    expect(page.locator(".report.plain")).to_be_hidden()
+    expect(page.get_by_role("table", name="Jobs", exact=True)).to_be_visible()

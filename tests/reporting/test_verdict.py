@@ -1,0 +1,179 @@
+"""The verdict of an audit: only what was read completely and is well is called complete."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+from frames import jobs_frame, pages_frame
+
+import boxdocgen_explore as bx
+from boxdocgen_explore import reporting
+from boxdocgen_explore.errors import Reading
+from boxdocgen_explore.schema import JOBS
+
+DONE = {"output_file_id": "1", "output_file_version_id": "2"}
+FAILED = {"status": "failed", "errors": ["No"]}
+
+
+def verdict(what: Any, **options: Any) -> str:
+    return reporting.run_audit(what, **options).verdict
+
+
+def one_batch(*rows: dict[str, Any]) -> Reading:
+    """Jobs of one batch with its only page."""
+    return Reading(jobs_frame(list(rows)), pages_frame(1, jobs=len(rows)))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles"])
+def test_a_batch_that_was_read_and_ended_well_is_complete_in_every_time_zone(zone, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        result = reporting.run_audit(one_batch(DONE))
+        assert result.verdict == (
+            "COMPLETE: 1 job completed; read as svc-hr; as of 3 Nov 2026 02:14 UTC"
+        )
+    time.tzset()
+    assert result.complete
+
+
+@pytest.mark.parametrize(
+    ("rows", "start"),
+    [
+        ([DONE, {"status": "failed"}], "NOT COMPLETE: 1 of 2 jobs failed"),
+        (
+            [{"status": "pending"}, {"status": "completed_with_error"}],
+            "NOT COMPLETE: 1 of 2 jobs completed with errors, 1 still running",
+        ),
+        ([{"status": "on_hold"}], "NOT COMPLETE: 1 of 1 job with a status unknown here"),
+        ([DONE, {"output_file_id": None}], "NOT IN ORDER: all 2 jobs completed, missing-output"),
+        ([], "NOT COMPLETE: 1 batch without jobs"),
+    ],
+)
+def test_every_problem_is_named_first(rows, start):
+    result = reporting.run_audit(one_batch(*rows))
+    assert result.verdict.startswith(start)
+    assert not result.complete
+
+
+def test_failures_within_the_thresholds_do_not_change_the_verdict():
+    failed = one_batch(DONE, FAILED)
+    assert verdict(failed, max_failed_share=0.5).startswith("COMPLETE: 1 of 2 jobs failed")
+    assert verdict(failed, max_failed_share=0.4).startswith("NOT COMPLETE")
+
+
+def test_without_the_rules_on_shares_no_failure_is_accepted():
+    assert verdict(one_batch(DONE, FAILED), rules=[bx.RULES[0]]).startswith("NOT COMPLETE")
+
+
+def test_a_batch_list_with_gaps_is_never_complete():
+    scope = reporting.Scope("all", since=True, list_complete=False)
+    sentence = verdict(one_batch(DONE), scope=scope)
+    assert sentence.startswith("NOT COMPLETE: the list of batches may have gaps")
+    assert "only batches that svc-hr can see" in sentence
+
+
+def test_several_batches_are_counted_as_batches(box, emulator):
+    running = [{**job, "status": "pending"} for job in emulator.enterprise.jobs("1003")]
+    emulator.enterprise.put("1003", running)
+    start = "NOT COMPLETE: 1 of 3 batches still running; read as"
+    assert verdict(box.read(["1001", "1003", "1004"])).startswith(start)
+
+
+# --- evidence that is missing or inconsistent ------------------------------------------------
+
+
+def variants(pages: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
+    """Every way to remove, to repeat, or to swap with its successor any one page."""
+    rows = range(pages.height)
+    orders = [(f"without {row}", [one for one in rows if one != row]) for row in rows]
+    orders += [(f"{row} twice", sorted([*rows, row])) for row in rows]
+    batches = pages["batch_id"].to_list()
+    for row in rows[:-1]:
+        if batches[row] == batches[row + 1]:
+            swapped = [*rows[:row], row + 1, row, *rows[row + 2 :]]
+            orders.append((f"{row} swapped", swapped))
+    return [(name, pages[order]) for name, order in orders]
+
+
+def test_if_any_page_is_removed_repeated_or_swapped_the_report_is_incomplete(reading):
+    assert reading.pages.height >= 4
+    assert not verdict(reading).startswith("INCOMPLETE")
+    for name, pages in variants(reading.pages):
+        result = reporting.run_audit(Reading(reading.jobs, pages))
+        assert result.verdict.startswith("INCOMPLETE"), name
+        assert result.view_verdict.text.startswith("INCOMPLETE"), name
+        assert not result.complete
+
+
+def test_other_rules_cannot_hide_that_a_batch_is_incomplete(reading):
+    cut = Reading(reading.jobs, reading.pages[1:])
+    blind = replace(bx.RULES[0], check=lambda inputs: pl.DataFrame(schema={"detail": pl.String}))
+    start = "INCOMPLETE: 1 of 2 batches not read completely"
+    for rules in ([], [blind]):
+        assert verdict(cut, rules=rules).startswith(start)
+
+
+def test_one_batch_that_is_incomplete_has_at_least_the_jobs_that_arrived():
+    cut = Reading(jobs_frame([DONE]), pages_frame(1, jobs=1, complete=False))
+    assert verdict(cut).startswith("INCOMPLETE: batch not read completely, at least 1 job; ")
+
+
+# --- rules that were asked for ---------------------------------------------------------------
+
+IDS = pl.DataFrame({"external_id": ["EMP-1"]})
+NAMED = {**DONE, "external_id": "EMP-1"}
+WITHOUT = {"columns": [name for name in JOBS if not name.endswith(("version_id", "output_type"))]}
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ({"expected": IDS, "redact": "external_id"}, "manifest-missing"),
+        ({"approved_versions": ["1880000000005"], **WITHOUT}, "unapproved-version"),
+        ({"output_type": "pdf", **WITHOUT}, "unexpected-output-type"),
+        ({"creators": ["svc-hr"]}, "unexpected-creator"),
+    ],
+)
+def test_a_rule_that_was_asked_for_but_not_evaluated_is_named_and_not_complete(
+    options, rule, tmp_path
+):
+    reading = one_batch(NAMED)
+    reading = Reading(reading.jobs.select(list(JOBS)), reading.pages)
+    report = bx.report(reading, tmp_path / "audit.html", **options)
+    assert not report.complete
+    assert report.verdict.startswith("NOT COMPLETE: 1 job completed, ")
+    assert rule in report.verdict
+    assert "could not be evaluated" in report.verdict
+    unasked = {"columns": options.get("columns"), "redact": options.get("redact", ())}
+    assert bx.report(reading, tmp_path / "audit.html", **unasked).complete
+
+
+def test_a_manifest_is_not_met_by_a_job_without_an_external_id():
+    result = reporting.run_audit(one_batch(NAMED, {**DONE, "output_file_id": "3"}), expected=IDS)
+    assert "manifest-unexpected could not be evaluated" in result.verdict
+    assert not result.complete
+
+
+def test_a_manifest_of_counts_is_compared_even_without_external_ids():
+    counts = pl.DataFrame({"batch_id": ["12345600319"], "jobs": [1]})
+    options = {"expected": counts, "redact": "external_id"}
+    assert verdict(one_batch(NAMED), **options).startswith("COMPLETE: ")
+    wrong = {**options, "expected": counts.with_columns(jobs=2)}
+    assert "manifest-missing found an error" in verdict(one_batch(NAMED), **wrong)
+
+
+def test_each_rule_runs_once(tmp_path):
+    runs: list[int] = []
+
+    def check(inputs: Any) -> pl.DataFrame:
+        runs.append(inputs.jobs.height)
+        return inputs.jobs.select(detail=pl.lit("Seen."))
+
+    counting = bx.Rule("counting", "info", "nothing", "To be sure.", check)
+    bx.report(one_batch(DONE), tmp_path / "audit.html", rules=[*bx.RULES, counting])
+    assert runs == [1]

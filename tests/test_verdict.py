@@ -1,0 +1,146 @@
+"""One line says the result, complete or not, as whom, how old; another one describes a batch."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from frames import HOSTILE, READ_AT, jobs_frame, pages_frame
+
+from boxdocgen_explore import analysis
+from boxdocgen_explore.errors import BoxDocGenError, Reading
+from boxdocgen_explore.schema import RUNNING, STATUSES
+from boxdocgen_explore.verdict import Verdict, batch_label, verdict
+
+NOW = READ_AT + timedelta(minutes=2)
+WHO = "as svc-hr · 2 min ago · demo data"
+
+
+def of_statuses(**counts: int) -> pl.DataFrame:
+    return jobs_frame(
+        [{"status": s, "origin": "demo"} for s, n in counts.items() for _ in range(n)]
+    )
+
+
+def two_batches(**values: Any) -> pl.DataFrame:
+    return pl.concat([pages_frame(2), pages_frame(4, batch_id="7", **values)])
+
+
+@pytest.mark.parametrize(
+    ("jobs", "pages", "text"),
+    [
+        (
+            of_statuses(failed=2, completed_with_error=1, completed=1),
+            pages_frame(),
+            f"2 of 4 failed · all 3 pages read · {WHO}",
+        ),
+        (
+            of_statuses(completed_with_error=1, completed=1),
+            pages_frame(1),
+            f"1 of 2 completed with errors · its only page read · {WHO}",
+        ),
+        (
+            of_statuses(completed=2),
+            pages_frame(1, user_login=None),
+            "2 of 2 completed · its only page read · 2 min ago · demo data",
+        ),
+        (
+            of_statuses(completed=1, pending=2, odd=1),
+            None,
+            "1 of 4 completed · no evidence · "
+            "provisional: 2 still running, 1 with a status unknown here · demo data",
+        ),
+        (of_statuses(), None, "no jobs · no evidence"),
+        (of_statuses(), pages_frame(1, host="demo"), f"no jobs · its only page read · {WHO}"),
+        (
+            of_statuses(failed=1),
+            pages_frame(2, complete=False),
+            f"INCOMPLETE, at least 1 job, 2 pages · 1 of 1 failed · {WHO}",
+        ),
+        (
+            of_statuses(failed=1),
+            two_batches(),
+            f"1 of 1 failed · 2 batches, all 6 pages read · {WHO}",
+        ),
+        (
+            of_statuses(failed=1),
+            two_batches(complete=False),
+            f"INCOMPLETE, at least 1 job, 2 batches, 6 pages · 1 of 1 failed · {WHO}",
+        ),
+    ],
+)
+def test_the_verdict_says_the_result_complete_or_not_as_whom_and_how_old(
+    jobs: pl.DataFrame, pages: pl.DataFrame | None, text: str
+) -> None:
+    assert verdict(jobs, pages, now=NOW).text == text
+
+
+def test_a_batch_that_could_not_be_read_makes_the_verdict_incomplete() -> None:
+    incomplete = verdict(of_statuses(completed=1), pages_frame(), now=NOW, failures=["8", "9"])
+    assert incomplete.complete is False
+    assert incomplete.text.startswith("INCOMPLETE, at least 1 job")
+    assert "2 batches incomplete" in incomplete.text
+
+
+def test_the_age_is_that_of_the_oldest_page_and_never_negative() -> None:
+    pages = pl.concat([pages_frame(1), pages_frame(1, fetched_at=READ_AT - timedelta(hours=5))])
+    assert verdict(of_statuses(), pages, now=NOW).age == "5 h ago"
+    assert verdict(of_statuses(), pages_frame(1), now=READ_AT - timedelta(days=1)).age == "just now"
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_status_that_may_change_makes_the_verdict_provisional(status: str) -> None:
+    assert bool(verdict(of_statuses(**{status: 1})).provisional) == (status in RUNNING)
+
+
+def test_a_login_is_text_of_a_length_that_a_line_has_room_for() -> None:
+    who = verdict(of_statuses(), pages_frame(1, user_login=HOSTILE * 99)).who
+    assert who is not None
+    assert len(who) < 300
+    assert not set(who) & {"\u202e", "\x07"}
+
+
+def test_jobs_of_box_are_not_called_a_demo() -> None:
+    line = verdict(jobs_frame([{"status": "failed"}]))
+    assert not line.demo
+    assert "demo data" not in line.text
+
+
+def test_a_verdict_of_a_reading_uses_its_pages_and_failures() -> None:
+    jobs, pages = of_statuses(failed=1), pages_frame()
+    reading = Reading(jobs, pages)
+    assert analysis.verdict(reading, now=NOW) == verdict(jobs, pages, now=NOW)
+    partial = Reading(jobs, pages, failures={"8": BoxDocGenError("cut off")})
+    assert analysis.verdict(partial, now=NOW) == verdict(jobs, pages, now=NOW, failures=["8"])
+    assert analysis.verdict(jobs, pages, now=NOW) == verdict(jobs, pages, now=NOW)
+
+
+def test_the_parts_of_a_verdict_are_json() -> None:
+    parts = json.loads(json.dumps(verdict(of_statuses(failed=1), pages_frame(), now=NOW).as_dict()))
+    assert set(parts) == set(Verdict.__dataclass_fields__)
+    assert parts["read_at"] == "2026-11-03T02:14:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("changes", "label"),
+    [
+        ({}, "49.6 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 7"),
+        ({"failed": 1}, "less than 0.1 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 7"),
+        ({"jobs": 0, "failed": 0}, "0 % failed · Offer letter · 3 Nov 02:14 · 0 · 7"),
+        (
+            {"template_file_ids": ["8", "9"]},
+            "49.6 % failed · template 8 and 1 more · 3 Nov 02:14 · 3,000 · 7",
+        ),
+        (
+            {"template_file_ids": [], "first_created_at": None},
+            "49.6 % failed · no template · no date · 3,000 · 7",
+        ),
+    ],
+)
+def test_a_batch_is_described_in_one_line(changes: dict[str, Any], label: str) -> None:
+    batch = {"batch_id": "7", "jobs": 3000, "failed": 1487, "template_file_ids": ["9"]}
+    batch["first_created_at"] = datetime(2026, 11, 3, 2, 14, tzinfo=UTC)
+    assert batch_label(batch | changes, {"9": "Offer letter"}) == label
