@@ -225,8 +225,8 @@ def test_batches_count_statuses(emulator: Emulator, box: Box) -> None:
 
 
 def test_batches_report_what_is_known_so_far(emulator: Emulator, box: Box) -> None:
-    emulator.enterprise.put("1005", 2500)
-    emulator.fault("slow", path="/docgen_jobs", seconds=0.4, times=None)
+    emulator.enterprise.put("1005", 6000)
+    emulator.fault("slow", path="/docgen_jobs", seconds=0.15, times=None)
     seen: list[tuple[int, int]] = []
     box.batches(on_partial=lambda batches, jobs: seen.append((batches["jobs"].sum(), jobs)))
     assert seen[0] == (1000, 1000)
