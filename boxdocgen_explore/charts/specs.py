@@ -7,11 +7,16 @@ wrap over several lines without being cut, and every row is as high as its text.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import altair as alt
+
+with contextlib.suppress(ImportError):
+    # Altair looks numpy up in sys.modules, and fails while another thread is importing it.
+    import numpy  # noqa: F401
 
 COLOURS: Final = {
     "failed": "#C2022F",

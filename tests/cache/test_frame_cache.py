@@ -14,10 +14,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from children import asked
 from conftest import QUICK, age
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import asked
 from requests import Response
 
 from boxdocgen_explore import cache, demo, errors

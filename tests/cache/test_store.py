@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import zstandard
-from children import asked, go, reader, said, wait_until_asked
+from processes import asked, go, reader, said, wait_until_asked
 from requests import Response
 
 from boxdocgen_explore import cache
