@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import zstandard
-from processes import asked, go, reader, said, wait_until_asked
+from processes import calls_to, let_read, next_line, start_reader, wait_for_calls
 from requests import Response
 
 from boxdocgen_explore import cache
@@ -49,25 +49,25 @@ def test_a_reader_killed_in_the_middle_loses_nothing_that_it_had(
     emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
     emulator.fault("silent", path=PATH, page=20, times=1)
-    with reader(emulator, tmp_path / "cache", ["1001"]) as child:
-        go(child)
-        wait_until_asked(child, emulator, PATH, 20)
+    with start_reader(emulator, tmp_path / "cache", ["1001"]) as child:
+        let_read(child)
+        wait_for_calls(child, emulator, PATH, 20)
         child.kill()
-    before = asked(emulator, PATH)
+    before = calls_to(emulator, PATH)
     reading = connected().read("1001", limit=1)
     assert reading.jobs.height == 25
     assert reading.pages["from_cache"].to_list() == [True] * 19 + [False] * 6
-    assert asked(emulator, PATH) - before == 6
+    assert calls_to(emulator, PATH) - before == 6
 
 
 def test_processes_that_open_a_new_store_at_once_all_read_completely(
     emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
     folder = tmp_path / "cache"
-    children = [reader(emulator, folder, IDS) for _ in range(3)]
-    assert [said(child) for child in children] == ["ready"] * 3
+    children = [start_reader(emulator, folder, IDS) for _ in range(3)]
+    assert [next_line(child) for child in children] == ["ready"] * 3
     for child in children:
-        go(child)
+        let_read(child)
     printed = []
     for child in children:
         with child:
@@ -85,7 +85,7 @@ def test_two_boxes_of_one_user_share_the_cache(
     first, second = connected(), connected()
     first.read("1001")
     assert second.read("1001").pages["from_cache"].all()
-    assert asked(emulator, PATH) == 1
+    assert calls_to(emulator, PATH) == 1
 
 
 def test_a_store_in_memory_is_shared_with_no_other() -> None:
@@ -139,10 +139,10 @@ def test_a_store_on_a_read_only_disk_is_used_for_reading(
     with connected(cache_dir=small_disk) as box:
         box.read("1001", limit=25)
     make_read_only(small_disk)
-    before = asked(emulator, PATH)
+    before = calls_to(emulator, PATH)
     box = connected(cache_dir=small_disk)
     assert_read_with_one_warning(box, "no page is added", limit=25)
-    assert asked(emulator, PATH) == before
+    assert calls_to(emulator, PATH) == before
     assert box.read("1003").jobs.height == 10
     assert connected(cache_dir=small_disk, offline=True).read("1001").jobs.height == 25
 
@@ -229,9 +229,9 @@ def test_a_corrupt_or_foreign_file_is_quarantined_with_one_warning_and_box_read_
     CORRUPTED[how](closed)
     content = closed.read_bytes()
     box = connected()
-    before = asked(emulator, PATH)
+    before = calls_to(emulator, PATH)
     assert_read_with_one_warning(box, r"is corrupt or of another kind; it was renamed to")
-    assert asked(emulator, PATH) - before == 25
+    assert calls_to(emulator, PATH) - before == 25
     assert box.read("1001", limit=1).pages["from_cache"].all()
     (moved,) = quarantined(closed)
     assert moved.read_bytes() == content
