@@ -1,9 +1,9 @@
 """Frame and charts, packed for a view that works without a kernel.
 
 The front end is one ES module (``view.js`` and the files beside it that it imports), which gets
-packed columns, chart specs, a verdict and a state. In JupyterLab it is an anywidget, in `page` the
-same module with the same payload inside one HTML document: what filters in the one filters in the
-other. Vega comes out of vl-convert; no page asks another host for anything.
+packed columns, chart specs, a verdict and a state. In JupyterLab it is an anywidget; in `page` the
+same module with the same payload is inside one HTML document. Vega comes from vl-convert; no page
+loads anything from another host.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _MODULES: Final = (
 
 @functools.cache
 def specs() -> dict[str, Any]:
-    """Give what the front end draws and says by: charts, statuses, their colours, filter code."""
+    """Give the constants of the front end: charts, statuses, their colours, filter code."""
     return {
         "figures": charts.figures(),
         "statuses": list(STATUSES),
@@ -61,10 +61,14 @@ def specs() -> dict[str, Any]:
 class View(anywidget.AnyWidget):
     """The view as a Jupyter widget: verdict, filters, charts and table over one payload.
 
-    ``payload`` is what `pack` gives. ``state`` is the dict of `filters.check_state`, two-way:
-    ``observe`` and ``link`` work on it, and a state that cannot be raises InvalidRequest.
-    ``verdict`` is `analysis.Verdict.as_dict` or None; ``templates`` are names by file id;
-    ``notice`` is a sentence shown under the verdict, such as why a refresh failed.
+    ``payload`` is what `pack` gives; ``state`` is the dict of `filters.check_state`, which follows
+    the browser and can be set: an invalid one raises InvalidRequest. ``verdict`` is
+    `analysis.Verdict.as_dict` or None; ``templates`` are names by file id; ``notice`` is a sentence
+    shown under the verdict, such as why a refresh failed.
+
+    >>> view = View(pl.DataFrame({"status": ["failed"]}), state={"status": ["failed"]})
+    >>> unpack(view.payload)["status"].to_list()
+    ['failed']
     """
 
     _css = _FRONT_END / "view.css"
@@ -89,7 +93,7 @@ class View(anywidget.AnyWidget):
 
 @functools.cache
 def module() -> str:
-    """Give the whole front end of the view as one ES module that imports nothing.
+    """Give the front end of the view as one ES module that imports nothing.
 
     Raises OSError if the package's own files cannot be read.
     """

@@ -37,9 +37,9 @@ def test_any_number_of_distinct_values_comes_back(distinct):
 
 def test_columns_that_are_left_out_are_not_in_the_bytes():
     jobs = jobs_frame([{"status": "failed", "errors": ["Secret reason"], "external_id": "EMP-1"}])
-    kept = [name for name in jobs.columns if name not in ("errors", "external_id")]
-    payload = view.pack(jobs, columns=kept)
-    assert view.unpack(payload).columns == kept
+    included = [name for name in jobs.columns if name not in ("errors", "external_id")]
+    payload = view.pack(jobs, columns=included)
+    assert view.unpack(payload).columns == included
     assert b"ecret" not in gzip.decompress(payload)
     assert b"EMP-1" not in gzip.decompress(payload)
 
