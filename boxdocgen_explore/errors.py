@@ -31,7 +31,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -147,7 +147,7 @@ class BatchesFailed(BoxDocGenError):
 class Reading:
     """Jobs, and the pages that prove them. It is here because an error carries what had arrived.
 
-    ``jobs`` has one row per job (`schema.JOBS`, and `schema.DETAILS` if asked for), ``pages`` one
+    ``jobs`` has one row per job (`schema.JOBS`, with details also `schema.DETAILS`), ``pages`` one
     row per page read (`schema.PAGES`), ``failures`` the error of each batch that could not be read
     completely: their jobs are here as far as they arrived, and their pages say
     ``complete = false``. ``user`` is who read (None if Box does not say), ``as_user`` the user id
@@ -178,8 +178,10 @@ def warn_renamed(old: str, new: str) -> None:
     )
 
 
-def __getattr__(name: str) -> Any:
-    if name == "NotKept":
-        warn_renamed(name, "NotCached")
-        return NotCached
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker would accept any name
+
+    def __getattr__(name: str) -> Any:
+        if name == "NotKept":
+            warn_renamed(name, "NotCached")
+            return NotCached
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

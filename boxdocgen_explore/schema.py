@@ -1,12 +1,13 @@
 """Box's words, spelled once: statuses, limits, and the columns of every frame.
 
-Whatever Box may add later (a status, a field, an output type) has to come through unharmed, so
-statuses are text here and not an enumeration: an Enum column would turn an unknown one into null.
+Box may add a status, a field or an output type at any time. Therefore statuses are text, not an
+enumeration: an Enum column would turn an unknown status into null.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import polars as pl
@@ -62,7 +63,7 @@ DETAILS: Final[dict[str, pl.DataType]] = {
     "enterprise_id": pl.String(),
     "source": pl.String(),
 }
-"""What only ``/docgen_jobs`` tells of a job; null where Box does not tell."""
+"""What only ``/docgen_jobs`` has of a job; null if Box does not say."""
 
 BATCHES: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),
@@ -80,7 +81,7 @@ TEMPLATES: Final[dict[str, pl.DataType]] = {
     "template_file_id": pl.String(),
     "template_name": pl.String(),
 }
-"""One row per template; the name is null where Box gives none."""
+"""One row per template; the name is null if Box has none."""
 
 TAGS: Final[dict[str, pl.DataType]] = {
     "template_file_id": pl.String(),
@@ -112,8 +113,8 @@ PAGES: Final[dict[str, pl.DataType]] = {
     "complete": pl.Boolean(),
 }
 """One row per page read: the evidence. ``marker_sha256`` is null on a chain's first page,
-``next_marker_sha256`` at its end; ``complete`` says of the page's whole chain that it began at
-the first page, used every marker once, met no id twice and ended on an end marker."""
+``next_marker_sha256`` at its end; ``complete`` says that the page's chain began at the first page,
+used every marker once, contains no duplicate id and ended on an end marker."""
 
 ARCHIVED: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),
@@ -121,8 +122,8 @@ ARCHIVED: Final[dict[str, pl.DataType]] = {
     "jobs": pl.Int64(),
     "file": pl.String(),
 }
-"""One row per kept batch. ``outcome`` is "written", "unchanged" (it is there already), "not
-settled" (a job still runs), or "not whole" (of which ``jobs`` says nothing)."""
+"""One row per cached batch. ``outcome`` is "written", "unchanged" (it is there already), "not
+settled" (a job is still running), or "not whole" (pages are missing, and ``jobs`` is null)."""
 
 SEVERITIES: Final = ("error", "warning", "info")
 """How much a finding of the audit matters, most first."""
@@ -134,8 +135,8 @@ FINDINGS: Final[dict[str, pl.DataType]] = {
     "job_id": pl.String(),
     "detail": pl.String(),
 }
-"""One row per finding of the audit. ``job_id`` is null where it is about a batch, ``batch_id``
-too where it is about several."""
+"""One row per finding of the audit. ``job_id`` is null in a finding on a batch, ``batch_id`` is
+null, too, in one on several batches."""
 
 VERDICTS: Final[dict[str, pl.DataType]] = {
     "rule": pl.String(),
@@ -166,14 +167,27 @@ COMPARISON: Final[dict[str, pl.DataType]] = {
     "detail": pl.String(),
 }
 """One row per thing counted in two sets of jobs. ``batch_id``, ``job_id`` and ``detail`` are null
-but in rows about one job."""
+except in rows on one job."""
 
 
 @dataclass(frozen=True)
 class User:
-    """Who reads from Box: the answer to ``GET /users/me``; what Box does not tell is None."""
+    """Who reads from Box: the answer to ``GET /users/me``; what Box does not say is None."""
 
     id: str
     login: str | None
     name: str | None
     enterprise_id: str | None
+
+
+@dataclass(frozen=True)
+class BatchList:
+    """The batches (`BATCHES`), counted from so many jobs; ``complete`` if none can be missing.
+
+    ``read_at`` (UTC) is when the oldest page of the list of jobs was read.
+    """
+
+    batches: pl.DataFrame
+    jobs: int
+    complete: bool
+    read_at: datetime

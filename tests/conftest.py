@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from time_machine import travel
 
 from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.cache.store import PageStore
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 
-pytest_plugins = ["browser_fixtures", "lab_fixtures", "tally"]
+# Altair imports jsonschema, which compiles a grammar of IRIs if it finds this package: 1.7 s for
+# every process of every run, and nothing here checks an IRI.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
+pytest_plugins = ["browser_fixtures", "lab_fixtures"]
 
 QUICK = RetryPolicy(
     calls_per_minute=1_000_000, read_timeout_s=0.3, deadline_s=5, attempts=3, backoff_s=0.001
@@ -73,18 +80,24 @@ def box(connected: Callable[..., Box]) -> Box:
 
 def store_of(box: Box) -> PageStore:
     """The store behind a box that has read something."""
-    store = box._cache.store
+    store = box._account.cache.store
     assert store is not None
     return store
 
 
+_clock = ExitStack()
+
+
 def age(box: Box, **by: float) -> None:
-    """Let all that this box has kept grow older by so much."""
-    store = store_of(box)
-    keys = store.keys()
-    for key in keys:
-        page = store.page(key)
-        assert page is not None
-        page.created_at -= dt.timedelta(**by)
-        page.expires = page.expires and page.expires - dt.timedelta(**by)
-        store._pages[key] = page
+    """Let everything that this box has cached become older: until the test ends, it is later.
+
+    The clock moves for the whole process, but neither for child processes nor for a browser.
+    """
+    _clock.enter_context(travel(dt.datetime.now(dt.UTC) + dt.timedelta(**by)))
+
+
+@pytest.fixture(autouse=True)
+def _present() -> Iterator[None]:
+    """Return to the present after a test that called `age`."""
+    with _clock:
+        yield

@@ -92,6 +92,10 @@ def jupyterlab(home: Path) -> Iterator[Lab]:
             yield Lab(found[1], found[2], notebooks, folders["settings"])
         finally:
             process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 @pytest.fixture(scope="session")

@@ -75,12 +75,14 @@ def test_the_reading_of_an_error_has_the_type_of_a_reading(tmp_path: Path) -> No
         "def verdict(error: bx.BoxDocGenError) -> str:\n"
         "    reading: bx.Reading | None = error.reading\n"
         "    return reading.verdict if reading else str(error)\n"
+        "bx.errors.NoSuchName\n"
     )
     mypy = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", str(script)]
     if subprocess.run([*mypy[:3], "--version"], capture_output=True, check=False).returncode:
         pytest.skip("mypy is not installed")
     run = subprocess.run(mypy, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout
+    assert "script.py:5" in run.stdout
+    assert run.stdout.count("error:") == 1, run.stdout
 
 
 def test_old_names_work_and_warn() -> None:

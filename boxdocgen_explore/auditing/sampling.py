@@ -17,12 +17,12 @@ def sample(
     seed: int | str,
     by: str | Sequence[str] | None = None,
 ) -> pl.DataFrame:
-    """Draw n jobs to look at by hand, the same ones whoever draws them.
+    """Draw n jobs to look at by hand, so that everybody draws the same ones.
 
     A job is drawn by the SHA-256 of the seed and its id, so neither the order of the rows nor
     the machine matters, and a larger ``n`` keeps the smaller sample. With ``by``, a column or
-    several, ``n`` jobs are drawn of each group. Gives the same columns, in the order of drawing;
-    jobs without an id are left out, an id that comes twice is drawn once. `sample_recipe` says
+    several, ``n`` jobs are drawn of each group. Returns the same columns, in the order of drawing;
+    jobs without an id are skipped, a duplicate id is drawn once. `sample_recipe` says
     in a sentence what was done.
 
     Raises:
@@ -60,5 +60,5 @@ def sample_recipe(n: int, seed: int | str, by: str | Sequence[str] | None = None
 
 def _sampling(n: int, by: str | Sequence[str] | None) -> list[str]:
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise InvalidRequest(f"A sample has a whole number of jobs from 1, not {n!r:.60}.")
+        raise InvalidRequest(f"n must be a whole number from 1, not {n!r:.60}.")
     return [] if by is None else [by] if isinstance(by, str) else list(by)

@@ -1,6 +1,6 @@
 """Box over HTTP: credentials and ids go in, readings come out."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boxdocgen_explore.box.batches import BatchList, IncompleteListWarning
 from boxdocgen_explore.box.client import Box
@@ -19,8 +19,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "NotWhole":
-        warn_renamed(name, "IncompleteListWarning")
-        return IncompleteListWarning
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker would accept any name
+
+    def __getattr__(name: str) -> Any:
+        if name == "NotWhole":
+            warn_renamed(name, "IncompleteListWarning")
+            return IncompleteListWarning
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

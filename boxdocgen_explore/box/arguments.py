@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Final
+from urllib.parse import urlsplit
 
 from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.schema import MAX_LIMIT
 
+BOX_URL: Final = "https://api.box.com/2.0"
 _LONGEST_ID: Final = 100
 
 
@@ -45,27 +47,45 @@ def checked_id(value: object, what: str = "batch") -> str:
     return text
 
 
-def page_limit(limit: object) -> int:
-    """The limit, if Box accepts it.
+def whole_number(name: str, value: object, most: int | None = None) -> int:
+    """The number, from 1 to ``most``.
 
     Raises:
-        InvalidRequest: it is not a whole number from 1 to 1000.
+        InvalidRequest: it is anything else.
     """
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
-        raise InvalidRequest(
-            f"limit must be a whole number from 1 to {MAX_LIMIT}, not {limit!r:.60}."
-        )
-    return limit
+    if type(value) is not int or value < 1 or (most and value > most):
+        to = f" to {most}" if most else ""
+        raise InvalidRequest(f"{name} must be a whole number from 1{to}, not {value!r:.60}.")
+    return value
 
 
-def call_rate(calls_per_minute: object) -> int:
-    """The call rate.
+def is_loopback(url: str) -> bool:
+    """Whether an address is this machine's own."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def checked_url(url: str) -> str:
+    """The address, if calls can be made below it.
 
     Raises:
-        InvalidRequest: it is not a whole number from 1.
+        InvalidRequest: it is not a valid address, contains a name or password, which would be
+            stored, or would send the token unencrypted.
     """
-    if type(calls_per_minute) is not int or calls_per_minute < 1:
+    try:
+        address = urlsplit(url)
+        valid = address.scheme in {"http", "https"} and address.hostname and address.port != 0
+        valid = valid and not (address.query or address.fragment or "@" in address.netloc)
+    except (ValueError, TypeError, AttributeError):
+        valid = False
+    if not valid:
+        raise InvalidRequest(f"base_url must be an address such as {BOX_URL}; {url!r:.80} is not.")
+    if address.scheme == "http" and not is_loopback(url):
         raise InvalidRequest(
-            f"calls_per_minute must be a whole number from 1, not {calls_per_minute!r:.60}."
+            f"base_url {url!r:.80} would send the token unencrypted: use https. Only this machine "
+            "itself (127.0.0.1, localhost) may be called by http."
         )
-    return calls_per_minute
+    return url

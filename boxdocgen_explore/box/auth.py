@@ -6,10 +6,9 @@ import getpass
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from boxdocgen_explore.box.progress import in_notebook
-from boxdocgen_explore.box.session import Credentials, Secret, Token
 from boxdocgen_explore.errors import InvalidRequest, NoCredentials, Unauthorized, Unreachable
 
 if TYPE_CHECKING:
@@ -18,12 +17,44 @@ if TYPE_CHECKING:
 _HOW = (
     "Set BOX_ACCESS_TOKEN (a developer token from the Box Developer Console lives 60 minutes), or "
     "BOX_JWT_CONFIG_FILE, or BOX_CLIENT_ID, BOX_CLIENT_SECRET, BOX_SUBJECT_TYPE and "
-    "BOX_SUBJECT_ID. To look around without an account: boxdocgen_explore.demo(), or --demo."
+    "BOX_SUBJECT_ID. Without an account, use boxdocgen_explore.demo(), or --demo."
 )
 
 
+class Credentials(Protocol):
+    """Where the bearer token comes from."""
+
+    def token(self) -> str: ...
+
+    def refresh(self) -> bool:
+        """Get a new token after a 401; False if only a person can."""
+        ...
+
+
+class Secret(str):
+    """A string whose repr is hidden: some tracebacks print the variables of every frame."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class Token:
+    """A plain token, which only a person can replace. Its repr hides it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = Secret(token)
+
+    def token(self) -> str:
+        return self._token
+
+    def refresh(self) -> bool:
+        return False
+
+
 class SdkCredentials:
-    """A token that Box's SDK fetches, and fetches anew when it has expired (JWT, CCG, OAuth)."""
+    """A token that Box's SDK fetches, and again when it has expired (JWT, CCG, OAuth)."""
 
     def __init__(self, authentication: Authentication) -> None:
         self._authentication = authentication
@@ -37,62 +68,57 @@ class SdkCredentials:
 
 
 def _call_sdk(ask: Callable[[], AccessToken]) -> AccessToken:
-    """What the SDK answers; its error as one of this package's.
-
-    Raised outside of the except clause: the SDK's error holds the request, and so the secret.
-    """
+    """The SDK's token; its errors become this package's."""
     try:
         return ask()
-    except Exception as error:  # whatever the SDK and its parts may raise
+    except Exception as error:  # the SDK and its parts may raise anything
         answer = getattr(error, "response_info", None)
         words = str(getattr(error, "message", None) or type(error).__name__).split("\n")[0][:200]
-    status = getattr(answer, "status_code", None)
+    # Raised out here: the SDK's error would become the __context__, and it holds the secret.
+    status, request_id = (getattr(answer, name, None) for name in ("status_code", "request_id"))
     if status is None:
-        raise Unreachable(f"No access token could be had from Box ({words}). Check the network.")
+        raise Unreachable(f"Box could not be asked for a token. Check the network. Cause: {words}.")
     raise Unauthorized(
-        f"Box gave no access token for these credentials ({words}). Check BOX_JWT_CONFIG_FILE, or "
-        "BOX_CLIENT_ID, BOX_CLIENT_SECRET, BOX_SUBJECT_TYPE and BOX_SUBJECT_ID.",
+        "Box refused these credentials. Check BOX_JWT_CONFIG_FILE, or BOX_CLIENT_ID, "
+        "BOX_CLIENT_SECRET, BOX_SUBJECT_TYPE and BOX_SUBJECT_ID."
+        f"\n{words}, status {status}, request id {request_id}",
         status=status,
-        request_id=getattr(answer, "request_id", None),
+        request_id=request_id,
     )
 
 
 def as_secret(token: object) -> Secret | None:
-    """What was given as a token, so that no traceback shows it: for the first line of a function.
-
-    What is no text is empty then, and refused.
-    """
+    """Hide a token from tracebacks. What is not text becomes empty and is refused later."""
     return None if token is None else Secret(token if isinstance(token, str) else "")
 
 
 def checked_token(token: object) -> Secret:
-    """The token, if it can be one; the error never shows it.
+    """The token without blanks around it.
 
     Raises:
-        InvalidRequest: empty, or with characters that no token has.
+        InvalidRequest: it is empty or contains characters that no token has; never shows it.
     """
-    token = as_secret(token) or Secret()
-    text = Secret(token.strip())
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
+    token = Secret((as_secret(token) or "").strip())
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise InvalidRequest(
-            "That cannot be a Box access token: it is empty or has odd characters."
+            "This is not a Box access token: it is empty or contains blanks or odd characters."
         )
-    return text
+    return token
 
 
 class _RedactedEnvironment(dict[str, str]):
-    """The environment, so that no traceback shows it."""
+    """The environment, hidden from tracebacks."""
 
     def __repr__(self) -> str:
         return "{***}"
 
 
 def credentials(token: str | None, environment: Mapping[str, str] = os.environ) -> Credentials:
-    """What `connect` was given, else what the environment names, else what a person types.
+    """The token given, else what the environment names, else what a person types.
 
     Raises:
-        NoCredentials: nothing given, nothing set, and nobody to ask.
-        InvalidRequest: something given that cannot be used.
+        NoCredentials: no credentials, and nobody to ask.
+        InvalidRequest: the token or the file that the environment names is invalid.
     """
     token, environment = as_secret(token), _RedactedEnvironment(environment)
     if token is not None:
@@ -126,15 +152,15 @@ def _sdk_authentication(environment: Mapping[str, str]) -> Authentication:
             why = type(error).__name__
         # Raised out here: the SDK's error may quote the file, and with it the key.
         raise InvalidRequest(
-            f"BOX_JWT_CONFIG_FILE={path} cannot be used ({why}): it should be the JSON file that "
-            "the Box Developer Console gives."
+            f"BOX_JWT_CONFIG_FILE={path} is invalid: it must be the JSON file that the Box "
+            f"Developer Console gives. Cause: {why}."
         )
     names = ("BOX_CLIENT_ID", "BOX_CLIENT_SECRET", "BOX_SUBJECT_TYPE", "BOX_SUBJECT_ID")
     missing = [name for name in names if not environment.get(name)]
     kind = environment.get("BOX_SUBJECT_TYPE")
     if missing or kind not in {"enterprise", "user"}:
         wanted = ", ".join(missing) or "BOX_SUBJECT_TYPE=enterprise or =user"
-        raise NoCredentials(f"Client credentials are not complete: set {wanted} too. {_HOW}")
+        raise NoCredentials(f"The client credentials are incomplete: set {wanted} too. {_HOW}")
     subject = environment["BOX_SUBJECT_ID"]
     return BoxCCGAuth(
         CCGConfig(
@@ -147,10 +173,10 @@ def _sdk_authentication(environment: Mapping[str, str]) -> Authentication:
 
 
 def _typed() -> str:
-    """Ask where a person can answer. No widget: its value would be saved with the notebook."""
+    """Ask if a person can answer. No widget: its value would be saved with the notebook."""
     if not in_notebook() and not (sys.stdin and sys.stdin.isatty()):
         raise NoCredentials(f"No Box credentials. {_HOW}")
     try:
         return getpass.getpass("Box access token: ")
-    except (EOFError, NotImplementedError):  # a notebook that runs without anybody before it
+    except (EOFError, NotImplementedError):  # a notebook that runs unattended
         raise NoCredentials(f"No Box credentials. {_HOW}") from None

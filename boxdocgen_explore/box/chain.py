@@ -10,15 +10,16 @@ import datetime as dt
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
 from boxdocgen_explore import errors
+from boxdocgen_explore.box.cached_chain import CachedChain
 from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.box.session import Answer, BoxSession
 from boxdocgen_explore.cache import Cache
-from boxdocgen_explore.pages.records import Chain, PageRead, page_place
+from boxdocgen_explore.pages.records import Chain, PageRead
 from boxdocgen_explore.schema import MAX_LIMIT
 
 _EMPTY_PAGES: Final = 50
@@ -63,13 +64,13 @@ def follow(
         BrokenPage, BrokenChain: Box's pages are not what the API documents.
         BoxError, Unreachable, NotCached, Cancelled: as `BoxSession.get`.
     """
-    context = context or RequestContext()
-    reader = _ChainReader(session, cache, paged, chain, limit, refresh, max_age, context, on_page)
-    generation = reader.newest_generation()
-    for restart in range(paged.max_restarts + 1):
-        last = session.offline or restart == paged.max_restarts
+    cached = CachedChain(cache, paged, session.host, limit, session.offline)
+    reader = _ChainReader(session, cached, paged, chain, refresh, max_age, context, on_page)
+    first = reader.newest_generation()
+    for generation in range(first, first + paged.max_restarts + 1):
+        last = session.offline or generation == first + paged.max_restarts
         try:
-            reader.run(generation + restart)
+            reader.run(generation)
         except _Restart as again:
             failure = again.error
             if last and again.moved and paged.may_shift:
@@ -77,8 +78,8 @@ def follow(
         except errors.MarkerRefused as error:
             failure = error
         else:
-            reader.delete_before(generation + restart)
-            reader.save_frame(generation + restart)
+            cached.delete_before(generation)
+            cached.save_frame(chain, generation)
             return
         if last:
             raise failure
@@ -86,43 +87,36 @@ def follow(
 
 @dataclass
 class _ChainReader:
-    """One call of `follow`. Every restart is a new generation of pages in the cache."""
+    """One call of `follow`."""
 
     session: BoxSession
-    cache: Cache
+    cached: CachedChain
     paged: PagedList
     chain: Chain
-    limit: int
     refresh: bool
     max_age: dt.timedelta | None
-    context: RequestContext
+    context: RequestContext | None
     on_page: Callable[[PageRead], None]
-    cached_keys: set[str] = field(init=False)
-    """Cached when this began: most pages of a new chain need not be looked up."""
-
-    def __post_init__(self) -> None:
-        self.cached_keys = set(self._keys())
 
     def newest_generation(self) -> int:
         """The one to continue with, or 0; offline the newest complete one, read with any limit."""
-        if not self.session.offline:
-            return max(self._generations(), default=0)
-        limits = self.paged.cached_limits(self.cache.store.keys(self._root), self.session.host)
-        asked = self.limit
-        for limit in sorted(limits, key=lambda one: (one != asked, -one)):
-            self.limit = limit
-            self.cached_keys = set(self._keys())
-            for generation in sorted(self._generations(), reverse=True):
+        limits = self.cached.limits() if self.session.offline else []
+        for limit in limits:
+            self.cached.use(limit)
+            for generation in self.cached.generations():
                 if all(page is not None for page in self._cached_pages(generation)):
                     return generation
-        self.limit = asked if asked in limits or not limits else max(limits)
-        self.cached_keys = set(self._keys())
-        return max(self._generations(), default=0)
+        if limits:
+            self.cached.use(limits[0])
+        return max(self.cached.generations(), default=0)
 
     def run(self, generation: int) -> None:
         """Page after page, from the first to the end."""
         self.chain.reset()
-        self._load_frame(generation)
+        if self.max_age is None:
+            self.cached.load_frame(self.chain, generation)
+            for page in self.chain.pages:
+                self.on_page(page)
         self._follow(generation)
         if self.chain.has_duplicates(self.paged.id_column):
             self._restart(generation)
@@ -156,38 +150,32 @@ class _ChainReader:
     def _page(self, generation: int, marker: str | None) -> PageRead:
         """The next page: from the cache while it is fresh, else from Box, checked, then cached."""
         number = len(self.chain.pages) + 1
-        key = self._key(generation, marker)
-        cached = self._cached_page(key, number, marker)
+        cached = self._cached_page(generation, number, marker)
         if cached and (self.session.offline or self._is_fresh(cached)):
             return cached
         if not cached:
             self._check_marker_age()
-        answer = self.session.get(
-            self.paged.path,
-            self._params(marker),
-            version=self.paged.version,
-            context=self.context,
-        )
+        params: dict[str, str | int] = {"limit": self.cached.limit, **dict(self.paged.params)}
+        if marker is not None:
+            # Box's reference wants usemarker along with a marker; its own SDK never sends it.
+            params |= {"marker": marker, "usemarker": "true"}
+        version = self.paged.version
+        answer = self.session.get(self.paged.path, params, version=version, context=self.context)
         page = self._checked(number, marker, answer)
         if cached and not page.matches(cached, self.paged.id_column):
             raise self._outdated(page, "the pages after it no longer match")
         lifetime = self.paged.expires_in(self.chain, page)
         expires = None if lifetime is None else answer.fetched_at + lifetime
-        self.cache.store.save(key, answer.response, answer.fetched_at, expires)
+        self.cached.save(generation, marker, answer.response, answer.fetched_at, expires)
         return replace(page, expires=expires)
-
-    def _params(self, marker: str | None) -> dict[str, str | int]:
-        params: dict[str, str | int] = {"limit": self.limit, **dict(self.paged.params)}
-        # Box's reference wants usemarker along with a marker; its own SDK never sends it.
-        return params if marker is None else {**params, "marker": marker, "usemarker": "true"}
 
     def _is_fresh(self, page: PageRead) -> bool:
         if self.max_age is not None and page.age > self.max_age:
             return False
         return page.expires is None or not (self.refresh or page.expired)
 
-    def _cached_page(self, key: str, number: int, marker: str | None) -> PageRead | None:
-        stored = self.cache.store.page(key) if key in self.cached_keys else None
+    def _cached_page(self, generation: int, number: int, marker: str | None) -> PageRead | None:
+        stored = self.cached.page(generation, marker)
         if stored is None:
             return None
         answer = Answer(stored, stored.created_at, from_cache=True, expires=stored.expires)
@@ -201,7 +189,7 @@ class _ChainReader:
         marker: str | None = None
         seen: set[str | None] = set()
         while marker not in seen:
-            page = self._cached_page(self._key(generation, marker), len(seen) + 1, marker)
+            page = self._cached_page(generation, len(seen) + 1, marker)
             yield page
             if page is None or page.parsed.next_marker is None:
                 return
@@ -224,7 +212,7 @@ class _ChainReader:
         return PageRead(
             number,
             marker,
-            self.limit,
+            self.cached.limit,
             parsed,
             self.paged.final(parsed),
             next(iter(ids), None),
@@ -254,7 +242,7 @@ class _ChainReader:
 
     def _broken(self, generation: int, what: str) -> errors.BoxDocGenError:
         """The pages of this generation can never make a chain: the next reader asks Box."""
-        self._delete(self._keys(generation))
+        self.cached.delete(generation)
         page = self.chain.pages[-1]
         return self._error(page.number, what, errors.BrokenChain, page.request_id)
 
@@ -269,52 +257,3 @@ class _ChainReader:
             request_id=request_id,
             batch_id=self.paged.batch_id,
         )
-
-    # --- the cache ---------------------------------------------------------------------------
-
-    @property
-    def _root(self) -> str:
-        return self.paged.root(self.session.host)
-
-    def _generation_prefix(self, generation: int) -> str:
-        return f"{self._root}limit={self.limit}/{generation:06d}/"
-
-    def _key(self, generation: int, marker: str | None) -> str:
-        return self._generation_prefix(generation) + page_place(marker)
-
-    def _keys(self, generation: int | None = None) -> list[str]:
-        """Keys of one generation's pages, or of all that were read with this limit."""
-        every = f"{self._root}limit={self.limit}/"
-        prefix = every if generation is None else self._generation_prefix(generation)
-        return self.cache.store.keys(prefix)
-
-    def _generations(self) -> set[int]:
-        numbers = {key.rsplit("/", 2)[1] for key in self.cached_keys}
-        return {int(number) for number in numbers if number.isdecimal()}
-
-    def _load_frame(self, generation: int) -> None:
-        """Begin with the final pages of the frame file: they need not be read one by one."""
-        frames, prefix = self.cache.frames, self._generation_prefix(generation)
-        if frames and self.cached_keys and self.paged.batch_id and self.max_age is None:
-            frames.load(self.chain, prefix, lambda: dict(self.cache.store.fingerprints(prefix)))
-            for page in self.chain.pages:
-                self.on_page(page)
-
-    def save_frame(self, generation: int) -> None:
-        """Write a frame file of the final pages."""
-        frames, prefix = self.cache.frames, self._generation_prefix(generation)
-        if frames and self.paged.batch_id and not self.session.offline:
-            frames.save(self.chain, prefix, lambda: dict(self.cache.store.fingerprints(prefix)))
-
-    def delete_before(self, generation: int) -> None:
-        """Delete what a complete chain has replaced."""
-        if generation:  # nothing is older than the first
-            first = self._generation_prefix(generation)
-            self._delete([key for key in self._keys() if key < first])
-
-    def _delete(self, keys: list[str]) -> None:
-        if keys and not self.session.offline:
-            self.cache.store.delete(keys)
-            if self.cache.frames:
-                for prefix in {key.rpartition("/")[0] + "/" for key in keys}:
-                    self.cache.frames.delete(prefix)

@@ -6,41 +6,28 @@ import datetime as dt
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import polars as pl
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import archive, endpoints
-from boxdocgen_explore.box.archive import Keeping
-from boxdocgen_explore.box.arguments import batch_ids, checked_id, page_limit
-from boxdocgen_explore.box.auth import checked_token
-from boxdocgen_explore.box.batches import (
-    BatchList,
-    IncompleteListWarning,
-    batch_list,
-    report_partial,
-)
+from boxdocgen_explore.box.account import Account
+from boxdocgen_explore.box.archive import Cached
+from boxdocgen_explore.box.arguments import batch_ids, checked_id, whole_number
+from boxdocgen_explore.box.batches import BatchList, IncompleteListWarning, read_batch_list
 from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.fetch import Fetch, Progress
-from boxdocgen_explore.box.progress import ProgressBar
-from boxdocgen_explore.box.reading import combine, error_for
-from boxdocgen_explore.box.retry import RequestContext
-from boxdocgen_explore.box.session import BoxSession, Token
-from boxdocgen_explore.cache import Cache, offline_cache, online_cache
+from boxdocgen_explore.box.reading import combine, error_for, with_details
+from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.errors import Reading, warn_renamed
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.schema import MAX_LIMIT, User
 from boxdocgen_explore.text import visible
 
-if TYPE_CHECKING:
-    from boxdocgen_explore.emulator import Emulator
 
-
-class Box:
+class Box(AbstractContextManager["Box"]):
     """What one user of Box Doc Gen can see. `connect` and `demo` make one.
 
     Close it after use, or use it in a ``with`` statement. Every method that reads raises a
@@ -59,24 +46,20 @@ class Box:
         origin: str,
         cache_dir: Path | None,
         user: str | None = None,
-        ttl_s: float = 10,
-        emulator: Emulator | None = None,
+        ttl_s: float,
+        on_close: Callable[[], None] = lambda: None,
     ) -> None:
         self._session = session
-        self._cache_dir = cache_dir
-        self._wanted_user = user
+        self._account = Account(session, cache_dir, user)
         self._ttl_s = ttl_s
-        self._user: User | None = None
-        self._cache: Cache | None = None
-        self._closed = False
-        self._opening = threading.Lock()
-        self._emulator = emulator
+        self._on_close = on_close
         self.origin = origin
         self.story_batch_id: str | None = None
         """On the demo, the batch to look at first."""
 
     def __repr__(self) -> str:
-        who = f" as {visible(str(self._user.login))}" if self._user else ""
+        user = self._account.user
+        who = f" as {visible(str(user.login))}" if user else ""
         return f"<Box: {self.origin}{who}{', offline' if self.offline else ''}>"
 
     @property
@@ -90,8 +73,8 @@ class Box:
 
         Source: ``GET /users/me``.
         """
-        self._open()
-        return self._user
+        self._account.open()
+        return self._account.user
 
     def renew(self, token: str) -> None:
         """Replace an expired token by a new one of the same user; then read again to continue.
@@ -100,16 +83,7 @@ class Box:
             InvalidRequest: not a token, or another user's.
             Unauthorized: Box refuses it as well; the old one stays.
         """
-        token = checked_token(token)
-        if self._user is not None and not self.offline:
-            # Checked first: nothing may be read into this user's cache with another one's token.
-            now = endpoints.me(self._session.with_token(token))
-            if now.id != self._user.id:
-                raise errors.InvalidRequest(
-                    f"That token belongs to {now.login}, this connection to {self._user.login}. "
-                    "Use connect() again to read as somebody else."
-                )
-        self._session.credentials = Token(token)
+        self._account.renew(token)
 
     def jobs(
         self, ids: str | int | Iterable[str | int], *, refresh: bool = False, details: bool = False
@@ -158,20 +132,21 @@ class Box:
         ...     print(box.read("12345600319").verdict)
         1,487 of 3,000 failed · all 3 pages read · as svc-hr@example.com · just now · demo data
         """
-        wanted = batch_ids(ids)
-        batches = [endpoints.batch_jobs(one, frames.page, self._ttl_s) for one in wanted]
-        full = endpoints.all_jobs(frames.full_page)
-        fetch = self._fetch([*batches, full] if details and wanted else batches, cancelled)
+        wanted, limit = batch_ids(ids), whole_number("limit", limit, MAX_LIMIT)
+        batches = [endpoints.batch_jobs(one, self._ttl_s) for one in wanted]
+        full = [endpoints.all_jobs()] if details and wanted else []
+        fetch = self._fetch([*batches, *full], cancelled)
         stopped: errors.BoxDocGenError | None = None
         try:
-            self._run(fetch, progress, limit=page_limit(limit), refresh=refresh, max_age=max_age)
+            fetch.run(progress, limit=limit, refresh=refresh, max_age=max_age)
         except errors.Cancelled as error:
             stopped = error
-        reading = combine(fetch, batches, self._user, self.origin)
+        reading = combine(fetch, batches, self._account.user, self.origin)
         if details:
-            known = frames.full_jobs(fetch.chains[full].copy().frames() if wanted else [])
-            reading = replace(reading, jobs=frames.with_details(reading.jobs, known))
-        failed = stopped or error_for(reading, len(wanted)) or fetch.failures.get(full)
+            reading = with_details(reading, fetch, full)
+        failed = (
+            stopped or error_for(reading, len(wanted)) or next(iter(fetch.failures.values()), None)
+        )
         if failed is not None:
             failed.reading = reading
             raise failed
@@ -223,14 +198,8 @@ class Box:
 
         Parameters, Raises and Source: as `batches`.
         """
-        paged = endpoints.all_jobs(frames.full_page)
-        fetch = self._fetch([paged], cancelled)
-        if on_partial is not None:
-            fetch.on_page = report_partial(fetch, paged, on_partial)
-        self._run(fetch, progress, refresh=refresh)
-        if paged in fetch.failures:
-            raise fetch.failures[paged]
-        return batch_list(fetch, paged)
+        fetch = self._fetch([endpoints.all_jobs()], cancelled)
+        return read_batch_list(fetch, progress, on_partial, refresh=refresh)
 
     def templates(self, *, refresh: bool = False) -> pl.DataFrame:
         """One row per template: ``template_file_id``, ``template_name`` (null if Box has none).
@@ -240,7 +209,7 @@ class Box:
 
         Source: ``GET /docgen_templates``.
         """
-        return frames.templates(self._list(endpoints.templates(frames.template_page), refresh))
+        return frames.templates(self._list(endpoints.templates(), refresh))
 
     def template_names(self) -> dict[str, str]:
         """Give template names by file id; empty if Box refuses them, because names are optional.
@@ -263,12 +232,12 @@ class Box:
         """
         template_id = checked_id(template_id, "template")
         version_id = version_id and checked_id(version_id, "template version")
-        paged = endpoints.tags(template_id, version_id, frames.tag_page)
+        paged = endpoints.tags(template_id, version_id)
         return frames.tags(self._list(paged, refresh=False), template_id, version_id)
 
     def cached(self) -> list[str]:
         """Ids of the batches that have pages in the cache, read with any limit."""
-        return self._keeping().batch_ids()
+        return self._cached().batch_ids()
 
     def kept(self) -> list[str]:
         """The old name of `cached`."""
@@ -289,80 +258,41 @@ class Box:
         ...     box.scan().filter(status="failed").select(pl.len()).collect().item()
         1487
         """
-        return archive.scan(self._keeping())
+        return archive.scan(self._cached())
 
     def archive(
         self, url: str | Path, *, storage_options: Mapping[str, str] | None = None
     ) -> pl.DataFrame:
-        """Write the cached batches that are final as a Parquet dataset.
+        """Write the cached batches that are final as a Parquet dataset; one row per batch comes
+        back (schema.ARCHIVED).
 
-        Parameters:
-            url: a folder, or object storage (``s3://bucket/prefix``).
-            storage_options: those of polars.
-
-        Each batch is one file, ``batch=<id>/jobs.parquet``, with the columns of schema.JOBS and,
-        in its metadata, the evidence (schema.PAGES as JSON). It is written completely or not at
-        all, and only if it is missing or made from other pages, so this can be called again.
-
-        Returns one row per cached batch (schema.ARCHIVED).
+        ``url`` is a folder or object storage (``s3://bucket/prefix``), with polars' options. Each
+        batch is one file, ``batch=<id>/jobs.parquet``, with the columns of schema.JOBS and, in its
+        metadata, the evidence (schema.PAGES as JSON). It is written completely or not at all, and
+        only if it is missing or made from other pages, so this can be called again.
 
         Raises:
             StoreError: the dataset cannot be written.
         """
-        return archive.archive(self._keeping(), url, storage_options)
+        return archive.archive(self._cached(), url, storage_options)
 
     def close(self) -> None:
         """Close connections and files, and stop the demo's server."""
-        self._closed = True
-        self._session.close()
-        if self._cache:
-            self._cache.store.close()
-        if self._emulator:
-            self._emulator.stop()
-
-    def __enter__(self) -> Box:
-        return self
+        self._account.close()
+        self._on_close()
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _keeping(self) -> Keeping:
-        return Keeping(self._session, self._open(), self._user, self.origin)
+    def _cached(self) -> Cached:
+        cache = self._account.open()
+        return Cached(self._session, cache, self._account.user, self.origin)
 
     def _list(self, paged: PagedList, refresh: bool) -> list[pl.DataFrame]:
         fetch = self._fetch([paged], None)
-        self._run(fetch, None, noun="rows", refresh=refresh)
-        if paged in fetch.failures:
-            raise fetch.failures[paged]
-        return fetch.chains[paged].frames()
+        fetch.run(noun="rows", refresh=refresh)
+        return fetch.result(paged).frames()
 
     def _fetch(self, lists: list[PagedList], cancelled: threading.Event | None) -> Fetch:
         # /users/me is requested in a worker, so that it can be cancelled, too.
-        return Fetch(self._session, lists, self._open, cancelled or threading.Event())
-
-    @staticmethod
-    def _run(fetch: Fetch, progress: Progress | None, noun: str = "jobs", **options: Any) -> None:
-        with ProgressBar(noun) as bar:
-            fetch.progress = progress or bar
-            fetch.run(**options)
-
-    def _open(self, context: RequestContext | None = None) -> Cache:
-        """Ask who we are and open that user's cache, lazily: before the first page."""
-        with self._opening:
-            if self._closed:
-                raise errors.InvalidRequest("This Box is closed: connect() or demo() again.")
-            if self._cache is None:
-                folder = self._cache_dir and self._cache_dir / quote(self._session.host, safe="")
-                if self.offline:
-                    self._user, self._cache = offline_cache(folder, self._wanted_user)
-                else:
-                    self._user = self._who(context)
-                    self._cache = online_cache(self._user, folder)
-                self._session.identify(self._user)
-            return self._cache
-
-    def _who(self, context: RequestContext | None) -> User | None:
-        try:
-            return endpoints.me(self._session, context)
-        except (errors.Forbidden, errors.NotFound):
-            return None
+        return Fetch(self._session, lists, self._account.open, cancelled or threading.Event())

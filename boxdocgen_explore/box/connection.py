@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box.arguments import call_rate, checked_id
-from boxdocgen_explore.box.auth import as_secret, credentials
+from boxdocgen_explore.box.arguments import BOX_URL, checked_id, whole_number
+from boxdocgen_explore.box.auth import Token, as_secret, credentials
 from boxdocgen_explore.box.client import Box
 from boxdocgen_explore.box.retry import RetryPolicy
-from boxdocgen_explore.box.session import BOX_URL, BoxSession, Token
+from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache import default_cache_dir
 
-_TTL_S = 10.0
-_RENAMED = {"waits": "retry", "live_s": "ttl_s"}
+_TTL_S: Final = 10.0
+_RENAMED: Final = {"waits": "retry", "live_s": "ttl_s"}
 
 
 def connect(
@@ -43,7 +43,7 @@ def connect(
         offline: read the cache alone.
         user: offline, whose pages (id or login) if there are those of several users.
         calls_per_minute: 900 unless ``retry`` says otherwise. All connections of this process
-            as one user on one host are counted together; each waits at its own limit.
+            as one user on one host count together; if their limits differ, the lowest applies.
         ttl_s: how many seconds a page that may still change stays fresh.
         retry: call rate, deadlines and repeats.
 
@@ -62,7 +62,8 @@ def connect(
         retry, ttl_s = (value, ttl_s) if old == "waits" else (retry, value)
     policy = retry or RetryPolicy()
     if calls_per_minute is not None:
-        policy = replace(policy, calls_per_minute=call_rate(calls_per_minute))
+        calls = whole_number("calls_per_minute", calls_per_minute)
+        policy = replace(policy, calls_per_minute=calls)
     session = BoxSession(
         base_url,
         Token("") if offline else credentials(token),
@@ -88,6 +89,6 @@ def demo() -> Box:
     # The emulator has no call rate to respect, and is never slow.
     policy = RetryPolicy(calls_per_minute=1_000_000, deadline_s=5, attempts=3)
     session = BoxSession(emulator.url, Token(DEMO_TOKEN), retry=policy)
-    box = Box(session, origin="demo", cache_dir=None, emulator=emulator)
+    box = Box(session, origin="demo", cache_dir=None, ttl_s=_TTL_S, on_close=emulator.stop)
     box.story_batch_id = STORY_BATCH_ID
     return box

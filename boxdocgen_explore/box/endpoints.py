@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
@@ -14,6 +13,7 @@ from boxdocgen_explore import errors
 from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache.store import PageStore
+from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.parse import Parse, ParsedPage
 from boxdocgen_explore.pages.records import Chain, PageRead
 from boxdocgen_explore.schema import BOX_VERSION, TERMINAL, User
@@ -60,49 +60,44 @@ class PagedList:
     def root(self, host: str) -> str:
         """How the cache keys of this list's pages begin, whatever their limit."""
         segments = [quote(part, safe="") for part in (host, *self.path)]
-        asked = [f"{name}={quote(value, safe='')}" for name, value in self.params]
-        return "/".join([*segments, *asked]) + "/"
-
-    def cached_limits(self, keys: Iterable[str], host: str) -> set[int]:
-        """The limits that these keys of this list's pages were read with."""
-        start = self.root(host) + "limit="
-        limits = {key.removeprefix(start).partition("/")[0] for key in keys}
-        return {int(limit) for limit in limits if limit.isdecimal()}
+        query = [f"{name}={quote(value, safe='')}" for name, value in self.params]
+        return "/".join([*segments, *query]) + "/"
 
 
-def batch_jobs(batch_id: str, parse: Parse, ttl_s: float) -> PagedList:
+def batch_jobs(batch_id: str, ttl_s: float) -> PagedList:
     """``/docgen_batch_jobs/:batch_id``; pages that may still change stay fresh for ``ttl_s`` s."""
     return PagedList(
         ("docgen_batch_jobs", batch_id),
         f"batch {batch_id}",
-        parse,
+        frames.page,
         batch_id=batch_id,
         ttl=dt.timedelta(seconds=ttl_s),
     )
 
 
-def all_jobs(parse: Parse) -> PagedList:
+def all_jobs() -> PagedList:
     """``/docgen_jobs``: every job that this user may see.
 
     It has no documented order, and a busy enterprise adds to it all the time. It may have a
     thousand pages, so it is restarted less often than a batch.
     """
     name = "the list of all jobs"
-    return PagedList(("docgen_jobs",), name, parse, max_restarts=2, may_shift=True)
+    return PagedList(("docgen_jobs",), name, frames.full_page, max_restarts=2, may_shift=True)
 
 
-def templates(parse: Parse) -> PagedList:
+def templates() -> PagedList:
     """``/docgen_templates``."""
-    return PagedList(("docgen_templates",), "the list of templates", parse, "template_file_id")
+    name, id_column = "the list of templates", "template_file_id"
+    return PagedList(("docgen_templates",), name, frames.template_page, id_column)
 
 
-def tags(template_id: str, version_id: str | None, parse: Parse) -> PagedList:
+def tags(template_id: str, version_id: str | None) -> PagedList:
     """``/docgen_templates/:id/tags``; of one version if ``version_id`` is given."""
     params = (("template_version_id", version_id),) if version_id else ()
     return PagedList(
         ("docgen_templates", template_id, "tags"),
         f"the tags of template {template_id}",
-        parse,
+        frames.tag_page,
         id_column=None,
         params=params,
     )
@@ -111,7 +106,7 @@ def tags(template_id: str, version_id: str | None, parse: Parse) -> PagedList:
 def me(session: BoxSession, context: RequestContext | None = None) -> User:
     """``/users/me``: who this session is. Never cached: it decides whose cache may be opened.
 
-    An endpoint of Box's version 2024.0: asked with ``box-version: 2025.0``, it answers 400.
+    Box has it in version 2024.0 alone, and refuses the header ``box-version: 2025.0`` with 400.
     """
     params = {"fields": "id,name,login,enterprise"}
     answer = session.get(("users", "me"), params, version=None, context=context)

@@ -1,4 +1,4 @@
-"""What Box's error_messages mean: which error, in whose words, and what the person can do."""
+"""What Box's refusals mean: the error class, Box's words, and what the person can do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def client_error(response: Response) -> dict[str, str]:
-    """Box's ClientError body; empty where the body is something else (nothing, HTML)."""
+    """The texts of Box's ClientError body; none if the body is something else (nothing, HTML)."""
     try:
         body = json.loads(response.content)
     except (ValueError, RecursionError):
@@ -68,5 +68,5 @@ _EXPLANATIONS: dict[type[errors.BoxError], str] = {
     errors.RateLimited: (
         "Box still asks for fewer calls. Wait some minutes, or lower calls_per_minute=."
     ),
-    errors.ServerError: "Box has a problem. Try again later; what had arrived is kept.",
+    errors.ServerError: "Box has a problem. Try again later; what had arrived is cached.",
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,6 +17,7 @@ from typing import Any, Final
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.chain import follow
 from boxdocgen_explore.box.endpoints import PagedList
+from boxdocgen_explore.box.progress import ProgressBar
 from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.box.session import WORKERS, BoxSession
 from boxdocgen_explore.cache import Cache
@@ -32,15 +33,14 @@ _STEP_S: Final = 0.1
 class Fetch:
     """Several lists, each read by one worker at a time.
 
-    ``open_cache`` is called in each worker before its first call. ``on_page`` and ``progress``
-    are called in the caller's thread: as pages arrive, and a few times a second.
+    ``open_cache`` is called in each worker before its first call. ``on_page`` is called in the
+    caller's thread when a page arrives.
     """
 
     session: BoxSession
     lists: Sequence[PagedList]
     open_cache: Callable[[RequestContext], Cache]
     cancelled: threading.Event
-    progress: Progress = lambda _pages, _jobs, _waiting: None
     on_page: Callable[[], None] = lambda: None
     chains: dict[PagedList, Chain] = field(init=False)
     failures: dict[PagedList, errors.BoxDocGenError] = field(init=False, default_factory=dict)
@@ -50,55 +50,64 @@ class Fetch:
         self.pages = self.jobs = 0
         self._arrived = dict.fromkeys(self.lists, (0, 0))
         self._unfinished = len(self.lists)
-        self._waiting: dict[int, str] = {}
+        self._waiting: dict[int, str | None] = {}
         self._refused: errors.Unauthorized | None = None
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
-    def run(self, **options: Any) -> None:
+    def run(self, progress: Progress | None = None, noun: str = "jobs", **options: Any) -> None:
         """Follow every chain (options as `follow`); ``failures`` has the errors.
+
+        ``progress`` is called in this thread, a few times a second; a progress bar by default.
 
         Raises:
             Cancelled: ``cancelled`` was set; the chains hold what had arrived.
             BoxDocGenError: as ``open_cache``.
         """
-        todo: queue.SimpleQueue[PagedList] = queue.SimpleQueue()
-        for paged in self.lists:
-            todo.put(paged)
+        todo = iter(self.lists)
         for _ in range(min(WORKERS, len(self.lists))):
             threading.Thread(target=self._work, args=(todo, options), daemon=True).start()
         try:
-            while self._unfinished:
-                self._step()
+            with ProgressBar(noun) as bar:
+                while self._unfinished:
+                    self._step(progress or bar)
         except BaseException:  # Ctrl-C must stop the workers, too
             self.cancelled.set()
             raise
 
-    def _step(self) -> None:
+    def result(self, paged: PagedList) -> Chain:
+        """The chain of a list; raises the error that it ended with."""
+        if paged in self.failures:
+            raise self.failures[paged]
+        return self.chains[paged]
+
+    def _step(self, progress: Progress) -> None:
         """Handle one event of a worker, if there is one."""
         RequestContext(self.cancelled).check()
         with suppress(queue.Empty):
             self._events.get(timeout=_STEP_S)()
-        self.progress(self.pages, self.jobs, next(iter(self._waiting.values()), None))
+        waiting = next(filter(None, self._waiting.values()), None)
+        progress(self.pages, self.jobs, waiting)
 
     # --- in a worker -------------------------------------------------------------------------
 
-    def _work(self, todo: queue.SimpleQueue[PagedList], options: dict[str, Any]) -> None:
+    def _work(self, todo: Iterator[PagedList], options: dict[str, Any]) -> None:
         worker = threading.get_ident()
         context = RequestContext(
             self.cancelled, lambda why: self._post(self._on_waiting, worker, why)
         )
         try:
             cache = self.open_cache(context)
+            for paged in todo:  # shared: each list is one worker's
+                if self.cancelled.is_set():
+                    return
+                failure = self._follow(paged, cache, {**options, "context": context})
+                self._post(self._on_done, paged, failure)
         except Exception as error:
-            self._post(self._on_failed_start, error)
-            return
-        with suppress(queue.Empty):
-            while not self.cancelled.is_set():
-                paged = todo.get_nowait()
-                error_or_none = self._follow(paged, cache, {**options, "context": context})
-                self._post(self._on_done, paged, error_or_none)
+            self._post(self._on_crash, error)
 
-    def _follow(self, paged: PagedList, cache: Cache, options: dict[str, Any]) -> Exception | None:
+    def _follow(
+        self, paged: PagedList, cache: Cache, options: dict[str, Any]
+    ) -> errors.BoxDocGenError | None:
         if self._refused:  # the other batches would be refused with this token as well
             error = copy.copy(self._refused)
             error.args = (f"Not requested, because the token was refused. {error}",)
@@ -110,7 +119,7 @@ class Fetch:
         except errors.Unauthorized as error:
             self._refused = copy.copy(error)
             return error
-        except Exception as error:
+        except errors.BoxDocGenError as error:
             return error
         return None
 
@@ -131,18 +140,13 @@ class Fetch:
         self.on_page()
 
     def _on_waiting(self, worker: int, why: str | None) -> None:
-        if why is None:
-            self._waiting.pop(worker, None)
-        else:
-            self._waiting[worker] = why
+        self._waiting[worker] = why
 
-    def _on_failed_start(self, error: Exception) -> None:
-        raise error
-
-    def _on_done(self, paged: PagedList, error: Exception | None) -> None:
+    def _on_done(self, paged: PagedList, error: errors.BoxDocGenError | None) -> None:
         self._unfinished -= 1
-        if isinstance(error, errors.BoxDocGenError):
+        if error is not None:
             error.batch_id = error.batch_id or paged.batch_id
             self.failures[paged] = error
-        elif error is not None:
-            raise error
+
+    def _on_crash(self, error: Exception) -> None:
+        raise error

@@ -1,4 +1,4 @@
-"""Progress for people: a bar while it runs, one plain line that stays, silence for programs."""
+"""Progress for people: a bar while it runs, then one plain line; nothing for programs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Final
 
-_PATIENT_S: Final = 1.0
-"""Nobody needs a bar, or a summary, for what took less."""
+_SHORT_S: Final = 1.0
+"""What takes less needs no bar and no summary."""
 
 
 def interactive() -> bool:
@@ -18,7 +18,7 @@ def interactive() -> bool:
 
 
 def in_notebook() -> bool:
-    """Whether this is a notebook's kernel; a program may import its tools and be none."""
+    """Whether this is a notebook's kernel; other programs may import IPython as well."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return hasattr(shell, "kernel")
 
@@ -26,7 +26,7 @@ def in_notebook() -> bool:
 class ProgressBar(AbstractContextManager["ProgressBar"]):
     """Pages, jobs and waits on one line, in notebooks and terminals alike (tqdm).
 
-    Silent where nobody watches, and until a second has passed or something is waited for.
+    Not shown if nobody watches, nor until a second has passed or something is waited for.
     """
 
     def __init__(self, noun: str = "jobs") -> None:
@@ -38,14 +38,14 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 
     def __call__(self, pages: int, jobs: int, waiting: str | None) -> None:
         self._pages, self._jobs = pages, jobs
-        due = waiting is not None or time.monotonic() - self._start > _PATIENT_S
+        due = waiting is not None or time.monotonic() - self._start > _SHORT_S
         if self._bar is None and due and interactive():
             from tqdm.auto import tqdm
 
             self._bar = tqdm(unit=f" {self.noun}", leave=False)
         if self._bar is not None:
             self._bar.set_description(f"{pages:,} pages", refresh=False)
-            # A wait must be seen at once: no job may arrive for a long time.
+            # A wait must be shown at once, because no job may arrive for a long time.
             self._bar.set_postfix_str(waiting or "", refresh=waiting != self._waiting)
             self._bar.update(jobs - self._bar.n)
         self._waiting = waiting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -32,6 +33,12 @@ def combine(fetch: Fetch, batches: Sequence[PagedList], user: User | None, origi
         user,
         fetch.session.as_user,
     )
+
+
+def with_details(reading: Reading, fetch: Fetch, full: Sequence[PagedList]) -> Reading:
+    """The reading with the columns that only the list of all jobs has, as far as it arrived."""
+    known = frames.full_jobs(rows for paged in full for rows in fetch.chains[paged].copy().frames())
+    return replace(reading, jobs=frames.with_details(reading.jobs, known))
 
 
 def evidence(origin: str, user: User | None, chains: Mapping[PagedList, Chain]) -> pl.DataFrame:

@@ -7,36 +7,32 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
-import ipaddress
+import hashlib
 import json
 import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 import requests
 import truststore
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
+from requests.utils import default_headers
 
 from boxdocgen_explore import errors
+from boxdocgen_explore.box.arguments import checked_url, is_loopback
+from boxdocgen_explore.box.auth import Credentials, Token
 from boxdocgen_explore.box.error_messages import client_error, error_class, explanation
-from boxdocgen_explore.box.retry import (
-    RateLimiter,
-    RequestContext,
-    RetryPolicy,
-    Sender,
-    rate_limiter,
-)
+from boxdocgen_explore.box.rate_limit import rate_limiter, same_user
+from boxdocgen_explore.box.retry import RequestContext, RetryPolicy, read_body, retrying
 from boxdocgen_explore.schema import User
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest, Response
+    from requests import Response
 
 
-BOX_URL: Final = "https://api.box.com/2.0"
 WORKERS: Final = 16
 """Lists read at once."""
 
@@ -45,49 +41,6 @@ _CONNECTIONS: Final = 8 * WORKERS
 
 _SHORTEST_SECRET: Final = 16
 """Box's tokens have 32 characters and more; shorter strings could match page content by chance."""
-
-
-class Credentials(Protocol):
-    """Where the bearer token comes from."""
-
-    def token(self) -> str: ...
-
-    def refresh(self) -> bool:
-        """Get a new token after a 401; False where only a person can."""
-        ...
-
-
-class Secret(str):
-    """A string whose repr is hidden: some tracebacks print the variables of every frame."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-
-class Token:
-    """A plain token, which only a person can replace. Its repr hides it."""
-
-    def __init__(self, token: str) -> None:
-        self._token = Secret(token)
-
-    def token(self) -> str:
-        return self._token
-
-    def refresh(self) -> bool:
-        return False
-
-
-class _Bearer(AuthBase):
-    """Puts the token on a request. A header set by hand would lose to a .netrc file."""
-
-    def __init__(self, token: str) -> None:
-        self._token = Secret(token)
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 class _SystemTLS(HTTPAdapter):
@@ -143,38 +96,38 @@ class BoxSession:
         offline: bool = False,
         retry: RetryPolicy | None = None,
     ) -> None:
-        self.base_url = _checked_url(base_url).rstrip("/")
+        self.base_url = checked_url(base_url).rstrip("/")
         self.host = urlsplit(base_url).netloc.rpartition("@")[2]
         self.credentials = credentials
         self.as_user = as_user
         self.offline = offline
         self.login: str | None = None
         """This user's login, for error messages, once it is known."""
+        self._rate_name: str | None = None
+        """Whose call rate this counts on: a digest of the token, then the user's id."""
+        self._policy = retry or RetryPolicy()
         self._refreshing = threading.Lock()
-        self._http = requests.Session()
-        # Proxies and certificates are resolved once; requests would do so for every call.
-        found = self._http.merge_environment_settings(self.base_url, {}, None, None, None)
-        # Loopback never goes through a proxy: HTTP_PROXY without NO_PROXY would get the token.
-        self._proxies = {} if is_loopback(self.base_url) else found["proxies"]
-        self._http.verify = found["verify"]
-        self._http.trust_env = False
-        self._http.headers["Accept"] = "application/json"
+        self._adapter = _SystemTLS()
+        # Proxies and certificates, resolved once: requests would do so for every call.
+        environment = requests.Session()
+        self._options: dict[str, Any] = {
+            **environment.merge_environment_settings(self.base_url, {}, True, None, None)
+        }
+        if is_loopback(self.base_url):  # HTTP_PROXY without NO_PROXY would get the token
+            self._options["proxies"] = {}
+        self._headers = {**default_headers(), "Accept": "application/json"}
         if as_user:
-            self._http.headers["as-user"] = as_user
-        adapter = _SystemTLS()
-        self._http.mount("https://", adapter)
-        self._http.mount("http://", adapter)
-        self._sender = Sender(self._http, retry or RetryPolicy(), RateLimiter())
+            self._headers["as-user"] = as_user
 
     def __repr__(self) -> str:
         return f"<BoxSession: {self.host}>"
 
     def identify(self, user: User | None) -> None:
-        """From now on share the call rate with this user's other connections."""
+        """Say who this is, once it is known: all connections of a user share one call rate."""
         self.login = user.login if user else None
-        if user:
-            self._sender.limiter = rate_limiter(self.host, user.id)
-            self._sender.limiter.record()
+        if user and self._rate_name:
+            same_user(self.host, self._rate_name, user.id)
+            self._rate_name = user.id
 
     def with_token(self, token: str) -> BoxSession:
         """The same session with another token, whose user is not known yet."""
@@ -212,7 +165,7 @@ class BoxSession:
                 f"{url} is not in the cache, and offline=True forbids the network: read it once "
                 "online."
             )
-        headers = {"box-version": version} if version else {}
+        headers = self._headers | ({"box-version": version} if version else {})
         request = requests.Request("GET", self.base_url + url, headers, params=dict(params or {}))
         context = context or RequestContext()
         token = self.credentials.token()
@@ -226,14 +179,26 @@ class BoxSession:
     def _send(
         self, url: str, request: requests.Request, token: str, context: RequestContext
     ) -> Response:
-        request.auth = _Bearer(token)
+        policy = self._policy
+        timeout = policy.connect_timeout_s, policy.read_timeout_s
+        if self._rate_name is None:
+            digest = hashlib.sha256(f"{token} as {self.as_user}".encode()).hexdigest()
+            self._rate_name = f"token {digest}"
+        limiter = rate_limiter(self.host, self._rate_name)
+
+        def attempt() -> Response:
+            context.check()
+            while seconds := limiter.wait_s(self, policy.calls_per_minute):
+                context.waiting(f"Waiting {seconds:.0f} s: at most {limiter.limit} calls a minute")
+                context.sleep(seconds)
+            response = self._adapter.send(prepared, timeout=timeout, **self._options)
+            read_body(response, policy.deadline_s, context)
+            return response
+
         try:
-            response = self._sender.send(
-                self._http.prepare_request(request),
-                context,
-                proxies=self._proxies,
-                allow_redirects=False,
-            )
+            prepared = request.prepare()
+            prepared.headers["Authorization"] = f"Bearer {token}"
+            response = retrying(attempt, policy, context)
         except (requests.RequestException, ValueError) as error:
             why = _innermost(error)
         else:
@@ -257,60 +222,22 @@ class BoxSession:
         request_id = response.headers.get("box-request-id") or body.get("request_id")
         status = response.status_code
         kind = error_class(status, by_marker)
-        details = [f"GET {url}{self._asker()}", f"status {status}", body.get("code")]
-        details += [body.get("message"), f"request id {request_id}" if request_id else None]
-        text = (
-            f"{explanation(kind, status, self.as_user)}\n"
-            f"{self.host}: {', '.join(filter(None, details))}"
-        )
+        who = f"user {self.as_user}" if self.as_user else self.login
+        details = [f"GET {url}" + (f" as {who}" if who else ""), f"status {status}"]
+        details += filter(None, [body.get("code"), body.get("message")])
+        details += [f"request id {request_id}"] if request_id else []
         return kind(
-            text,
+            f"{explanation(kind, status, self.as_user)}\n{self.host}: {', '.join(details)}",
             status=status,
             code=body.get("code"),
             message=body.get("message"),
             request_id=request_id,
         )
 
-    def _asker(self) -> str:
-        as_user = f" as user {self.as_user}" if self.as_user else ""
-        return as_user or (f" as {self.login}" if self.login else "")
-
     def close(self) -> None:
-        self._http.close()
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address is this machine's own."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _checked_url(url: str) -> str:
-    """The address, if calls can be made below it.
-
-    Raises:
-        InvalidRequest: it is not a valid address, contains a name or password, which would be
-            stored, or would send the token unencrypted.
-    """
-    try:
-        address = urlsplit(url)
-        valid = address.scheme in {"http", "https"} and address.hostname and address.port != 0
-        valid = valid and not (address.query or address.fragment or "@" in address.netloc)
-    except (ValueError, TypeError, AttributeError):
-        valid = False
-    if not valid:
-        raise errors.InvalidRequest(
-            f"base_url must be an address such as {BOX_URL}; {url!r:.80} is not."
-        )
-    if address.scheme == "http" and not is_loopback(url):
-        raise errors.InvalidRequest(
-            f"base_url {url!r:.80} would send the token unencrypted: use https. Only this machine "
-            "itself (127.0.0.1, localhost) may be called by http."
-        )
-    return url
+        self._adapter.close()
+        if self._rate_name:
+            rate_limiter(self.host, self._rate_name).leave(self)
 
 
 def _scrub_token(token: str, response: Response) -> Response:

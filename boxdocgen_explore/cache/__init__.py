@@ -1,12 +1,23 @@
-"""The cache on disk: checked pages go in, the same pages come out, for their user alone."""
+"""The cache on disk: checked pages go in; the same pages come out, for their user alone."""
 
 from boxdocgen_explore.cache.store import PageStore, StoreWarning
-from boxdocgen_explore.cache.users import Cache, default_cache_dir, offline_cache, online_cache
+from boxdocgen_explore.cache.users import (
+    Cache,
+    CacheInfo,
+    cache_info,
+    clear,
+    default_cache_dir,
+    offline_cache,
+    online_cache,
+)
 
 __all__ = [
     "Cache",
+    "CacheInfo",
     "PageStore",
     "StoreWarning",
+    "cache_info",
+    "clear",
     "default_cache_dir",
     "offline_cache",
     "online_cache",

@@ -1,4 +1,4 @@
-"""The store's files on disk: made by one process at a time, known by their header, set aside."""
+"""The files of the page store: created by one process at a time, recognized, quarantined."""
 
 from __future__ import annotations
 
@@ -14,27 +14,24 @@ from boxdocgen_explore.errors import StoreError
 
 APPLICATION: Final = 0x62786467
 VERSION: Final = 2
-"""Of the file's layout: a file of another version is set aside."""
+"""Of the file's layout: a file of another version is quarantined."""
 
 _MAGIC: Final = b"SQLite format 3\0"
 _SIDE_FILES: Final = ("-wal", "-shm", "")
-_DAMAGED: Final = "damaged-"
-_FOREIGN: Final = "foreign-"
 
 
-def trouble(path: Path) -> str | None:
-    """What in its header says that this is not a store of ours and of today; None if nothing.
+def is_current(path: Path) -> bool:
+    """Whether a file is a store of this package and version, as far as its header shows.
 
-    Looked at before SQLite opens it, which would put our tables into another program's file.
+    SQLite must not open other files: it would add our tables to another program's database.
     """
     header = _header(path)
-    if header[:16] != _MAGIC:
-        return "not a database" if header else "empty"
-    if header[68:72] != APPLICATION.to_bytes(4, "big"):
-        return "another program's"
-    if header[60:64] != VERSION.to_bytes(4, "big"):
-        return "of another version"
-    return None
+    return header[:16] == _MAGIC and header[60:64] == VERSION.to_bytes(4, "big") and _is_ours(path)
+
+
+def _is_ours(path: Path) -> bool:
+    header = _header(path)
+    return not header or header[68:72] == APPLICATION.to_bytes(4, "big")
 
 
 def _header(path: Path) -> bytes:
@@ -42,23 +39,12 @@ def _header(path: Path) -> bytes:
         return file.read(100)
 
 
-def identity(path: Path) -> tuple[int, int] | None:
-    """Tells this file from one that another process has put into its place."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
 def quarantine(path: Path) -> str:
-    """Move a spoilt store out of the way; gives its new name.
+    """Rename a file that is not a usable store, so that nothing is destroyed; gives its new name.
 
-    What was ours is called damaged, and cleared with the rest; what was not is left to its owner.
+    Another process may have renamed it already.
     """
-    header = _header(path)
-    ours = not header or header[68:72] == APPLICATION.to_bytes(4, "big")
-    moved = f"{path.name}.{_DAMAGED if ours else _FOREIGN}{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
+    moved = f"{path.name}.quarantine-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
     for suffix in _SIDE_FILES:
         with suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(path.with_name(moved + suffix))
@@ -66,7 +52,7 @@ def quarantine(path: Path) -> str:
 
 
 def create(path: Path, make: Callable[[str], None]) -> None:
-    """Make the database under a temporary name and link it into place, if it is not there.
+    """Make the database under a temporary name and link it into place, if there is none.
 
     Two processes that open a new database in WAL mode at once get "database is locked", whatever
     the busy timeout; with a link exactly one of them wins and the other one uses its file.
@@ -90,15 +76,17 @@ def create(path: Path, make: Callable[[str], None]) -> None:
 
 
 def delete_leftovers(path: Path) -> None:
-    """Delete what stores that were set aside, and makers that were killed, have left here.
+    """Delete quarantined stores of this package, and what killed processes left behind.
 
     Raises:
         StoreError: they cannot be deleted.
     """
     try:
-        for pattern in (f"{path.name}.{_DAMAGED}*", ".new-*.sqlite*"):
-            for leftover in path.parent.glob(pattern):
-                leftover.unlink(missing_ok=True)
+        for leftover in path.parent.glob(".new-*.sqlite*"):
+            leftover.unlink(missing_ok=True)
+        for leftover in path.parent.glob(f"{path.name}.quarantine-*[0-9]"):
+            if _is_ours(leftover):
+                _delete(leftover)
     except OSError as error:
         raise unusable(path, error) from None
 
@@ -115,7 +103,7 @@ def private_folder(folder: Path) -> None:
 
 
 def unusable(path: Path | None, error: Exception) -> StoreError:
-    """The error that says which folder will not do, why, and how to name another."""
+    """The error that says which folder cannot be used, why, and how to choose another."""
     return StoreError(
         f"The cache folder {path and path.parent} cannot be used ({error}). Choose another with "
         "cache_dir= or --cache-dir."

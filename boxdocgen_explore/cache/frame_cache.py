@@ -1,207 +1,141 @@
-"""The frame of a batch's settled pages, as one Parquet file beside them.
+"""The frame of a batch's final pages, as one file beside the cached pages.
 
-Pages stay the truth: a memo says from which pages it was made, and is passed over once one of
-them is another. It can be deleted at any time; then it is made again.
+Reading it is much faster than parsing the pages again. It can be deleted at any time.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import polars as pl
 
-from boxdocgen_explore.pages.parse import ParsedPage
-from boxdocgen_explore.pages.records import Chain, PageRead, page_place
+from boxdocgen_explore.cache import frame_file
+from boxdocgen_explore.pages import Chain, PageRead, page_place
 from boxdocgen_explore.schema import JOBS
+from boxdocgen_explore.text import replacing
 
 Fingerprints = Mapping[str, bytes]
-"""Pages by their keys: what tells each from every other."""
+"""Cached pages that never expire, by key: the fingerprint of each."""
 
-_MIN_PAGES: Final = 10
-"""So many pages are worth a file: reading them one by one would be noticed."""
+MIN_PAGES: Final = 10
+"""Fewer pages than this are not worth a file."""
 
 _COLUMNS: Final = {name: dtype for name, dtype in JOBS.items() if name != "origin"}
-_MADE_FOR: Final = hashlib.sha256(f"1 {_COLUMNS}".encode()).digest()
-"""The version of this file's form, and of the schema."""
-
-_GROUP: Final = 20_000
-"""Rows written at once: more would only take more memory."""
-
-_METADATA: Final = "boxdocgen.pages"
-_ENDING: Final = ".parquet"
-
-
-class _Page(msgspec.Struct, frozen=True):
-    """What a memo tells of one page, beside its jobs."""
-
-    marker: str | None
-    next_marker: str
-    limit_requested: int
-    limit: int | None
-    unknown_fields: list[str]
-    jobs: int
-    fetched_at: datetime
-    request_id: str | None
-    body_sha256: str
-
-
-_pages = msgspec.json.Decoder(list[_Page])
+_OUR_FILES: Final = re.compile(r"[0-9a-f]{32}-[0-9a-f]{32}\.parquet|\.[0-9a-f]{12}\.part")
 
 
 class FrameCache:
-    """Frames by chain, in one folder. Trouble with a file is no news: the pages are still there.
+    """Frames by chain, in one folder. Every problem with a file is ignored: the pages remain.
 
-    A file is called CHAIN-PAGES-CONTENT: of which chain, made from which pages, and what its own
-    bytes are; so a file that was cut or changed is not believed, and needs no second one beside it.
+    A file is named after the keys of its chain's pages (their prefix) and after its own content,
+    so that a file that was cut or changed is not used.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def load(self, chain: Chain, name: str, fingerprints: Callable[[], Fingerprints]) -> None:
-        """Begin a chain, whose keys begin with ``name``, with the pages that its memo has.
-
-        Nothing is done where there is no memo, or one of its pages is not what it was.
-        """
-        unreadable = (
-            OSError,
-            ValueError,
-            KeyError,
-            msgspec.MsgspecError,
-            pl.exceptions.PolarsError,
-        )
-        for path in self._files(name):
+    def load(self, chain: Chain, prefix: str, fingerprints: Callable[[], Fingerprints]) -> None:
+        """Begin a chain with the pages of its file, if these are still cached and unchanged."""
+        unreadable = (OSError, ValueError, KeyError, RecursionError, pl.exceptions.PolarsError)
+        for path in self._files(prefix):
             with suppress(*unreadable, pl.exceptions.PanicException):
-                chain.head, pages = self._checked(path, name, fingerprints())
+                chain.head, pages = _read(path, prefix, fingerprints())
                 chain.head_pages = len(pages)
-                chain.pages = _as_read(pages, chain.head)
+                chain.pages = pages
                 return
 
-    def _checked(
-        self, path: Path, name: str, fingerprints: Fingerprints
-    ) -> tuple[pl.DataFrame, list[_Page]]:
-        _, made_from, content = path.stem.split("-")
-        stored = path.read_bytes()
-        if _digest(stored) != content:
-            raise ValueError("not what was written")
-        pages = _pages.decode(pl.read_parquet_metadata(stored)[_METADATA])
-        if made_from != _made_from(name, [page.marker for page in pages], fingerprints):
-            raise ValueError("a page has changed")
-        jobs = pl.read_parquet(stored)
-        if dict(jobs.schema) != _COLUMNS or jobs.height != sum(page.jobs for page in pages):
-            raise ValueError("other jobs")
-        return jobs, pages
-
-    def save(self, chain: Chain, name: str, fingerprints: Callable[[], Fingerprints]) -> None:
-        """Keep a memo of a whole chain's settled pages, if it has many that are in none yet."""
-        settled = list(takewhile(lambda page: page.expires is None, chain.pages))
-        if len(settled) < chain.head_pages + _MIN_PAGES:
+    def save(self, chain: Chain, prefix: str, fingerprints: Callable[[], Fingerprints]) -> None:
+        """Write a complete chain's final pages, if many of them are not in a file yet."""
+        final = [*takewhile(lambda page: page.expires is None, chain.pages)]
+        if len(final) < chain.head_pages + MIN_PAGES:
             return
-        jobs = pl.concat(chain.frames()).head(sum(page.parsed.height for page in settled))
-        # A full disk may be polars' error, too; KeyError: a page that could not be kept.
+        jobs = pl.concat(chain.frames()).head(sum(page.parsed.height for page in final))
+        # polars may raise its own error on a full disk; KeyError: a page could not be cached.
         with suppress(OSError, KeyError, pl.exceptions.PolarsError):
-            made_from = _made_from(name, [page.marker for page in settled], fingerprints())
-            self._write(f"{_digest(name.encode())}-{made_from}", jobs, settled)
+            content = _content(jobs, final, _made_from(prefix, final, fingerprints()))
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            with replacing(self.folder / _name(prefix, content), private=True) as part:
+                part.write_bytes(content)
+            _delete(path for path in self._files(prefix) if path.name != _name(prefix, content))
 
-    def _write(self, name: str, jobs: pl.DataFrame, pages: Sequence[PageRead]) -> None:
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=self.folder, prefix=".new-", suffix=".part")
-        os.close(handle)
-        try:
-            told = msgspec.json.encode([_as_kept(page) for page in pages]).decode()
-            jobs.write_parquet(
-                part,
-                metadata={_METADATA: told},
-                row_group_size=_GROUP,
-                compression_level=1,
-                statistics=False,
-            )
-            place = self.folder / f"{name}-{_digest(Path(part).read_bytes())}{_ENDING}"
-            Path(part).replace(place)
-        finally:
-            Path(part).unlink(missing_ok=True)
-        for path in self.folder.glob(f"{name.partition('-')[0]}-*{_ENDING}"):
-            if path != place:
-                path.unlink(missing_ok=True)
-
-    def delete(self, name: str) -> None:
-        """Delete a chain's memo."""
-        _delete(self._files(name))
+    def delete(self, prefix: str) -> None:
+        """Delete a chain's file."""
+        _delete(self._files(prefix))
 
     def clear(self) -> None:
-        """Delete all of them, and what makers that were killed have left."""
-        _delete([*self.folder.glob(f"*-*-*{_ENDING}"), *self.folder.glob(".new-*.part")])
+        """Delete all files, and what killed processes left behind."""
+        _delete(path for path in self.folder.glob("*") if _OUR_FILES.fullmatch(path.name))
         with suppress(OSError):
             self.folder.rmdir()
 
-    def _files(self, name: str) -> Sequence[Path]:
-        start = f"{_digest(name.encode())}-"
+    def _files(self, prefix: str) -> Sequence[Path]:
+        start = f"{_digest(prefix.encode())}-"
         try:
-            there = os.listdir(self.folder)  # noqa: PTH208 - a tenth of what globbing takes
+            names = os.listdir(self.folder)  # noqa: PTH208 - a tenth of what globbing takes
         except OSError:
             return []
-        return [self.folder / one for one in there if one.startswith(start) and _ENDING in one]
+        return [self.folder / name for name in names if name.startswith(start)]
 
 
-def _delete(paths: Sequence[Path]) -> None:
+def _delete(paths: Iterable[Path]) -> None:
     for path in paths:
         with suppress(OSError):
             path.unlink(missing_ok=True)
 
 
-def _as_kept(page: PageRead) -> _Page:
-    parsed = page.parsed
-    assert parsed.next_marker is not None  # noqa: S101 - an end page is never settled for ever
-    return _Page(
-        page.marker,
-        parsed.next_marker,
-        page.limit_requested,
-        parsed.limit,
-        parsed.unknown_fields,
-        parsed.height,
-        page.fetched_at,
-        page.request_id,
-        page.body_sha256,
-    )
+def _content(jobs: pl.DataFrame, pages: Sequence[PageRead], made_from: str) -> bytes:
+    """The file: jobs, and the pages as JSON with the number of their rows instead of the rows."""
+    cached = [replace(page, from_cache=True) for page in pages]
+    text = msgspec.json.encode(cached, enc_hook=lambda rows: rows.height).decode()
+    buffer = io.BytesIO()
+    # In small row groups: larger ones would only take more memory.
+    options = {"row_group_size": 20_000, "compression_level": 1, "statistics": False}
+    frame_file.write(buffer, jobs, made_from, text, **options)
+    return buffer.getvalue()
 
 
-def _as_read(pages: Sequence[_Page], jobs: pl.DataFrame) -> list[PageRead]:
-    read, start = [], 0
-    for number, page in enumerate(pages, start=1):
-        rows = jobs.slice(start, page.jobs)
-        start += page.jobs
-        read.append(
-            PageRead(
-                number,
-                page.marker,
-                page.limit_requested,
-                ParsedPage(rows, page.next_marker, page.limit, page.unknown_fields),
-                True,
-                None,
-                page.fetched_at,
-                from_cache=True,
-                expires=None,
-                request_id=page.request_id,
-                body_sha256=page.body_sha256,
-            )
-        )
-    return read
+def _read(
+    path: Path, prefix: str, fingerprints: Fingerprints
+) -> tuple[pl.DataFrame, list[PageRead]]:
+    content = path.read_bytes()
+    metadata = frame_file.read_metadata(content)
+    if metadata is None or path.name != _name(prefix, content):
+        raise ValueError("a corrupt file")
+    jobs = pl.read_parquet(content)
+    if dict(jobs.schema) != _COLUMNS:
+        raise ValueError("other columns")
+    used = 0
+
+    def take(_type: type, rows: int) -> pl.DataFrame:
+        nonlocal used
+        used += rows
+        return jobs.slice(used - rows, rows)
+
+    pages = msgspec.json.decode(metadata.pages, type=list[PageRead], dec_hook=take)
+    if used != jobs.height or metadata.made_from != _made_from(prefix, pages, fingerprints):
+        raise ValueError("made from other pages")
+    return jobs, pages
 
 
-def _made_from(name: str, markers: Sequence[str | None], fingerprints: Fingerprints) -> str:
-    """Raises KeyError where a page is not kept, or not for ever."""
-    keys = [name + page_place(marker) for marker in markers]
-    return _digest(_MADE_FOR + b"".join(key.encode() + b"\0" + fingerprints[key] for key in keys))
+def _made_from(prefix: str, pages: Sequence[PageRead], fingerprints: Fingerprints) -> str:
+    """Raises KeyError if a page is not cached, or expires."""
+    keys = [prefix + page_place(page.marker) for page in pages]
+    return frame_file.made_from([(key, fingerprints[key]) for key in keys])
 
 
-def _digest(content: bytes) -> str:
+def _name(prefix: str, content: bytes) -> str:
+    return f"{_digest(prefix.encode())}-{_digest(content)}.parquet"
+
+
+def _digest(content: Any) -> str:
     return hashlib.sha256(content).hexdigest()[:32]

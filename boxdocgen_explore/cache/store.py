@@ -1,11 +1,12 @@
-"""What is kept on disk: raw pages, one SQLite file per host and Box user, through requests-cache.
+"""The page store: raw pages on disk, one SQLite file per host and Box user, by requests-cache.
 
-Only checked pages come in here (``chain`` says when), the file runs no code when it is read, every
-page carries a checksum over itself and its key, and the keys can be read without decoding a page.
+Only checked pages come in here (``box.chain`` says when), the file runs no code when it is read,
+every page carries a checksum over itself and its key, and keys are listed without decoding a page.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import warnings
@@ -32,76 +33,60 @@ if TYPE_CHECKING:
 
 _BUSY_MS: Final = 30_000
 _CORRUPT: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-"""What SQLite says of a file that is damaged, or has other tables than ours."""
+"""SQLite's codes for a file that is corrupt, or has other tables than ours."""
 
 
 class StoreWarning(UserWarning):
-    """Something with the cache folder; what was read is complete all the same."""
+    """A problem with the cache folder; what was read is complete all the same."""
 
 
 class _Pages(SQLiteDict):
-    """requests-cache's table, but what fails is an error.
+    """SQLiteDict in SQLite's autocommit mode: each statement is done completely, or raises.
 
-    Its own waits for ever for a lock that a read-only file does not give, and takes back in
-    silence what a full disk did not take.
+    The original retries for ever on a read-only file, and rolls back silently on a full disk.
     """
 
     @contextmanager
     def connection(self, commit: bool = False) -> Iterator[sqlite3.Connection]:
-        with self._lock, super().connection() as connection:
-            if not commit or connection.in_transaction:
-                yield connection
-                return
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.commit()
-            finally:
-                connection.rollback()  # does nothing after the commit
+        with super().connection() as connection:
+            yield connection
 
     def deserialize(self, key: str, value: bytes) -> CachedResponse:
         page: CachedResponse = SERIALIZER.loads(value)
         if page.cache_key != key:
-            raise CorruptEntry("another page's place")
+            raise CorruptEntry("the page of another key")
         return page
 
 
 class _ReadOnlyPages(_Pages):
-    """The same in a place where nothing can be written."""
+    """The same, never written to."""
 
     def init_db(self) -> None:  # type: ignore[no-untyped-def, unused-ignore]
-        """Nothing is made; where not even SQLite's own notes can be, none are looked for."""
+        """Open the file; in a folder that cannot be written, SQLite's own side files neither."""
+        writable = os.access(Path(self.db_path).parent, os.W_OK)
+        self.db_path = f"file:{quote(str(self.db_path))}?{'mode=ro' if writable else 'immutable=1'}"
         self.connection_kwargs["uri"] = True
-        address = f"file:{quote(str(self.db_path))}"
-        for self.db_path in (f"{address}?mode=ro", f"{address}?immutable=1"):
-            try:
-                with self.connection() as connection:
-                    connection.execute("SELECT count(*) FROM responses")
-                return
-            except sqlite3.OperationalError as error:
-                self.close()  # type: ignore[no-untyped-call]
-                problem = error
-        raise problem
+        with self.connection() as connection:
+            connection.execute("SELECT count(*) FROM responses")
 
 
 class PageStore:
-    """Checked pages by key; in memory where ``path`` is None.
+    """Checked pages by key; in memory if ``path`` is None.
 
-    Trouble with the file after it was opened is a warning, and the page counts as not kept: Box
-    can still be asked. A file that is spoilt is set aside, and a new one begun.
+    A problem with the file after it was opened is a warning, and the page counts as not cached:
+    Box can still be asked. A corrupt file is quarantined, and a new one created.
 
     Raises:
-        StoreError: the file cannot be made, opened or written (read, where ``read_only``).
+        StoreError: the file cannot be created, opened or written (read, if ``read_only``).
     """
 
     def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
         self.path = path
         self.read_only = read_only
-        # One connection between all threads; a page takes about a millisecond, so taking turns
-        # costs nothing that a reader would notice.
+        # One connection for all threads: a page takes about a millisecond, so that nobody notices
+        # that they take turns.
         self._lock = threading.Lock()
         self._warned: set[str] = set()
-        self._file: tuple[int, int] | None = None
         try:
             self._pages = self._opened()
         except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a name with NUL
@@ -111,123 +96,123 @@ class PageStore:
         if self.path is None:
             return _open(":memory:")
         if self.read_only:
-            if (trouble := files.trouble(self.path)) is not None:
-                raise OSError(f"{self.path.name} is {trouble}")
+            if not files.is_current(self.path):
+                raise OSError(f"{self.path.name} is not a page store of this version")
             return _ReadOnlyPages(self.path, "responses", serializer=SERIALIZER)
         files.create(self.path, _make)
-        self._file = files.identity(self.path)
-        trouble = files.trouble(self.path)
-        if trouble is None:
+        if files.is_current(self.path):
             try:
                 return _open(self.path)
             except sqlite3.Error as error:
                 if not _is_corrupt(error):
                     raise
-                trouble = f"damaged ({error})"
-        self._quarantine(trouble)
+        self._quarantine(self.path)
         files.create(self.path, _make)
-        self._file = files.identity(self.path)
         return _open(self.path)
 
     def page(self, key: str) -> CachedResponse | None:
-        """The stored page, expired or not; None where there is none or it is damaged."""
-        stored: CachedResponse | None = None
-        with self._turn("a kept page could not be read"):
+        """The cached page, expired or not; None if there is none or it is corrupt."""
+        cached: CachedResponse | None = None
+        with self._guarded("a cached page could not be read"):
             try:
-                stored = self._pages[key]
+                cached = self._pages[key]
             except CorruptEntry:
-                self._say("a kept page is damaged, and counts as not kept")
+                self._warn_once("a cached page is corrupt and counts as not cached")
             except KeyError:
                 pass
-        return stored
+        return cached
 
     def save(
         self, key: str, response: Response, fetched_at: datetime, expires: datetime | None
     ) -> None:
-        """Keep a checked page."""
+        """Cache a checked page."""
         if not self.read_only:
-            with self._turn("pages could not be kept on disk"):
+            with self._guarded("pages could not be cached on disk"):
                 self._pages[key] = cached_page(key, response, fetched_at, expires)
 
     def keys(self, prefix: str = "") -> list[str]:
-        """All keys that begin so, sorted."""
+        """All keys that begin with a prefix, sorted."""
         return [key for key, _ in self._rows("NULL", prefix)]
 
     def fingerprints(self, prefix: str, *, lasting: bool = True) -> list[tuple[str, bytes]]:
-        """The keys that begin so, sorted, each with what tells its page from every other; found
-        without reading the pages. ``lasting``: only of pages that never expire."""
-        print_ = f"substr(value, 1, {FINGERPRINT_BYTES}) || length(value)"
+        """The keys that begin with a prefix, sorted, each with its page's fingerprint; no page is
+        decoded. ``lasting``: only of pages that never expire."""
+        fingerprint = f"substr(value, 1, {FINGERPRINT_BYTES}) || length(value)"
         where = "expires IS NULL" if lasting else "true"
-        return [(key, bytes(one)) for key, one in self._rows(print_, prefix, where)]
+        return [(key, bytes(found)) for key, found in self._rows(fingerprint, prefix, where)]
 
     def _rows(self, column: str, prefix: str, where: str = "true") -> list[tuple[str, bytes]]:
-        found: list[tuple[str, bytes]] = []
-        # A range on the primary key: listing one batch must not read the whole table.
+        # A range on the primary key: listing one batch must not read the complete table.
         query = (
             f"SELECT key, CAST({column} AS BLOB) FROM responses "  # noqa: S608 - no text from outside
             f"WHERE key >= ? AND key < ? AND {where} ORDER BY key"
         )
-        with self._turn("kept pages could not be listed"), self._pages.connection() as connection:
-            found = [
-                (str(key), value)
-                for key, value in connection.execute(query, (prefix, prefix + "\x7f"))
-            ]
-        return found
+        with self._guarded("pages could not be listed"), self._pages.connection() as connection:
+            rows = connection.execute(query, (prefix, prefix + "\x7f"))
+            return [(str(key), value) for key, value in rows]
+        return []
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Forget these pages."""
+        """Delete these pages, or none of them."""
         if not self.read_only:
-            with self._turn("pages could not be deleted"):
+            with (
+                self._guarded("pages could not be deleted"),
+                self._pages.connection() as connection,
+                connection,  # commits, or rolls back on an error
+            ):
+                connection.execute("BEGIN IMMEDIATE")
                 self._pages.bulk_delete(list(keys))  # type: ignore[no-untyped-call]
 
     def clear(self, older_than: timedelta | None = None) -> int:
-        """Forget all pages, or those fetched longer ago; says how many."""
-        keys = self.keys()
+        """Delete all pages, or those fetched longer ago; gives their number."""
+        before = keys = self.keys()
         if older_than is not None:
-            late = datetime.now(UTC) - older_than
+            oldest = datetime.now(UTC) - older_than
             pages = ((key, self.page(key)) for key in keys)
-            keys = [key for key, page in pages if page is None or page.created_at < late]
+            keys = [key for key, page in pages if page is None or page.created_at < oldest]
         self.delete(keys)
-        with self._turn("the file could not be made smaller"):
+        with self._guarded("the file could not be made smaller"):
             self._pages.vacuum()  # type: ignore[no-untyped-call]
-        return len(keys)
+        return len(before) - len(self.keys())
 
     def close(self) -> None:
         with self._lock:
             self._pages.close()  # type: ignore[no-untyped-call]
 
     @contextmanager
-    def _turn(self, what: str) -> Iterator[None]:
+    def _guarded(self, what: str) -> Iterator[None]:
+        """One thread at a time; an error of the file is a warning, and a corrupt file replaced."""
         with self._lock:
             try:
                 yield
             except (OSError, sqlite3.Error) as error:
                 if self.path and not self.read_only and _is_corrupt(error):
-                    self._recreate(error)
+                    self._recreate(self.path)
                 else:
-                    self._say(f"{what} ({error}); what was read is complete all the same")
+                    self._warn_once(f"{what} ({error}); what was read is complete all the same")
 
-    def _say(self, what: str) -> None:
-        """Once for each kind of trouble: one full disk is one message, not one per page."""
+    def _warn_once(self, what: str) -> None:
+        """A full disk is one message, not one per page."""
         if what not in self._warned:
             self._warned.add(what)
             warnings.warn(f"{self.path}: {what}.", StoreWarning, stacklevel=6)
 
-    def _recreate(self, error: Exception) -> None:
+    def _recreate(self, path: Path) -> None:
         self._pages.close()  # type: ignore[no-untyped-call]
         try:
-            self._quarantine(f"damaged ({error})")
+            self._quarantine(path)
             self._pages = self._opened()
-        except (OSError, sqlite3.Error) as problem:
-            self._say(f"the file is damaged ({error}) and cannot be set aside ({problem})")
+        except (OSError, sqlite3.Error) as error:
+            self._warn_once(f"the file is corrupt and cannot be replaced ({error})")
             self.path = None
             self._pages = self._opened()
 
-    def _quarantine(self, trouble: str) -> None:
-        """Out of the way with the spoilt file, unless another process has seen to it meanwhile."""
-        if self.path and self._file and files.identity(self.path) == self._file:
-            moved = files.quarantine(self.path)
-            self._say(f"the file is {trouble}; it was set aside as {moved}, and Box is read anew")
+    def _quarantine(self, path: Path) -> None:
+        moved = files.quarantine(path)
+        self._warn_once(
+            f"the file is corrupt or of another kind; it was renamed to {moved}, and pages are "
+            "read from Box again"
+        )
 
 
 def _is_corrupt(error: Exception) -> bool:
@@ -243,5 +228,5 @@ def _make(name: str) -> None:
     with pages.connection() as connection:
         connection.execute(f"PRAGMA application_id = {files.APPLICATION}")
         connection.execute(f"PRAGMA user_version = {files.VERSION}")
-    # Closing folds the write-ahead log back into the one file.
+    # Closing folds the write-ahead log into the one file.
     pages.close()  # type: ignore[no-untyped-call]

@@ -1,23 +1,28 @@
-"""Whose pages are kept where: one folder per host and Box user, with its owner's name beside it."""
+"""Which user's pages are where: one folder per host and Box user, with ``owner.json`` in it."""
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote, unquote
+
+import msgspec
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.cache.files import delete_leftovers
 from boxdocgen_explore.cache.frame_cache import FrameCache
 from boxdocgen_explore.cache.store import PageStore, StoreWarning
 from boxdocgen_explore.schema import User
+from boxdocgen_explore.text import replacing
 
-_PAGES = "pages.sqlite"
+_PAGES: Final = "pages.sqlite"
+_OWNER: Final = "owner.json"
+_LARGEST_OWNER_BYTES: Final = 100_000
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Cache:
 def online_cache(user: User | None, folder: Path | None) -> Cache:
     """The cache of this user; in memory if Box does not say who it is, or without a folder.
 
-    A folder that cannot be used costs the caching, not the reading, and is a warning.
+    A folder that cannot be used is a warning: Box is read all the same.
     """
     if user is None:
         warnings.warn(
@@ -45,64 +50,70 @@ def online_cache(user: User | None, folder: Path | None) -> Cache:
             StoreWarning,
             stacklevel=4,
         )
-        return Cache.of(PageStore(None))
-    if folder is None:
+    if user is None or folder is None:
         return Cache.of(PageStore(None))
     mine = folder / quote(user.id, safe="")
     try:
         store = PageStore(mine / _PAGES)
     except errors.StoreError as error:
-        return Cache.of(_what_serves(mine / _PAGES, error))
+        return Cache.of(_replacement(mine / _PAGES, error))
     _write_owner(mine, user)
     return Cache.of(store)
 
 
-def _what_serves(path: Path, error: errors.StoreError) -> PageStore:
-    """In the place of a store that cannot be written: the same to be read alone, or none."""
+def _replacement(path: Path, error: errors.StoreError) -> PageStore:
+    """Instead of a store that cannot be written: the same, read-only, or one in memory."""
     try:
-        store, rest = PageStore(path, read_only=True), "What it holds is read; nothing new is kept."
+        store, rest = PageStore(path, read_only=True), "Its pages are used; no page is added."
     except errors.StoreError:
-        store, rest = PageStore(None), "Box is read all the same, and nothing is kept."
+        store, rest = PageStore(None), "Box is read all the same, and nothing is cached."
     warnings.warn(f"{error} {rest}", StoreWarning, stacklevel=5)
     return store
 
 
 def _write_owner(folder: Path, user: User) -> None:
-    owner = {name: getattr(user, name) for name in ("id", "login", "name", "enterprise_id")}
-    path, new = folder / "owner.json", folder / "owner.json.new"
-    text = json.dumps(owner)
+    path = folder / _OWNER
     try:
-        if not path.exists() or path.read_text("utf-8") != text:
-            new.write_text(text, "utf-8")  # beside it: a full disk must not cost the old one
-            new.chmod(0o600)
-            new.replace(path)
-        os.utime(path)  # the last one used is whom offline reading means where it is not said
+        if _owner(folder) != user:
+            with replacing(path, private=True) as part:
+                part.write_bytes(msgspec.json.encode(asdict(user)))
+        os.utime(path)  # offline reading takes the user who read last, unless one is named
     except OSError as error:
-        warnings.warn(f"{path}: {error}; offline use will not find it.", StoreWarning, stacklevel=5)
+        text = f"{path} cannot be written ({error}); offline reading will not find this user."
+        warnings.warn(text, StoreWarning, stacklevel=5)
+
+
+def _owner(folder: Path) -> User | None:
+    """Whose folder this is; None if its file is missing, corrupt or of another folder."""
+    try:
+        with (folder / _OWNER).open("rb") as file:
+            user = msgspec.json.decode(file.read(_LARGEST_OWNER_BYTES), type=User)
+    except (OSError, ValueError, RecursionError):
+        return None
+    return user if quote(user.id, safe="") == folder.name else None
 
 
 def offline_cache(folder: Path | None, wanted: str | None) -> tuple[User, Cache]:
-    """The cache of the user that was named by id or login, else of the last one who read online.
+    """The cache of the user with this id or login; by default, of the last one who read online.
 
-    Where there are others, a warning says whose it is.
+    If there are others, a warning says whose it is.
 
     Raises:
-        NotCached: nothing kept for such a user.
+        NotCached: nothing is cached for such a user.
         StoreError: the store cannot be read.
     """
-    found = sorted(folder.glob("*/owner.json"), key=_last_used) if folder else []
-    owners = {path.parent: user for path in found if (user := _owner(path.parent))}
-    fitting = [place for place, user in owners.items() if wanted in (None, user.id, user.login)]
-    if not fitting:
+    places = sorted(folder.glob(f"*/{_OWNER}"), key=_last_used) if folder else []
+    owners = [(path.parent, user) for path in places if (user := _owner(path.parent))]
+    matching = [(place, user) for place, user in owners if wanted in (None, user.id, user.login)]
+    if not matching:
         who = f" for user {wanted}" if wanted else ""
-        raise errors.NotCached(f"Nothing is kept in {folder}{who}: read it once online.")
-    place = fitting[-1]
-    user = owners[place]
-    if len(fitting) > 1:
-        others = ", ".join(str(owners[one].login or owners[one].id) for one in fitting[:-1])
+        raise errors.NotCached(f"Nothing is cached in {folder}{who}: read it once online.")
+    *others, (place, user) = matching
+    if others:
+        names = ", ".join(other.login or other.id for _, other in others)
         warnings.warn(
-            f"Pages of several users are kept; these are of {user.login or user.id}, who read "
-            f"last. The others: {others} (user=, --user).",
+            f"Pages of several users are cached; these are of {user.login or user.id}, who read "
+            f"last. The others: {names} (user=, --user).",
             StoreWarning,
             stacklevel=4,
         )
@@ -120,15 +131,8 @@ def _last_used(path: Path) -> float:
         return 0.0
 
 
-def _owner(folder: Path) -> User | None:
-    try:
-        return User(**json.loads((folder / "owner.json").read_text("utf-8")))
-    except (ValueError, TypeError, OSError):
-        return None
-
-
 def default_cache_dir() -> Path:
-    """Where pages are kept unless somebody says otherwise."""
+    """Where pages are cached by default."""
     from platformdirs import user_cache_path
 
     return user_cache_path("boxdocgen_explore", appauthor=False)
@@ -136,7 +140,7 @@ def default_cache_dir() -> Path:
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """One user's store, counted; ``trouble`` says why it could not be, where it could not."""
+    """One user's cached pages, counted; ``trouble`` says why they could not be counted."""
 
     host: str
     login: str
@@ -148,7 +152,7 @@ class CacheInfo:
 
 
 def cache_info(folder: Path) -> Iterator[CacheInfo]:
-    """Every store in a cache folder, looked at and left as it is."""
+    """Every store in a cache folder; nothing is changed."""
     for path in sorted(folder.glob(f"*/*/{_PAGES}")):
         owner = _owner(path.parent)
         login = owner.login if owner and owner.login else unquote(path.parent.name)
@@ -167,32 +171,31 @@ def cache_info(folder: Path) -> Iterator[CacheInfo]:
 
 
 def clear(folder: Path, *, older_than: timedelta | None = None) -> int:
-    """Delete kept pages, all or those fetched longer ago; says how many.
+    """Delete cached pages, all or those fetched longer ago; gives their number.
 
-    What was made from pages goes too, and what was ours and damaged; files of others stay.
+    Frame files and quarantined stores are deleted as well; files of other programs are not.
 
     Raises:
-        StoreError: a store that cannot be opened or written.
+        StoreError: a store cannot be opened or written.
     """
     deleted = 0
     for path in sorted(folder.glob(f"*/*/{_PAGES}")):
         store = PageStore(path)
-        gone = store.clear(older_than)
-        deleted += gone
+        pages = store.clear(older_than)
+        deleted += pages
         frames = Cache.of(store).frames
-        if frames and (gone or older_than is None):
+        if frames and (pages or older_than is None):
             frames.clear()
         store.close()
         if older_than is None:
             delete_leftovers(path)
-            _delete_owner(path.parent)
+            _delete_owner(path.parent / _OWNER)
     return deleted
 
 
-def _delete_owner(folder: Path) -> None:
-    """Who it was is personal data as well; the next connection says it again."""
-    for name in ("owner.json", "owner.json.new"):
-        try:
-            (folder / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise errors.StoreError(f"{folder / name} cannot be deleted ({error}).") from None
+def _delete_owner(path: Path) -> None:
+    """Who it was is personal data as well; the next connection writes it again."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise errors.StoreError(f"{path} cannot be deleted ({error}).") from None

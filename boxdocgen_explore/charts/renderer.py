@@ -1,7 +1,7 @@
-"""Charts in notebooks without the network: one bundle of forms, of which each reader takes one.
+"""Charts in notebooks without the network: one bundle of formats, of which a reader takes one.
 
 JupyterLab draws Vega 5 itself; GitHub, converters and older readers take the SVG or the PNG; a
-terminal takes the numbers. There is no HTML in the bundle, for Altair's reaches for a CDN.
+terminal takes the numbers. The bundle has no HTML, because Altair's loads scripts from a CDN.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ NAME: Final = "boxdocgen"
 VEGA_MIME: Final = "application/vnd.vega.v5+json"
 
 
-# Characters that XML cannot hold. vl-convert writes every text into SVG to measure it, and one of
-# these does not raise there: it ends the process, kernel and all.
+# Characters that XML does not allow. vl-convert writes every text into SVG to measure it, and one
+# of these ends the process there, kernel included.
 _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-
 
 _LONGEST: Final = 1001
 """Characters of a text in a chart, as long as a reason: one of megabytes takes hours to measure."""
 
 
 def writable(value: Any) -> Any:
-    """Replace what no SVG can hold in a text, or in every text of a spec, by U+FFFD; cut the text.
+    """Replace characters that no SVG allows, in a text or all texts of a spec; cut long texts.
 
     >>> writable({"status": "a\\x07b"}) == {"status": "a\\ufffdb"}
     True
@@ -42,7 +41,7 @@ def writable(value: Any) -> Any:
 
 
 def register() -> None:
-    """Register the renderer with Altair, and enable it unless somebody has chosen another one."""
+    """Register the renderer with Altair, and enable it unless another one was chosen."""
     alt.renderers.register(NAME, bundle)
     if alt.renderers.active == "default":
         alt.renderers.enable(NAME)

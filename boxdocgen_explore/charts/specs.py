@@ -1,17 +1,22 @@
 """The Vega-Lite of the charts: rows of counts in, marks out.
 
-A spec here reads one row per bar piece (see `charts.figures`) and reckons the rest itself, so that
-the same spec draws in Python and in the browser. Bars are placed by pixel, not by a band scale:
-long reasons wrap over several lines without being cut, and every row is as high as its text.
+A spec reads one row per piece of a bar (see `charts.bars`) and computes the rest, so that the same
+spec draws in Python and in the browser. Bars are placed by pixel, not by a band scale: long reasons
+wrap over several lines without being cut, and every row is as high as its text.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import altair as alt
+
+with contextlib.suppress(ImportError):
+    # Altair looks numpy up in sys.modules, and fails while another thread is importing it.
+    import numpy  # noqa: F401
 
 COLOURS: Final = {
     "failed": "#C2022F",
@@ -23,18 +28,18 @@ COLOURS: Final = {
 UNKNOWN_COLOUR: Final = "#5F7A61"
 PLAIN_COLOUR: Final = "#5B7083"
 
-MOST_ROWS: Final = 40
-"""Rows of one chart; what is beyond is summed up in a last row, and said to be."""
+MOST_BARS: Final = 40
+"""Bars of one chart; a last one sums up the others, and says how many they are."""
 
 _LINE_PX, _GAP_PX, _BAR_PX = 15, 5, 11
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One chart of the view: what it is called, what it counts by, and in which order.
+    """One chart of the view: its title, the columns it groups by, and the order of its bars.
 
     ``order`` is "status" (problems first), "largest", "appearance" or "value"; ``compare`` is the
-    value of the state's ``compare_by`` that chooses it, None for the charts always shown.
+    value of the state's ``compare_by`` that shows it, None for charts that are always shown.
     """
 
     name: str
@@ -47,20 +52,14 @@ class Figure:
     number_px: int = 156
 
 
+_VERSION: Final = ("template_file_id", "template_file_version_id")
+
 FIGURES: Final = (
     Figure("outcomes", "Job outcomes", ("status",), "status", label_share=0.37, number_px=120),
     Figure("output_types", "Output types", ("output_type",), "largest", True, None, 0.2),
     Figure("reasons", "Failure reasons", ("reason",), "largest", label_share=0.55, number_px=132),
     Figure("by_batch", "Outcomes by batch", ("batch_id",), "appearance", True, "batch", 0.2),
-    Figure(
-        "by_template",
-        "Outcomes by template",
-        ("template_file_id", "template_file_version_id"),
-        "largest",
-        True,
-        "template",
-        0.34,
-    ),
+    Figure("by_template", "Outcomes by template", _VERSION, "largest", True, "template"),
     Figure("over_time", "Jobs over time", ("day",), "value", True, "day"),
 )
 
@@ -88,28 +87,15 @@ def _bars(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
         range=[{"expr": label_px}, {"expr": f"max({label_px} + 8, width - {figure.number_px})"}],
     )
     bar = {"y": _pixels("bar_top"), "y2": "bar_bottom"}
-    row = _named("rows").mark_rect(opacity=0, cursor="pointer")
     marks = [
-        _named("ghosts")
-        .mark_rect(color=alt.expr("ghost"), cursor="pointer", aria=False)
-        .encode(x=alt.X("zero:Q", scale=length, axis=None), x2="ghost_end", **bar),
-        alt.Chart(name="bars")
-        .mark_rect(cursor="pointer", aria=figure.by_status)
-        .encode(
-            x=alt.X("from:Q", scale=length, axis=None),
-            x2="to",
-            color=_colour(figure, legend),
-            **bar,
-            **_about("piece_about" if figure.by_status else "about"),
-        ),
+        _ghosts(x=alt.X("zero:Q", scale=length, axis=None), x2="ghost_end", **bar),
+        _pieces(figure, legend, x=alt.X("from:Q", scale=length, axis=None), x2="to", **bar),
         _text("labels").encode(x=alt.value(0), y=_pixels("middle"), text="lines:N"),
         _text("numbers", dx=6).encode(
             x=alt.X("ghost_end:Q", scale=length), y=_pixels("middle"), text="number:N"
         ),
     ]
-    row = row.encode(
-        x=alt.value(0), x2=alt.value("width"), y=_pixels("top"), y2="bottom", **_about("about")
-    )
+    row = _row(x=alt.value(0), x2=alt.value("width"), y=_pixels("top"), y2="bottom")
     steps = _counted(alt.Chart(), figure, f"(width - {label_px} - {figure.number_px})")
     steps = (
         steps.transform_calculate(lines=_wrapped("datum.label", f"max(8, floor({label_px} / 6.6))"))
@@ -129,11 +115,11 @@ def _bars(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
             middle=f"datum.top + {(_LINE_PX + _GAP_PX) / 2}",
         )
     )
-    return _layered(_stacked(marks, row, legend), steps, data, height=1)
+    return _layered(marks, row, legend, steps, data, height=1)
 
 
 def _days(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
-    """Stand one column per UTC day on a time axis; a week is the least that is drawn."""
+    """Stand one column per UTC day on a time axis, which shows a week or more."""
     axis = alt.Axis(
         format="%-d %b",
         title=None,
@@ -145,31 +131,15 @@ def _days(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
     )
     day = alt.X("start:T", scale=alt.Scale(type="utc", nice=False), axis=axis)
     tall = alt.Scale(nice=False)
-    row = _named("rows").mark_rect(opacity=0, cursor="pointer")
-    row = row.encode(x=day, x2="end", y=alt.value(0), y2=alt.value("height"), **_about("about"))
     marks = [
-        _named("ghosts")
-        .mark_rect(color=alt.expr("ghost"), cursor="pointer", aria=False)
-        .encode(x=day, x2="end", y=alt.Y("zero:Q", scale=tall, axis=None), y2="ghost_end"),
-        alt.Chart(name="bars")
-        .mark_rect(cursor="pointer")
-        .encode(
-            x=day,
-            x2="end",
-            y=alt.Y("from:Q", scale=tall, axis=None),
-            y2="to",
-            color=_colour(figure, legend),
-            **_about("piece_about"),
-        ),
+        _ghosts(x=day, x2="end", y=alt.Y("zero:Q", scale=tall, axis=None), y2="ghost_end"),
+        _pieces(figure, legend, x=day, x2="end", y=alt.Y("from:Q", scale=tall, axis=None), y2="to"),
         _named("numbers")
         .mark_text(dy=-7, fontSize=11, color=alt.expr("ink"), aria=False)
-        .encode(
-            x=alt.X("noon:T"),
-            y=alt.Y("ghost_end:Q", scale=tall),
-            text="room:N",
-        ),
+        .encode(x=alt.X("noon:T"), y=alt.Y("ghost_end:Q", scale=tall), text="room:N"),
         alt.Chart().mark_point(opacity=0, aria=False).encode(x="edge:T"),
     ]
+    row = _row(x=day, x2="end", y=alt.value(0), y2=alt.value("height"))
     steps = alt.Chart().transform_filter("test(regexp('^[0-9]{4}-'), datum.label)")
     ms = 24 * 3600 * 1000
     steps = (
@@ -183,29 +153,53 @@ def _days(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
             " ? datum.total : ''"
         )
     )
-    return _layered(_stacked(marks, row, legend), steps, data, height=96)
+    return _layered(marks, row, legend, steps, data, height=96)
 
 
-def _layered(layers: list[Any], steps: Any, data: Any, height: int) -> Any:
-    """Put layers above one another, over the steps of another chart.
+def _ghosts(**encoding: Any) -> Any:
+    """Draw each bar of all jobs, pale, behind the bar of the jobs shown."""
+    ghosts = _named("ghosts").mark_rect(color=alt.expr("ghost"), cursor="pointer", aria=False)
+    return ghosts.encode(**encoding)
 
-    Altair copies a chart at every step that it is given: these were given to one without marks.
+
+def _pieces(figure: Figure, legend: Sequence[str] | None, **encoding: Any) -> Any:
+    about = _about("piece_about" if figure.by_status else "about")
+    pieces = alt.Chart(name="bars").mark_rect(cursor="pointer", aria=figure.by_status)
+    return pieces.encode(color=_colour(figure, legend), **encoding, **about)
+
+
+def _row(**encoding: Any) -> Any:
+    """Lay an invisible mark over a bar's row or column: it has the total, and takes clicks."""
+    row = _named("rows").mark_rect(opacity=0, cursor="pointer")
+    return row.encode(**encoding, **_about("about"))
+
+
+def _layered(
+    marks: list[Any], row: Any, legend: Sequence[str] | None, steps: Any, data: Any, height: int
+) -> Any:
+    """Put marks above one another, over the steps of another chart.
+
+    In the view the rows are on top, each one a button, and the view finds the piece under the
+    pointer. In a chart with a legend they are below, so that each piece has its own tooltip.
+
+    Altair copies a chart at every step; that is cheap for ``steps``, which has no marks.
     """
+    layers = [*marks, row] if legend is None else [row, *marks]
     chart = alt.layer(*layers, data=data, height=height)
     chart.transform = steps.transform
     return chart
 
 
 def _counted(chart: Any, figure: Figure, span: str) -> Any:
-    """Add what every chart reckons: totals, texts, and lengths of at least 3 px.
+    """Add what every chart computes: totals, texts, and lengths of at least 3 px.
 
-    No step writes a field that it reads: when new rows or a new width make Vega run only some of
-    the steps again, such a field would be summed up twice.
+    No step writes a field that it reads: when new rows or a new width make Vega repeat only some
+    of the steps, such a field would be summed up twice.
     ``span`` is the length in pixels of the longest bar, as a Vega expression.
     """
-    part, whole, word = "group_shown", "jobs_shown", ""
+    part, total, word = "group_shown", "jobs_shown", ""
     if figure.by_status:
-        part, whole, word = "group_failed", "group_shown", " failed"
+        part, total, word = "group_failed", "group_shown", " failed"
     filtered = (
         "(datum.jobs_shown == datum.jobs_all ? '' : ' shown; ' + {} + ' of '"
         " + format(datum.jobs_all, ',') + ' loaded')"
@@ -227,7 +221,7 @@ def _counted(chart: Any, figure: Figure, span: str) -> Any:
             groupby=["group"],
         )
         .transform_joinaggregate(most="max(group_all)")
-        # One job of many thousands must be seen: nothing that is there is under 3 px.
+        # One job of many thousands must be visible: no bar is shorter than 3 px.
         .transform_calculate(least=f"3 * datum.most / max(1, {span})")
         .transform_calculate(
             solid="datum.shown > 0 ? max(datum.shown, datum.least) : 0",
@@ -245,21 +239,12 @@ def _counted(chart: Any, figure: Figure, span: str) -> Any:
                 "datum.label + ', ' + datum.status", _number("shown"), _number("all")
             ),
         )
-        .transform_calculate(number="datum.total" + _percent(part, whole, word))
+        .transform_calculate(number="datum.total" + _percent(part, total, word))
     )
 
 
-def _stacked(marks: list[Any], row: Any, legend: Sequence[str] | None) -> list[Any]:
-    """Put the invisible rows, which say a bar's total and take clicks, above or below the marks.
-
-    In the view they are on top, each one button; it looks up the piece under the pointer itself.
-    In a chart on its own, with a legend, they are below, so that each piece has its tooltip.
-    """
-    return [*marks, row] if legend is None else [row, *marks]
-
-
 def _named(name: str) -> Any:
-    """Start a layer that has one mark per bar; the view finds its marks by this name."""
+    """Start a layer with one mark per bar; the view finds its marks by this name."""
     return alt.Chart(name=name).transform_filter(alt.datum.piece == 0)
 
 
@@ -280,9 +265,9 @@ def _number(field: str) -> str:
     return f"format(datum.{field}, ',')"
 
 
-def _percent(part: str, whole: str, word: str) -> str:
-    """Append a share that never rounds some to none, nor most to all."""
-    share = f"100 * datum.{part} / datum.{whole}"
+def _percent(part: str, total: str, word: str) -> str:
+    """Append a share; some jobs are never rounded to 0 %, nor most jobs to 100 %."""
+    share = f"100 * datum.{part} / datum.{total}"
     return (
         f" + (datum.{part} == 0 || datum.group_shown < datum.group_all ? ''"
         f" : ' · ' + ({share} < 0.5 ? '<1' : {share} > 99.5 && {share} < 100 ? '>99'"
@@ -291,7 +276,7 @@ def _percent(part: str, whole: str, word: str) -> str:
 
 
 def _wrapped(text: str, characters: str) -> str:
-    """Break a text into lines at spaces; words longer than a line after "_", or where they must."""
+    """Break a text into lines at spaces; words longer than a line after "_", or anywhere."""
     most = f"' + {characters} + '"
     ways = rf"(.{{1,{most}}})(?:\\s+|$)|(.{{1,{most}}}_)|(.{{{most}}})"
     pattern = f"regexp('{ways}', 'g')"

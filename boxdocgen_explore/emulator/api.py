@@ -1,4 +1,4 @@
-"""HTTP as Box speaks it: who may ask, in which version, and how an answer is sent."""
+"""HTTP as Box speaks it: who may call, in which version, and how an answer is sent."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tornado.web import (
 )
 
 from boxdocgen_explore.emulator.answers import Answer, Refusal, error, request_id
-from boxdocgen_explore.emulator.calls import ROUTES, Asked, no_such_call
-from boxdocgen_explore.emulator.enterprise import Enterprise, User
+from boxdocgen_explore.emulator.calls import ROUTES, Request, no_such_call
+from boxdocgen_explore.emulator.enterprise import Account, Enterprise
 from boxdocgen_explore.emulator.exchange import Exchange
 from boxdocgen_explore.emulator.faults import Faults
-from boxdocgen_explore.emulator.paging import Page
+from boxdocgen_explore.emulator.paging import ListPage
 from boxdocgen_explore.schema import BOX_VERSION
 
 BASE_PATH: Final = "/2.0"
 OTHER_VERSION: Final = "2024.0"
-HEADERS_KEPT: Final = ("accept", "accept-encoding", "as-user", "box-version", "user-agent")
+RECORDED_HEADERS: Final = ("accept", "accept-encoding", "as-user", "box-version", "user-agent")
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call that came in. No token is kept, only the id of the user it was served as (or None)."""
+    """A call that came in; of its token, only the user that it was served as (or None)."""
 
     method: str
     path: str
@@ -46,7 +46,7 @@ class Serving(Protocol):
     """What the handlers need of the emulator."""
 
     enterprise: Enterprise
-    users: tuple[User, ...]
+    users: tuple[Account, ...]
     faults: Faults
     streams: set[IOStream]
 
@@ -56,13 +56,13 @@ class Serving(Protocol):
 
 
 class Handler(RequestHandler):
-    """One call: checked, recorded, answered, and sent as far as the fault lets it."""
+    """One call: checked, recorded, answered, and sent as far as a fault allows."""
 
     emulator: Serving
-    call: Callable[..., Answer | Page]
-    user: User
+    call: Callable[..., Answer | ListPage]
+    user: Account
 
-    def initialize(self, emulator: Serving, call: Callable[..., Answer | Page]) -> None:
+    def initialize(self, emulator: Serving, call: Callable[..., Answer | ListPage]) -> None:
         self.emulator = emulator
         self.call = call
 
@@ -87,9 +87,11 @@ class Handler(RequestHandler):
         owner = self._token_owner()
         user = self._acting_user(owner) if owner else None
         headers = self.request.headers
-        kept = {name: headers[name] for name in HEADERS_KEPT if name in headers}
+        recorded = {name: headers[name] for name in RECORDED_HEADERS if name in headers}
         known = user or owner
-        call = Call(str(self.request.method), self.path, query, kept, known.id if known else None)
+        call = Call(
+            str(self.request.method), self.path, query, recorded, known.id if known else None
+        )
         self.emulator.record(call)
         if owner is None:
             raise Refusal(401, "unauthorized", "Unauthorized")
@@ -101,14 +103,15 @@ class Handler(RequestHandler):
         self.user = user
 
     async def get(self, *ids: str) -> None:
-        asked = Asked(self.emulator.enterprise, self.user, self.query, self.emulator.elapsed_s())
+        elapsed_s = self.emulator.elapsed_s()
+        request = Request(self.emulator.enterprise, self.user, self.query, elapsed_s)
         try:
-            found = self.call(asked, *ids)
+            found = self.call(request, *ids)
         except Refusal as refusal:
             found = refusal.answer()
-        page = found if isinstance(found, Page) else None
+        page = found if isinstance(found, ListPage) else None
         answer = found if isinstance(found, Answer) else found.answer()
-        await self._send(self.emulator.faults.strike(Exchange(self.path, answer, page)))
+        await self._send(self.emulator.faults.apply(Exchange(self.path, answer, page)))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         reason = kwargs["exc_info"][1] if "exc_info" in kwargs else None
@@ -122,13 +125,13 @@ class Handler(RequestHandler):
         else:
             self._write(error(status_code, "internal_server_error", "Internal Server Error"))
 
-    def _token_owner(self) -> User | None:
+    def _token_owner(self) -> Account | None:
         scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
         return next((user for user in self.emulator.users if user.token == token.strip()), None)
 
-    def _acting_user(self, owner: User) -> User | None:
+    def _acting_user(self, owner: Account) -> Account | None:
         other_id = self.request.headers.get("as-user")
         if other_id is None:
             return owner
@@ -152,9 +155,9 @@ class Handler(RequestHandler):
     async def _send(self, answer: Answer) -> None:
         if answer.delay_s:
             await asyncio.sleep(answer.delay_s)
-        if answer.wire == "whole":
+        if answer.delivery == "complete":
             self._write(answer)
-            # A client that has gone meanwhile is no news.
+            # The client may have disconnected.
             with contextlib.suppress(StreamClosedError):
                 await self.finish()
         else:
@@ -171,14 +174,14 @@ class Handler(RequestHandler):
             self.clear_header("content-type")
 
     async def _send_part(self, answer: Answer) -> None:
-        """Send what the fault leaves of an answer, past tornado, which would finish the job."""
+        """Send a part of an answer, bypassing tornado, which would send all of it."""
         stream = self.detach()
         self.emulator.streams.add(stream)
         with contextlib.suppress(StreamClosedError):
-            if answer.wire != "drop":
-                half = 0 if answer.wire == "headers" else len(answer.body) // 2
+            if answer.delivery != "drop":
+                half = 0 if answer.delivery == "headers" else len(answer.body) // 2
                 await stream.write(_head(answer) + answer.body[:half])
-            if answer.wire == "silent":
+            if answer.delivery == "silent":
                 gone = asyncio.Event()
                 stream.set_close_callback(gone.set)
                 await gone.wait()

@@ -1,4 +1,4 @@
-"""Box's read-only calls: what each of them answers to a user who may ask."""
+"""Box's read-only calls, answered. A new endpoint is one function and one row of `ROUTES`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from boxdocgen_explore.emulator.answers import Answer, encode, error, not_found
-from boxdocgen_explore.emulator.enterprise import Enterprise, JobListing, Template, User
-from boxdocgen_explore.emulator.paging import Fixed, Page, requested_page
+from boxdocgen_explore.emulator.enterprise import Account, Enterprise, JobList, Template
+from boxdocgen_explore.emulator.paging import ListPage, StaticList, requested_page
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One call as the functions below see it: by whom, and with which parameters."""
+class Request:
+    """One call: by whom, and with which parameters."""
 
     enterprise: Enterprise
-    user: User
+    user: Account
     query: dict[str, str]
     elapsed_s: float
 
@@ -27,82 +27,82 @@ class Asked:
         return template
 
 
-def me(asked: Asked) -> Answer:
-    user = asked.user
+def me(request: Request) -> Answer:
     standard = {
-        **user.reference,
+        **request.user.reference,
         "created_at": "2024-02-05T08:00:00-08:00",
         "modified_at": "2026-10-01T08:00:00-07:00",
         "language": "en",
         "timezone": "America/Los_Angeles",
         "status": "active",
     }
-    fields = asked.query.get("fields")
+    fields = request.query.get("fields")
     if not fields:
         return Answer(200, encode(standard))
-    # As at Box, the enterprise comes only when it is asked for.
-    known = standard | {"enterprise": {"type": "enterprise", "id": user.enterprise_id}}
+    # As at Box, the enterprise is sent only if it is requested.
+    enterprise = {"type": "enterprise", "id": request.user.enterprise_id}
+    known = standard | {"enterprise": enterprise}
     chosen = {"type", "id", *(name.strip() for name in fields.split(","))}
     return Answer(200, encode({name: known[name] for name in known if name in chosen}))
 
 
-def batch_jobs(asked: Asked, batch_id: str) -> Answer | Page:
-    batch = asked.enterprise.batch(batch_id, asked.user)
+def batch_jobs(request: Request, batch_id: str) -> Answer | ListPage:
+    batch = request.enterprise.batch(batch_id, request.user)
     if batch is None:
         raise not_found()
-    name = f"batch {batch_id} {asked.user.id}"
-    page = requested_page(name, JobListing([batch], asked.elapsed_s), asked.query)
+    name = f"batch {batch_id} {request.user.id}"
+    page = requested_page(name, JobList([batch], request.elapsed_s), request.query)
     if batch.broken_at is not None and 0 <= batch.broken_at - page.position < page.limit:
         return error(500, "internal_server_error", "Internal Server Error")
     return page
 
 
-def jobs(asked: Asked) -> Page:
-    batches = asked.enterprise.batches(asked.user)
-    listing = JobListing(batches, asked.elapsed_s, full=True)
-    return requested_page(f"jobs {asked.user.id}", listing, asked.query)
+def jobs(request: Request) -> ListPage:
+    batches = request.enterprise.batches(request.user)
+    items = JobList(batches, request.elapsed_s, full=True)
+    return requested_page(f"jobs {request.user.id}", items, request.query)
 
 
-def job(asked: Asked, job_id: str) -> Answer:
-    found = asked.enterprise.job(job_id, asked.user, asked.elapsed_s)
+def job(request: Request, job_id: str) -> Answer:
+    found = request.enterprise.job(job_id, request.user, request.elapsed_s)
     if found is None:
         raise not_found()
-    return Answer(200, found)
+    return Answer(200, encode(found))
 
 
-def template_jobs(asked: Asked, template_id: str) -> Page:
-    asked.template(template_id)
-    batches = asked.enterprise.template_batches(template_id, asked.user)
-    name = f"template {template_id} {asked.user.id}"
-    return requested_page(name, JobListing(batches, asked.elapsed_s), asked.query)
+def template_jobs(request: Request, template_id: str) -> ListPage:
+    request.template(template_id)
+    batches = request.enterprise.template_batches(template_id, request.user)
+    name = f"template {template_id} {request.user.id}"
+    return requested_page(name, JobList(batches, request.elapsed_s), request.query)
 
 
-def templates(asked: Asked) -> Page:
-    listing = Fixed([template.encoded() for template in asked.enterprise.templates.values()])
-    return requested_page("templates", listing, asked.query)
+def templates(request: Request) -> ListPage:
+    items = StaticList([template.entry() for template in request.enterprise.templates.values()])
+    return requested_page("templates", items, request.query)
 
 
-def template(asked: Asked, template_id: str) -> Answer:
-    return Answer(200, asked.template(template_id).encoded())
+def template(request: Request, template_id: str) -> Answer:
+    return Answer(200, encode(request.template(template_id).entry()))
 
 
-def tags(asked: Asked, template_id: str) -> Answer | Page:
-    versions = asked.template(template_id).versions
-    version_id = asked.query.get("template_version_id") or list(versions)[-1]
+def tags(request: Request, template_id: str) -> Answer | ListPage:
+    versions = request.template(template_id).versions
+    version_id = request.query.get("template_version_id") or list(versions)[-1]
     if version_id not in versions:
         raise not_found()
     found = versions[version_id]
     if found is None:
         return Answer(202, encode({"message": "Processing tags for this file."}))
-    listing = Fixed([tag.encoded() for tag in found])
-    return requested_page(f"tags {template_id} {version_id}", listing, asked.query)
+    items = StaticList([tag.entry() for tag in found])
+    return requested_page(f"tags {template_id} {version_id}", items, request.query)
 
 
-def no_such_call(asked: Asked) -> Answer:
+def no_such_call(request: Request) -> Answer:
     raise not_found()
 
 
-ROUTES: Final[dict[str, Callable[..., Answer | Page]]] = {
+ROUTES: Final[dict[str, Callable[..., Answer | ListPage]]] = {
     "/users/me": me,
     "/docgen_batch_jobs/([^/]+)": batch_jobs,
     "/docgen_jobs": jobs,

@@ -1,28 +1,26 @@
-"""Who and what the emulator serves: users, templates, batches and their jobs."""
+"""Who and what the emulator serves: accounts, templates, batches and their jobs."""
 
 from __future__ import annotations
 
-import json
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple, Protocol
-
-from boxdocgen_explore.emulator.answers import encode
+from typing import Any, Final, Protocol
 
 Job = dict[str, Any]
 """One job in Box's full form."""
 
 FULL_ONLY: Final = ("created_at", "created_by", "enterprise", "source")
-"""What the full form of a job has and the standard form has not."""
+"""Fields of the full form of a job that the standard form does not have."""
 
 DEMO_TOKEN: Final = "demo-token"  # noqa: S105  it opens nothing but synthetic data
 
 
 @dataclass(frozen=True)
-class User:
-    """Somebody with a token. ``may_act_as`` is an administrator's right to ``as-user``.
+class Account:
+    """A user with a token. ``may_act_as`` is an administrator's right to ``as-user``.
 
-    >>> User("7", "Ada", "ada@example.com", token="t").enterprise_id
+    >>> Account("7", "Ada", "ada@example.com", token="t").enterprise_id
     '910967'
     """
 
@@ -39,7 +37,8 @@ class User:
         return {"type": "user", "id": self.id, "name": self.name, "login": self.login}
 
 
-DEMO_USER: Final = User("31415926535", "Service HR", "svc-hr@example.com")
+User = Account
+DEMO_USER: Final = Account("31415926535", "Service HR", "svc-hr@example.com")
 
 
 @dataclass(frozen=True)
@@ -50,62 +49,50 @@ class Tag:
     type: str
     json_paths: tuple[str, ...]
 
-    def encoded(self) -> bytes:
-        paths = list(self.json_paths)
-        return encode({"tag_content": self.content, "tag_type": self.type, "json_paths": paths})
+    def entry(self) -> dict[str, Any]:
+        return {
+            "tag_content": self.content,
+            "tag_type": self.type,
+            "json_paths": list(self.json_paths),
+        }
 
 
 @dataclass(frozen=True)
 class Template:
-    """A template: its versions, oldest first, each with its tags (None: Box still reads them)."""
+    """A template: its versions, oldest first, each with its tags (None: still being processed)."""
 
     id: str
     name: str | None
     versions: Mapping[str, tuple[Tag, ...] | None]
 
-    def encoded(self) -> bytes:
-        return encode({"file": {"type": "file", "id": self.id}, "file_name": self.name})
+    def entry(self) -> dict[str, Any]:
+        return {"file": {"type": "file", "id": self.id}, "file_name": self.name}
 
 
 class Batch(Protocol):
-    """A batch: jobs in a stable order, written when they are asked for."""
+    """A batch: jobs in a stable order, made when they are requested."""
 
     @property
     def id(self) -> str: ...
 
     @property
-    def owner(self) -> User: ...
+    def owner(self) -> Account: ...
 
     @property
     def size(self) -> int: ...
 
     @property
     def broken_at(self) -> int | None:
-        """Place of the job that makes each page of the batch that holds it a 500."""
+        """Position of the job that makes every page with it a 500."""
 
-    def entries(self, start: int, stop: int, elapsed_s: float, *, full: bool) -> list[bytes]:
-        """Jobs as JSON, ``elapsed_s`` seconds after the emulator started."""
+    def jobs(self, start: int, stop: int, elapsed_s: float) -> list[Job]:
+        """Jobs in the full form, ``elapsed_s`` seconds after the emulator started."""
 
     def find(self, job_id: str) -> int | None:
-        """The place of a job, None if it is not in this batch."""
+        """The position of a job, None if it is not in this batch."""
 
     def of_template(self, template_id: str) -> Batch | None:
         """The part of the batch that used a template."""
-
-
-class _Entry(NamedTuple):
-    """A given job, in both forms as JSON."""
-
-    job_id: str
-    template_id: str | None
-    standard: bytes
-    full: bytes
-
-    @classmethod
-    def of(cls, job: Job) -> _Entry:
-        template_id = (job.get("template_file") or {}).get("id")
-        standard = {name: value for name, value in job.items() if name not in FULL_ONLY}
-        return cls(str(job.get("id")), template_id, encode(standard), encode(job))
 
 
 @dataclass(frozen=True)
@@ -113,28 +100,33 @@ class ListedBatch:
     """A batch whose jobs are given one by one."""
 
     id: str
-    owner: User
-    jobs: Sequence[_Entry]
+    owner: Account
+    items: Sequence[Job]
     broken_at: int | None = None
 
     @property
     def size(self) -> int:
-        return len(self.jobs)
+        return len(self.items)
 
-    def entries(self, start: int, stop: int, elapsed_s: float, *, full: bool) -> list[bytes]:
-        return [job.full if full else job.standard for job in self.jobs[start:stop]]
+    def jobs(self, start: int, stop: int, elapsed_s: float) -> list[Job]:
+        return list(self.items[start:stop])
 
     def find(self, job_id: str) -> int | None:
-        return next((place for place, job in enumerate(self.jobs) if job.job_id == job_id), None)
+        return next((at for at, job in enumerate(self.items) if job.get("id") == job_id), None)
 
     def of_template(self, template_id: str) -> Batch | None:
-        jobs = [job for job in self.jobs if job.template_id == template_id]
-        return replace(self, jobs=jobs) if jobs else None
+        jobs = [j for j in self.items if (j.get("template_file") or {}).get("id") == template_id]
+        return replace(self, items=jobs) if jobs else None
+
+
+def standard(job: Job) -> Job:
+    """A job in Box's standard form."""
+    return {name: value for name, value in job.items() if name not in FULL_ONLY}
 
 
 @dataclass(frozen=True)
-class JobListing:
-    """The jobs of several batches as one list."""
+class JobList:
+    """The jobs of several batches as one list, in the standard or the full form."""
 
     batches: Sequence[Batch]
     elapsed_s: float
@@ -144,15 +136,15 @@ class JobListing:
     def size(self) -> int:
         return sum(batch.size for batch in self.batches)
 
-    def entries(self, start: int, stop: int) -> list[bytes]:
-        found: list[bytes] = []
+    def entries(self, start: int, stop: int) -> list[Job]:
+        found: list[Job] = []
         begin = 0
         for batch in self.batches:
             first, last = max(start - begin, 0), min(stop - begin, batch.size)
             if first < last:
-                found += batch.entries(first, last, self.elapsed_s, full=self.full)
+                found += batch.jobs(first, last, self.elapsed_s)
             begin += batch.size
-        return found
+        return found if self.full else [standard(job) for job in found]
 
 
 class Enterprise:
@@ -170,7 +162,7 @@ class Enterprise:
 
     @classmethod
     def of(
-        cls, batches: Mapping[str, int | Sequence[Job]], *, owner: User = DEMO_USER
+        cls, batches: Mapping[str, int | Sequence[Job]], *, owner: Account = DEMO_USER
     ) -> Enterprise:
         """Batch ids, each with its jobs in Box's full form, or how many completed ones to make."""
         enterprise = cls(templates=[PLAIN_TEMPLATE])
@@ -178,40 +170,42 @@ class Enterprise:
             enterprise.put(batch_id, jobs, owner=owner)
         return enterprise
 
-    def put(self, batch_id: str, jobs: int | Sequence[Job], *, owner: User | None = None) -> None:
-        """Add a batch, or give one that is there other jobs (its owner stays)."""
+    def put(
+        self, batch_id: str, jobs: int | Sequence[Job], *, owner: Account | None = None
+    ) -> None:
+        """Add a batch, or replace the jobs of one that exists (its owner stays)."""
         before = self._batches.get(batch_id)
         owner = owner or (before.owner if before else DEMO_USER)
         if isinstance(jobs, int):
             jobs = [plain_job(batch_id, number, owner) for number in range(jobs)]
         # One assignment: the server may be reading in its own thread.
-        self._batches[batch_id] = ListedBatch(batch_id, owner, [_Entry.of(job) for job in jobs])
+        self._batches[batch_id] = ListedBatch(batch_id, owner, copy.deepcopy(list(jobs)))
 
     def jobs(self, batch_id: str) -> list[Job]:
         """A copy of a batch's jobs in Box's full form, as they stand when the emulator starts."""
         batch = self._batches[batch_id]
-        return [json.loads(entry) for entry in batch.entries(0, batch.size, 0.0, full=True)]
+        return copy.deepcopy(batch.jobs(0, batch.size, 0.0))
 
-    def batch(self, batch_id: str, user: User) -> Batch | None:
+    def batch(self, batch_id: str, user: Account) -> Batch | None:
         """A batch, if this user may see it."""
         batch = self._batches.get(batch_id)
         return batch if batch and batch.owner.id == user.id else None
 
-    def batches(self, user: User) -> list[Batch]:
+    def batches(self, user: Account) -> list[Batch]:
         """This user's batches, the latest first."""
         return [batch for batch in reversed([*self._batches.values()]) if batch.owner.id == user.id]
 
-    def template_batches(self, template_id: str, user: User) -> list[Batch]:
-        """What of this user's batches used a template."""
+    def template_batches(self, template_id: str, user: Account) -> list[Batch]:
+        """The parts of this user's batches that used a template."""
         parts = (batch.of_template(template_id) for batch in self.batches(user))
         return [part for part in parts if part]
 
-    def job(self, job_id: str, user: User, elapsed_s: float) -> bytes | None:
+    def job(self, job_id: str, user: Account, elapsed_s: float) -> Job | None:
         """One job in the standard form, if this user may see it."""
         for batch in self.batches(user):
-            place = batch.find(job_id)
-            if place is not None:
-                return batch.entries(place, place + 1, elapsed_s, full=False)[0]
+            position = batch.find(job_id)
+            if position is not None:
+                return standard(batch.jobs(position, position + 1, elapsed_s)[0])
         return None
 
 
@@ -220,8 +214,8 @@ PLAIN_TEMPLATE: Final = Template(
 )
 
 
-def plain_job(batch_id: str, number: int, owner: User = DEMO_USER) -> Job:
-    """A completed job in Box's full form; ``number`` is its place in the batch, from 0.
+def plain_job(batch_id: str, number: int, owner: Account = DEMO_USER) -> Job:
+    """A completed job in Box's full form; ``number`` is its position in the batch, from 0.
 
     >>> plain_job("1001", 0)["id"]
     '1001000000'

@@ -1,31 +1,57 @@
-"""A call as a fault sees it."""
+"""A call as a fault sees it, and the decorator that makes a function a fault."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from boxdocgen_explore.emulator.answers import Answer
-from boxdocgen_explore.emulator.paging import Page
+from boxdocgen_explore.emulator.paging import ListPage
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """The answer that was ready, and the page it came from, if a list was asked for.
+    """The right answer, and the page that it was made of, if a list was requested.
 
-    ``struck`` is how many times the fault at hand has struck before.
+    ``fired`` is how many times the fault has fired before.
     """
 
     path: str
     answer: Answer
-    page: Page | None
-    struck: int = 0
+    page: ListPage | None
+    fired: int = 0
 
     @property
-    def list_page(self) -> Page:
-        """The page, for faults that strike nothing else."""
+    def list_page(self) -> ListPage:
+        """The page, for faults that apply to pages alone."""
         if self.page is None:
             raise TypeError("This fault needs a page.")
         return self.page
+
+
+Condition = Callable[[Exchange], bool]
+
+
+class FaultKind(NamedTuple):
+    """A fault: what it makes of an exchange, and to which exchanges it applies."""
+
+    act: Callable[..., Answer]
+    applies_to: Condition
+    sentence: str
+
+
+FAULT_KINDS: Final[dict[str, FaultKind]] = {}
+
+
+def fault(name: str, *, on: Condition) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
+    """Register a function as the fault ``name``; its docstring is what `FAULTS` shows."""
+
+    def register(act: Callable[..., Any]) -> Callable[..., Any]:
+        FAULT_KINDS[name] = FaultKind(act, on, " ".join(str(act.__doc__).split()))
+        return act
+
+    return register
 
 
 def any_call(exchange: Exchange) -> bool:
@@ -37,7 +63,7 @@ def any_page(exchange: Exchange) -> bool:
 
 
 def page_by_marker(exchange: Exchange) -> bool:
-    return exchange.page is not None and exchange.page.asked_by_marker
+    return exchange.page is not None and exchange.page.by_marker
 
 
 def last_page(exchange: Exchange) -> bool:
@@ -54,4 +80,4 @@ def page_of_several(exchange: Exchange) -> bool:
 
 def page_of_jobs(exchange: Exchange) -> bool:
     page = exchange.page
-    return page is not None and bool(page.entries) and b'"docgen_job"' in page.entries[0]
+    return page is not None and any(one.get("type") == "docgen_job" for one in page.entries[:1])

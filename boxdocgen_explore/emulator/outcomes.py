@@ -7,13 +7,12 @@ them is not trivial.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 from typing import Final
 
-from boxdocgen_explore.emulator.answers import encode
+Failures = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -24,20 +23,24 @@ class Outcome:
     errors: tuple[str, ...] | None = ()
     warnings: tuple[str, ...] = ()
 
-    def failures(self, seed: str) -> str:
-        """Box's field of that name, as JSON, with this job's own numbers in the sentences."""
-        return self._without_details or self._with_details(Random(seed))  # noqa: S311  a story
+    def failures(self, seed: str) -> Failures | None:
+        """Box's field of that name, with this job's own numbers in the messages."""
+        if self.errors is None or not self._has_details:
+            return self._without_details
+        return self._with_details(Random(seed))  # noqa: S311  a story
 
     @cached_property
-    def _without_details(self) -> str | None:
-        """The same for every job, if so: seeding a generator costs more than all the rest."""
-        if self.errors is None:
-            return "null"
-        if any("{" in text for text in (*self.errors, *self.warnings)):
-            return None
-        return _json(self.errors, self.warnings)
+    def _has_details(self) -> bool:
+        # Without any, all jobs share one dict: seeding a generator costs more than all the rest.
+        return any("{" in text for text in (*(self.errors or ()), *self.warnings))
 
-    def _with_details(self, random: Random) -> str:
+    @cached_property
+    def _without_details(self) -> Failures | None:
+        if self.errors is None:
+            return None
+        return {"errors": list(self.errors), "warnings": list(self.warnings)}
+
+    def _with_details(self, random: Random) -> Failures:
         details = {
             "row": 2 + int(random.random() * 60),
             "cells": 3 + int(random.random() * 4),
@@ -47,23 +50,18 @@ class Outcome:
             "day": 10 + int(random.random() * 18),
             "amount": f"{40 + int(random.random() * 60)}.{int(random.random() * 1000):03d},00",
         }
-        errors, warnings = (
-            [text.format_map(details) for text in texts]
-            for texts in (self.errors or (), self.warnings)
-        )
-        return _json(errors, warnings)
-
-
-def _json(errors: Sequence[str], warnings: Sequence[str]) -> str:
-    return encode({"errors": list(errors), "warnings": list(warnings)}).decode()
+        return {
+            "errors": [text.format_map(details) for text in self.errors or ()],
+            "warnings": [text.format_map(details) for text in self.warnings],
+        }
 
 
 NEW_TAG: Final = "offer.relocation_allowance"
-"""What version 5 of the offer letter asks for, and last week's data does not have."""
+"""Version 5 of the offer letter needs it, and last week's data does not have it."""
 
 
 def _tag(name: str) -> str:
-    """A tag as Box writes it, in double braces, once the message has been formatted."""
+    """A tag in double braces, once the message has been formatted."""
     return "{{{{" + name + "}}}}"
 
 

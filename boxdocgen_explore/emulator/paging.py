@@ -1,7 +1,7 @@
-"""Lists by pages: limits, markers, and what one page says.
+"""Lists by pages: limits, markers, and the content of one page.
 
 A marker is the position of a page's first entry with a checksum over it and the list's name. So it
-is opaque, nobody hits on one by chance, and one list's marker is refused by every other list.
+is opaque, cannot be guessed, and one list's marker is refused by every other list.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from boxdocgen_explore.emulator.answers import Answer, bad_parameter, encode
 from boxdocgen_explore.schema import MAX_LIMIT
@@ -21,78 +21,77 @@ _POSITION_BYTES: Final = 6
 _CHECKSUM_BYTES: Final = 30
 _INT64_DIGITS: Final = 18
 
+Entry = dict[str, Any]
 
-class Listing(Protocol):
-    """Something that can be read by pages: entries as JSON, in a stable order."""
+
+class EntryList(Protocol):
+    """Something that can be read by pages, in a stable order."""
 
     @property
     def size(self) -> int: ...
 
-    def entries(self, start: int, stop: int) -> list[bytes]: ...
+    def entries(self, start: int, stop: int) -> list[Entry]: ...
 
 
 @dataclass(frozen=True)
-class Fixed:
-    """A short list that is held as it is."""
+class StaticList:
+    """A short list."""
 
-    items: Sequence[bytes]
+    items: Sequence[Entry]
 
     @property
     def size(self) -> int:
         return len(self.items)
 
-    def entries(self, start: int, stop: int) -> list[bytes]:
+    def entries(self, start: int, stop: int) -> list[Entry]:
         return list(self.items[start:stop])
 
 
 @dataclass(frozen=True)
-class Page:
-    """One page of a list, not yet written."""
+class ListPage:
+    """One page of a list, not yet encoded."""
 
     name: str
-    listing: Listing
+    items: EntryList
     position: int
     limit: int
-    asked_by_marker: bool
-    entries: list[bytes]
+    by_marker: bool
+    entries: list[Entry]
     markers: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def number(self) -> int:
-        """The page's place in a chain of pages of this size, from 1."""
+        """The page's number in a chain of pages of this size, from 1."""
         return -(-self.position // self.limit) + 1
 
     @property
     def last(self) -> bool:
-        return self.position + self.limit >= self.listing.size
+        return self.position + self.limit >= self.items.size
 
     def answer(self) -> Answer:
-        head = {"limit": self.limit, **self.markers}
-        body = b'%s,"entries":[%s]}' % (encode(head)[:-1], b",".join(self.entries))
-        return Answer(200, body)
+        return Answer(200, encode({"limit": self.limit, **self.markers, "entries": self.entries}))
 
 
-def cut_page(name: str, listing: Listing, position: int, limit: int, by_marker: bool) -> Page:
-    """The page of ``listing`` that begins at ``position``, with the markers to its neighbours."""
+def page_at(name: str, items: EntryList, position: int, limit: int, by_marker: bool) -> ListPage:
+    """The page that begins at ``position``, with the markers of its neighbours."""
     end = position + limit
     markers = {
-        "next_marker": marker(name, end) if end < listing.size else None,
+        "next_marker": marker(name, end) if end < items.size else None,
         "prev_marker": marker(name, max(0, position - limit)) if position else None,
     }
-    entries = listing.entries(position, end)
-    return Page(name, listing, position, limit, by_marker, entries, markers)
+    return ListPage(name, items, position, limit, by_marker, items.entries(position, end), markers)
 
 
-def requested_page(name: str, listing: Listing, query: dict[str, str]) -> Page:
-    """The page that a query asks for; a limit or marker that makes no sense is a 400."""
+def requested_page(name: str, items: EntryList, query: dict[str, str]) -> ListPage:
+    """The page that a query requests; an invalid limit or marker is a 400."""
     limit = _limit(query.get("limit"))
     given = query.get("marker") or "0"
     if given == "0":
-        return cut_page(name, listing, 0, limit, by_marker=False)
+        return page_at(name, items, 0, limit, by_marker=False)
     position = _position(name, given)
-    if position > listing.size:
+    if position > items.size:
         raise bad_parameter("marker")
-    return cut_page(name, listing, position, limit, by_marker=True)
+    return page_at(name, items, position, limit, by_marker=True)
 
 
 def marker(name: str, position: int) -> str:

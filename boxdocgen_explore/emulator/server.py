@@ -1,4 +1,4 @@
-"""The API over real HTTP: tornado on 127.0.0.1, in a daemon thread with a loop of its own."""
+"""The API over real HTTP: tornado on 127.0.0.1, in a daemon thread with its own loop."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 
 from boxdocgen_explore.emulator.api import Call, application
-from boxdocgen_explore.emulator.enterprise import DEMO_USER, Enterprise, User
+from boxdocgen_explore.emulator.enterprise import DEMO_USER, Account, Enterprise
 from boxdocgen_explore.emulator.faults import Faults, Strike, parse_fault
 from boxdocgen_explore.emulator.story import story
 
-CALLS_KEPT: Final = 10_000
+MOST_CALLS: Final = 10_000
 
 
 class Emulator:
@@ -37,7 +37,7 @@ class Emulator:
     clock:
         Seconds since the start, for the batch that still runs; None is real time.
 
-    Raises OSError where the port is taken.
+    Raises OSError if the port is taken.
 
     >>> import json, urllib.request
     >>> with Emulator() as emulator:
@@ -52,7 +52,7 @@ class Emulator:
         self,
         port: int = 0,
         enterprise: Enterprise | None = None,
-        users: Sequence[User] | None = None,
+        users: Sequence[Account] | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.enterprise = enterprise if enterprise is not None else story()
@@ -66,7 +66,7 @@ class Emulator:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Event | None = None
         self.streams: set[IOStream] = set()
-        self._calls: deque[Call] = deque(maxlen=CALLS_KEPT)
+        self._calls: deque[Call] = deque(maxlen=MOST_CALLS)
         self._lock = threading.Lock()
         self._switching = threading.Lock()
 
@@ -89,7 +89,7 @@ class Emulator:
 
     @property
     def strikes(self) -> list[Strike]:
-        """The faults that have struck so far, oldest first (the last 10,000)."""
+        """The faults that have fired so far, oldest first (the last 10,000)."""
         return self.faults.strikes
 
     def record(self, call: Call) -> None:
@@ -97,7 +97,7 @@ class Emulator:
             self._calls.append(call)
 
     def elapsed_s(self) -> float:
-        """What the clock says."""
+        """Seconds since the start."""
         return self._clock() if self._clock else time.monotonic() - self._started_s
 
     def fault(
@@ -109,10 +109,10 @@ class Emulator:
         times: int | None = 1,
         **options: Any,
     ) -> None:
-        """Arm one of `FAULTS`: for a path or any, for a page (from 1) or any, so many times.
+        """Arm one of `FAULTS` for a path (or any), a page from 1 (or any), and so many calls.
 
-        ``times=None`` is for ever. Faults strike in the order in which they were armed, one a
-        call. An unknown name or option raises ValueError, as does a value that makes no sense.
+        ``times=None`` is for ever. Faults fire in the order in which they were armed, one a
+        call. An unknown name or option raises ValueError, as does an invalid value.
         """
         self.faults.arm(name, path, page, times, **options)
 
@@ -120,7 +120,7 @@ class Emulator:
         self.faults.clear()
 
     def start(self) -> Emulator:
-        """Listen. Does nothing where it already does."""
+        """Listen. Does nothing if it already does."""
         with self._switching:
             if self._thread is None:
                 self._start()
@@ -141,7 +141,7 @@ class Emulator:
         ready.wait()
 
     def stop(self) -> None:
-        """Close every connection, silent ones too. Does nothing where it is not running."""
+        """Close every connection, silent ones too. Does nothing if it is not running."""
         # Two threads may stop it at once: the one that leaves the with, and another.
         with self._switching:
             if self._thread is None or self._loop is None or self._closing is None:
@@ -189,8 +189,8 @@ def serve(
 ) -> None:
     """Run the demo until interrupted; ``started`` is called once with the listening emulator.
 
-    ``faults`` are typed as for `parse_fault`. Raises OSError where the port is taken, and
-    ValueError where a fault makes no sense, before anything listens.
+    ``faults`` are typed as for `parse_fault`. Raises OSError if the port is taken, and
+    ValueError if a fault is invalid, before anything listens.
     """
     emulator = Emulator(port)
     for text in faults:

@@ -1,23 +1,29 @@
 """The demo's enterprise: six weeks of letters, and the night on which half of them failed.
 
 Everything follows from a seed and a fixed clock: it is the same on every machine and every day,
-but for the one batch that still runs, which follows the emulator's clock. Nothing is made before
-it is asked for, and nothing is kept: a job is a function of its batch and its place.
+except for the one batch that still runs, which follows the emulator's clock. Jobs are made when
+they are requested: a job is a function of its batch and its position.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property, lru_cache
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from boxdocgen_explore.emulator import outcomes
-from boxdocgen_explore.emulator.enterprise import DEMO_USER, Batch, Enterprise, Template, User
-from boxdocgen_explore.emulator.outcomes import CLEAN, Outcome
+from boxdocgen_explore.emulator.enterprise import (
+    DEMO_USER,
+    Account,
+    Batch,
+    Enterprise,
+    Job,
+    Template,
+)
+from boxdocgen_explore.emulator.outcomes import CLEAN, Failures, Outcome
 from boxdocgen_explore.emulator.templates import TEMPLATES, version_id
 
 STORY_BATCH_ID: Final = "12345600319"
@@ -37,7 +43,7 @@ _WAITING_JOBS: Final = 150
 
 @dataclass(frozen=True)
 class StoryBatch:
-    """A batch that is worked out when it is asked for."""
+    """A batch whose jobs are made when they are requested."""
 
     ordinal: int
     id: str
@@ -50,27 +56,26 @@ class StoryBatch:
     external_id: str | None = None
     runs: bool = False
     broken_at: int | None = None
-    owner: User = field(default=DEMO_USER)
+    owner: Account = field(default=DEMO_USER)
 
     @cached_property
     def _outcomes(self) -> dict[int, Outcome]:
-        """Places of the jobs that did not simply complete."""
+        """Positions of the jobs that did not simply complete."""
         random = _random(self.id)
         counts = outcomes.everyday(self.size, random) if self.counts is None else self.counts
         drawn = [outcome for outcome, jobs in counts.items() for _ in range(jobs)]
         # Only random() is the same in every version of Python, so no shuffle() and no sample().
-        places = sorted(range(self.size), key=lambda _: random.random()) if drawn else []
-        return dict(zip(places, drawn, strict=False))
+        positions = sorted(range(self.size), key=lambda _: random.random()) if drawn else []
+        return dict(zip(positions, drawn, strict=False))
 
-    def entries(self, start: int, stop: int, elapsed_s: float, *, full: bool) -> list[bytes]:
-        stop = min(stop, self.size)
-        return [self._entry(place, elapsed_s, full).encode() for place in range(start, stop)]
+    def jobs(self, start: int, stop: int, elapsed_s: float) -> list[Job]:
+        return [self._job(at, elapsed_s) for at in range(start, min(stop, self.size))]
 
     def find(self, job_id: str) -> int | None:
         if not (job_id.isascii() and job_id.isdigit() and len(job_id) == 11):
             return None
-        place, rest = divmod(int(job_id) - self._first_id, _JOB_ID_STEP)
-        return place if rest == 0 and 0 <= place < self.size else None
+        position, rest = divmod(int(job_id) - self._first_id, _JOB_ID_STEP)
+        return position if rest == 0 and 0 <= position < self.size else None
 
     def of_template(self, template_id: str) -> Batch | None:
         return self if self.template.id == template_id else None
@@ -79,52 +84,49 @@ class StoryBatch:
     def _first_id(self) -> int:
         return _FIRST_JOB_ID + self.ordinal * _JOB_IDS_PER_BATCH
 
-    def _entry(self, place: int, elapsed_s: float, full: bool) -> str:
-        """One job as JSON text; written by hand, because 1000 of them make a page."""
-        number = self._first_id + place * _JOB_ID_STEP
-        status, failures, has_output = self._state(place, elapsed_s)
-        output = version = "null"
-        if has_output:
-            output = f'{{"id":"18{number}","type":"file"}}'
-            version = f'{{"id":"20{number}","type":"file_version"}}'
-        external = ""
+    def _job(self, position: int, elapsed_s: float) -> Job:
+        number = self._first_id + position * _JOB_ID_STEP
+        status, failures, has_output = self._state(position, elapsed_s)
+        job = {
+            "id": str(number),
+            "type": "docgen_job",
+            "batch": {"id": self.id, "type": "docgen_batch"},
+            "template_file": {"id": self.template.id, "type": "file"},
+            "template_file_version": {"id": self.version_id, "type": "file_version"},
+            "output_file": {"id": f"18{number}", "type": "file"} if has_output else None,
+            "output_file_version": (
+                {"id": f"20{number}", "type": "file_version"} if has_output else None
+            ),
+            "status": status,
+            "output_type": self.output_type,
+            "failures": failures,
+            # Jobs of one request are created within a minute or so.
+            "created_at": _box_time(self.created_at, 3 + position // 250),
+            **self._creator,
+        }
         if self.external_id:
-            external = f',"external_id":"{self.external_id}-{4711 + place:06d}"'
-        return (
-            f'{{"id":"{number}","type":"docgen_job"'
-            f',"batch":{{"id":"{self.id}","type":"docgen_batch"}}'
-            f',"template_file":{{"id":"{self.template.id}","type":"file"}}'
-            f',"template_file_version":{{"id":"{self.version_id}","type":"file_version"}}'
-            f',"output_file":{output},"output_file_version":{version}'
-            f',"status":"{status}","output_type":"{self.output_type}","failures":{failures}'
-            f"{external}{self._full_fields(place) if full else ''}}}"
-        )
+            job["external_id"] = f"{self.external_id}-{4711 + position:06d}"
+        return job
 
-    def _state(self, place: int, elapsed_s: float) -> tuple[str, str, bool]:
-        """Status, failures as JSON, and whether there is a document."""
-        outcome = self._outcomes.get(place, CLEAN)
+    @cached_property
+    def _creator(self) -> dict[str, Any]:
+        enterprise = {"id": self.owner.enterprise_id, "type": "enterprise"}
+        return {"created_by": self.owner.reference, "enterprise": enterprise, "source": "api"}
+
+    def _state(self, position: int, elapsed_s: float) -> tuple[str, Failures | None, bool]:
+        """Status, failures, and whether there is a document."""
+        outcome = self._outcomes.get(position, CLEAN)
         if self.runs:
-            ahead = place - self._done(elapsed_s)
+            ahead = position - self._done(elapsed_s)
             if ahead >= 0:
-                return ("pending" if ahead < _WAITING_JOBS else "submitted"), "null", False
-        failures = outcome.failures(f"{self.id}/{place}")
+                return ("pending" if ahead < _WAITING_JOBS else "submitted"), None, False
+        failures = outcome.failures(f"{self.id}/{position}")
         return outcome.status, failures, outcome.status != "failed"
 
     def _done(self, elapsed_s: float) -> float:
-        """How many jobs are done, in the order of their places."""
+        """How many jobs are done, in the order of their positions."""
         share = _DONE_AT_START + (1 - _DONE_AT_START) * max(0.0, elapsed_s) / _RUNS_FOR_S
         return self.size * share
-
-    def _full_fields(self, place: int) -> str:
-        # Jobs of one request are created within a minute or so.
-        created_at = _box_time(self.created_at, 3 + place // 250)
-        return f',"created_at":"{created_at}"{self._who}'
-
-    @cached_property
-    def _who(self) -> str:
-        enterprise = {"id": self.owner.enterprise_id, "type": "enterprise"}
-        who = {"created_by": self.owner.reference, "enterprise": enterprise, "source": "api"}
-        return "," + json.dumps(who, separators=(",", ":"))[1:-1]
 
 
 @lru_cache(maxsize=1024)
@@ -196,13 +198,13 @@ _WORD: Final = frozenset({"Contract amendment", "Reference letter", "Service agr
 
 
 def story() -> Enterprise:
-    """The demo's enterprise, afresh: what somebody does to one does not show in another."""
+    """A new copy of the demo's enterprise: changes to one do not show in another."""
     by_name = {template.name: template for template in TEMPLATES}
     batches = []
-    told = next(at for at, row in enumerate(_DIARY) if row[4].get("id") == STORY_BATCH_ID)
+    story_at = next(at for at, row in enumerate(_DIARY) if row[4].get("id") == STORY_BATCH_ID)
     for at, (when, name, version, size, special) in enumerate(_DIARY):
         # Ids rise with time, unevenly, through the story's own.
-        batch_id = int(STORY_BATCH_ID) + 9 * (at - told) + 5 * (at - told) % 7
+        batch_id = int(STORY_BATCH_ID) + 9 * (at - story_at) + 5 * (at - story_at) % 7
         template = by_name[name]
         fields: dict[str, object] = {
             "ordinal": at,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import polars as pl
 
 from boxdocgen_explore.errors import BoxDocGenError, Cancelled, NotCached, Reading
-from boxdocgen_explore.schema import BATCHES
+from boxdocgen_explore.schema import BATCHES, BatchList
 from boxdocgen_explore.text import counted
 
 if TYPE_CHECKING:
@@ -18,19 +18,9 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str | None], None]
 
 
-class BatchList(Protocol):
-    """Batches (schema.BATCHES), and whether none can be missing."""
-
-    @property
-    def batches(self) -> pl.DataFrame: ...
-
-    @property
-    def complete(self) -> bool: ...
-
-
 @runtime_checkable
 class Source(Protocol):
-    """The part of a `Box` that the explorer uses."""
+    """The part of a `Box` that the explorer uses, which must not import `box` itself."""
 
     @property
     def story_batch_id(self) -> str | None: ...
@@ -57,43 +47,34 @@ class Source(Protocol):
     def cached(self) -> list[str]: ...
 
 
-def fill(picker: Picker, source: Source, stopped: threading.Event) -> None:
-    """Offer batches as pages of the list arrive, and say how whole the list is."""
-    kept: list[str] = []
+def load_batch_list(picker: Picker, source: Source, stopped: threading.Event) -> None:
+    """Offer batches while pages of the list arrive, and say whether the list is complete."""
+    cached: list[str] = []
     names: Mapping[str, str] = {}
-    offered = pl.DataFrame(schema=dict(BATCHES))
+    batches = pl.DataFrame(schema=dict(BATCHES))
 
-    def offer(batches: pl.DataFrame, said: str) -> None:
-        nonlocal offered
-        offered = batches
-        picker.offer(batches, said, kept=kept, names=names)
+    def offer(found: pl.DataFrame, jobs: int) -> None:
+        nonlocal batches
+        batches = found
+        status = f"{counted(batches.height, 'batch')} so far, from {counted(jobs, 'job')}"
+        picker.offer(batches, status, cached=cached, names=names)
 
-    def partial(batches: pl.DataFrame, jobs: int) -> None:
-        offer(batches, f"{counted(batches.height, 'batch')}, from {jobs:,} jobs read so far")
-
-    picker.listing_starts()
+    picker.list_busy(True)
     try:
-        kept = source.cached()
+        cached = source.cached()
         names = source.template_names()
-        listed = source.batch_list(cancelled=stopped, progress=_unseen, on_partial=partial)
-        gaps = "" if listed.complete else " (jobs were added meanwhile: some may be missing)"
-        said = f"{counted(listed.batches.height, 'batch')}, times in UTC{gaps}"
-        offer(listed.batches, said if listed.batches.height else "")
+        full = source.batch_list(cancelled=stopped, progress=lambda *_: None, on_partial=offer)
+        batches = full.batches
+        status = f"{counted(batches.height, 'batch')}, times in UTC" if batches.height else ""
+        if not full.complete:
+            status += ". Jobs were added during the reading, so batches may be missing"
     except NotCached:
-        offer(offered, f"{len(kept):,} kept on disk; the list of batches is not")
+        status = f"{counted(len(cached), 'batch')} in the cache. The list of batches is not in it"
     except Cancelled:
-        offer(
-            offered,
-            f"{counted(offered.height, 'batch')}; the list was stopped, so there may be more",
-        )
+        status = f"{counted(batches.height, 'batch')}. The list was stopped, so there may be more"
     except BoxDocGenError as error:
-        offer(
-            offered,
-            f"{counted(offered.height, 'batch')}; the list could not be read to its end. {error}",
-        )
+        found = counted(batches.height, "batch")
+        status = f"{found}. The list could not be read completely, so there may be more. {error}"
     finally:
-        picker.listing_ends()
-
-
-def _unseen(_pages: int, _jobs: int, _waiting: str | None) -> None:
-    """The list's own words say how far it is."""
+        picker.list_busy(False)
+    picker.offer(batches, status, cached=cached, names=names)

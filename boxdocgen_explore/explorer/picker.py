@@ -1,6 +1,6 @@
 """The batch picker: search, choose, type or paste ids, load; ipywidgets throughout.
 
-It knows batches and buttons, and nothing of where they come from.
+It has batches and buttons, and does not know where the batches come from.
 """
 
 from __future__ import annotations
@@ -10,24 +10,47 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
+import anywidget
 import ipywidgets
 import polars as pl
+import traitlets
 
 from boxdocgen_explore.schema import BATCHES
+from boxdocgen_explore.text import counted
 from boxdocgen_explore.verdict import batch_label
+from boxdocgen_explore.view.widget import script
 
 _NO_BATCHES: Final = (
-    "This user has no batches: they belong to whoever started them, often a service account. "
-    "A batch can be read by its id all the same."
+    "This user has no batches: a batch belongs to the user who started it, often a service "
+    "account. If you know a batch id, type it above."
 )
-
-
+_CHOOSE: Final = "Choose a batch in the list, or type its id."
 _HIDE: Final = "Hide the list"
 _LABEL: Final = {"description_width": "initial"}
 
 
+class BatchIds(anywidget.AnyWidget):
+    """The field "Batch ids" with its button "Load", beside the list ``batches``.
+
+    Each command is one message that carries its ids: ``{"event": "enter", "text": ...}`` or
+    ``{"event": "load", "text": ..., "chosen": [label, ...]}``. An ipywidgets text field sends
+    its value and its submit event separately, and the event can arrive first.
+    """
+
+    _esm = script("dom.js", "batch_ids.js")
+
+    text = traitlets.Unicode("").tag(sync=True)
+    batches = traitlets.Instance(ipywidgets.SelectMultiple).tag(
+        sync=True, **ipywidgets.widget_serialization
+    )
+
+    def focus(self) -> None:
+        """Put the cursor into the field."""
+        self.send({"event": "focus"})
+
+
 class Picker(ipywidgets.VBox):  # type: ignore[misc]
-    """Chooses batches; `on_load` is called with their ids, the buttons call what they are given."""
+    """Chooses batches; calls ``on_load`` with their ids, and what belongs to its other buttons."""
 
     def __init__(
         self,
@@ -36,12 +59,11 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         on_cancel: Callable[[], None],
     ) -> None:
         self._on_load = on_load
-        self._batches = pl.DataFrame(schema=dict(BATCHES))
-        self._kept: list[str] = []
-        self._names: Mapping[str, str] = {}
+        self._offered = pl.DataFrame(schema=dict(BATCHES))
         self._labels: dict[str, str] = {}
+        self._ids_by_label: dict[str, str] = {}
         self._loaded = "No batch"
-        self._reading = self._listing = self._showing = False
+        self._reading = self._listing = False
         self.fold = ipywidgets.ToggleButton(value=True, description=_HIDE, layout=_auto())
         self.search = ipywidgets.Text(
             description="Search batches",
@@ -49,17 +71,11 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
             layout=_auto(),
             style=_LABEL,
         )
-        self.listing = ipywidgets.SelectMultiple(
+        self.batches = ipywidgets.SelectMultiple(
             description="Batches", rows=8, layout=_auto(), style=_LABEL
         )
-        self.said = ipywidgets.HTML(_status("Reading the list of batches"))
-        self.ids = ipywidgets.Text(
-            description="Batch ids",
-            placeholder="12345, 12346: typed or pasted",
-            layout=ipywidgets.Layout(flex="1 1 220px", width="auto"),
-            style=_LABEL,
-        )
-        self.load = ipywidgets.Button(description="Load", button_style="primary", layout=_auto())
+        self.status = ipywidgets.HTML(_status("Reading the list of batches"))
+        self.ids = BatchIds(batches=self.batches)
         self.refresh = ipywidgets.Button(
             description="Refresh",
             tooltip="Read again what may have changed",
@@ -70,68 +86,79 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self.watch = ipywidgets.Checkbox(
             description="Watch",
             indent=False,
-            tooltip="Refresh batches that still run",
+            tooltip="Refresh while jobs are still running",
             layout=_auto(),
         )
         self.progress = ipywidgets.HTML()
-        self._choose = ipywidgets.VBox([self.search, self.listing, self.said])
-        actions = [self.ids, self.load, self.refresh, self.cancel, self.watch]
-        bar = ipywidgets.HBox(
-            [self.fold, *actions], layout=ipywidgets.Layout(flex_flow="row wrap", width="100%")
-        )
+        self._choose = ipywidgets.VBox([self.search, self.batches, self.status])
+        bar = ipywidgets.HBox([self.fold, self.ids, self.refresh, self.cancel, self.watch])
         for widget, name in ((bar, "bar"), (self._choose, "choose"), (self.ids, "ids")):
             widget.add_class(f"boxdocgen-{name}")
+        self.ids.add_class("widget-text")  # so that it looks like the fields of ipywidgets
         super().__init__([bar, self.progress, self._choose])
         self.add_class("boxdocgen-picker")
-        self.fold.observe(lambda _change: self._folded(), "value")
-        self.listing.observe(self._listed, "value")
-        self.search.observe(lambda _change: self._show(), "value")
-        self.load.on_click(lambda _button: self._load())
-        self.ids.on_msg(self._submitted)
+        self.fold.observe(lambda _change: self._draw_fold(), "value")
+        self.search.observe(lambda _change: self._draw_batches(), "value")
+        self.ids.on_msg(lambda _widget, command, _buffers: self.obey(command))
         self.refresh.on_click(lambda _button: on_refresh())
         self.cancel.on_click(lambda _button: on_cancel())
 
-    @property
-    def chosen(self) -> list[str]:
-        """Ids typed, else those chosen in the list."""
-        typed = [one for one in re.split(r"[\s,;|]+", self.ids.value.strip()) if one]
-        return typed or list(self.listing.value)
+    def obey(self, command: Mapping[str, Any]) -> None:
+        """Do what the field or its button sent (see `BatchIds`).
+
+        Enter loads what was typed and nothing else. Load takes what was typed, and if the field
+        is empty, what is chosen in the list.
+        """
+        ids = [one for one in re.split(r"[\s,;|]+", command["text"]) if one]
+        if command["event"] == "load" and not ids:
+            labels = command["chosen"]  # null if the browser could not look at the list
+            chosen = [self._ids_by_label[label] for label in labels or ()]
+            ids = list(self.batches.value) if labels is None else chosen
+        if ids:
+            self._on_load(ids)
+            return
+        hints = {"enter": "Type or paste a batch id.", "load": _CHOOSE}
+        self.status.value = _status(hints[command["event"]])
+        self.fold.value = True
 
     def show_loaded(self, ids: Sequence[str]) -> None:
-        """Fold the list away, and name on its button what is loaded."""
-        self._loaded = f"Batch {ids[0]}" if len(ids) == 1 else f"{len(ids):,} batches"
+        """Hide the list, and name on its button what is loaded."""
+        self._loaded = f"Batch {ids[0]}" if len(ids) == 1 else counted(len(ids), "batch")
         self.fold.value = not ids
-        self._folded()
+        self._draw_fold()
 
     def known_jobs(self, ids: Collection[str]) -> int | None:
-        """Jobs of these batches as the list has seen them; None where it does not have them all."""
-        rows = self._batches.filter(pl.col("batch_id").is_in(list(ids)))
+        """Count the jobs of these batches as listed; None unless all of them are listed."""
+        rows = self._offered.filter(pl.col("batch_id").is_in(list(ids)))
         return int(rows["jobs"].sum()) if rows.height == len(ids) else None
 
     def offer(
         self,
         batches: pl.DataFrame,
-        said: str,
+        status: str,
         *,
-        kept: Collection[str] = (),
+        cached: Collection[str] = (),
         names: Mapping[str, str] | None = None,
     ) -> None:
-        """Show these batches (schema.BATCHES), ids kept on disk beside them, and a line on both."""
-        self._batches = batches
-        self._kept = sorted(set(kept) - set(batches["batch_id"]), reverse=True)
-        self._names = self._names if names is None else names
+        """Show these batches (schema.BATCHES), other ids that are cached, and a line on them.
+
+        ``names`` are the templates' by file id.
+        """
+        self._offered = batches
         rows = batches.iter_rows(named=True)
-        labels = {row["batch_id"]: batch_label(row, self._names) for row in rows}
-        labels |= {one: f"kept on disk · {one}" for one in self._kept}
-        # The browser tells what is chosen by its place: what has a place keeps it, new ones come
-        # behind, or a choice made while the list fills would become another batch.
-        places = {one: labels[one] for one in self._labels if one in labels}
-        self._labels = {**places, **labels}
-        self.said.value = _status(said or ("" if self._labels else _NO_BATCHES))
-        self._show()
+        labels = {row["batch_id"]: batch_label(row, names or {}) for row in rows}
+        others = sorted(set(cached) - set(labels), reverse=True)
+        labels |= {one: f"in the cache · {one}" for one in others}
+        # The browser names a choice by its place, so a batch keeps its place while the list fills.
+        known = {one: labels[one] for one in self._labels if one in labels}
+        self._labels = {**known, **labels}
+        # A label that has just been replaced may still be on the screen.
+        self._ids_by_label |= {label: one for one, label in labels.items()}
+        self.status.value = _status(status or ("" if self._labels else _NO_BATCHES))
+        self._draw_batches()
 
     def busy(self, text: str, *, done: int = 0, total: int | None = None) -> None:
-        """Show that pages are being read, and how many jobs of how many, where that is known."""
+        """Show that pages are being read: ``done`` jobs of ``total``, if that is known."""
         known = f' max="{total}" value="{min(done, total)}"' if total else ""
         bar = f'<progress aria-label="Reading pages"{known}></progress>'
         self.progress.value = f"{bar} <span>{html.escape(text)}</span>"
@@ -139,60 +166,37 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self._allow_cancel()
 
     def idle(self, *, loaded: bool) -> None:
-        """Nothing is being read."""
+        """Nothing is being read; with something ``loaded``, Refresh can be pressed."""
         self.progress.value = ""
         self.refresh.disabled = not loaded
         self._reading = False
         self._allow_cancel()
 
-    def listing_starts(self) -> None:
-        """The list of batches is being read."""
-        self._listing = True
-        self._allow_cancel()
-
-    def listing_ends(self) -> None:
-        """The list of batches is as whole as it gets."""
-        self._listing = False
+    def list_busy(self, busy: bool) -> None:
+        """Say whether the list of batches is being read."""
+        self._listing = busy
         self._allow_cancel()
 
     def _allow_cancel(self) -> None:
         self.cancel.disabled = not (self._reading or self._listing)
 
-    def _load(self) -> None:
-        if self.chosen:
-            self._on_load(self.chosen)
-        else:
-            self.said.value = _status("Choose a batch in the list, or type its id.")
-            self.fold.value = True
-
-    def _submitted(self, _widget: Any, content: Mapping[str, Any], _buffers: Any) -> None:
-        if content.get("event") == "submit":  # Enter in the field
-            self._load()
-
-    def _folded(self) -> None:
+    def _draw_fold(self) -> None:
         self._choose.layout.display = "" if self.fold.value else "none"
         self.fold.description = _HIDE if self.fold.value else f"{self._loaded} · change"
 
-    def _show(self) -> None:
-        """Offer what the search finds; what has been chosen stays, whatever is searched for."""
+    def _draw_batches(self) -> None:
+        """Offer what the search finds; a batch that is chosen stays, whatever is searched for."""
         words = self.search.value.casefold().split()
-        chosen = [one for one in self.listing.value if one in self._labels]
+        chosen = [one for one in self.batches.value if one in self._labels]
         found = [
             one
-            for one, text in self._labels.items()
-            if all(word in text.casefold() for word in words)
+            for one, label in self._labels.items()
+            if all(word in label.casefold() for word in words)
         ]
         others = [one for one in chosen if one not in set(found)]
-        self._showing = True
-        with self.listing.hold_sync():
-            self.listing.options = [(self._labels[one], one) for one in (*others, *found)]
-            self.listing.value = chosen
-        self._showing = False
-
-    def _listed(self, change: Mapping[str, Any]) -> None:
-        """What is chosen in the list takes the place of what was typed before."""
-        if change["new"] and not self._showing:
-            self.ids.value = ""
+        with self.batches.hold_sync():
+            self.batches.options = [(self._labels[one], one) for one in (*others, *found)]
+            self.batches.value = chosen
 
 
 def _auto() -> ipywidgets.Layout:

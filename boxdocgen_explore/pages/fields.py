@@ -56,7 +56,7 @@ class RecordSpec:
         kinds: dict[Path, Any] = {}
         for outer, names in self.fields.items():
             paths: list[Path] = [(outer, inner) for inner in names] or [(outer,)]
-            kinds |= dict.fromkeys(paths, str)
+            kinds |= dict.fromkeys(paths, _TEXT)
         kinds |= {column.path: _kind(column.dtype) for column in self.columns.values()}
         kinds |= {path[1:]: Any for path in more if path[1:]}
         entry = _struct("Entry", kinds, {self.columns[name].path for name in self.required})
@@ -74,9 +74,13 @@ AROUND: Final = frozenset({"entries", *(path[0] for path in _AROUND)})
 """The documented fields of a page."""
 
 
+_TEXT: Any = str | int
+"""Ids may be numbers."""
+
+
 def _kind(dtype: pl.DataType) -> Any:
-    # Ids may be numbers. An empty tuple costs the garbage collector nothing, and most are empty.
-    return tuple[str | int | None, ...] if isinstance(dtype, pl.List) else str | int
+    # An empty tuple costs the garbage collector nothing, and most are empty.
+    return tuple[_TEXT | None, ...] if isinstance(dtype, pl.List) else _TEXT
 
 
 def _struct(name: str, kinds: Mapping[Path, Any], required: Set[Path]) -> Any:

@@ -90,9 +90,9 @@ def _parse(body: bytes, spec: RecordSpec) -> ParsedPage:
             cs.string().str.replace_all("\0", "\ufffd", literal=True),
             cs.list().list.eval(text),
         )
-    names = sorted(path[-1] if len(path) < 3 else ".".join(path[1:]) for path in unknown)
-    names = [name.replace("\0", "\ufffd") for name in names]
-    return ParsedPage(rows, _marker(answer.next_marker), _limit(answer.limit), names)
+    names = {".".join(path[-2:] if len(path) > 2 else path[-1:]) for path in unknown}
+    unknown_fields = sorted(name.replace("\0", "\ufffd") for name in names)
+    return ParsedPage(rows, _marker(answer.next_marker), _limit(answer.limit), unknown_fields)
 
 
 def _decode(body: bytes, spec: RecordSpec) -> tuple[Any, set[Path]]:

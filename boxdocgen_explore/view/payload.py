@@ -1,4 +1,4 @@
-"""Jobs as few bytes, for the view: `view_columns.js` reads what `pack` writes."""
+"""Jobs as few bytes, for the view: `columns.js` reads what `pack` writes."""
 
 from __future__ import annotations
 
@@ -18,47 +18,48 @@ from boxdocgen_explore.schema import DETAILS, JOBS
 
 _CODE_TYPES: Final = (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32))
 _SCHEMA: Final = {**JOBS, **DETAILS}
-_OWN: Final = ("job_id", "external_id", "output_file_id", "output_file_version_id", "created_at")
-"""What a job shares with few others; in all the rest, jobs are of few kinds."""
+_UNIQUE: Final = ("job_id", "external_id", "output_file_id", "output_file_version_id", "created_at")
+"""Columns in which nearly all values differ; by all the others, jobs fall into few row groups."""
 _TIME: Final = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 
 def pack(jobs: pl.DataFrame, *, columns: Sequence[str] | None = None, level: int = 6) -> bytes:
-    """Pack a jobs frame: the kinds of jobs, the kind of each job, and what is each job's own.
+    """Pack a jobs frame for the view.
 
-    ``columns`` are those to keep (default: all that `schema` knows); what is left out cannot be
-    filtered by, and is not in the bytes. Null, empty lists and unknown statuses survive.
-    `unpack` gives the frame back.
+    ``columns`` are those to include (default: all that `schema` knows); a column that is left out
+    is not in the bytes, and cannot be filtered by. Null, empty lists and unknown statuses survive.
+    `unpack` gives the frame back. ``level`` is the compression of gzip.
 
-    Jobs of one kind are alike in all columns but a few, so the view filters and counts kinds,
-    not jobs. The bytes are gzip (``level`` is its compression); inside are the length of a JSON
-    header (4 bytes, little-endian), the header, and blocks of numbers in 1, 2 or 4 bytes each:
-    the kind of each job; for a shared column, whose distinct values are in the header, the place
-    of each kind's value; for a column of the jobs' own, the UTF-8 length of each value plus 1 (0
-    is null), and after it the values, joined.
+    Jobs with equal values in all columns but the nearly unique ones form one row group. The view
+    filters and counts row groups, of which there are few, however many jobs there are.
+
+    The bytes are gzip; inside are the length of a JSON header (4 bytes, little-endian), the header,
+    and blocks of numbers in 1, 2 or 4 bytes each: the row group of each job; for a column of the
+    row groups, the place of each one's value in the header's list of distinct values; for a column
+    of unique values, the UTF-8 length of each job's value plus 1 (0 is null), then all values.
 
     Raises InvalidRequest for a column that the frame does not have.
     """
     known = [name for name in _SCHEMA if name in jobs.columns]
     if unknown := set(columns or ()) - set(known):
         raise InvalidRequest(f"The jobs have no column {', '.join(sorted(unknown))}.")
-    kept = [name for name in known if columns is None or name in columns]
-    kinds, kind_of_job = _kinds(jobs, kept)
-    width, coded = _coded(kind_of_job, kinds.height)
-    head: dict[str, Any] = {"jobs": jobs.height, "kinds": kinds.height, "width": width}
-    head["columns"], blocks = [], [coded]
-    for name in [*kept, *(name for name in kinds.columns if name not in kept)]:
-        own = name in _OWN
-        column, block = _own(jobs[name]) if own else _shared(kinds[name])
-        head["columns"].append({"name": name, "derived": name not in kept, **column})
+    included = [name for name in known if columns is None or name in columns]
+    groups, group_of_job = _row_groups(jobs.select(included))
+    width, block = _coded(group_of_job, groups.height)
+    headers: list[dict[str, Any]] = []
+    blocks = [block]
+    for name in [*included, *(name for name in groups.columns if name not in included)]:
+        fields, block = _unique(jobs[name]) if name in _UNIQUE else _dictionary(groups[name])
+        headers.append({"name": name, "derived": name not in included, **fields})
         blocks.append(block)
-    header = json.dumps(head, separators=(",", ":")).encode()
-    body = b"".join([len(header).to_bytes(4, "little"), header, *blocks])
+    counts = {"jobs": jobs.height, "row_groups": groups.height, "width": width}
+    head = json.dumps({**counts, "columns": headers}, separators=(",", ":")).encode()
+    body = b"".join([len(head).to_bytes(4, "little"), head, *blocks])
     return gzip.compress(body, compresslevel=level, mtime=0)
 
 
 def unpack(payload: bytes) -> pl.DataFrame:
-    """Give back the frame that `pack` packed, with the columns that were kept."""
+    """Give back the frame that `pack` packed, with the columns that were included."""
     body = memoryview(gzip.decompress(payload))
     start = 4 + int.from_bytes(body[:4], "little")
     head = json.loads(bytes(body[4:start]))
@@ -68,7 +69,7 @@ def unpack(payload: bytes) -> pl.DataFrame:
         start += size
         return body[start - size : start]
 
-    kind_of_job = _decoded(take(head["width"] * head["jobs"]), head["width"])
+    group_of_job = _decoded(take(head["width"] * head["jobs"]), head["width"])
     columns: dict[str, pl.Series] = {}
     for column in head["columns"]:
         name, width = column["name"], column["width"]
@@ -76,54 +77,51 @@ def unpack(payload: bytes) -> pl.DataFrame:
             lengths = _decoded(take(width * head["jobs"]), width)
             columns[name] = _texts(name, lengths, bytes(take(column["bytes"])))
             continue
-        codes = _decoded(take(width * head["kinds"]), width)
+        codes = _decoded(take(width * head["row_groups"]), width)
         if not column["derived"]:
             values = pl.Series(name, column["values"], dtype=_SCHEMA[name])
-            columns[name] = values.gather(codes).gather(kind_of_job)
+            columns[name] = values.gather(codes).gather(group_of_job)
     return pl.DataFrame(columns)
 
 
-def _kinds(jobs: pl.DataFrame, kept: Sequence[str]) -> tuple[pl.DataFrame, pl.Series]:
-    """Give one row per kind of job, and the number of each job's kind.
+def _row_groups(jobs: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Give one row per row group, and the number of each job's group.
 
-    The columns are those kept that jobs share, and what the browser filters and groups by but
-    should not have to work out itself: ``reason`` and ``day``.
+    The columns are those that jobs share, and what the browser filters by but should not have to
+    work out: ``reason`` and ``day``.
     """
-    by = {name: pl.col(name) for name in kept if name not in _OWN}
-    if "created_at" in kept:
-        by["day"] = analysis.day()
-    grouped = (
-        jobs.select(pl.int_range(pl.len()).alias("_row"), **by)
-        .group_by(list(by) or pl.lit(0), maintain_order=True)
+    shared = jobs.select(pl.exclude(_UNIQUE))
+    if "created_at" in jobs.columns:
+        shared = shared.with_columns(jobs.select(day=analysis.day()))
+    groups, group_of_job = _distinct(shared)
+    keys = ["status", "errors"]
+    if set(keys) <= set(groups.columns):
+        # Few groups differ in both, so reasons are worked out once for each pair.
+        reasons = groups.select(keys).unique().with_columns(reason=analysis.job_reasons())
+        groups = groups.join(reasons, on=keys, nulls_equal=True, maintain_order="left")
+    return groups, group_of_job
+
+
+def _distinct(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Give the distinct rows in order of appearance, and for each row the place of its like."""
+    groups = (
+        frame.with_columns(_row=pl.int_range(pl.len()))
+        .group_by(frame.columns or pl.lit(0), maintain_order=True)
         .agg("_row")
     )
-    kinds = grouped.select(list(by))
-    if {"status", "errors"} <= set(kept):
-        # Few kinds differ in both status and errors: reasons are named once for each that does.
-        keys = ["status", "errors"]
-        named = kinds.select(keys).unique().with_columns(reason=analysis.job_reasons())
-        kinds = kinds.join(named, on=keys, nulls_equal=True, maintain_order="left")
-    numbered = grouped.select("_row").with_row_index("kind").explode("_row").sort("_row")
-    return kinds, numbered["kind"]
+    places = groups.select("_row").with_row_index("place").explode("_row").sort("_row")
+    return groups.select(frame.columns), places["place"]
 
 
-def _shared(series: pl.Series) -> tuple[dict[str, Any], bytes]:
-    """Give the distinct values in order of appearance, and the place of each kind's value."""
-    groups = (
-        series.alias("value")
-        .to_frame()
-        .with_row_index("row")
-        .group_by("value", maintain_order=True)
-        .agg("row")
-        .with_row_index("code")
-    )
-    codes = groups.select("code", "row").explode("row").sort("row")["code"]
-    width, coded = _coded(codes, groups.height)
-    return {"values": groups["value"].to_list(), "width": width}, coded
+def _dictionary(series: pl.Series) -> tuple[dict[str, Any], bytes]:
+    """Give the distinct values in order of appearance, and the place of each row's value."""
+    values, places = _distinct(series.to_frame())
+    width, coded = _coded(places, values.height)
+    return {"values": values.to_series().to_list(), "width": width}, coded
 
 
-def _own(series: pl.Series) -> tuple[dict[str, Any], bytes]:
-    """Give the length of each value, and all values joined: none is made to find another."""
+def _unique(series: pl.Series) -> tuple[dict[str, Any], bytes]:
+    """Give the length of each value, and all values joined."""
     texts = series.dt.strftime(_TIME) if series.dtype == DETAILS["created_at"] else series
     lengths = (texts.str.len_bytes() + 1).fill_null(0)
     longest = int(lengths.max() or 0)  # type: ignore[arg-type]

@@ -27,6 +27,7 @@ _MODULES: Final = (
     "dom.js",
     "columns.js",
     "filters.js",
+    "bars.js",
     "figures.js",
     "table.js",
     "sidebar.js",
@@ -81,14 +82,23 @@ class View(anywidget.AnyWidget):
 
 @functools.cache
 def module() -> str:
-    """Give the whole front end as one ES module that imports nothing.
+    """Give the whole front end of the view as one ES module that imports nothing.
 
     Raises OSError if the package's own files cannot be read.
     """
-    sources = [(_FRONT_END / name).read_text(encoding="utf-8") for name in _MODULES]
-    # The files are modules of their own, for editors and tests; joined, they share one scope.
-    joined = [re.sub(r"^(import .*;\n|export (?!default))", "", s, flags=re.M) for s in sources]
-    return _vega() + "".join(joined)
+    return _vega() + script(*_MODULES)
+
+
+def script(*names: str) -> str:
+    """Join files of the front end, each after those that it imports, into one ES module.
+
+    Raises OSError if the package's own files cannot be read.
+    """
+    sources = [(_FRONT_END / name).read_text(encoding="utf-8") for name in names]
+    # Each file is a module, for editors and tests; joined, they share one scope.
+    return "".join(
+        re.sub(r"^(import .*;\n|export (?!default))", "", source, flags=re.M) for source in sources
+    )
 
 
 @functools.cache

@@ -66,6 +66,8 @@ def test_a_document_that_another_job_made_is_not_sent_again() -> None:
     in_both = pl.DataFrame({"external_id": ["007", "007"], "batch_id": ["10", "11"]})
     assert bx.resubmission(jobs, in_both)["job_id"].to_list() == ["1"]
     assert bx.resubmission(jobs)["job_id"].to_list() == ["1"]
+    other = bx.resubmission(jobs, pl.DataFrame({"external_id": ["008"]}))
+    assert other["match"].to_list() == ["not in the manifest", "no job"]
 
 
 def test_a_manifest_of_counts_cannot_say_what_to_send_again() -> None:

@@ -32,7 +32,7 @@ OFFER_TAGS = pl.DataFrame(
         "template_file_version_id": ["t1", "t2"],
         "tag": ["{{name}}", "{{pay.bonus :: optional}}"],
         "tag_type": ["text", "text"],
-        "json_paths": [["name"], ["pay", "pay.bonus"]],
+        "json_paths": [["name"], ["pay"]],
     },
     schema=TAGS,
 )
@@ -307,6 +307,9 @@ def test_an_incomplete_batch_is_named_with_the_reason() -> None:
             "The batch is incomplete: No answer from api.box.com; its first page is missing.",
         ),
     ]
+    unread = read(failures={"12": error})
+    assert len(found("chain-incomplete", unread)) == 1
+    assert verdict("failed-share", read(job(), failures={"12": error}))[0] == "not evaluated"
     lost_end = read(job(), pages=chain("10", 1, 1)[:1])
     assert found("chain-incomplete", lost_end) == [
         "The batch is incomplete: its pages do not reach an end marker."
@@ -340,13 +343,21 @@ def test_a_job_ran_until_its_page_was_read_and_not_until_now() -> None:
     assert bx.audit(reading.jobs, rules=rule, now=later).height == 1
 
 
-@pytest.mark.parametrize(("sizes", "stuck"), [((1, 1), 0), ((1, 2), 1)])
+@pytest.mark.parametrize(
+    ("sizes", "created", "stuck"),
+    [
+        ((1, 1), {"days": 3, "hours": 1}, 0),
+        ((1, 2), {"days": 3, "hours": 1}, 1),
+        ((1, 2), {"days": 1, "hours": 1}, 0),
+    ],
+)
 def test_the_newest_page_counts_if_pages_and_jobs_do_not_match(
-    sizes: tuple[int, int], stuck: int
+    sizes: tuple[int, int], created: dict[str, int], stuck: int
 ) -> None:
     pages = chain("10", *sizes)
-    pages[0]["fetched_at"] = NOON - dt.timedelta(days=2)
-    jobs = [running("1", created_at=NOON - dt.timedelta(days=2, hours=1)), job("2")]
+    for page, days in zip(pages, (3, 1), strict=True):
+        page["fetched_at"] = NOON - dt.timedelta(days=days)
+    jobs = [running("1", created_at=NOON - dt.timedelta(**created)), job("2")]
     assert len(found("running-too-long", read(*jobs, pages=pages))) == stuck
 
 

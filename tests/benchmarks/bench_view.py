@@ -47,7 +47,7 @@ _CHANGE = f"""async ({{ selector, text }}) => {{
   do end = await painted(); while (body.ariaBusy === "true");
   return end - begin;
 }}"""
-_BOX = {"selector": ".rail input[type=checkbox]", "text": None}
+_BOX = {"selector": ".sidebar input[type=checkbox]", "text": None}
 
 
 def many(jobs: int) -> pl.DataFrame:
@@ -79,7 +79,7 @@ def measure(page: Page, file: Path) -> dict[str, float]:
 def change_all(page: Page) -> list[float]:
     """From input to painted frame, in milliseconds, of changes such as a person makes."""
     texts = [{"selector": "input[type=search]", "text": text} for text in ("b", "bo", "bon", "")]
-    clear = {"selector": ".rail .clear", "text": None}
+    clear = {"selector": ".sidebar .clear", "text": None}
     changes = [_BOX, _BOX, *texts, _BOX, clear, *texts[:3], clear]
     return [page.evaluate(_CHANGE, change) for change in changes]
 

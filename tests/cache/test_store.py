@@ -1,102 +1,45 @@
-"""Pages on disk: whole or not at all, private, shared between processes, and no trap for anyone."""
+"""Pages on disk: cached completely or not at all, shared between processes, no trap for anyone."""
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import pickle
 import random
-import shutil
-import signal
 import sqlite3
-import stat
 import subprocess
-import sys
 import warnings
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
-from conftest import age, store_of
-from tally import Tally
+from processes import asked, go, reader, said, wait_until_asked
+from requests import Response
 
+from boxdocgen_explore import cache
 from boxdocgen_explore.box import Box
-from boxdocgen_explore.cache import users
-from boxdocgen_explore.cache.store import PageStore, StoreWarning
-from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
+from boxdocgen_explore.cache import PageStore, StoreWarning
+from boxdocgen_explore.emulator import Emulator
 
 pytestmark = pytest.mark.trust
 
 PATH = "/docgen_batch_jobs/1001"
-
-READER = f"""
-import sys, threading
-from pathlib import Path
-from boxdocgen_explore.box import connect
-from boxdocgen_explore.box.retry import RetryPolicy
-
-url, folder, *more = sys.argv[1:]
-waits = RetryPolicy(calls_per_minute=1_000_000, read_timeout_s=3000)
-with connect({DEMO_TOKEN!r}, base_url=url, cache_dir=folder, retry=waits) as box:
-    print("ready", flush=True)
-    sys.stdin.readline()
-    jobs = box.read(["1001", "1003", "1004"], limit=1).jobs
-    print(jobs.height, flush=True)
-"""
-
-
-def asked(emulator: Emulator, path: str = PATH) -> int:
-    return sum(call.path == path for call in emulator.calls)
-
-
-def reader(emulator: Emulator, folder: Path) -> subprocess.Popen[str]:
-    """Another process that reads the same batches into the same folder once it is told to."""
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", READER, emulator.url, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk with room for a database and little more."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = shutil.which("mount")
-    if (
-        not mount
-        or subprocess.run(
-            [mount, "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk],
-            capture_output=True,
-            check=False,
-        ).returncode
-    ):
-        pytest.skip("only root can mount a small disk")
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
-
-
-def fill(disk: Path) -> None:
-    file = os.open(disk / "filler", os.O_WRONLY | os.O_CREAT)
-    try:
-        while os.write(file, bytes(1024)):
-            pass
-    except OSError:
-        pass
-    finally:
-        os.close(file)
+IDS = ["1001", "1003", "1004"]
+Execute = Callable[..., list[Any]]
 
 
 def the_file(folder: Path) -> Path:
     (path,) = folder.rglob("pages.sqlite")
     return path
+
+
+def quarantined(path: Path) -> list[Path]:
+    return [one for one in path.parent.iterdir() if one.name.startswith(path.name + ".")]
 
 
 # --- other processes -----------------------------------------------------------------------------
@@ -106,273 +49,244 @@ def test_a_reader_killed_in_the_middle_loses_nothing_that_it_had(
     emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
     emulator.fault("silent", path=PATH, page=20, times=1)
-    child = reader(emulator, tmp_path / "cache")
-    with child:
-        assert child.stdin is not None
-        child.stdin.write("go\n")
-        child.stdin.flush()
-        while asked(emulator) < 20:
-            assert child.poll() is None
-        child.send_signal(signal.SIGKILL)
-    before = asked(emulator)
+    with reader(emulator, tmp_path / "cache", ["1001"]) as child:
+        go(child)
+        wait_until_asked(child, emulator, PATH, 20)
+        child.kill()
+    before = asked(emulator, PATH)
     reading = connected().read("1001", limit=1)
     assert reading.jobs.height == 25
     assert reading.pages["from_cache"].to_list() == [True] * 19 + [False] * 6
-    assert asked(emulator) - before == 6
+    assert asked(emulator, PATH) - before == 6
 
 
-def test_processes_that_open_a_new_store_at_once_all_read_whole(
+def test_processes_that_open_a_new_store_at_once_all_read_completely(
     emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
     folder = tmp_path / "cache"
-    children = [reader(emulator, folder) for _ in range(3)]
+    children = [reader(emulator, folder, IDS) for _ in range(3)]
+    assert [said(child) for child in children] == ["ready"] * 3
     for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-    said = []
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write("go\n")
-        child.stdin.flush()
+        go(child)
+    printed = []
     for child in children:
         with child:
-            said.append(child.communicate())
-    assert said == [("42\n", "")] * 3
+            printed.append(child.communicate())
+    assert printed == [("42 42\n", "")] * 3
     calls = len(emulator.calls)
-    assert connected(offline=True).read(["1001", "1003", "1004"], limit=1).jobs.height == 42
+    assert connected(offline=True).read(IDS, limit=1).jobs.height == 42
     assert len(emulator.calls) == calls
     assert list(folder.rglob(".new-*")) == []
 
 
-def test_two_boxes_of_one_user_share_what_is_kept(
+def test_two_boxes_of_one_user_share_the_cache(
     emulator: Emulator, connected: Callable[..., Box]
 ) -> None:
     first, second = connected(), connected()
     first.read("1001")
     assert second.read("1001").pages["from_cache"].all()
-    assert asked(emulator) == 1
+    assert asked(emulator, PATH) == 1
 
 
-# --- who may read it -----------------------------------------------------------------------------
+def test_a_store_in_memory_is_shared_with_no_other() -> None:
+    first, second = PageStore(None), PageStore(None)
+    response = Response()
+    response.status_code, response.raw = 200, io.BytesIO(b"{}")
+    first.save("key", response, datetime.now(UTC), None)
+    assert (first.keys(), second.keys()) == (["key"], [])
+    first.close()
+    second.close()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps user folders private by other means")
-def test_files_and_folders_can_be_read_by_their_owner_alone(box: Box, tmp_path: Path) -> None:
-    box.read("1001")
-    folder = the_file(tmp_path).parent
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-    assert set(modes) >= {"pages.sqlite", "pages.sqlite-wal", "owner.json"}
-    assert set(modes.values()) == {0o600}
+# --- disks and folders that cannot be used -------------------------------------------------------
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps user folders private by other means")
-def test_a_folder_that_others_could_read_is_closed_to_them(
-    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
+def make_read_only(disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+
+
+def assert_read_with_one_warning(
+    box: Box, match: str = r"cannot be used.*--cache-dir", limit: int = 1
 ) -> None:
-    with connected() as box:
-        box.read("1001")
-    folder = the_file(tmp_path).parent
-    folder.chmod(0o755)
-    connected().read("1001")
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    with pytest.warns(StoreWarning, match=match) as caught:
+        assert box.read("1001", limit=limit).jobs.height == 25
+    assert len(caught) == 1
 
 
-def test_another_owner_s_file_that_is_no_json_is_passed_over(
-    connected: Callable[..., Box], tmp_path: Path
-) -> None:
-    connected().read("1001")
-    other = the_file(tmp_path).parent.with_name("other")
-    other.mkdir()
-    for text in (b"", b"[]", b"\xff", b'{"id": 1}', b'{"__class__": 1}'):
-        (other / "owner.json").write_bytes(text)
-        assert connected(offline=True).read("1001").jobs.height == 25
-
-
-# --- disks and folders that do not serve ---------------------------------------------------------
-
-
-def test_a_disk_that_fills_up_costs_the_keeping_and_not_the_reading(
-    emulator: Emulator, connected: Callable[..., Box], small_disk: Path
+def test_a_disk_that_fills_up_costs_the_caching_and_not_the_reading(
+    fill: Callable[[Path], None], connected: Callable[..., Box], small_disk: Path
 ) -> None:
     box = connected(cache_dir=small_disk)
     assert box.read("1003").jobs.height == 10
     fill(small_disk)
-    with pytest.warns(StoreWarning, match=r"full.*complete all the same") as told:
-        assert box.read("1001", limit=1).jobs.height == 25
-    assert len(told) == 1
+    assert_read_with_one_warning(box, r"full.*complete all the same")
     assert box.read("1003").pages["from_cache"].all()
     (small_disk / "filler").unlink()
     assert box.read("1001").jobs.height == 25
     assert box.read("1001").pages["from_cache"].all()
 
 
-def assert_read_with_one_warning(box: Box, match: str = r"cannot be used.*--cache-dir") -> None:
-    with pytest.warns(StoreWarning, match=match) as told:
-        assert box.read("1001").jobs.height == 25
-    assert len(told) == 1
-
-
-def test_a_disk_that_is_full_from_the_start_costs_the_keeping_and_not_the_reading(
-    connected: Callable[..., Box], small_disk: Path
+def test_a_disk_that_is_full_from_the_start_costs_the_caching_and_not_the_reading(
+    fill: Callable[[Path], None], connected: Callable[..., Box], small_disk: Path
 ) -> None:
     fill(small_disk)
     assert_read_with_one_warning(connected(cache_dir=small_disk))
 
 
-def test_a_store_that_can_only_be_read_is_used_for_reading(
+def test_a_store_on_a_read_only_disk_is_used_for_reading(
     emulator: Emulator, connected: Callable[..., Box], small_disk: Path
 ) -> None:
     with connected(cache_dir=small_disk) as box:
-        box.read("1001")
-    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    before = asked(emulator)
+        box.read("1001", limit=25)
+    make_read_only(small_disk)
+    before = asked(emulator, PATH)
     box = connected(cache_dir=small_disk)
-    assert_read_with_one_warning(box, "nothing new is kept")
-    assert asked(emulator) == before
+    assert_read_with_one_warning(box, "no page is added", limit=25)
+    assert asked(emulator, PATH) == before
     assert box.read("1003").jobs.height == 10
     assert connected(cache_dir=small_disk, offline=True).read("1001").jobs.height == 25
 
 
-def test_a_folder_in_which_nothing_can_be_made_costs_the_keeping_and_not_the_reading(
+def test_a_folder_on_a_read_only_disk_costs_the_caching_and_not_the_reading(
     connected: Callable[..., Box], small_disk: Path
 ) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    make_read_only(small_disk)
     assert_read_with_one_warning(connected(cache_dir=small_disk / "new"))
 
 
 @pytest.mark.parametrize("name", ["file", "a\0b", "file/inner"])
-def test_a_cache_folder_that_cannot_be_one_costs_the_keeping_and_not_the_reading(
+def test_an_invalid_cache_folder_costs_the_caching_and_not_the_reading(
     connected: Callable[..., Box], tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "file").write_text("")
     assert_read_with_one_warning(connected(cache_dir=f"{tmp_path}/{name}"))
 
 
-def test_a_folder_that_becomes_read_only_while_it_is_used_costs_the_keeping_only(
-    emulator: Emulator, connected: Callable[..., Box], small_disk: Path
+def test_a_page_that_cannot_be_written_costs_the_caching_and_not_the_reading(
+    execute: Execute, box: Box, tmp_path: Path
 ) -> None:
-    box = connected(cache_dir=small_disk)
     box.read("1003")
-    store_of(box)._pages._connection.execute("PRAGMA query_only = 1")  # type: ignore[union-attr]
-    with pytest.warns(StoreWarning, match="could not be kept"):
-        assert box.read("1001").jobs.height == 25
+    execute(
+        "CREATE TRIGGER t BEFORE INSERT ON responses BEGIN SELECT RAISE(FAIL, 'write failed'); END",
+    )
+    assert_read_with_one_warning(box, "could not be cached on disk .write failed")
+    assert box.read("1003").pages["from_cache"].all()
 
 
-# --- files that somebody damaged or made ---------------------------------------------------------
-
-
-def closed_store(connected: Callable[..., Box], tmp_path: Path) -> Path:
-    """The file of a store that nobody has open, with a batch of 25 pages in it."""
-    box = connected()
+def test_pages_are_deleted_all_together_or_not_at_all(
+    execute: Execute, box: Box, tmp_path: Path
+) -> None:
     box.read("1001", limit=1)
-    box.close()
-    return the_file(tmp_path)
+    execute(
+        "CREATE TRIGGER t BEFORE DELETE ON responses WHEN old.key LIKE '%first' "
+        "BEGIN SELECT RAISE(FAIL, 'delete failed'); END",
+    )
+    with pytest.warns(StoreWarning, match="could not be deleted"):
+        assert cache.clear(tmp_path / "cache") == 0
+    (info,) = cache.cache_info(tmp_path / "cache")
+    assert info.pages == 25
 
 
-def aside(path: Path) -> list[Path]:
-    return [one for one in path.parent.iterdir() if one.name.startswith(path.name + ".")]
+# --- corrupt files, and files of other programs --------------------------------------------------
 
 
 def as_another_version(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA user_version = 1")
-    connection.close()
 
 
 def as_another_program(path: Path) -> None:
     path.unlink()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE responses (mine TEXT)")
         connection.execute("INSERT INTO responses VALUES ('precious')")
-    connection.close()
 
 
-SPOILERS: dict[str, Callable[[Path], Any]] = {
-    "damaged": lambda path: path.write_bytes(path.read_bytes()[:5000]),
-    "empty": lambda path: path.write_bytes(b""),
+def cut_at(size: int) -> Callable[[Path], Any]:
+    return lambda path: path.write_bytes(path.read_bytes()[:size])
+
+
+CORRUPTED: dict[str, Callable[[Path], Any]] = {
+    **{f"cut at {size}": cut_at(size) for size in (0, 50, 100, 4096, 5000, 8192, 20_000)},
     "not a database": lambda path: path.write_bytes(b"garbage" * 1000),
-    "of another version": as_another_version,
-    "another program's": as_another_program,
+    "another version": as_another_version,
+    "another program": as_another_program,
 }
 
 
-@pytest.mark.parametrize("trouble", sorted(SPOILERS))
-def test_a_spoilt_file_is_set_aside_with_one_warning_and_everything_read_anew(
-    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path, trouble: str
-) -> None:
-    path = closed_store(connected, tmp_path)
-    SPOILERS[trouble](path)
-    spoilt = path.read_bytes()
-    box = connected()
-    before = asked(emulator)
-    with pytest.warns(StoreWarning, match=f"{trouble}.*set aside as") as told:
-        assert box.read("1001", limit=1).jobs.height == 25
-    assert len(told) == 1
-    assert asked(emulator) - before == 25
-    assert box.read("1001", limit=1).pages["from_cache"].all()
-    (moved,) = aside(path)
-    assert moved.read_bytes() == spoilt
-
-
-@pytest.mark.parametrize("trouble", sorted(SPOILERS))
-def test_clearing_deletes_what_was_ours_and_leaves_another_program_its_file(
-    connected: Callable[..., Box], tmp_path: Path, trouble: str
-) -> None:
-    path = closed_store(connected, tmp_path)
-    SPOILERS[trouble](path)
-    box = connected()
-    with pytest.warns(StoreWarning, match="set aside"):
+@pytest.fixture
+def closed(connected: Callable[..., Box], tmp_path: Path) -> Path:
+    """The file of a store that nobody has open, with a batch of 25 pages in it."""
+    with connected() as box:
         box.read("1001", limit=1)
-    users.clear(tmp_path / "cache")
-    foreign = trouble in ("not a database", "another program's")
-    assert len(aside(path)) == foreign
-    assert not (path.parent / "owner.json").exists()
+    return the_file(tmp_path)
 
 
-def test_looking_at_a_spoilt_store_changes_nothing(
-    connected: Callable[..., Box], tmp_path: Path
+@pytest.mark.parametrize("how", CORRUPTED)
+def test_a_corrupt_or_foreign_file_is_quarantined_with_one_warning_and_box_read_again(
+    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path, closed: Path, how: str
 ) -> None:
-    path = closed_store(connected, tmp_path)
-    as_another_program(path)
-    before = path.read_bytes()
-    (kept,) = users.cache_info(tmp_path / "cache")
-    assert "another program's" in str(kept.trouble)
-    assert path.read_bytes() == before
-    assert aside(path) == []
+    CORRUPTED[how](closed)
+    content = closed.read_bytes()
+    box = connected()
+    before = asked(emulator, PATH)
+    assert_read_with_one_warning(box, r"is corrupt or of another kind; it was renamed to")
+    assert asked(emulator, PATH) - before == 25
+    assert box.read("1001", limit=1).pages["from_cache"].all()
+    (moved,) = quarantined(closed)
+    assert moved.read_bytes() == content
+    cache.clear(tmp_path / "cache")
+    foreign = how in ("cut at 50", "not a database", "another program")
+    assert len(quarantined(closed)) == foreign  # what may be another program's is not deleted
 
 
-def test_a_flipped_byte_anywhere_in_the_file_never_changes_what_is_read(
-    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path, tally: Tally
+def test_cache_info_changes_nothing_in_a_file_of_another_program(
+    tmp_path: Path, closed: Path
 ) -> None:
-    """Each of SQLite's own structures and each part of a page may be hit."""
-    path = closed_store(connected, tmp_path)
-    whole = path.read_bytes()
+    as_another_program(closed)
+    before = closed.read_bytes()
+    (info,) = cache.cache_info(tmp_path / "cache")
+    assert "not a page store of this version" in str(info.trouble)
+    assert closed.read_bytes() == before
+    assert quarantined(closed) == []
+
+
+def test_a_flipped_bit_anywhere_in_the_file_never_changes_what_is_read(
+    emulator: Emulator, connected: Callable[..., Box], closed: Path
+) -> None:
+    """It may be in each of SQLite's own structures and in each part of a page."""
+    content = closed.read_bytes()
     truth = [job["id"] for job in emulator.enterprise.jobs("1001")]
     chance = random.Random(7)
     for _ in range(60):
-        place = chance.choice([chance.randrange(len(whole)), chance.randrange(300)])
-        flipped = bytearray(whole)
+        place = chance.choice([chance.randrange(len(content)), chance.randrange(300)])
+        flipped = bytearray(content)
         flipped[place] ^= 1 << chance.randrange(8)
-        for one in [path, *aside(path)]:
-            one.unlink()
-        path.write_bytes(flipped)
+        for path in [closed, *quarantined(closed)]:
+            path.unlink()
+        closed.write_bytes(flipped)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", StoreWarning)
             with connected() as box:
                 assert box.read("1001", limit=1).jobs["job_id"].to_list() == truth
-        tally("inputs tried")
 
 
-@pytest.mark.parametrize("kept_bytes", [0, 50, 100, 4096, 5000, 8192, 20_000])
-def test_a_truncated_file_is_set_aside_and_read_anew(
-    connected: Callable[..., Box], tmp_path: Path, kept_bytes: int
+@pytest.mark.parametrize(
+    "change",
+    ["DROP TABLE responses", "ALTER TABLE responses RENAME COLUMN value TO other"],
+)
+def test_a_table_that_is_changed_while_it_is_used_is_quarantined(
+    execute: Execute, connected: Callable[..., Box], tmp_path: Path, change: str
 ) -> None:
-    path = closed_store(connected, tmp_path)
-    path.write_bytes(path.read_bytes()[:kept_bytes])
     box = connected()
-    with pytest.warns(StoreWarning, match="set aside"):
-        assert box.read("1001", limit=1).jobs.height == 25
+    box.read("1001")
+    execute(change)
+    assert_read_with_one_warning(box, "renamed to")
+    assert box.read("1001", limit=1).jobs.height == 25  # the page that could not be saved
+    assert box.read("1001", limit=1).pages["from_cache"].all()
+
+
+# --- corrupt pages, and traps --------------------------------------------------------------------
 
 
 class Trap:
@@ -390,6 +304,14 @@ def signed(plain: bytes) -> bytes:
     return b"boxdocgen2" + sha256(packed).digest() + packed
 
 
+def with_head(**head: Any) -> bytes:
+    text = json.dumps(head).encode()
+    return signed(len(text).to_bytes(4, "big") + text)
+
+
+COMPLETE = {"key": "k", "created_at": "2026-01-01T00:00:00Z", "headers": {}, "status_code": 200}
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -399,54 +321,50 @@ def signed(plain: bytes) -> bytes:
         b"",
         b"boxdocgen2",
         b"boxdocgen2" + bytes(32),
+        b"boxdocgen2" + sha256(b"no zstd").digest() + b"no zstd",
         signed(b""),
         signed(b"\xff\xff\xff\xff{}"),
-        signed(b"\0\0\0\2{}"),
         signed(b"\0\0\0\2[]"),
-        signed(b'\0\0\0\x11{"headers":[1,2]}'),
-        signed(b'\0\0\0\x12{"created_at":"x"}'),
-        signed(b'\0\0\0\x24{"created_at":"2026-01-01T00:00:00"}'),
-        b"boxdocgen2" + sha256(b"no zstd").digest() + b"no zstd",
+        with_head(),
+        with_head(**COMPLETE),  # the page of another key
+        with_head(**COMPLETE | {"headers": [1, 2]}),
+        with_head(**COMPLETE | {"created_at": "x"}),
+        with_head(**COMPLETE | {"created_at": "2026-01-01T00:00:00"}),
     ],
 )
-def test_anything_in_the_place_of_a_page_is_read_anew_and_said_once(
-    emulator: Emulator, box: Box, value: Any, caplog: pytest.LogCaptureFixture
+def test_anything_in_the_place_of_a_page_is_read_again_with_one_warning(
+    execute: Execute, box: Box, tmp_path: Path, value: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    box.read("1001")
-    with store_of(box)._pages.connection(commit=True) as connection:
-        connection.execute("UPDATE responses SET value = ?", (value,))
-    with pytest.warns(StoreWarning, match="damaged, and counts as not kept") as told:
-        assert box.read("1001").pages["from_cache"].to_list() == [False]
-    assert len(told) == 1
-    assert box.read("1001").pages["from_cache"].to_list() == [True]
+    box.read("1001", limit=25)
+    execute("UPDATE responses SET value = ?", value)
+    with pytest.warns(StoreWarning, match="corrupt and counts as not cached") as caught:
+        assert box.read("1001", limit=25).pages["from_cache"].to_list() == [False]
+    assert len(caught) == 1
+    assert box.read("1001", limit=25).pages["from_cache"].to_list() == [True]
     assert caplog.records == []
 
 
-def test_a_page_whose_checksum_is_wrong_is_not_believed(emulator: Emulator, box: Box) -> None:
-    box.read("1001")
-    with store_of(box)._pages.connection(commit=True) as connection:
-        connection.execute(
-            "UPDATE responses SET value ="
-            " CAST(substr(value, 1, 10) || zeroblob(32) || substr(value, 43) AS BLOB)"
-        )
-    with pytest.warns(StoreWarning, match="damaged"):
-        assert box.read("1001").pages["from_cache"].to_list() == [False]
-
-
-def test_a_page_in_another_page_s_place_is_not_believed(emulator: Emulator, box: Box) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        "CAST(substr(value, 1, 10) || zeroblob(32) || substr(value, 43) AS BLOB)",
+        "(SELECT value FROM responses WHERE key LIKE '%first')",
+    ],
+    ids=["a page with a wrong checksum", "a page in another page's place"],
+)
+def test_a_page_that_is_not_what_was_cached_there_is_read_again(
+    execute: Execute, box: Box, tmp_path: Path, value: str
+) -> None:
     box.read("1001", limit=10)
-    with store_of(box)._pages.connection(commit=True) as connection:
-        connection.execute(
-            "UPDATE responses SET value = (SELECT value FROM responses WHERE key LIKE '%first')"
-        )
-    before = asked(emulator)
-    with pytest.warns(StoreWarning, match="damaged"):
-        assert box.read("1001", limit=10).jobs.height == 25
-    assert asked(emulator) - before == 2
+    execute(f"UPDATE responses SET value = {value} WHERE key NOT LIKE '%first'")
+    with pytest.warns(StoreWarning, match="corrupt"):
+        reading = box.read("1001", limit=10)
+    assert reading.jobs.height == 25
+    assert reading.pages["from_cache"].to_list() == [True, False, False]
 
 
 def test_a_pickle_or_another_trap_in_the_place_of_a_page_is_not_run(
-    emulator: Emulator, box: Box, tmp_path: Path
+    execute: Execute, box: Box, tmp_path: Path
 ) -> None:
     file = tmp_path / "sprung"
     box.read("1001")
@@ -454,113 +372,19 @@ def test_a_pickle_or_another_trap_in_the_place_of_a_page_is_not_run(
     trapped = {"__class__": "os.system", "py/reduce": [{"py/type": "os.system"}, [f"touch {file}"]]}
     for trap in (pickle.dumps(Trap(file)), yaml.encode(), json.dumps(trapped).encode()):
         for value in (trap, signed(trap), signed(len(trap).to_bytes(4, "big") + trap)):
-            with store_of(box)._pages.connection(commit=True) as connection:
-                connection.execute("UPDATE responses SET value = ?", (value,))
+            execute("UPDATE responses SET value = ?", value)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", StoreWarning)  # the first of them is told
+                warnings.simplefilter("ignore", StoreWarning)  # only the first one warns
                 assert box.read("1001").jobs.height == 25
     assert not file.exists()
 
 
-def test_odd_keys_in_the_file_do_no_harm(emulator: Emulator, box: Box, tmp_path: Path) -> None:
+def test_odd_keys_in_the_file_do_no_harm(execute: Execute, box: Box, tmp_path: Path) -> None:
     box.read("1001")
-    store = store_of(box)
-    (key,) = store.keys()
-    with store._pages.connection(commit=True) as connection:
-        for odd in ("", "x", key.replace("000000", "abc"), key + "'--", key.replace("1001", "%")):
-            connection.execute("INSERT INTO responses VALUES (?, ?, NULL)", (odd, b"x"))
+    ((key,),) = execute("SELECT key FROM responses")
+    for odd in ("", "x", key.replace("000000", "abc"), key + "'--", key.replace("1001", "%")):
+        execute("INSERT INTO responses VALUES (?, ?, NULL)", odd, b"x")
     assert box.read("1001", refresh=True).jobs.height == 25
     assert "1001" in box.cached()
-    assert [kept.login for kept in users.cache_info(tmp_path / "cache")] == ["svc-hr@example.com"]
-
-
-def test_a_table_that_somebody_dropped_meanwhile_is_set_aside_and_begun_anew(box: Box) -> None:
-    box.read("1001")
-    with store_of(box)._pages.connection(commit=True) as connection:
-        connection.execute("DROP TABLE responses")
-    with pytest.warns(StoreWarning, match="set aside"):
-        assert box.read("1001").jobs.height == 25
-    assert box.read("1001").pages["from_cache"].all()
-
-
-def test_a_database_with_triggers_of_another_kind_is_not_believed(
-    connected: Callable[..., Box], tmp_path: Path
-) -> None:
-    """A table of the same name with other columns."""
-    connected().read("1001")
-    path = the_file(tmp_path)
-    with sqlite3.connect(path) as connection:
-        connection.execute("ALTER TABLE responses RENAME COLUMN value TO other")
-    connection.close()
-    with pytest.warns(StoreWarning):
-        assert connected().read("1001").jobs.height == 25
-
-
-# --- what is kept, as a person sees it -----------------------------------------------------------
-
-
-def test_what_is_kept_is_counted_by_host_and_user(
-    emulator: Emulator, box: Box, tmp_path: Path
-) -> None:
-    box.read(["1001", "1003"], limit=10)
-    box.batches()
-    (kept,) = users.cache_info(tmp_path / "cache")
-    assert (kept.host, kept.login) == (f"127.0.0.1:{emulator.port}", "svc-hr@example.com")
-    assert (kept.batches, kept.pages) == (2, 5)
-
-
-def test_clearing_deletes_all_or_what_is_older(box: Box, tmp_path: Path) -> None:
-    folder = tmp_path / "cache"
-    box.read("1001", limit=10)
-    age(box, days=10)
-    box.read("1003")
-    assert users.clear(folder, older_than=timedelta(days=11)) == 0
-    assert users.clear(folder, older_than=timedelta(days=9)) == 3
-    assert box.cached() == ["1003"]
-    assert users.clear(folder) == 1
-    assert box.cached() == []
-    assert users.clear(tmp_path / "nothing") == 0
-
-
-@pytest.mark.parametrize("older_than", [None, timedelta(0)])
-def test_clearing_removes_our_files_and_nobody_else_s(
-    box: Box, tmp_path: Path, older_than: timedelta | None
-) -> None:
-    box.read("1001", limit=1)
-    folder = the_file(tmp_path).parent
-    strangers = [
-        folder / "notes.txt",
-        folder / "other.sqlite",
-        folder / "frames" / "mine.parquet",
-        folder.parent / "pages.sqlite",
-        tmp_path / "cache" / "owner.json",
-    ]
-    for path in strangers:
-        path.write_text("precious")
-    assert list((folder / "frames").glob("*-*-*.parquet"))
-    users.clear(tmp_path / "cache", older_than=older_than)
-    assert [path.read_text() for path in strangers] == ["precious"] * len(strangers)
-    assert list((folder / "frames").glob("*-*-*.parquet")) == []
-    assert store_of(box).keys() == []
-
-
-def test_what_is_deleted_is_not_left_in_the_file(box: Box, tmp_path: Path) -> None:
-    """Pages hold personal data."""
-    box.read("1001", limit=1)
-    size = the_file(tmp_path).stat().st_size
-    users.clear(tmp_path / "cache")
-    box.close()
-    assert the_file(tmp_path).stat().st_size < max(size, 40_000)
-    assert b"boxdocgen2" not in the_file(tmp_path).read_bytes()
-    (kept,) = users.cache_info(tmp_path / "cache")
-    assert (kept.batches, kept.pages) == (0, 0)
-
-
-def test_a_store_in_memory_is_its_box_s_alone(emulator: Emulator) -> None:
-    first, second = PageStore(None), PageStore(None)
-    with first._pages.connection(commit=True) as connection:
-        connection.execute("INSERT INTO responses VALUES ('k', 'v', NULL)")
-    assert first.keys() == ["k"]
-    assert second.keys() == []
-    first.close()
-    second.close()
+    (info,) = cache.cache_info(tmp_path / "cache")
+    assert info.login == "svc-hr@example.com"

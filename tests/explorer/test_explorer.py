@@ -1,11 +1,15 @@
-"""The explorer without a browser: what it loads, shows, keeps and says."""
+"""The explorer without a browser: what it loads, shows and reports."""
 
-import ipywidgets
+import stat
+import threading
+
 import polars as pl
 import pytest
 import traitlets
+from frames import HOSTILE, jobs_frame, pages_frame
 
 import boxdocgen_explore as bx
+from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.emulator import Enterprise
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.explorer import explorer as widgets
@@ -27,22 +31,22 @@ def explorer(box):
     return bx.explore(box).wait()
 
 
-def said(explorer) -> str:
+def verdict(explorer) -> str:
     return explorer.view.verdict["text"]
 
 
 def test_on_the_demo_it_opens_with_the_story_loaded(demo):
     explorer = bx.explore(demo).wait()
-    assert said(explorer).startswith("1,487 of 3,000 failed · all 3 pages read")
+    assert verdict(explorer).startswith("1,487 of 3,000 failed · all 3 pages read")
     assert explorer.jobs.height == 3000
     assert explorer.view.templates["1755012340011"] == "Offer letter"
 
 
 def test_the_list_says_how_many_batches_and_offers_each(demo):
     explorer = bx.explore(demo).wait()
-    labels = [label for label, _ in explorer.picker.listing.options]
+    labels = [label for label, _ in explorer.picker.batches.options]
     assert "49.6 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 12345600319" in labels
-    assert "41 batches, times in UTC" in explorer.picker.said.value
+    assert "41 batches, times in UTC" in explorer.picker.status.value
 
 
 def test_a_batch_of_the_demo_without_jobs_is_labelled_too(demo):
@@ -54,8 +58,8 @@ def test_a_reading_and_a_plain_frame_are_explored_without_a_picker(demo):
     of_reading = bx.explore(reading)
     of_frame = bx.explore(reading.jobs)
     assert of_reading.children == (of_reading.view,)
-    assert " read · " in said(of_reading)
-    assert "no evidence" in said(of_frame)
+    assert " read · " in verdict(of_reading)
+    assert "no evidence" in verdict(of_frame)
     assert of_frame.jobs.equals(reading.jobs)
 
 
@@ -65,7 +69,7 @@ def test_a_frame_with_columns_missing_is_refused_in_a_sentence():
 
 
 @pytest.mark.parametrize("what", [None, "12345", ["12345"], pl.LazyFrame()])
-def test_what_cannot_be_explored_is_refused_in_a_sentence(what):
+def test_anything_else_is_refused_in_a_sentence(what):
     with pytest.raises(InvalidRequest, match="explore takes a Box"):
         bx.explore(what)
 
@@ -80,7 +84,7 @@ def test_a_broken_reading_says_why_it_is_incomplete(demo):
     with pytest.raises(bx.BoxDocGenError) as failed:
         demo.read("12345600270")
     explorer = bx.explore(failed.value.reading)
-    assert said(explorer).startswith("INCOMPLETE, at least 2,000 jobs")
+    assert verdict(explorer).startswith("INCOMPLETE, at least 2,000 jobs")
     assert "request id" in explorer.view.notice
 
 
@@ -111,7 +115,7 @@ def test_state_can_be_observed_and_linked(demo):
     assert other.view.state == {"text": "image"}
 
 
-def test_a_state_that_cannot_be_is_refused_in_a_sentence(demo):
+def test_an_invalid_state_is_refused_in_a_sentence(demo):
     explorer = bx.explore(demo.read(STORY))
     for state in ({"colour": ["red"]}, ["failed"]):
         with pytest.raises((InvalidRequest, traitlets.TraitError)):
@@ -129,7 +133,7 @@ def test_a_failure_is_a_notice_and_the_old_rows_stay(explorer, emulator):
     assert explorer.loaded["batch_id"].unique().to_list() == ["1001"]
     assert "404" in explorer.view.notice
     assert "request id" in explorer.view.notice
-    assert "rows below are those read before" in explorer.view.notice
+    assert "jobs below are from the reading before" in explorer.view.notice
     explorer.load(["1003"])
     explorer.wait()
     assert explorer.view.notice == ""
@@ -140,40 +144,81 @@ def test_what_arrived_of_a_broken_batch_is_shown_as_incomplete(explorer, emulato
     emulator.enterprise.put("1001", [*jobs, *jobs[:1]])
     explorer.load(["1001"])
     explorer.wait()
-    assert said(explorer).startswith("INCOMPLETE, at least")
+    assert verdict(explorer).startswith("INCOMPLETE, at least")
     assert explorer.view.verdict["complete"] is False
 
 
-def test_a_refresh_that_fails_keeps_the_whole_rows(explorer, emulator):
+def test_a_refresh_that_fails_keeps_the_complete_jobs(explorer, emulator):
     explorer.load(["1001"])
     explorer.wait()
     emulator.fault("other-body", path="/docgen_batch_jobs/1001", body="{}", times=None)
     explorer.refresh()
     explorer.wait()
     assert explorer.loaded.height == 25
-    assert " read · " in said(explorer)
+    assert " read · " in verdict(explorer)
     assert explorer.view.notice
 
 
-def test_cancel_keeps_what_arrived_and_loading_again_goes_on(connected, emulator):
+def test_cancel_ends_a_wait_and_keeps_what_arrived(connected, emulator):
     emulator.enterprise.put("2001", 2500)
-    explorer = bx.explore(connected()).wait()
+    patient = RetryPolicy(read_timeout_s=300, deadline_s=600)  # no wait ends by itself
+    explorer = bx.explore(connected(retry=patient)).wait()
     emulator.fault("silent", path="/docgen_batch_jobs/2001", page=2, times=None)
-    arrived = explorer.picker.progress
+    progress = explorer.picker.progress
     explorer.load(["2001"])
-    while "1,000 jobs" not in arrived.value:
+    while "1,000 jobs" not in progress.value:
         explorer.wait(0.01)
     explorer.cancel()
-    explorer.wait()
-    assert said(explorer).startswith("INCOMPLETE, at least 1,000 jobs")
-    assert arrived.value == ""
+    explorer.wait(20)
+    assert verdict(explorer).startswith("INCOMPLETE, at least 1,000 jobs")
+    assert progress.value == ""
     emulator.clear_faults()
     explorer.load(["2001"])
     explorer.wait()
     assert explorer.loaded.height == 2500
 
 
-def test_what_is_asked_for_last_is_what_is_shown(explorer, emulator):
+class HeldSource:
+    """A source whose batches are read only once they are released, and cannot be cancelled."""
+
+    story_batch_id = None
+
+    def __init__(self, *ids):
+        self.released = {one: threading.Event() for one in ids}
+
+    def read(self, ids, **_):
+        self.released[ids[0]].wait(30)
+        return bx.Reading(jobs_frame([{"batch_id": ids[0]}]), pages_frame(1, batch_id=ids[0]))
+
+    def batch_list(self, **_):
+        raise bx.BoxDocGenError("There is no list.")
+
+    def template_names(self):
+        return {}
+
+    def cached(self):
+        return []
+
+
+def test_a_superseded_reading_that_ends_late_is_not_shown():
+    source = HeldSource("1", "2")
+    explorer = bx.explore(source).wait()
+    before = set(threading.enumerate())
+    explorer.load(["1"])
+    (superseded,) = set(threading.enumerate()) - before
+    threading.Timer(0.05, source.released["1"].set).start()  # while load waits for it to stop
+    explorer.load(["2"])
+    superseded.join(30)
+    assert not superseded.is_alive()
+    assert explorer.loaded.height == 0
+    assert "<progress" in explorer.picker.progress.value
+    source.released["2"].set()
+    explorer.wait()
+    assert explorer.loaded["batch_id"].to_list() == ["2"]
+    assert explorer.picker.progress.value == ""
+
+
+def test_a_new_request_ends_the_wait_of_the_one_before(explorer, emulator):
     emulator.fault("silent", path="/docgen_batch_jobs/1001", times=None)
     explorer.load(["1001"])
     explorer.load(["1003"])
@@ -183,58 +228,109 @@ def test_what_is_asked_for_last_is_what_is_shown(explorer, emulator):
     assert explorer.picker.cancel.disabled
 
 
+def enter(explorer, text):
+    explorer.picker.obey({"event": "enter", "text": text})
+    return explorer.wait()
+
+
+def press_load(explorer, text="", chosen=()):
+    explorer.picker.obey({"event": "load", "text": text, "chosen": chosen})
+    return explorer.wait()
+
+
 def test_ids_may_be_pasted_with_any_separator(explorer):
-    explorer.picker.ids.value = " 1001, 1003;1004\t1002 "
-    assert explorer.picker.chosen == ["1001", "1003", "1004", "1002"]
+    enter(explorer, " 1001, 1003;1004\t1002 ")
+    assert verdict(explorer).startswith("42 of 42 completed · 4 batches")
+
+
+def test_enter_loads_what_was_typed_and_never_what_is_chosen_in_the_list(explorer):
+    explorer.picker.batches.value = ("1003",)
+    for typed in ("1001", "1004"):
+        enter(explorer, typed)
+        assert explorer.loaded["batch_id"].unique().to_list() == [typed]
+
+
+def test_enter_in_the_empty_field_loads_nothing_and_says_what_to_do(explorer):
+    explorer.picker.batches.value = ("1003",)
+    explorer.picker.fold.value = False
+    enter(explorer, " ")
+    assert explorer.loaded.height == 0
+    assert "Type or paste a batch id." in explorer.picker.status.value
+    assert explorer.picker.fold.value
+
+
+def test_load_takes_what_the_browser_shows_as_chosen_even_before_the_kernel_knows(explorer):
+    labels = {one: label for label, one in explorer.picker.batches.options}
+    explorer.picker.batches.value = ("1001",)
+    press_load(explorer, chosen=[labels["1003"], labels["1004"]])
+    assert sorted(explorer.loaded["batch_id"].unique()) == ["1003", "1004"]
+    press_load(explorer, "1001", chosen=[labels["1003"]])
+    assert explorer.loaded["batch_id"].unique().to_list() == ["1001"]
+    press_load(explorer, chosen=None)  # a notebook program that gives no access to the list
+    assert explorer.loaded["batch_id"].unique().to_list() == ["1001"]
+
+
+def test_load_understands_a_label_that_has_just_been_replaced(demo):
+    loaded = []
+    picker = Picker(loaded.append, print, print)
+    batches = demo.batches().head(1)
+    picker.offer(batches.with_columns(jobs=pl.lit(1), failed=pl.lit(0)), "so far")
+    (old, batch_id), *_ = picker.batches.options
+    picker.offer(batches, "all")
+    assert old not in dict(picker.batches.options)
+    picker.obey({"event": "load", "text": "", "chosen": [old]})
+    assert loaded == [[batch_id]]
 
 
 def test_what_is_chosen_stays_chosen_while_searching(demo):
     picker = bx.explore(demo).wait().picker
-    picker.listing.value = (STORY,)
+    picker.batches.value = (STORY,)
     picker.search.value = "invoice"
-    labels = [label for label, _ in picker.listing.options]
+    labels = [label for label, _ in picker.batches.options]
     assert STORY in labels[0]
-    assert picker.chosen == [STORY]
+    assert picker.batches.value == (STORY,)
     assert all("Invoice" in label for label in labels[1:])
     assert len(labels) > 1
-
-
-def test_what_is_chosen_takes_the_place_of_what_was_typed(explorer):
-    explorer.picker.ids.value = "1001"
-    explorer.picker.listing.value = ("1003",)
-    assert explorer.picker.chosen == ["1003"]
 
 
 def test_a_batch_keeps_its_place_while_the_list_fills(demo):
     batches = demo.batches()
     picker = Picker(print, print, print)
     picker.offer(batches[20:23], "so far")
-    before = [one for _, one in picker.listing.options]
+    before = [one for _, one in picker.batches.options]
     picker.offer(batches, "all")
-    after = [one for _, one in picker.listing.options]
+    after = [one for _, one in picker.batches.options]
     assert after[:3] == before
     assert sorted(after) == sorted(batches["batch_id"])
 
 
 def test_loading_without_a_choice_says_what_to_do(explorer):
-    explorer.picker.load.click()
-    assert "Choose a batch" in explorer.picker.said.value
+    press_load(explorer)
+    assert "Choose a batch" in explorer.picker.status.value
 
 
-def test_a_user_without_batches_is_told_why(connected, emulator):
+def test_an_error_of_the_batch_list_is_text(connected, emulator):
+    emulator.fault("forbidden", path="/docgen_jobs", times=None, code=HOSTILE)
+    status = bx.explore(connected()).wait().picker.status.value
+    assert "0 batches. The list could not be read completely" in status
+    assert "&lt;img src=x" in status
+    assert "<img" not in status
+
+
+def test_a_user_without_batches_reads_why(connected, emulator):
     emulator.enterprise = Enterprise.of({})
     explorer = bx.explore(connected()).wait()
-    assert "belong to whoever started them" in explorer.picker.said.value
+    assert "a batch belongs to the user who started it" in explorer.picker.status.value
 
 
-def test_without_a_network_what_is_kept_opens(connected, emulator):
+def test_without_a_network_cached_batches_open(connected, emulator):
     online = connected()
     online.read(["1001", "1003"])
     online.close()
     offline = connected(offline=True)
     emulator.stop()
     explorer = bx.explore(offline).wait()
-    assert {one for _, one in explorer.picker.listing.options} == {"1001", "1003"}
+    assert {one for _, one in explorer.picker.batches.options} == {"1001", "1003"}
     explorer.load(["1001"])
     explorer.wait()
     assert explorer.loaded.height == 25
@@ -247,12 +343,12 @@ def test_watch_looks_again_until_nothing_runs(connected, emulator, monkeypatch):
     explorer = bx.explore(connected(ttl_s=0)).wait()
     explorer.load(["1003"])
     explorer.wait()
-    assert "10 still running" in said(explorer)
+    assert "10 still running" in verdict(explorer)
     explorer.picker.watch.value = True
     emulator.enterprise.put("1003", jobs)
     while explorer.picker.watch.value:
         explorer.wait(0.01)
-    assert "still running" not in said(explorer)
+    assert "still running" not in verdict(explorer)
     assert explorer.view.notice == ""
 
 
@@ -266,28 +362,5 @@ def test_it_opens_in_the_ordinary_browser_too(demo, monkeypatch):
     path = bx.explore(demo.read(STORY)).open()
     assert opened == [path.as_uri()]
     assert "1,487 of 3,000 failed" in path.read_text("utf-8")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.unlink()
-
-
-def test_every_control_of_the_picker_has_the_name_it_is_known_by(explorer):
-    controls = {
-        widget.description: type(widget)
-        for widget in (
-            explorer.picker.search,
-            explorer.picker.listing,
-            explorer.picker.ids,
-            explorer.picker.load,
-            explorer.picker.refresh,
-            explorer.picker.cancel,
-            explorer.picker.watch,
-        )
-    }
-    assert controls == {
-        "Search batches": ipywidgets.Text,
-        "Batches": ipywidgets.SelectMultiple,
-        "Batch ids": ipywidgets.Text,
-        "Load": ipywidgets.Button,
-        "Refresh": ipywidgets.Button,
-        "Cancel": ipywidgets.Button,
-        "Watch": ipywidgets.Checkbox,
-    }

@@ -22,7 +22,10 @@ def shown(page: Page):
     return page.locator(".boxdocgen-explorer .jobs-shown")
 
 
-def test_the_first_notebook_shows_the_story_and_answers_to_a_person(lab, run):
+DEMO = "import boxdocgen_explore as bx\nbx.explore(bx.demo())"
+
+
+def test_the_first_notebook_shows_the_story_and_its_filters_work(lab, run):
     name = "01_explore.ipynb"
     (lab.folder / name).write_text((ROOT / "notebooks" / name).read_text("utf-8"), "utf-8")
     page = run(lab.at(name))
@@ -30,27 +33,44 @@ def test_the_first_notebook_shows_the_story_and_answers_to_a_person(lab, run):
     expect(verdict(page)).to_contain_text("all 3 pages read")
     expect(verdict(page)).to_contain_text("demo data")
     expect(page.get_by_text("Would you like to get notified")).to_have_count(0)
-
-    outcomes = page.get_by_role("figure", name="Job outcomes")
-    expect(outcomes.locator("svg")).to_be_visible()
-    page.get_by_role("group", name="Status").get_by_role(
-        "checkbox", name="completed_with_error"
-    ).check()
+    expect(page.get_by_role("figure", name="Job outcomes").locator("svg")).to_be_visible()
+    status = page.get_by_role("group", name="Status")
+    status.get_by_role("checkbox", name="completed_with_error").check()
     expect(shown(page)).to_have_text("96 of 3,000 jobs")
     page.get_by_role("button", name="Clear filters").click()
     expect(shown(page)).to_have_text("3,000 of 3,000 jobs")
 
-    page.get_by_role("button", name="Batch 12345600319 · change").click()
-    page.get_by_role("textbox", name="Search batches").fill("non-disclosure")
-    listing = page.get_by_role("listbox", name="Batches")
-    expect(listing.get_by_role("option").first).to_contain_text("Non-disclosure")
-    listing.select_option(index=0)
-    page.get_by_role("button", name="Load", exact=True).click()
-    expect(verdict(page)).not_to_contain_text("1,487", timeout=LOADED_MS)
-    expect(verdict(page)).to_contain_text("pages read")
 
+def test_what_is_loaded_is_what_was_chosen_or_typed_however_fast(lab, run):
+    page = run(lab.notebook("typed", DEMO))
+    page.get_by_role("button", name="Batch 12345600319 · change").click(timeout=LOADED_MS)
+    for name in ("Refresh", "Cancel"):
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
+    expect(page.get_by_role("checkbox", name="Watch")).to_be_visible()
+    page.get_by_role("textbox", name="Search batches").fill("non-disclosure")
+    batches = page.get_by_role("listbox", name="Batches")
+    expect(batches.get_by_role("option").first).to_contain_text("Non-disclosure")
+    batches.select_option(index=0)
+    page.get_by_role("button", name="Load", exact=True).click()
+    loaded = page.get_by_role("button", name=" · change")
+    expect(loaded).not_to_contain_text("12345600319", timeout=LOADED_MS)
+    expect(verdict(page)).to_contain_text("51 of 51 completed")
+
+    page.get_by_role("textbox", name="Batch ids").focus()
+    for typed in ("12345600333", "12345600312", "12345600298"):  # as a scanner types
+        page.keyboard.type(typed)
+        page.keyboard.press("Enter")
+    expect(loaded).to_have_text("Batch 12345600298 · change", timeout=LOADED_MS)
+    expect(verdict(page)).to_contain_text("of 22 ")
+    page.keyboard.type("12345600277")
+    page.get_by_role("button", name="Load", exact=True).click()
+    expect(loaded).to_have_text("Batch 12345600277 · change", timeout=LOADED_MS)
+
+
+def test_a_batch_that_box_does_not_give_completely_says_so(lab, run):
+    page = run(lab.notebook("incomplete", DEMO))
     ids = page.get_by_role("textbox", name="Batch ids")
-    ids.fill("12345600270")
+    ids.fill("12345600270", timeout=LOADED_MS)
     ids.press("Enter")
     expect(verdict(page)).to_contain_text("INCOMPLETE", timeout=LOADED_MS)
     expect(page.locator(".boxdocgen-explorer")).to_contain_text("500")

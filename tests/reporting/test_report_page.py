@@ -98,7 +98,7 @@ def test_without_scripts_all_that_matters_can_be_read(browser: Browser, tmp_path
 def test_printed_it_is_light_and_has_the_first_rows(show, scheme, reading):
     page = show(reading)
     page.emulate_media(media="print", color_scheme=scheme)
-    for hidden in ("nav", ".rail", ".jobs", "#boxdocgen-recompute"):
+    for hidden in ("nav", ".sidebar", ".jobs", "#boxdocgen-recompute"):
         expect(page.locator(hidden).first).to_be_hidden()
     expect(page.get_by_role("table", name="The first rows")).to_be_visible()
     expect(page.get_by_role("table", name="What was checked")).to_be_visible()

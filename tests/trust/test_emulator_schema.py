@@ -20,7 +20,6 @@ from emulator_client import Client
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi import checks
-from tally import Tally
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.emulator import DEMO_TOKEN, DEMO_USER, STORY_BATCH_ID, Emulator
@@ -122,7 +121,6 @@ def test_the_answer_is_described(
     emulator: Emulator,
     described: schemathesis.BaseSchema,
     known: dict[str, list[str]],
-    tally: Tally,
     path: str,
     mode: schemathesis.GenerationMode,
 ) -> None:
@@ -145,7 +143,6 @@ def test_the_answer_is_described(
         answer = case.call(emulator.url, session=session, headers=headers)
         case.validate_response(answer, checks=CHECKS)
         statuses.add(answer.status_code)
-        tally("inputs tried")
 
     with requests.Session() as session:
         ask()

@@ -1,4 +1,4 @@
-"""Several processes and threads on one cache folder: no error, no lost page, no half page."""
+"""Several processes and threads share one cache folder: no error, no lost page, no half page."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from children import asked, command, go, reader, said
-from tally import Tally
+from processes import calls_to, let_read, next_line, start_command, start_reader
 
-from boxdocgen_explore import explore
+import boxdocgen_explore as bx
 from boxdocgen_explore.box import Box
-from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.emulator import Emulator
 
 pytestmark = pytest.mark.trust
 
 IDS = [str(3000 + n) for n in range(8)]
+JOBS = sum(10 + number for number in range(len(IDS)))
 
 
 @pytest.fixture
@@ -27,72 +26,63 @@ def busy(emulator: Emulator) -> Emulator:
     return emulator
 
 
-JOBS = sum(10 + number for number in range(len(IDS)))
-
-
-def test_two_kernels_and_a_cron_job_that_make_the_folder_together_all_read_whole(
-    busy: Emulator, connected: Callable[..., Box], tmp_path: Path, tally: Tally
+def test_two_kernels_and_a_cron_job_that_create_the_folder_together_all_read_completely(
+    busy: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
     folder = tmp_path / "cache"
-    kernels = [reader(busy, folder, IDS, limit=2) for _ in range(2)]
-    for kernel in kernels:
-        assert said(kernel) == "ready"
-    with command(busy, folder, "fetch", *IDS) as cron:
-        for kernel in kernels:
-            go(kernel)
-        told = cron.communicate()
-    assert "8 batches, whole chains" in told[0]
-    assert told[1] == ""
-    for kernel in kernels:
-        with kernel:
+    with (
+        start_reader(busy, folder, IDS, limit=2) as one,
+        start_reader(busy, folder, IDS, limit=2) as other,
+    ):
+        assert [next_line(kernel) for kernel in (one, other)] == ["ready", "ready"]
+        with start_command(busy, folder, "fetch", *IDS) as cron:
+            let_read(one)
+            let_read(other)
+            printed, messages = cron.communicate()
+        assert "8 batches, all 8 pages read" in printed
+        assert messages == ""
+        for kernel in (one, other):
             assert kernel.communicate() == (f"{JOBS} {JOBS}\n", "")
-    kept = connected(offline=True).read(IDS, limit=2)
-    assert kept.jobs.height == JOBS
-    assert kept.pages["complete"].all()
-    tally("loads held", 3)
+    cached = connected(offline=True).read(IDS, limit=2)
+    assert cached.jobs.height == JOBS
+    assert cached.pages["complete"].all()
 
 
 def test_many_threads_of_one_kernel_share_one_store(
-    busy: Emulator, connected: Callable[..., Box], tally: Tally
+    busy: Emulator, connected: Callable[..., Box]
 ) -> None:
-    boxes = [connected(retry=RetryPolicy(calls_per_minute=1_000_000)) for _ in range(2)]
-    heights: list[int] = []
-    errors: list[BaseException] = []
+    boxes = [connected(retry=bx.RetryPolicy(calls_per_minute=1_000_000)) for _ in range(2)]
+    results: list[int | BaseException] = []
 
     def read(box: Box, limit: int) -> None:
         try:
-            heights.append(box.read(IDS, limit=limit).jobs.height)
+            results.append(box.read(IDS, limit=limit).jobs.height)
         except BaseException as error:
-            errors.append(error)
+            results.append(error)
 
-    limits = (1, 2, 3)
     threads = [
-        threading.Thread(target=read, args=(box, limit)) for box in boxes for limit in limits
+        threading.Thread(target=read, args=(box, limit)) for box in boxes for limit in (1, 2, 3)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert errors == []
-    assert heights == [JOBS] * len(threads)
-    tally("loads held", len(threads))
+    assert results == [JOBS] * len(threads)
 
 
-def test_a_widget_and_a_cell_read_at_once(busy: Emulator, box: Box, tally: Tally) -> None:
-    explorer = explore(box)
+def test_a_widget_and_a_cell_read_at_once(busy: Emulator, box: Box) -> None:
+    explorer = bx.explore(box)
     explorer.load(IDS)
     assert box.read(IDS, limit=1).jobs.height == JOBS
     assert explorer.wait().jobs.height == JOBS
-    tally("loads held", 2)
 
 
-def test_what_one_process_has_kept_the_other_does_not_ask_for(
-    busy: Emulator, connected: Callable[..., Box], tmp_path: Path, tally: Tally
+def test_what_one_process_has_cached_another_does_not_request(
+    busy: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
-    with reader(busy, tmp_path / "cache", IDS, limit=1) as child:
-        go(child)
-        child.communicate()
-    before = asked(busy, f"/docgen_batch_jobs/{IDS[0]}")
+    with start_reader(busy, tmp_path / "cache", IDS, limit=1) as reader:
+        let_read(reader)
+        reader.communicate()
+    before = calls_to(busy, f"/docgen_batch_jobs/{IDS[0]}")
     assert connected().read(IDS, limit=1).pages["from_cache"].all()
-    assert asked(busy, f"/docgen_batch_jobs/{IDS[0]}") == before
-    tally("loads held", 2)
+    assert calls_to(busy, f"/docgen_batch_jobs/{IDS[0]}") == before

@@ -305,16 +305,16 @@ def test_a_picker_s_words_are_text(evil: Emulator, box: Box) -> None:
     explorer.load([BATCH])
     explorer.wait(30)
     picker = explorer.picker
-    labels = [label for label, _ in picker.listing.options]
+    labels = [label for label, _ in picker.batches.options]
     assert len(labels) == 2
     evil.fault("forbidden", path=f"/docgen_batch_jobs/{BATCH}", times=None, code=EVIL)
     explorer.refresh()
     explorer.wait(30)
     assert "403" in explorer.view.notice
-    texts = [*labels, picker.said.value, picker.fold.description, explorer.view.notice]
+    texts = [*labels, picker.status.value, picker.fold.description, explorer.view.notice]
     texts.append(json.dumps(explorer.view.verdict, ensure_ascii=False))
     assert not any(map(COMMANDS.search, texts))
-    assert "<img" not in picker.said.value
+    assert "<img" not in picker.status.value
 
 
 @pytest.mark.browser

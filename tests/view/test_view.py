@@ -572,7 +572,7 @@ def test_the_copied_query_is_the_one_that_python_writes(show, tab):
     state = {"status": ["failed", "ohm Ω \U0001f600"], "day": [None], "text": 'A "quoted" $& text'}
     show(story(), state=state)
     tab.get_by_role("button", name="Copy query").click()
-    expect(tab.locator(".said")).to_have_text("Copied the query for these jobs.")
+    expect(tab.locator(".message")).to_have_text("Copied the query for these jobs.")
     assert tab.evaluate("navigator.clipboard.readText()") == filters.query_code(state)
 
 
@@ -581,7 +581,7 @@ def test_a_click_copies_an_id_whole(show, tab):
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     show(jobs_frame([{"job_id": "98000000001234567890"}]))
     tab.get_by_role("button", name="98000000001234567890").click()
-    expect(tab.locator(".said")).to_contain_text("Copied")
+    expect(tab.locator(".message")).to_contain_text("Copied")
     assert tab.evaluate("navigator.clipboard.readText()") == "98000000001234567890"
 
 
@@ -628,7 +628,7 @@ def test_no_jobs_and_no_match_say_why(show):
     tab = show(none, analysis.verdict(none))
     expect(tab.locator(".empty")).to_contain_text("the frame is empty")
     tab = show(none, analysis.verdict(none, pages_frame(1)))
-    expect(tab.locator(".empty")).to_contain_text("Read to the end")
+    expect(tab.locator(".empty")).to_contain_text("All pages were read")
     tab = show(none, analysis.verdict(none, pages_frame(1, complete=False)))
     expect(tab.locator(".empty")).to_contain_text("when the reading stopped")
     tab = show(story(), state={"status": ["failed"], "text": "no such text"})
@@ -652,7 +652,7 @@ def test_the_age_is_reckoned_when_the_page_is_read_not_when_it_was_written(show,
     jobs = story(30)
     tab.clock.set_fixed_time(READ_AT + timedelta(days=3))
     show(jobs, analysis.verdict(jobs, pages_frame(), now=READ_AT))
-    expect(tab.locator(".verdict")).to_contain_text("read 3 days ago as svc-hr")
+    expect(tab.locator(".verdict")).to_contain_text("as svc-hr · 3 days ago")
 
 
 @pytest.mark.browser

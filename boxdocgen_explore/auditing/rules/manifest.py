@@ -96,14 +96,14 @@ def _counts(inputs: AuditInput) -> pl.DataFrame:
     option="unique_external_ids",
 )
 def doubled_external_id(inputs: AuditInput) -> pl.DataFrame:
-    """No external id appears twice in its batch (or at all, if the manifest names none).
+    """No external id appears twice in its batch (or at all, if the manifest names no batches).
 
     Somebody may receive a document twice. An error if unique_external_ids is set.
     """
     # Without a manifest of ids, a batch is the scope: payslips of every month may repeat them.
     by_id = inputs.expected is not None and not inputs.expected.counts
-    whole_audit = by_id and "batch_id" not in _expected(inputs).key
-    scope = {} if whole_audit else {"scope": "batch_id"}
+    anywhere = by_id and "batch_id" not in _expected(inputs).key
+    scope = {} if anywhere else {"scope": "batch_id"}
     twice = (
         inputs.jobs.drop_nulls(["external_id", "job_id"])
         .unique("job_id", keep="first", maintain_order=True)

@@ -1,24 +1,27 @@
-// Packed jobs: kinds of jobs with what jobs share, the kind of each job, and each job's own texts.
+// The jobs of a payload, column by column, as Python's `pack` wrote them; their order; and CSV.
+// Jobs with the same values in all dictionary columns are one row group: there are few of them.
 
 const CODES = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array };
 
 /** Undo Python's `pack`: gzip; a JSON header behind its length; then blocks of numbers and texts. */
 export async function unpack(payload) {
-  const body = payload?.byteLength ? await gunzip(payload) : new TextEncoder().encode("\0\0\0\0{}").buffer;
+  if (!payload?.byteLength) return { jobs: 0, groupOf: [], sizes: [], columns: new Map() };
+  const body = await gunzip(payload);
   let start = 4 + new DataView(body).getUint32(0, true);
-  const head = { jobs: 0, kinds: 0, columns: [], ...JSON.parse(new TextDecoder().decode(new Uint8Array(body, 4, start - 4))) };
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(body, 4, start - 4)));
   const take = (size) => body.slice(start, (start += size));
   const numbers = (count, width) => new CODES[width](take(count * width));
-  const frame = { jobs: head.jobs, kinds: numbers(head.jobs, head.width ?? 1), columns: new Map() };
-  frame.sizes = new Uint32Array(head.kinds);
-  for (let job = 0; job < head.jobs; job += 1) frame.sizes[frame.kinds[job]] += 1;
+  const groupOf = numbers(head.jobs, head.width);
+  const sizes = new Uint32Array(head.row_groups);
+  for (let job = 0; job < head.jobs; job += 1) sizes[groupOf[job]] += 1;
+  const columns = new Map();
   for (const { name, derived, values, width, bytes, longest } of head.columns) {
     const column = values
-      ? new Shared(values, numbers(head.kinds, width), frame.kinds)
-      : new Own(numbers(head.jobs, width), new Uint8Array(take(bytes)), longest);
-    frame.columns.set(name, Object.assign(column, { name, derived }));
+      ? new DictionaryColumn(values, numbers(head.row_groups, width), groupOf)
+      : new UniqueColumn(numbers(head.jobs, width), new Uint8Array(take(bytes)), longest);
+    columns.set(name, Object.assign(column, { name, derived }));
   }
-  return frame;
+  return { jobs: head.jobs, groupOf, sizes, columns };
 }
 
 function gunzip(payload) {
@@ -26,27 +29,35 @@ function gunzip(payload) {
   return new Response(stream).arrayBuffer();
 }
 
-/** A column of few values: kind k has the value of code k. */
-class Shared {
-  constructor(values, codes, kinds) {
-    Object.assign(this, { values, codes, kinds });
+/** A column of few values: row group g has the value with the number codes[g]. */
+class DictionaryColumn {
+  constructor(values, codes, groupOf) {
+    Object.assign(this, { values, codes, groupOf });
   }
 
   at(job) {
-    return this.values[this.codes[this.kinds[job]]];
+    return this.values[this.codes[this.groupOf[job]]];
   }
 
   longest(shown) {
     return this.values.reduce((most, value) => Math.max(most, value === null ? 0 : shown(value).length), 0);
   }
 
+  /** Sort all jobs by the rank of their value: stable and linear, so that a million take no time. */
   sorted(ranks) {
-    return countingSort(this.kinds, this.codes, ranks);
+    const { groupOf } = this;
+    const rank = Uint32Array.from(this.codes, (code) => ranks[code]);
+    const next = new Uint32Array(ranks.length + 1);
+    for (let job = 0; job < groupOf.length; job += 1) next[rank[groupOf[job]] + 1] += 1;
+    for (let place = 1; place < next.length; place += 1) next[place] += next[place - 1];
+    const order = new Uint32Array(groupOf.length);
+    for (let job = 0; job < groupOf.length; job += 1) order[next[rank[groupOf[job]]]++] = job;
+    return order;
   }
 }
 
-/** A column of texts that are each job's own: none of a million is made before it is looked at. */
-class Own {
+/** A column of texts that nearly all differ: a text is decoded when it is looked at. */
+class UniqueColumn {
   constructor(lengths, bytes, most) {
     Object.assign(this, { lengths, bytes, most, decoder: new TextDecoder("utf-8", { ignoreBOM: true }) });
     this.ends = new Uint32Array(lengths.length);
@@ -78,36 +89,24 @@ class Own {
   }
 }
 
-function upTo(count) {
-  return new Uint32Array(count).map((_, number) => number);
-}
-
 export function cell(frame, name, job) {
   return frame.columns.get(name)?.at(job) ?? null;
 }
 
-/** Give all jobs in the order asked for: null is last, ids go by their number. */
+/** Give all jobs in the order asked for: null is last, ids are sorted by number. */
 export function sortedJobs(frame, sort, statuses) {
   const [name, direction] = sort ?? ["status", "ascending"];
   const column = frame.columns.get(name);
-  if (!column) return upTo(frame.jobs);
-  return column.sorted(rankValues(name, column.values, statuses, direction === "descending" ? -1 : 1));
-}
-
-function rankValues(name, values, statuses, sign) {
-  const known = new Map(statuses.map((status, place) => [status, place]));
-  const place = (value) => known.get(value) ?? statuses.length;
-  const texts = values.map((value) => (Array.isArray(value) ? value.join("\n") : value));
-  const compare = (a, b) =>
-    (name === "status" ? place(texts[a]) - place(texts[b]) : 0) || compareTexts(texts[a], texts[b]);
-  const order = values.map((_, code) => code);
-  order.sort((a, b) => {
-    const blank = (texts[a] === null || texts[a] === "") - (texts[b] === null || texts[b] === "");
-    return blank || sign * compare(a, b);
-  });
-  const ranks = new Uint32Array(values.length);
+  if (!column) return new Uint32Array(frame.jobs).map((_, job) => job);
+  const compare = name === "status" ? byStatus(statuses) : compareTexts;
+  const sign = direction === "descending" ? -1 : 1;
+  const texts = column.values.map((value) => (Array.isArray(value) ? value.join("\n") : value));
+  const blank = texts.map((text) => text === null || text === "");
+  const order = texts.map((_, code) => code);
+  order.sort((a, b) => blank[a] - blank[b] || sign * compare(texts[a], texts[b]));
+  const ranks = new Uint32Array(texts.length);
   order.forEach((code, rank) => (ranks[code] = rank));
-  return ranks;
+  return column.sorted(ranks);
 }
 
 function compareTexts(a, b) {
@@ -115,18 +114,13 @@ function compareTexts(a, b) {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Stable and linear: a million jobs are in order before the frame is painted. */
-function countingSort(kinds, codes, ranks) {
-  const rank = Uint32Array.from(codes, (code) => ranks[code]);
-  const next = new Uint32Array(ranks.length + 1);
-  for (let job = 0; job < kinds.length; job += 1) next[rank[kinds[job]] + 1] += 1;
-  for (let place = 1; place < next.length; place += 1) next[place] += next[place - 1];
-  const order = new Uint32Array(kinds.length);
-  for (let job = 0; job < kinds.length; job += 1) order[next[rank[kinds[job]]]++] = job;
-  return order;
+/** Compare statuses: problems first, as listed; unknown ones follow by name. */
+export function byStatus(statuses) {
+  const place = (status) => (statuses.includes(status) ? statuses.indexOf(status) : statuses.length);
+  return (a, b) => place(a) - place(b) || compareTexts(a, b);
 }
 
-/** Write jobs as CSV: lists as JSON, null as nothing, formulas defused for spreadsheets. */
+/** Write jobs as CSV: lists as JSON, null as nothing, and no formula for a spreadsheet to run. */
 export function csv(frame, jobs) {
   const columns = [...frame.columns.values()].filter((column) => !column.derived);
   const lines = [columns.map((column) => csvCell(column.name)).join(",")];
@@ -134,7 +128,7 @@ export function csv(frame, jobs) {
   return `\ufeff${lines.join("\r\n")}\r\n`;
 }
 
-function csvCell(value) {
+export function csvCell(value) {
   if (value === null) return "";
   const text = typeof value === "string" ? value : JSON.stringify(value);
   const safe = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text;

@@ -7,6 +7,17 @@ export function element(tag, attributes = {}, children = []) {
   return node;
 }
 
+export function button(attributes, children, onclick) {
+  return Object.assign(element("button", { type: "button", ...attributes }, children), { onclick });
+}
+
+/** The dot of a status, in its colour; one that Box added later has the neutral colour. */
+export function statusDot(specs, status) {
+  const dot = element("span", { class: "dot", "aria-hidden": "true" });
+  dot.style.background = Object.hasOwn(specs.colours, status) ? specs.colours[status] : specs.unknown_colour;
+  return dot;
+}
+
 /** Offer a file to the reader, as the browser's own download. */
 export function download(name, type, text) {
   const link = element("a", { download: name, href: URL.createObjectURL(new Blob([text], { type })) });
@@ -16,7 +27,7 @@ export function download(name, type, text) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** Copy a text; where the browser keeps the clipboard from this page, by way of a selection. */
+/** Copy a text; if the browser denies the clipboard to this page, by way of a selection. */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);

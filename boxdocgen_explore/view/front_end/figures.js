@@ -1,4 +1,4 @@
-// Charts: specs from Python, fed with small counts. What a click does, the keyboard does too.
+// The charts: specs from Python, fed with small counts. A click and a key do the same.
 
 import { element } from "./dom.js";
 import vegaEmbed from "vega-embed";
@@ -19,7 +19,7 @@ export class Figure {
     this.chart.addEventListener("pointerleave", () => (this.tip.hidden = true));
   }
 
-  /** Draw these rows; calls queue up, and only the last one waiting is drawn. */
+  /** Draw these rows; of several calls that wait, only the last one is drawn. */
   draw(rows, picked, theme, note = "") {
     Object.assign(this, { rows, picked, theme, width: Math.floor(this.chart.clientWidth) });
     this.note.textContent = note;
@@ -36,18 +36,18 @@ export class Figure {
     if (this.gone) return void view.finalize();
     for (const [signal, value] of Object.entries({ width, ...this.theme })) view.signal(signal, value);
     const focused = this.chart.contains(document.activeElement);
-    // Without resize() the view keeps the room of earlier rows, and clips others; with it, all is
-    // reckoned twice. A filter leaves the bars where they are.
-    const room = JSON.stringify([width, this.rows.map(({ label, all }) => [label, all])]);
-    if (room !== this.room) view.resize();
-    this.room = room;
+    // Without resize() the view keeps the size of earlier rows and clips others; with it, Vega does
+    // all work twice. A filter leaves the bars where they are.
+    const layoutKey = JSON.stringify([width, this.rows.map(({ label, all }) => [label, all])]);
+    if (layoutKey !== this.layoutKey) view.resize();
+    this.layoutKey = layoutKey;
     await view.data("counts", this.rows).runAsync();
     this.makeButtons();
     if (focused) this.buttons[this.active]?.focus();
   }
 
   async embed(width) {
-    // Vega writes into the rows it is given; those of the first draw are fed to it once more.
+    // A copy, because Vega writes into the rows it is given, and the first rows are used again.
     const spec = { ...this.figure.spec, width, datasets: { counts: structuredClone(this.rows) } };
     const { view } = await vegaEmbed(this.chart, spec, {
       mode: "vega-lite",
@@ -61,7 +61,7 @@ export class Figure {
     return view;
   }
 
-  /** The layer "rows" has one invisible mark over each bar's whole row: make it a button. */
+  /** The layer "rows" has one invisible mark over each row of the chart: make it a button. */
   makeButtons() {
     this.buttons = [...this.chart.querySelectorAll(".rows_marks path")];
     this.active = Math.min(this.active ?? 0, Math.max(0, this.buttons.length - 1));
@@ -92,7 +92,7 @@ export class Figure {
     event.preventDefault();
   }
 
-  /** Say the numbers of the piece under the pointer, or of the whole bar. */
+  /** Show the numbers of the piece under the pointer, or else of its bar. */
   showTip(event) {
     const under = document.elementsFromPoint(event.clientX, event.clientY);
     const marks = under.filter((mark) => this.chart.contains(mark) && mark.ariaLabel);

@@ -1,6 +1,5 @@
-// A page without a kernel: its model is the values that it holds itself.
+// A page without a kernel: a model, like anywidget's, of the values in the page itself.
 
-/** Read the model out of the page. */
 export function pageModel(page) {
   const values = JSON.parse(page.getElementById("boxdocgen-settings").textContent);
   values.payload = decodeBase64(page.getElementById("boxdocgen-payload").textContent);

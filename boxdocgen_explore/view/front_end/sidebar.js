@@ -1,10 +1,10 @@
-// The rail: what can be filtered by, with counts; and the chips, which name what is filtered.
+// The sidebar: what can be filtered by, with counts; and the chips, which name the active filters.
 
-import { element, number } from "./dom.js";
-import { colour } from "./table.js";
+import { NONE } from "./bars.js";
+import { byStatus } from "./columns.js";
+import { button, element, number, statusDot } from "./dom.js";
 
-export const NONE = "(none)";
-const FACETS = [
+const GROUPS = [
   { key: "status", title: "Status" },
   { key: "output_type", title: "Output type" },
   { key: "template_file_id", title: "Template" },
@@ -19,63 +19,57 @@ const WORDS = {
   day: "day",
 };
 
-export class Rail {
-  /** `onChange` is told what changes in the state, `onToggle` a key and a value to put in or out. */
+export class Sidebar {
+  /** `onChange` gets a change of the state, `onToggle` a key and a value to filter by or not. */
   constructor(specs, { label, onChange, onToggle }) {
     Object.assign(this, { specs, label, onChange, onToggle });
     this.search = element("input", { type: "search", "aria-label": "Search errors", placeholder: "Search errors" });
     this.search.oninput = () => onChange({ text: this.search.value });
-    this.clear = element("button", { type: "button", class: "clear" }, "Clear filters");
-    this.clear.onclick = () => onChange({ ...Object.fromEntries(Object.keys(WORDS).map((key) => [key, null])), text: null });
-    this.facets = FACETS.map(({ key, title }) => {
+    const nothing = Object.fromEntries(["text", ...Object.keys(WORDS)].map((key) => [key, null]));
+    this.clear = button({ class: "clear" }, "Clear filters", () => onChange(nothing));
+    this.groups = GROUPS.map(({ key, title }) => {
       const boxes = element("div", { class: "boxes" });
-      const group = element("fieldset", {}, [element("legend", {}, title), boxes]);
-      return { key, group, boxes, lines: [] };
+      return { key, boxes, root: element("fieldset", {}, [element("legend", {}, title), boxes]), lines: [] };
     });
-    this.root = element("div", { class: "rail" }, [...this.facets.map(({ group }) => group), this.search, this.clear]);
+    this.root = element("div", { class: "sidebar" }, [...this.groups.map(({ root }) => root), this.search, this.clear]);
     this.chips = element("div", { class: "chips" });
   }
 
   /** Offer the values of these jobs. */
   show(frame) {
-    for (const facet of this.facets) {
-      const { key } = facet;
-      const column = frame.columns.get(key);
-      facet.group.hidden = !column;
-      const codes = column ? this.order(key, column.values) : [];
-      facet.lines = codes.map((code) => this.line(key, column.values[code], code));
-      facet.boxes.replaceChildren(...facet.lines.map(({ line }) => line));
+    for (const group of this.groups) {
+      const { key } = group;
+      group.column = frame.columns.get(key);
+      group.root.hidden = !group.column;
+      const values = group.column?.values ?? [];
+      group.lines = this.sorted(key, values).map((code) => this.line(key, values[code], code));
+      group.boxes.replaceChildren(...group.lines.map(({ line }) => line));
     }
   }
 
-  order(key, values) {
-    const { statuses } = this.specs;
-    const rank = (value) => (statuses.includes(value) ? statuses.indexOf(value) : statuses.length);
+  sorted(key, values) {
+    const statusOrder = byStatus(this.specs.statuses);
     const label = (code) => this.label(key, values[code]);
+    const byLabel = (a, b) => (label(a) < label(b) ? -1 : 1);
     const codes = values.map((_, code) => code);
-    return codes.sort((a, b) => rank(values[a]) - rank(values[b]) || (label(a) < label(b) ? -1 : 1));
+    return codes.sort(key === "status" ? (a, b) => statusOrder(values[a], values[b]) : byLabel);
   }
 
   line(key, value, code) {
     const input = element("input", { type: "checkbox" });
     input.onchange = () => this.onToggle(key, value);
     const count = element("span", { class: "count" });
-    const parts = [input, element("span", { class: "name" }, breakable(this.label(key, value)))];
-    let title = value ?? NONE;
-    if (key === "status") {
-      const dot = element("span", { class: "dot", "aria-hidden": "true" });
-      dot.style.background = colour(this.specs, value);
-      parts.splice(1, 0, dot);
-      if (Object.hasOwn(this.specs.meanings, value)) title = this.specs.meanings[value];
-    }
-    const line = element("div", { class: "box", title }, [element("label", {}, parts), count]);
+    const dots = key === "status" ? [statusDot(this.specs, value)] : [];
+    const label = element("label", {}, [input, ...dots, element("span", { class: "name" }, breakable(this.label(key, value)))]);
+    const meaning = key === "status" && Object.hasOwn(this.specs.meanings, value) && this.specs.meanings[value];
+    const line = element("div", { class: "box", title: meaning || (value ?? NONE) }, [label, count]);
     return { line, input, count, value, code };
   }
 
   draw(state, filters) {
-    for (const { key, lines } of this.facets) {
+    for (const { key, column, lines } of this.groups) {
       if (!lines.length) continue;
-      const counts = filters.countsWithoutOwn(key);
+      const counts = filters.counts(column, key);
       for (const { line, input, count, value, code } of lines) {
         input.checked = state[key]?.includes(value) ?? false;
         const text = number(counts[code]);
@@ -89,7 +83,7 @@ export class Rail {
     this.chips.replaceChildren(...active.map(chip));
   }
 
-  /** Name what is filtered by, and how to stop it. */
+  /** Name the active filters, each with what removes it. */
   active(state) {
     const active = Object.keys(WORDS).flatMap((key) =>
       (state[key] ?? []).map((value) => ({
@@ -106,12 +100,17 @@ export class Rail {
 
 function chip({ text, remove }) {
   const cross = element("span", { "aria-hidden": "true" }, " ✕");
-  const button = element("button", { type: "button", class: "chip", "aria-label": `Remove filter ${text}` }, [text, cross]);
-  button.onclick = remove;
-  return button;
+  return button({ class: "chip", "aria-label": `Remove filter ${text}` }, [text, cross], remove);
 }
 
 /** Let a line end after an underscore, as in the charts, before it ends inside of a word. */
 function breakable(text) {
   return text.split(/(?<=_)/).flatMap((part, place) => (place ? [element("wbr"), part] : [part]));
+}
+
+/** Names by id; if several ids have the same name, the id is added to it. */
+export function disambiguate(names) {
+  const uses = new Map();
+  for (const [, name] of names) uses.set(name, (uses.get(name) ?? 0) + 1);
+  return new Map(names.map(([id, name]) => [id, uses.get(name) > 1 ? `${name} (${id})` : name]));
 }

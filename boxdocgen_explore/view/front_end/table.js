@@ -1,13 +1,13 @@
 // The table: only the rows in sight are in the document, however many jobs there are.
 
 import { cell } from "./columns.js";
-import { element } from "./dom.js";
+import { button, element, statusDot } from "./dom.js";
 
 const ROW_PX = 26;
 const SPARE_ROWS = 6;
-// Browsers give up on elements of some tens of millions of pixels; beyond this, scrolling is scaled.
+// Browsers fail on elements of some tens of millions of pixels; beyond this, scrolling is scaled.
 const MOST_PX = 12_000_000;
-// Ids are shown whole; names of templates, and texts that no id is as long as, are cut.
+// Ids are shown in full; long names of templates, and texts longer than any id, are cut.
 const LONGEST_ID = 64;
 const LONGEST_NAME = 14;
 
@@ -21,7 +21,7 @@ const COLUMNS = [
 ];
 
 export class Table {
-  /** `onSort` is told [column, direction], `onCopy` the text to copy. */
+  /** `onSort` gets [column, direction], `onCopy` the text to copy. */
   constructor({ onSort, onCopy }) {
     Object.assign(this, { onSort, onCopy, jobs: new Uint32Array(0), active: 0, open: -1, openPx: 0, top: 0, px: 0 });
     this.head = element("tr", { "aria-rowindex": "1" });
@@ -30,20 +30,19 @@ export class Table {
     const parts = [this.cols, element("thead", {}, this.head), this.body];
     this.table = element("table", { "aria-label": "Jobs" }, parts);
     this.root = element("div", { class: "jobs" }, this.table);
-    this.root.addEventListener("scroll", () => this.look(), { passive: true });
+    this.root.addEventListener("scroll", () => this.measureAndDraw(), { passive: true });
     this.body.addEventListener("click", (event) => this.click(event));
     this.body.addEventListener("keydown", (event) => this.key(event));
-    this.observer = new ResizeObserver(() => this.look());
+    this.observer = new ResizeObserver(() => this.measureAndDraw());
     this.observer.observe(this.root);
   }
 
-  /** Show these jobs; `stay` keeps the place in sight, for the same filters over newer jobs. */
+  /** Show these jobs; `stay` keeps the scroll position, for the same filters over newer jobs. */
   show(frame, jobs, sort, { templates, specs }, stay) {
     const known = this.frame === frame;
     Object.assign(this, { frame, jobs, templates, specs });
-    this.meanings = new Map(Object.entries(specs.meanings));
     this.columns = COLUMNS.filter(({ name }) => frame.columns.has(name));
-    if (!known) this.measure();
+    if (!known) this.setWidths();
     this.active = Math.min(this.active, Math.max(0, jobs.length - 1));
     if (!stay || this.open >= jobs.length) this.open = -1;
     this.table.setAttribute("aria-rowcount", String(jobs.length + 1));
@@ -52,14 +51,14 @@ export class Table {
     this.draw();
   }
 
-  /** Measure what is in sight, then draw it: measured while drawing, all would be laid out twice. */
-  look() {
+  /** Measure before drawing: measured while drawing, the page would be laid out twice. */
+  measureAndDraw() {
     Object.assign(this, { top: this.root.scrollTop, px: this.root.clientHeight });
     this.draw();
   }
 
-  /** Make columns of ids as wide as the longest of them; the reason has what is left. */
-  measure() {
+  /** Make columns of ids as wide as their longest id; the reason gets the rest. */
+  setWidths() {
     const lengths = {
       external_id: this.longest("external_id"),
       template_file_id: this.longest("template_file_id", (id) => this.templates.get(id)?.slice(0, LONGEST_NAME) ?? id),
@@ -87,11 +86,9 @@ export class Table {
     this.head.replaceChildren(
       ...this.columns.map(({ name, title }) => {
         const next = name === sorted && direction === "ascending" ? "descending" : "ascending";
-        const button = element("button", { type: "button" }, title);
-        button.onclick = () => this.onSort([name, next]);
         const attributes = { scope: "col", class: `column-${name}` };
         if (name === sorted) attributes["aria-sort"] = direction;
-        return element("th", attributes, button);
+        return element("th", attributes, button({}, title, () => this.onSort([name, next])));
       }),
     );
   }
@@ -100,9 +97,9 @@ export class Table {
   draw() {
     if (!this.frame) return;
     const { first, last, top, rows: rowsPx } = this.range();
-    const held = this.body.contains(document.activeElement);
-    // Focus stays on a row that is in the document, also where the wheel scrolls it out of sight.
-    if (held) this.active = Math.max(first, Math.min(this.active, last - 1));
+    const focused = this.body.contains(document.activeElement);
+    // Focus stays on a row that is in the document, even if the wheel scrolls it out of sight.
+    if (focused) this.active = Math.max(first, Math.min(this.active, last - 1));
     const rows = [];
     for (let place = first; place < last; place += 1) {
       rows.push(this.row(place));
@@ -114,9 +111,14 @@ export class Table {
     const total = rowsPx + (this.open < 0 ? 0 : this.openPx);
     const drawn = (last - first) * ROW_PX + (details ? this.openPx : 0);
     this.body.lastChild.style.height = `${Math.max(0, total - top - drawn)}px`;
-    if (held) this.body.querySelector('tr[tabindex="0"]')?.focus({ preventScroll: true });
+    if (focused) this.focusRow();
   }
 
+  focusRow() {
+    this.body.querySelector('tr[tabindex="0"]')?.focus({ preventScroll: true });
+  }
+
+  /** Which jobs are in sight, and where their first row begins. */
   range() {
     const { top: scrollTop, px: clientHeight } = this;
     const jobs = this.jobs.length;
@@ -138,26 +140,19 @@ export class Table {
   row(place) {
     const job = this.jobs[place];
     const tab = place === this.active ? "0" : "-1";
-    const row = element("tr", { "aria-rowindex": String(place + 2), tabindex: tab, class: "job" });
-    row.dataset.place = place;
-    row.setAttribute("aria-expanded", String(place === this.open));
-    row.append(...this.columns.map(({ name }) => element("td", { class: `column-${name}` }, this.value(name, job, tab))));
-    return row;
+    const cells = this.columns.map(({ name }) => element("td", { class: `column-${name}` }, this.value(name, job, tab)));
+    const expanded = { "aria-expanded": place === this.open, "data-place": place };
+    return element("tr", { "aria-rowindex": place + 2, tabindex: tab, class: "job", ...expanded }, cells);
   }
 
   value(name, job, tab) {
     const value = cell(this.frame, name, job);
-    if (name === "status") return this.status(value);
+    if (name === "status") return [statusDot(this.specs, value), value];
     if (name === "errors") return this.reason(job);
     if (name === "template_file_id") return this.templates.get(value) ?? value ?? "";
     if (name === "output_file_id") return this.output(job, tab);
-    return value === null ? "" : this.id(value, tab);
-  }
-
-  status(value) {
-    const dot = element("span", { class: "dot", "aria-hidden": "true" });
-    dot.style.background = colour(this.specs, value);
-    return [dot, value];
+    if (value === null) return "";
+    return button({ class: "id", title: "Copy", tabindex: tab }, value, () => this.onCopy(value));
   }
 
   reason(job) {
@@ -173,34 +168,26 @@ export class Table {
     return file === null ? type : [`${type} `, fileLink(file, tab)];
   }
 
-  id(value, tab) {
-    const button = element("button", { type: "button", class: "id", title: "Copy", tabindex: tab }, value);
-    button.onclick = () => this.onCopy(value);
-    return button;
-  }
-
-  /** Everything known of one job, with its messages whole. */
+  /** Everything known of one job, its full messages first. */
   details(place) {
     const job = this.jobs[place];
     const list = element("dl");
     const columns = [...this.frame.columns.values()];
-    const messagesFirst = columns.sort((a, b) => isMessages(b) - isMessages(a));
-    for (const column of messagesFirst) {
-      const { name, derived } = column;
+    for (const column of columns.sort((a, b) => isMessages(b) - isMessages(a))) {
       const value = column.at(job);
-      if (derived || value === null || value.length === 0) continue;
-      const shown = Array.isArray(value)
-        ? element("ul", {}, value.map((message) => element("li", {}, message ?? "null")))
-        : name === "output_file_id" ? fileLink(value, "0") : [value, this.called(name, value)];
-      list.append(element("dt", {}, name), element("dd", {}, shown));
+      if (column.derived || value === null || value.length === 0) continue;
+      list.append(element("dt", {}, column.name), element("dd", {}, this.detail(column.name, value)));
     }
-    const td = element("td", { colspan: String(this.columns.length) }, list);
+    const td = element("td", { colspan: this.columns.length }, list);
     return element("tr", { class: "details" }, td);
   }
 
-  called(name, value) {
-    const title = { status: this.meanings, template_file_id: this.templates }[name]?.get(value);
-    return title ? ` (${title})` : "";
+  detail(name, value) {
+    if (Array.isArray(value)) return element("ul", {}, value.map((message) => element("li", {}, message ?? "null")));
+    if (name === "output_file_id") return fileLink(value, "0");
+    const meanings = new Map(Object.entries(this.specs.meanings));
+    const title = { status: meanings, template_file_id: this.templates }[name]?.get(value);
+    return title ? `${value} (${title})` : value;
   }
 
   click(event) {
@@ -212,7 +199,7 @@ export class Table {
   toggle(place) {
     Object.assign(this, { active: place, open: this.open === place ? -1 : place, openPx: 0 });
     this.draw();
-    this.body.querySelector('tr[tabindex="0"]')?.focus({ preventScroll: true });
+    this.focusRow();
   }
 
   key(event) {
@@ -229,8 +216,8 @@ export class Table {
   move(place) {
     this.active = place;
     this.scrollTo(place);
-    this.look();
-    this.body.querySelector('tr[tabindex="0"]')?.focus({ preventScroll: true });
+    this.measureAndDraw();
+    this.focusRow();
   }
 
   scrollTo(place) {
@@ -245,10 +232,6 @@ export class Table {
     if (top < this.root.scrollTop) this.root.scrollTop = top;
     else if (top > this.root.scrollTop + sight) this.root.scrollTop = top - sight;
   }
-}
-
-export function colour(specs, status) {
-  return Object.hasOwn(specs.colours, status) ? specs.colours[status] : specs.unknown_colour;
 }
 
 function isMessages({ name }) {

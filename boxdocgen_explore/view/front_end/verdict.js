@@ -1,6 +1,6 @@
-// The verdict line: what Python said of the jobs, and a notice under it.
+// The verdict line: what Python wrote about the jobs, its age, and a notice under it.
 
-import { element } from "./dom.js";
+import { element, number } from "./dom.js";
 
 export class VerdictLine {
   constructor(model) {
@@ -16,32 +16,34 @@ export class VerdictLine {
     // A status that is written again is read aloud again: leave it alone unless it changed.
     if (text === this.text) return;
     this.text = text;
-    const parts = verdict ? [element("span", {}, verdictParts(verdict))] : [];
+    const parts = verdict ? [element("span", {}, withTime(verdict))] : [];
     if (notice) parts.push(element("span", { class: "notice" }, notice));
     this.root.replaceChildren(...parts);
     this.drawAge();
   }
 
-  /** The age is reckoned here, for a saved page is read long after it was written. */
+  /** The age is computed here, because a saved page is read long after it was written. */
   drawAge() {
     const time = this.root.querySelector("time");
     const { read_at: readAt } = this.model.get("verdict") ?? {};
     if (!time || !readAt) return;
     time.setAttribute("datetime", readAt);
     time.title = readAt;
-    time.textContent = age(Math.floor((Date.now() - Date.parse(readAt)) / 60_000));
+    time.textContent = age((Date.now() - Date.parse(readAt)) / 1000);
   }
 }
 
-function verdictParts({ text, age: read }) {
-  if (!read) return [text];
-  const [before, after] = [text.slice(0, text.indexOf(read)), text.slice(text.indexOf(read) + read.length)];
-  return [before, element("time", { "aria-live": "off" }, read), after];
+function withTime({ text, age: written }) {
+  if (!written) return [text];
+  const start = text.indexOf(written);
+  return [text.slice(0, start), element("time", { "aria-live": "off" }, written), text.slice(start + written.length)];
 }
 
-function age(minutes) {
-  if (minutes < 1) return "just now";
-  if (minutes < 60) return `${minutes} min ago`;
-  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ago`;
-  return `${Math.floor(minutes / (24 * 60))} days ago`;
+/** Write an age in words, as Python's `text.duration` and `verdict` do. */
+export function age(seconds) {
+  if (seconds < 60) return "just now";
+  for (const [from, unit, name] of [[172_800, 86_400, "days"], [7200, 3600, "h"], [120, 60, "min"]]) {
+    if (seconds >= from) return `${number(Math.floor(seconds / unit))} ${name} ago`;
+  }
+  return `${Math.floor(seconds)} s ago`;
 }

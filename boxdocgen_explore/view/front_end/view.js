@@ -2,18 +2,19 @@
 // It draws what `model` holds (payload, specs, templates, verdict, state, notice) and changes
 // nothing but `state`; every change of it, from here or from Python, ends in `draw`.
 
-import { afterPaint, copy, download, element, number } from "./dom.js";
+import { afterPaint, button, copy, download, element, number } from "./dom.js";
 import { csv, sortedJobs, unpack } from "./columns.js";
-import { Filters, Groups } from "./filters.js";
+import { Filters, queryCode } from "./filters.js";
+import { barLabel, Bars, NONE, sumNote } from "./bars.js";
 import { Figure } from "./figures.js";
 import { Table } from "./table.js";
-import { NONE, Rail } from "./sidebar.js";
+import { disambiguate, Sidebar } from "./sidebar.js";
 import { VerdictLine } from "./verdict.js";
 import { pageModel } from "./page.js";
 
 class View {
   constructor(model, root) {
-    Object.assign(this, { model, root, specs: model.get("specs") });
+    Object.assign(this, { model, root, specs: model.get("specs"), pendingDraws: 0 });
     this.build();
     this.observe();
   }
@@ -26,7 +27,7 @@ class View {
     const merged = Object.entries({ ...this.state, ...change });
     const state = merged.filter(([, value]) => value !== null && value !== undefined && value.length !== 0);
     this.model.set("state", Object.fromEntries(state));
-    // What is on the screen comes first: JupyterLab answers a message to the kernel with work.
+    // The screen comes first: JupyterLab does work of its own on every message to the kernel.
     afterPaint(() => this.model.save_changes());
   }
 
@@ -36,15 +37,14 @@ class View {
     this.setState({ [key]: rest.length < values.length ? rest : [...values, value] });
   }
 
-  /** A mark was picked: all its columns go into the state, or out of it if all were in. */
+  /** A bar was picked: filter by all its columns, or if it was picked before, by none of them. */
   pick(by, key) {
-    const change = {};
     const picked = this.picked(by, key);
-    by.forEach((column, place) => {
+    const change = by.map((column, place) => {
       const rest = (this.state[column] ?? []).filter((value) => value !== key[place]);
-      change[column] = picked ? rest : [...rest, key[place]];
+      return [column, picked ? rest : [...rest, key[place]]];
     });
-    this.setState(change);
+    this.setState(Object.fromEntries(change));
   }
 
   picked(by, key) {
@@ -57,9 +57,9 @@ class View {
     this.root.classList.add("boxdocgen");
     this.verdict = new VerdictLine(this.model);
     this.shown = element("span", { class: "jobs-shown", role: "status" });
-    this.said = element("span", { class: "said", role: "status" });
+    this.message = element("span", { class: "message", role: "status" });
     this.empty = element("p", { class: "empty", hidden: "" });
-    this.rail = new Rail(this.specs, {
+    this.sidebar = new Sidebar(this.specs, {
       label: (key, value) => this.label(key, value),
       onChange: (change) => this.setState(change),
       onToggle: (key, value) => this.toggle(key, value),
@@ -67,12 +67,18 @@ class View {
     this.figures = this.specs.figures.map((figure) => new Figure(figure, (key) => this.pick(figure.by, key)));
     this.table = new Table({
       onSort: (sort) => this.setState({ sort }),
-      onCopy: (text) => this.tell(copy(text), `Copied ${text}.`),
+      onCopy: (text) => this.copy(text, `Copied ${text}.`),
     });
+    const actions = [
+      button({}, "Save CSV", () => download("jobs.csv", "text/csv;charset=utf-8", csv(this.frame, this.jobs))),
+      button({}, "Copy query", () =>
+        this.copy(queryCode(this.state, this.specs.query_code), "Copied the query for these jobs."),
+      ),
+    ];
     this.body = element("div", { class: "boxdocgen-body" }, [
-      this.rail.root,
+      this.sidebar.root,
       element("div", { class: "figures" }, this.buildFigures()),
-      element("div", { class: "bar" }, [this.shown, this.rail.chips, this.said, ...this.buildActions()]),
+      element("div", { class: "bar" }, [this.shown, this.sidebar.chips, this.message, ...actions]),
       this.empty,
       this.table.root,
     ]);
@@ -90,19 +96,11 @@ class View {
     return [...always.map(({ root }) => root), comparison];
   }
 
-  buildActions() {
-    const save = element("button", { type: "button" }, "Save CSV");
-    save.onclick = () => download("jobs.csv", "text/csv;charset=utf-8", csv(this.frame, this.jobs));
-    const query = element("button", { type: "button" }, "Copy query");
-    query.onclick = () => this.tell(copy(this.query()), "Copied the query for these jobs.");
-    return [save, query];
-  }
-
-  async tell(done, words) {
-    await done;
-    this.said.textContent = words;
-    clearTimeout(this.silence);
-    this.silence = setTimeout(() => (this.said.textContent = ""), 4000);
+  async copy(text, message) {
+    await copy(text);
+    this.message.textContent = message;
+    clearTimeout(this.messageTimer);
+    this.messageTimer = setTimeout(() => (this.message.textContent = ""), 4000);
   }
 
   // --- changes --------------------------------------------------------------------------------
@@ -144,12 +142,12 @@ class View {
     const frame = await unpack(this.model.get("payload"));
     if (turn !== this.turn) return this.busy(-1);
     this.frame = frame;
-    this.templates = toldApart(Object.entries(this.model.get("templates") ?? {}));
+    this.templates = disambiguate(Object.entries(this.model.get("templates") ?? {}));
     this.filters = new Filters(frame);
-    this.groups = new Map();
-    this.sorted = null;
+    this.bars = new Map();
+    this.sortKey = null;
     this.body.classList.toggle("no-jobs", frame.jobs === 0);
-    this.rail.show(frame);
+    this.sidebar.show(frame);
     await this.draw();
     this.busy(-1);
   }
@@ -170,30 +168,29 @@ class View {
     else queueMicrotask(draw);
   }
 
-  /** Tell screen readers, and whoever waits, whether what is seen is what was asked for. */
+  /** Tell screen readers, and whoever waits, whether the screen shows what was asked for. */
   busy(step) {
-    this.draws = (this.draws ?? 0) + step;
-    this.body.setAttribute("aria-busy", String(this.draws > 0));
+    this.pendingDraws += step;
+    this.body.setAttribute("aria-busy", String(this.pendingDraws > 0));
   }
 
-  /** The one place that paints: filter, then verdict, rail, table and charts. */
+  /** The one place that paints: filter, then charts, verdict, sidebar and table. */
   async draw() {
     const { frame, filters, state } = this;
-    const sort = JSON.stringify(state.sort ?? null);
-    if (this.sorted !== sort) this.order = sortedJobs(frame, state.sort, this.specs.statuses);
-    this.sorted = sort;
+    const sortKey = JSON.stringify(state.sort ?? null);
+    if (this.sortKey !== sortKey) this.order = sortedJobs(frame, state.sort, this.specs.statuses);
     filters.apply(state);
-    const look = JSON.stringify([...filters.applied, sort]);
-    const stay = this.look === look;
-    const changed = !stay || this.lookedAt !== frame;
-    Object.assign(this, { look, lookedAt: frame });
+    const renderKey = JSON.stringify([...filters.applied, sortKey]);
+    const sameRows = this.renderKey === renderKey;
+    const changed = !sameRows || this.drawnFrame !== frame;
+    Object.assign(this, { sortKey, renderKey, drawnFrame: frame });
     if (changed) this.jobs = filters.shown(this.order);
-    // The charts ask for their room and colours: before anything else is changed, that is cheap.
+    // Charts first: they measure their space and colours, which is cheap before anything changes.
     const figures = this.drawFigures();
     this.verdict.draw();
     this.drawEmpty();
-    this.rail.draw(state, filters);
-    if (changed) this.table.show(frame, this.jobs, state.sort, this, stay);
+    this.sidebar.draw(state, filters);
+    if (changed) this.table.show(frame, this.jobs, state.sort, this, sameRows);
     await figures;
   }
 
@@ -201,9 +198,8 @@ class View {
     const { jobs } = this.frame;
     this.empty.hidden = jobs > 0 && this.jobs.length > 0;
     this.table.root.hidden = !this.empty.hidden;
-    this.empty.textContent = jobs === 0
-      ? this.whyNoJobs()
-      : `No job matches ${this.rail.active(this.state).map(({ text }) => text).join(" and ")}.`;
+    const active = this.sidebar.active(this.state).map(({ text }) => text);
+    this.empty.textContent = jobs === 0 ? this.whyNoJobs() : `No job matches ${active.join(" and ")}.`;
     this.shown.textContent = `${number(this.jobs.length)} of ${number(jobs)} jobs`;
   }
 
@@ -211,7 +207,7 @@ class View {
     const verdict = this.model.get("verdict");
     if (!verdict) return "There are no jobs here: nothing has been read yet.";
     if (verdict.complete === null) return "There are no jobs here: the frame is empty.";
-    return verdict.complete ? "Read to the end: there are no jobs in it." : "No job had arrived when the reading stopped.";
+    return verdict.complete ? "All pages were read: there are no jobs in them." : "No job had arrived when the reading stopped.";
   }
 
   label(key, value) {
@@ -231,69 +227,41 @@ class View {
       option.disabled = !compared.some(({ figure }) => figure.compare === option.value);
     }
     const theme = this.theme();
-    const counts = { jobs_all: jobs, jobs_shown: this.jobs.length };
+    const totals = { jobs_all: jobs, jobs_shown: this.jobs.length };
     const draws = this.figures.map((figure) => {
       const { by, compare: chosenBy, name } = figure.figure;
       figure.root.hidden = !drawable.includes(figure) || jobs === 0 || (chosenBy !== null && chosenBy !== compare);
       if (figure.root.hidden) return null;
-      const rows = this.group(figure.figure).rows(this.filters, counts, (key) => this.barLabel(by, key));
+      const label = (key) => barLabel(key, (value) => this.label(by[0], value));
+      const rows = this.barsOf(figure.figure).rows(this.filters, totals, label);
       figure.root.hidden = rows.length === 0;
-      const note = name === "reasons" ? this.sumNote(rows) : "";
-      return figure.draw(rows, (key) => this.picked(by, key), theme, note);
+      return figure.draw(rows, (key) => this.picked(by, key), theme, name === "reasons" ? this.reasonsNote(rows) : "");
     });
     await Promise.all(draws);
   }
 
-  group(figure) {
-    if (!this.groups.has(figure.name)) {
-      this.groups.set(figure.name, new Groups(this.frame, figure, this.specs));
-    }
-    return this.groups.get(figure.name);
+  barsOf(figure) {
+    if (!this.bars.has(figure.name)) this.bars.set(figure.name, new Bars(this.frame, figure, this.specs.statuses));
+    return this.bars.get(figure.name);
   }
 
   bestComparison(compared) {
-    const several = compared.find(({ figure }) => this.group(figure).bars.length > 1);
+    const several = compared.find(({ figure }) => this.barsOf(figure).bars.length > 1);
     return (several ?? compared[0])?.figure.compare;
   }
 
-  barLabel(by, key) {
-    return key
-      .map((value, place) => (place ? `version ${value ?? NONE}` : this.label(by[0], value)))
-      .join(" · ");
-  }
-
-  /** Jobs may have several reasons: then the bars sum to more than the jobs, and say so. */
-  sumNote(rows) {
-    const sum = rows.reduce((total, { shown }) => total + shown, 0);
-    const { values, codes } = this.frame.columns.get("reason");
-    const jobs = this.filters.count((kind) => values[codes[kind]].length);
-    return sum === jobs ? "" : `The bars sum to ${number(sum)}: ${number(jobs)} jobs, each counted once for each of its reasons.`;
+  reasonsNote(rows) {
+    const column = this.frame.columns.get("reason");
+    const counts = this.filters.counts(column);
+    const jobs = counts.reduce((sum, count, code) => sum + (column.values[code].length ? count : 0), 0);
+    return sumNote(rows.reduce((sum, { shown }) => sum + shown, 0), jobs);
   }
 
   theme() {
     const style = getComputedStyle(this.root);
-    const ink = style.getPropertyValue("--boxdocgen-ink").trim();
-    return { ink, ghost: style.getPropertyValue("--boxdocgen-ghost").trim() };
+    const colour = (name) => style.getPropertyValue(`--boxdocgen-${name}`).trim();
+    return { ink: colour("ink"), ghost: colour("ghost") };
   }
-
-  /** The same text as Python's `query_code`, from the same templates. */
-  query() {
-    const { query_code: code } = this.specs;
-    const lines = Object.keys(code).filter((key) => this.state[key]?.length).map((key) => {
-      if (key === "text") return code.text.replace("{text}", () => JSON.stringify(this.state.text.toLowerCase()));
-      const values = this.state[key].map((value) => (value === null ? "None" : JSON.stringify(value)));
-      const nulls = this.state[key].includes(null) ? ", nulls_equal=True" : "";
-      return code[key].replace("{values}", () => `[${values.join(", ")}]${nulls}`);
-    });
-    return lines.length ? `jobs.filter(\n${lines.map((line) => `    ${line},\n`).join("")})` : "jobs";
-  }
-}
-
-/** Several templates may have one name: then the id tells them apart. */
-function toldApart(entries) {
-  const uses = new Map();
-  for (const [, name] of entries) uses.set(name, (uses.get(name) ?? 0) + 1);
-  return new Map(entries.map(([id, name]) => [id, uses.get(name) > 1 ? `${name} (${id})` : name]));
 }
 
 /** Draw the view from what the page itself holds. */

@@ -1,4 +1,4 @@
-"""Nobody is served another's pages: one cache folder, several users, hosts, and the demo."""
+"""Nobody is served another user's pages: one cache folder, several users, hosts, and the demo."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 from conftest import QUICK
-from tally import Tally
 
-from boxdocgen_explore import demo, errors
+from boxdocgen_explore import StoreWarning, demo, errors
 from boxdocgen_explore.box import Box, connect
-from boxdocgen_explore.cache.store import StoreWarning
 from boxdocgen_explore.emulator import DEMO_USER, Emulator, Enterprise, User, plain_job
 
 pytestmark = [pytest.mark.trust, pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -35,29 +33,32 @@ def enterprise(owner: User, serial: int) -> Enterprise:
 
 @pytest.fixture
 def hosts() -> Iterator[list[Emulator]]:
-    """Two hosts, the same users; on each the batch is another user's."""
-    emulators = [
-        Emulator(enterprise=enterprise(owner, serial), users=USERS)
-        for serial, owner in ((1, ADA), (2, BOB))
-    ]
-    with emulators[0], emulators[1]:
-        yield emulators
+    """Two hosts with the same users; on each, the batch belongs to another one."""
+    with (
+        Emulator(enterprise=enterprise(ADA, 1), users=USERS) as one,
+        Emulator(enterprise=enterprise(BOB, 2), users=USERS) as other,
+    ):
+        yield [one, other]
 
 
-def outcome(box: Box) -> Any:
-    """What a user sees of the batch: its jobs, or that there is none."""
+def options(host: Emulator, folder: Path) -> dict[str, Any]:
+    return {"base_url": host.url, "retry": QUICK, "cache_dir": folder}
+
+
+def seen_by(box: Box) -> Any:
+    """What a user sees of the batch: its jobs, or the reason why there are none."""
     try:
         return box.read("1001", limit=2).jobs["job_id"].to_list()
     except (errors.NotFound, errors.NotCached) as error:
         return type(error).__name__
 
 
-def readers(hosts: list[Emulator], folder: Path | None) -> dict[str, Box]:
-    """Everybody who can read, with one folder for all, or with none."""
+def everybody(hosts: list[Emulator], folder: Path) -> dict[str, Box]:
+    """Everybody who can read, with the same folder."""
     made = {}
     for number, host in enumerate(hosts):
+        given = options(host, folder)
         for user in (ADA, BOB):
-            given: dict[str, Any] = {"base_url": host.url, "retry": QUICK, "cache_dir": folder}
             made[f"{user.name} at {number}"] = connect(user.token, **given)
             made[f"admin as {user.name} at {number}"] = connect(
                 ADMIN.token, as_user=user.id, **given
@@ -67,20 +68,19 @@ def readers(hosts: list[Emulator], folder: Path | None) -> dict[str, Box]:
 
 
 def test_in_whatever_order_they_read_everybody_sees_what_they_would_see_alone(
-    hosts: list[Emulator], tmp_path: Path, tally: Tally
+    hosts: list[Emulator], tmp_path: Path
 ) -> None:
     truth = {}
-    for name, box in readers(hosts, tmp_path / "alone").items():
-        box._cache_dir = None
-        with box:
-            truth[name] = outcome(box)
+    for name in everybody(hosts, tmp_path / "unused"):
+        alone = everybody(hosts, tmp_path / f"alone {name}")
+        truth[name] = seen_by(alone[name])
+        alone[name].close()
     assert {type(seen) for seen in truth.values()} == {list, str}
     for number, order in enumerate([*permutations(range(4))][::6]):
-        boxes = readers(hosts, tmp_path / str(number))
+        boxes = everybody(hosts, tmp_path / str(number))
         names = sorted(boxes, key=lambda name, order=order: order[len(name) % 4])  # type: ignore[misc]
         for name in names * 2:
-            assert outcome(boxes[name]) == truth[name]
-            tally("loads held")
+            assert seen_by(boxes[name]) == truth[name]
         for box in boxes.values():
             box.close()
 
@@ -93,32 +93,33 @@ def test_the_demo_sees_nothing_of_the_folder_and_leaves_nothing_in_it(
         box.read("1001", limit=2)
     before = sorted(tmp_path.rglob("*"))
     with demo() as box:
-        assert outcome(box) == "NotFound"
+        assert seen_by(box) == "NotFound"
         box.read(str(box.story_batch_id))
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_renewed_token_of_the_same_user_still_finds_what_is_kept(
+def test_a_renewed_token_of_the_same_user_still_finds_the_cache(
     hosts: list[Emulator], tmp_path: Path
 ) -> None:
-    given: dict[str, Any] = {"base_url": hosts[1].url, "retry": QUICK, "cache_dir": tmp_path}
-    with connect(BOB.token, **given) as box:
+    with connect(BOB.token, **options(hosts[1], tmp_path)) as box:
         box.read("1001", limit=2)
         box.renew(BOB_LATER.token)
         assert box.read("1001", limit=2).pages["from_cache"].all()
-    with connect(BOB_LATER.token, **given) as box:
+    with connect(BOB_LATER.token, **options(hosts[1], tmp_path)) as box:
         assert box.read("1001", limit=2).pages["from_cache"].all()
 
 
-def test_offline_is_one_user_s_alone_and_says_whose(hosts: list[Emulator], tmp_path: Path) -> None:
-    given: dict[str, Any] = {"base_url": hosts[0].url, "retry": QUICK, "cache_dir": tmp_path}
+def test_offline_reads_one_user_s_pages_and_says_whose(
+    hosts: list[Emulator], tmp_path: Path
+) -> None:
+    given = options(hosts[0], tmp_path)
     for user in (ADA, BOB):
         with connect(user.token, **given) as box:
-            outcome(box)
+            seen_by(box)
     with connect(offline=True, user=ADA.login, **given) as box:
         assert ADA.login in box.read("1001", limit=2).verdict
     with (
         connect(offline=True, **given) as box,
-        pytest.warns(StoreWarning, match=f"these are of {BOB.login}"),
+        pytest.warns(StoreWarning, match=f"{BOB.login}"),
     ):
-        assert outcome(box) == "NotCached"
+        assert seen_by(box) == "NotCached"

@@ -1,0 +1,81 @@
+"""Whose account this is: the user that Box names, and that user's cache."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from urllib.parse import quote
+
+from boxdocgen_explore import errors
+from boxdocgen_explore.box import endpoints
+from boxdocgen_explore.box.auth import Token, checked_token
+from boxdocgen_explore.box.retry import RequestContext
+from boxdocgen_explore.box.session import BoxSession
+from boxdocgen_explore.cache import Cache, offline_cache, online_cache
+from boxdocgen_explore.schema import User
+
+
+class Account:
+    """The user of a session and that user's cache, opened when first needed.
+
+    ``wanted`` is whose cache is read offline: an id or a login.
+    """
+
+    def __init__(self, session: BoxSession, cache_dir: Path | None, wanted: str | None) -> None:
+        self.session = session
+        self.user: User | None = None
+        """Who reads, once the cache is open; None if Box does not say."""
+        self.cache: Cache | None = None
+        self._folder = cache_dir and cache_dir / quote(session.host, safe="")
+        self._wanted = wanted
+        self._opening = threading.Lock()
+        self._closed = False
+
+    def open(self, context: RequestContext | None = None) -> Cache:
+        """Ask Box who this is, once, and open that user's cache.
+
+        Raises:
+            InvalidRequest: it was closed.
+            BoxDocGenError: as `endpoints.me`, `offline_cache`.
+        """
+        with self._opening:
+            if self._closed:
+                raise errors.InvalidRequest("This Box is closed: connect() or demo() again.")
+            if self.cache is None:
+                if self.session.offline:
+                    self.user, self.cache = offline_cache(self._folder, self._wanted)
+                else:
+                    self.user = self._who(context)
+                    self.cache = online_cache(self.user, self._folder)
+                self.session.identify(self.user)
+            return self.cache
+
+    def _who(self, context: RequestContext | None) -> User | None:
+        try:
+            return endpoints.me(self.session, context)
+        except (errors.Forbidden, errors.NotFound):
+            return None
+
+    def renew(self, token: str) -> None:
+        """Continue with a new token of the same user.
+
+        Raises:
+            InvalidRequest: not a token, or another user's.
+            BoxDocGenError: as `endpoints.me`; the old token stays.
+        """
+        token = checked_token(token)
+        if self.user is not None and not self.session.offline:
+            # Checked first: nothing may be read into this user's cache with another one's token.
+            owner = endpoints.me(self.session.with_token(token))
+            if owner.id != self.user.id:
+                raise errors.InvalidRequest(
+                    f"That token belongs to {owner.login}, this connection to {self.user.login}. "
+                    "Use connect() again to read as somebody else."
+                )
+        self.session.credentials = Token(token)
+
+    def close(self) -> None:
+        self._closed = True
+        self.session.close()
+        if self.cache:
+            self.cache.store.close()

@@ -1,0 +1,140 @@
+"""The call rate is one per user and host, whatever number of connections and threads there are."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import boxdocgen_explore as bx
+from boxdocgen_explore.box.rate_limit import RateLimiter
+from boxdocgen_explore.emulator import DEMO_TOKEN, DEMO_USER, Emulator, Enterprise, User
+
+Connect = Callable[..., bx.Box]
+
+
+@pytest.fixture
+def limited(emulator: Emulator, tmp_path: Path) -> Iterator[Connect]:
+    """Connects with a call rate; every connection has an empty cache."""
+    with contextlib.ExitStack() as boxes:
+
+        def make(calls_per_minute: int | None, **options: object) -> bx.Box:
+            folder = tmp_path / str(len(list(tmp_path.iterdir())))
+            folder.mkdir()
+            given = {"token": DEMO_TOKEN, "base_url": emulator.url, "cache_dir": folder, **options}
+            box: bx.Box = bx.connect(**given, calls_per_minute=calls_per_minute)
+            return boxes.enter_context(box)
+
+        yield make
+
+
+def first_wait(box: bx.Box, batch_id: str = "1001") -> str | None:
+    """What is waited for before the batch has been read; None if nothing is."""
+    cancelled, waits = threading.Event(), []
+
+    def progress(_pages: int, _jobs: int, waiting: str | None) -> None:
+        if waiting:
+            waits.append(waiting)
+            cancelled.set()
+
+    try:
+        box.read(batch_id, cancelled=cancelled, progress=progress)
+    except bx.errors.Cancelled:
+        return str(waits[0])
+    return None
+
+
+def a_minute(limit: int) -> set[str]:
+    return {f"Waiting {s} s: at most {limit} calls a minute" for s in range(50, 61)}
+
+
+def test_connections_of_one_user_share_the_call_rate(emulator: Emulator, limited: Connect) -> None:
+    waits = [first_wait(limited(4)) for _ in range(3)]
+    # Two calls each (/users/me and one page): the third connection waits for the first minute.
+    assert waits[:2] == [None, None]
+    assert waits[2] in a_minute(4)
+    assert len(emulator.calls) == 4
+
+
+def test_the_lowest_limit_of_open_connections_applies_to_all(
+    emulator: Emulator, limited: Connect
+) -> None:
+    low, high = limited(3), limited(900)
+    assert first_wait(low) is None
+    assert first_wait(high) in a_minute(3)
+    assert len(emulator.calls) == 3
+    low.close()
+    assert first_wait(high) is None
+
+
+def test_another_token_of_the_same_user_has_no_call_rate_of_its_own(tmp_path: Path) -> None:
+    users = [DEMO_USER, User(DEMO_USER.id, "HR", DEMO_USER.login, token="another-token")]
+    with Emulator(users=users, enterprise=Enterprise.of({"1001": 1, "1003": 1})) as emulator:
+        options = {"base_url": emulator.url, "calls_per_minute": 3}
+        with (
+            bx.connect(DEMO_TOKEN, cache_dir=tmp_path / "1", **options) as first,
+            bx.connect("another-token", cache_dir=tmp_path / "2", **options) as second,
+        ):
+            assert first_wait(first) is None
+            assert first_wait(second) in a_minute(3)
+        assert len(emulator.calls) == 3
+
+
+def test_another_user_has_another_call_rate(tmp_path: Path) -> None:
+    ada = User("7", "Ada", "ada@example.com", token="ada-token")
+    with Emulator(users=[DEMO_USER, ada], enterprise=Enterprise.of({"1001": 1})) as emulator:
+        for token in (DEMO_TOKEN, "ada-token"):
+            options = {"base_url": emulator.url, "calls_per_minute": 2}
+            with (
+                bx.connect(token, cache_dir=tmp_path, **options) as box,
+                contextlib.suppress(bx.errors.NotFound),
+            ):
+                assert first_wait(box) is None
+
+
+@pytest.mark.parametrize("policy", [None, bx.RetryPolicy(calls_per_minute=1_000_000)])
+def test_calls_per_minute_is_obeyed_whatever_the_policy_says(
+    emulator: Emulator, limited: Connect, policy: bx.RetryPolicy | None
+) -> None:
+    box = limited(2, retry=policy)
+    assert first_wait(box) is None
+    assert first_wait(box, "1003") in a_minute(2)
+    assert len(emulator.calls) == 2
+
+
+def test_the_policy_s_call_rate_is_obeyed(limited: Connect) -> None:
+    assert first_wait(limited(None, retry=bx.RetryPolicy(calls_per_minute=1))) in a_minute(1)
+
+
+def test_a_call_counts_for_a_minute() -> None:
+    now = [0.0]
+    limiter, connection = RateLimiter(clock=lambda: now[0]), threading.Event()
+    waits = []
+    for now[0] in (0.0, 10.0, 20.0, 59.9, 60.0, 61.0, 70.0):
+        waits.append(limiter.wait_s(connection, 2))
+    assert waits == pytest.approx([0, 0, 40, 0.1, 0, 9, 0])
+
+
+def test_many_threads_share_one_limit_exactly() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    limiter, connection = RateLimiter(clock=lambda: 0.0), threading.Event()
+    passed: list[float] = []
+
+    def call() -> None:
+        while not limiter.wait_s(connection, 20_000):
+            passed.append(0.0)
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(passed) == 20_000

@@ -1,0 +1,304 @@
+"""One page's bytes become a typed frame, complete, or an error that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+import timeit
+from typing import Any
+
+import pytest
+from bodies import JOB, body, job
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from boxdocgen_explore.emulator import plain_job
+from boxdocgen_explore.emulator.enterprise import FULL_ONLY
+from boxdocgen_explore.errors import BrokenPage
+from boxdocgen_explore.pages import frames
+from boxdocgen_explore.schema import DETAILS, JOBS
+
+# --- a second reader, slow and plain, that the parser has to agree with -------------------------
+
+INNER = {
+    "batch": ["id"],
+    "template_file": ["id"],
+    "template_file_version": ["id"],
+    "output_file": ["id"],
+    "output_file_version": ["id"],
+    "failures": ["errors", "warnings"],
+}
+COLUMNS = {
+    "batch_id": "batch.id",
+    "job_id": "id",
+    "output_file_id": "output_file.id",
+    "output_file_version_id": "output_file_version.id",
+    "template_file_id": "template_file.id",
+    "template_file_version_id": "template_file_version.id",
+    "errors": "failures.errors",
+    "warnings": "failures.warnings",
+}
+
+
+class Refused(Exception):
+    """What the second reader does not take."""
+
+
+def need(condition: object) -> None:
+    if not condition:
+        raise Refused
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = {re.sub("[\0\ud800-\udfff]", "\ufffd", key): value for key, value in pairs}
+    need(len(found) == len(pairs))
+    return found
+
+
+def as_text(value: Any) -> str | None:
+    need(value is None or type(value) in (str, int))
+    return None if value is None else str(value)
+
+
+def as_texts(value: Any) -> list[str | None] | None:
+    need(value is None or type(value) is list)
+    return value and [as_text(one) for one in value]
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    need(value is None or type(value) is dict)
+    return value or {}
+
+
+def visible(value: Any) -> Any:
+    if isinstance(value, list):
+        return [visible(one) for one in value]
+    return value and re.sub("[\0\ud800-\udfff]", "\ufffd", value)
+
+
+def reference(page: bytes) -> tuple[list[dict[str, Any]], str | None, int | None, list[str]]:
+    """The same rules as the parser's, one value after another."""
+    answer = json.loads(page.decode(), object_pairs_hook=once, parse_constant=as_object)
+    need(type(answer) is dict and type(answer.get("entries")) is list)
+    unknown = answer.keys() - {"entries", "limit", "next_marker", "prev_marker"}
+    rows = []
+    for entry in answer["entries"]:
+        need(type(entry) is dict)
+        flat = {"type": as_text(entry.get("type"))}
+        for name in ("id", "status", "output_type", "external_id"):
+            flat[name] = as_text(entry.get(name))
+        for name, inner in INNER.items():
+            value = as_object(entry.get(name))
+            as_text(value.get("type"))
+            unknown |= {f"{name}.{one}" for one in value.keys() - {"type", *inner}}
+            for one in inner:
+                convert = as_texts if name == "failures" else as_text
+                flat[f"{name}.{one}"] = convert(value.get(one))
+        unknown |= entry.keys() - flat.keys() - INNER.keys()
+        for name in ("id", "status", "batch.id"):
+            need(flat[name] and flat[name] == visible(flat[name]))
+        columns = [name for name in JOBS if name != "origin"]
+        rows.append({name: visible(flat[COLUMNS.get(name, name)]) for name in columns})
+    marker, limit = answer.get("next_marker"), answer.get("limit")
+    for text in (marker, answer.get("prev_marker")):
+        need(text is None or type(text) is str)
+    need(marker is None or marker == visible(marker))
+    need(limit is None or (type(limit) is int and 0 <= limit < 2**63))
+    return rows, marker or None, limit, sorted(unknown)
+
+
+def standard(number: int) -> dict[str, Any]:
+    """A job as ``/docgen_batch_jobs/:batch_id`` gives it."""
+    return {k: v for k, v in plain_job("1001", number).items() if k not in FULL_ONLY}
+
+
+FIELDS = (
+    '"id":"9"', '"status":"failed"', r'"st\u0061tus":"failed"', '"name":":"', '"limit":5',
+    '"priority":1.5', '"priority":{"a":1,"a":2}', '"priority":[{"a":":"},null]', '"type":"x"',
+    r'"a\u003ab":"\u003A\\u003a"', r'"\ud800":1', r'"we\"ird\n":1e5', '"entries":[]',
+    '"failures":{"errors":["\\"a\\":b"],"warnings":null,"more":1}', '"__init__":1', '"":0',
+)  # fmt: skip
+VALUES = (
+    "null", '""', '"x"', "5", "-0", "1.5", "1e5", "true", "[]", "{}", '["a",null,5,"\\u0000"]',
+    "[[]]", r'"\u0000"', r'"a\ud800"', r'"\ud83d\ude00\udc00"', r'"\\ud800"', '{"id":"7","a":":"}',
+    "123456789012345678901234567890", "NaN", '"]}"', '"\u00fc: "',
+)  # fmt: skip
+
+
+@st.composite
+def nearly_documented(draw: st.DrawFn) -> bytes:
+    """A documented page with a few fields added, and a few values replaced."""
+    entries = [standard(n) for n in range(draw(st.integers(0, 3)))]
+    page = {"entries": entries, "limit": 1000, "next_marker": "m:"}
+    text = json.dumps(page, indent=draw(st.sampled_from([None, 1])))
+    for _ in range(draw(st.integers(0, 3))):
+        if draw(st.booleans()):
+            places = [match.end() for match in re.finditer(r"\{(?=\s*\")", text)]
+            inserted = draw(st.sampled_from(FIELDS)) + ","
+            start = end = draw(st.sampled_from(places))
+        else:
+            values = re.finditer(r'(?<=: )("[^"\\]*"|\d+|null|\[\]|\{[^{}]*\})', text)
+            start, end = draw(st.sampled_from([match.span() for match in values]))
+            inserted = draw(st.sampled_from(VALUES))
+        text = text[:start] + inserted + text[end:]
+    return text.encode()
+
+
+@settings(max_examples=500)
+@given(nearly_documented())
+def test_the_parser_agrees_with_a_slow_reader_on_every_page_or_both_refuse_it(page: bytes) -> None:
+    try:
+        expected = reference(page)
+    except (Refused, ValueError):
+        with pytest.raises(BrokenPage):
+            frames.page(page)
+    else:
+        parsed = frames.page(page)
+        got = (parsed.rows.to_dicts(), parsed.next_marker, parsed.limit, parsed.unknown_fields)
+        assert got == expected
+
+
+# --- what comes through --------------------------------------------------------------------------
+
+
+def test_every_documented_field_of_a_job_becomes_a_column() -> None:
+    given_job = plain_job("1001", 3) | {
+        "status": "failed",
+        "external_id": "HR-1",
+        "failures": {"errors": ["no {{tag}}"], "warnings": []},
+    }
+    page = frames.full_page(body(given_job, limit=1000, next_marker="m"))
+    assert (page.next_marker, page.limit, page.unknown_fields) == ("m", 1000, [])
+    assert page.rows.columns == [name for name in [*JOBS, *DETAILS] if name != "origin"]
+    row = page.rows.row(0, named=True)
+    assert row["job_id"] == "1001000003"
+    assert row["errors"] == ["no {{tag}}"]
+    assert row["warnings"] == []
+    assert row["external_id"] == "HR-1"
+    assert row["created_at"].isoformat() == "2026-11-03T02:14:03+00:00"
+    assert None not in row.values()
+
+
+def test_failures_that_are_null_stay_null_and_empty_ones_stay_empty() -> None:
+    some = [{"errors": [], "warnings": None}, None, {"errors": ["a", None], "warnings": []}]
+    page = frames.page(body(*({**JOB, "failures": one} for one in some), JOB))
+    assert page.rows["errors"].to_list() == [[], None, ["a", None], None]
+    assert page.rows["warnings"].to_list() == [None, None, [], None]
+
+
+def test_an_unknown_status_comes_through_unharmed() -> None:
+    assert frames.page(job(status="archived")).rows["status"].to_list() == ["archived"]
+
+
+def test_numbers_become_the_text_of_an_id() -> None:
+    rows = frames.page(body({**JOB, "id": 7}, {**JOB, "id": 10**30}, JOB)).rows
+    assert rows["job_id"].to_list() == ["7", str(10**30), "7"]
+
+
+@pytest.mark.parametrize("end", [{"next_marker": None}, {"next_marker": ""}, {}])
+def test_each_of_the_three_end_markers_is_an_end(end: dict[str, Any]) -> None:
+    assert frames.page(body(**end)).next_marker is None
+
+
+def test_half_a_surrogate_pair_in_a_message_becomes_a_replacement_character() -> None:
+    page = frames.page(job(failures={"errors": ["a\ud800b"], "warnings": []}, external_id="\ud800"))
+    assert page.rows.select("errors", "external_id").row(0) == (["a\ufffdb"], "\ufffd")
+
+
+# --- fields that Box may add ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("entry", range(3))
+def test_unknown_fields_are_named_wherever_they_are(entry: int) -> None:
+    entries: list[dict[str, Any]] = [standard(n) for n in range(3)]
+    entries[entry]["priority"] = {"a": 1}
+    entries[entry]["output_file"]["name"] = "n"
+    page = frames.page(body(*entries, next=1))
+    assert page.unknown_fields == ["next", "output_file.name", "priority"]
+    assert page.rows.equals(frames.page(body(*map(standard, range(3)))).rows)
+
+
+def test_a_page_with_unknown_fields_takes_hardly_longer() -> None:
+    """On the day that Box adds a field, a million jobs must not take minutes more."""
+    entries = [standard(n) for n in range(500)]
+    today, tomorrow = body(*entries), body(*({**entry, "priority": 1} for entry in entries))
+
+    def seconds(page: bytes) -> float:
+        return min(timeit.repeat(lambda: frames.page(page), number=1, repeat=20))
+
+    assert frames.page(tomorrow).unknown_fields == ["priority"]
+    assert seconds(tomorrow) < 2.5 * seconds(today)
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+ENTRY = '{"id":"7","batch":{"id":"1001"},"status":"failed"}'
+DUPLICATES = {
+    "a field of an entry": '{"entries":[{"id":"7","id":"8","batch":{"id":"1"},"status":"x"}]}',
+    "with the same value": '{"entries":[{"id":"7","id":"7","batch":{"id":"1"},"status":"x"}]}',
+    "hidden by an escape": ENTRY.replace('"status"', r'"st\u0061tus":"failed","status"'),
+    "inside an entry": ENTRY.replace('"1001"', '"1001","id":"1001"'),
+    "an unknown field": ENTRY.replace('"id"', '"new":1,"new":1,"id"', 1),
+    "inside an unknown field": ENTRY.replace('"id"', '"new":[{"a":1,"a":1}],"id"', 1),
+    "in the last entry": ENTRY + "," + ENTRY.replace('"id"', '"id":"8","id"', 1),
+    "after a hidden colon": ENTRY.replace('"id"', r'"new":"\u003a","id":"8","id"', 1),
+    "after a hidden quote": ENTRY.replace('"id"', r'"new":"\u0022:","id":"8","id"', 1),
+    "beside a long number": ENTRY.replace('"id"', '"new":1e15,"id":"8","id"', 1),
+    "the entries": '{"entries":[],"entries":[' + ENTRY + "]}",
+    "the marker": '{"entries":[],"next_marker":"m","next_marker":null}',
+    "the limit, with blanks": '{ "entries" : [ ] , "limit" : 1 , "limit" : 1 }',
+}
+
+
+@pytest.mark.parametrize("name", DUPLICATES)
+def test_a_key_that_appears_twice_is_refused_wherever_it_is(name: str) -> None:
+    page = DUPLICATES[name]
+    page = page if page.startswith(("{ ", '{"entries')) else '{"entries":[' + page + "]}"
+    with pytest.raises(BrokenPage, match=r"'\w+' appears twice"):
+        frames.page(page.encode())
+
+
+@pytest.mark.parametrize(
+    ("broken", "named"),
+    [
+        (b"<html>Sign in</html>", "not JSON; it begins '<html>Sign in</html>'"),
+        (b"", "not JSON"),
+        (b"{}", "^entries is missing"),
+        (b"[]", "^the body should be an object, not a list"),
+        (body() + b"{}", "not JSON"),
+        (b'{"entries": null}', "^entries should be a list, not null"),
+        (body(None), "^entry 1 should be an object, not null"),
+        (body(JOB, {"id": "8", "batch": {"id": "1"}}), "^status of entry 2 is missing"),
+        (body(JOB, {"id": "8", "batch": {}, "status": "x"}), "^batch.id of entry 2 is missing"),
+        (job(id=True), "^id of entry 1 should be a text, not true or false"),
+        (body(JOB, {**JOB, "id": ""}), "^id of entry 2 should be a text, not ''"),
+        (body(JOB, {**JOB, "id": "a\0"}), "^id of entry 2 should be a text, not 'a"),
+        (job(status="\ud800"), "^status of entry 1"),
+        (job(batch={"id": None}), "^batch.id of entry 1 should be a text, not null"),
+        (job(output_file={"id": 1.5}), "^output_file.id of entry 1 should be a text, not a number"),
+        (job(output_file="7"), "^output_file of entry 1 should be an object, not a text"),
+        (job(output_type={"a": 1}), "^output_type of entry 1 should be a text, not an object"),
+        (job(failures={"errors": "a"}), "^failures.errors of entry 1 should be a list"),
+        (job(failures={"errors": [{}]}), "^failures.errors of entry 1 should be a text, not an"),
+        (body(next_marker=5), "^next_marker should be a text, not a number"),
+        (body(next_marker="\ud800"), "^next_marker"),
+        (body(limit=10**30), "^limit"),
+        (body(limit=-1), "^limit"),
+        (body(limit=True), "^limit should be a number, not true or false"),
+    ],
+)
+def test_an_error_names_the_field_and_the_entry(broken: bytes, named: str) -> None:
+    with pytest.raises(BrokenPage, match=named):
+        frames.page(broken)
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-01-01", "+12345-01-01T00:00:00Z"])
+def test_a_time_that_is_none_is_refused_with_its_entry(time: str) -> None:
+    entries = [{**JOB, "created_at": one} for one in (None, "2026-01-01T00:00:00Z", time)]
+    with pytest.raises(BrokenPage, match=r"^created_at of entry 3 should be a time"):
+        frames.full_page(body(*entries))
+
+
+def test_a_page_in_another_encoding_is_broken_and_not_empty() -> None:
+    with pytest.raises(BrokenPage):
+        frames.page(job().decode().encode("utf-16"))

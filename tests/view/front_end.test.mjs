@@ -1,0 +1,113 @@
+// The front end's logic without a browser: what Python computes too is compared with Python's own
+// results, which test_front_end.py writes into the table. `node --test` alone has no table.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { barLabel, Bars, sumNote } from "../../boxdocgen_explore/view/front_end/bars.js";
+import { cell, csv, csvCell, sortedJobs, unpack } from "../../boxdocgen_explore/view/front_end/columns.js";
+import { number } from "../../boxdocgen_explore/view/front_end/dom.js";
+import { Filters, queryCode } from "../../boxdocgen_explore/view/front_end/filters.js";
+import { disambiguate } from "../../boxdocgen_explore/view/front_end/sidebar.js";
+import { age } from "../../boxdocgen_explore/view/front_end/verdict.js";
+
+const table = JSON.parse(readFileSync(process.env.BOXDOCGEN_TABLE, "utf-8"));
+const { specs } = table;
+const templates = new Map(Object.entries(table.templates));
+const frames = await Promise.all(table.frames.map(({ payload }) => unpack(Buffer.from(payload, "base64"))));
+
+function ids(frame, jobs) {
+  return Array.from(jobs, (job) => cell(frame, "job_id", job));
+}
+
+function rowsOf(frame, filters, figure) {
+  const label = (key) => barLabel(key, (value) => (value === null ? "(none)" : templates.get(value) ?? value));
+  const shown = filters.shown(sortedJobs(frame, null, specs.statuses)).length;
+  return new Bars(frame, figure, specs.statuses).rows(filters, { jobs_all: frame.jobs, jobs_shown: shown }, label);
+}
+
+test("a state shows the jobs that Python's query gives, and is copied as Python's text", () => {
+  for (const { state, frame: place, shown, code } of table.states) {
+    const frame = frames[place];
+    const filters = new Filters(frame);
+    filters.apply({ status: ["failed"], text: "something else" }); // what changes is what counts
+    filters.apply(state);
+    const inOrder = Uint32Array.from({ length: frame.jobs }, (_, job) => job);
+    assert.deepEqual(ids(frame, filters.shown(inOrder)), shown, JSON.stringify(state));
+    assert.equal(queryCode(state, specs.query_code), code);
+  }
+});
+
+test("the counts beside a filter leave out that filter alone", () => {
+  for (const { state, frame: place, counts } of table.states) {
+    const filters = new Filters(frames[place]);
+    filters.apply(state);
+    for (const [key, expected] of Object.entries(counts)) {
+      const column = frames[place].columns.get(key);
+      const found = [...filters.counts(column, key)].map((count, code) => [column.values[code], count]);
+      assert.deepEqual(new Map(found.filter(([, count]) => count)), new Map(expected), key);
+    }
+  }
+});
+
+test("the bars of every chart are those that Python draws", () => {
+  for (const { frame: place, figure, rows } of table.bars) {
+    const frame = frames[place];
+    const spec = specs.figures.find(({ name }) => name === figure);
+    const dated = (row) => figure !== "over_time" || row.key[0] !== null; // the chart leaves these out
+    const drawn = rowsOf(frame, new Filters(frame), spec).filter(dated);
+    assert.deepEqual(drawn, rows, `${figure} of frame ${place}`);
+  }
+});
+
+test("the bars of a filter keep their place and show the counts of its jobs", () => {
+  for (const { frame: place, state, figure, shown } of table.filtered_bars) {
+    const filters = new Filters(frames[place]);
+    filters.apply(state);
+    const spec = specs.figures.find(({ name }) => name === figure);
+    const rows = rowsOf(frames[place], filters, spec);
+    assert.deepEqual(rows.map(({ all }) => all), rowsOf(frames[place], new Filters(frames[place]), spec).map(({ all }) => all));
+    const found = rows.filter((row) => row.shown).map((row) => [row.label, row.status, row.shown].join());
+    assert.deepEqual(found.sort(), shown.map((row) => row.join()).sort(), `${figure} ${JSON.stringify(state)}`);
+  }
+});
+
+test("ages, counts and notes are written as in Python", () => {
+  for (const [seconds, text] of table.ages) assert.equal(age(seconds), text, `${seconds} s`);
+  for (const [sum, jobs, text] of table.sum_notes) assert.equal(sumNote(sum, jobs), text);
+  for (const [count, text] of table.numbers) assert.equal(number(count), text);
+});
+
+test("a cell of the CSV is no formula, and its quotes are doubled", () => {
+  for (const [value, text] of table.csv_cells) {
+    const quoted = /[",\r\n]/.test(text) || text === "";
+    assert.equal(csvCell(value), quoted ? `"${text.replaceAll('"', '""')}"` : text);
+  }
+  assert.equal(csvCell(null), "");
+});
+
+test("the CSV has the packed columns of the jobs asked for, in their order", () => {
+  const [frame] = frames;
+  const lines = csv(frame, [2, 0]).split("\r\n");
+  assert.equal(lines[0], `\ufeff${table.columns.join()}`);
+  assert.deepEqual(lines.slice(1).map((line) => line.split(",")[1]), [...ids(frame, [2, 0]), undefined]);
+});
+
+test("jobs are sorted by status, ids by number, and blank values come last", () => {
+  for (const { frame: place, sort, sorted } of table.sorts) {
+    const frame = frames[place];
+    assert.deepEqual(ids(frame, sortedJobs(frame, sort, specs.statuses)), sorted, JSON.stringify(sort));
+  }
+});
+
+test("templates of the same name get their ids, others do not", () => {
+  const names = disambiguate([["1", "Offer"], ["2", "Offer"], ["3", "Invoice"]]);
+  assert.deepEqual([...names.values()], ["Offer (1)", "Offer (2)", "Invoice"]);
+});
+
+test("no payload is no jobs", async () => {
+  const frame = await unpack(new Uint8Array());
+  assert.equal(frame.jobs, 0);
+  assert.deepEqual([...sortedJobs(frame, null, specs.statuses)], []);
+});

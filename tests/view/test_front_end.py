@@ -1,0 +1,145 @@
+"""The front end's logic, run by node against what Python computes from the same frames."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from frames import HOSTILE, MISSING, READ_AT, jobs_frame, pages_frame, story
+
+from boxdocgen_explore import analysis, charts, view
+from boxdocgen_explore.cli.export import flat
+from boxdocgen_explore.view import filters
+
+TEMPLATES = {"1700000000001": "Offer letter"}
+CHARTS = ("outcomes", "output_types", "reasons", "by_batch", "by_template", "over_time")
+ODD = [
+    {"status": HOSTILE, "output_type": HOSTILE, "batch_id": "__proto__", "errors": [HOSTILE, None]},
+    {"status": "zebra", "output_type": None, "external_id": "EMP-2"},
+    {"status": "apple", "output_type": "", "external_id": ""},
+    {"status": "failed", "errors": ["B is missing"], "external_id": "10", "created_at": READ_AT},
+    {"status": "failed", "errors": ["A is missing", "B is missing"], "external_id": "9"},
+    {"status": "failed", "errors": ["A is missing"], "template_file_id": None},
+]
+MANY = [
+    {"status": f"s{n % 300}", "batch_id": str(n), "template_file_version_id": str(n % 50)}
+    for n in range(600)
+]
+FRAMES = [story(), jobs_frame(ODD), jobs_frame(MANY), story().clear()]
+STATES: list[dict[str, Any]] = [
+    {},
+    {"status": ["failed", "on_hold_by_box"]},
+    {"status": [HOSTILE, "zebra"]},
+    {"output_type": ["docx", None], "batch_id": ["12345600320", "7"]},
+    {"template_file_id": ["1700000000001", None], "template_file_version_id": [None, "7"]},
+    {"reason": [MISSING, analysis.NO_REASON, "A is missing"]},
+    {"day": ["2026-11-02", "2026-11-03", None]},
+    {"text": "IS missing", "status": ["failed"]},
+    {"text": 'a "quoted" $& text \u2028 Ω \U0001f600 \x07', "day": [None]},
+]
+CELLS = ["=1+1", "+1", "-1", "@x", "\tx", "\r", "\n1", "\uff1dx", "a=1", '"', "a,b", "", " =1", "1"]
+SECONDS = [0, 59, 60, 119, 120, 3599, 3600, 7199, 7200, 86_400, 172_799, 172_800, 40_000_000]
+FACETS = ("status", "output_type", "template_file_id")
+
+
+def drawn(name: str, jobs: pl.DataFrame) -> list[dict[str, Any]]:
+    return charts.bars(name, jobs, TEMPLATES)
+
+
+def facet_counts(jobs: pl.DataFrame, state: dict[str, Any], key: str) -> list[tuple[Any, int]]:
+    others = {name: value for name, value in state.items() if name != key}
+    return list(jobs.filter(filters.query(others))[key].value_counts().iter_rows())
+
+
+def filtered_bars(place: int, state: dict[str, Any], name: str) -> dict[str, Any]:
+    shown = FRAMES[place].filter(filters.query(state))
+    rows = [(row["label"], row["status"], row["shown"]) for row in drawn(name, shown)]
+    return {"frame": place, "state": state, "figure": name, "shown": rows}
+
+
+def age(seconds: int) -> str:
+    now = READ_AT + timedelta(seconds=seconds)
+    return analysis.verdict(FRAMES[0], pages_frame(), now=now).age
+
+
+def shared_table() -> dict[str, Any]:
+    """What both sides must agree on, with Python's results."""
+    numbers = (0, 999, 1000, 1_234_567)
+    by_id = pl.col("job_id").cast(pl.Int64)
+    rank = pl.col("status").replace_strict(
+        {status: place for place, status in enumerate(view.specs()["statuses"])}, default=9
+    )
+    orders = [
+        (0, None, [rank, "status", by_id]),
+        (2, None, ["status", by_id]),
+        (0, ["job_id", "descending"], [-by_id]),
+        (0, ["external_id", "ascending"], ["external_id", by_id]),
+    ]
+    return {
+        "specs": view.specs(),
+        "templates": TEMPLATES,
+        "columns": FRAMES[0].columns,
+        "frames": [{"payload": base64.b64encode(view.pack(jobs)).decode()} for jobs in FRAMES],
+        "states": [
+            {
+                "state": state,
+                "frame": place,
+                "shown": jobs.filter(filters.query(state))["job_id"].to_list(),
+                "code": filters.query_code(state),
+                "counts": {key: facet_counts(jobs, state, key) for key in FACETS},
+            }
+            for state in STATES
+            for place, jobs in enumerate(FRAMES)
+        ],
+        "bars": [
+            {"frame": place, "figure": name, "rows": drawn(name, jobs)}
+            for name in CHARTS
+            for place, jobs in enumerate(FRAMES)
+        ],
+        "filtered_bars": [
+            filtered_bars(0, state, name)
+            for state in STATES
+            for name in ("outcomes", "output_types", "reasons", "by_batch", "by_template")
+        ],
+        "ages": [(seconds, age(seconds)) for seconds in SECONDS],
+        "sum_notes": [(t, jobs, charts.sum_note(t, jobs) or "") for t, jobs in [(7, 7), (9000, 7)]],
+        "numbers": [(count, f"{count:,}") for count in numbers],
+        "csv_cells": [(cell, flat(pl.DataFrame({"x": [cell]})).item()) for cell in CELLS],
+        "sorts": [
+            {
+                "frame": place,
+                "sort": sort,
+                "sorted": FRAMES[place].sort(by, nulls_last=True)["job_id"].to_list(),
+            }
+            for place, sort, by in orders
+        ],
+    }
+
+
+def test_the_front_end_agrees_with_python(tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        missing = "no node, which runs the tests of the front end"
+        (pytest.fail if os.environ.get("BOXDOCGEN_REQUIRE_BROWSER") else pytest.skip)(missing)
+    table = tmp_path / "table.json"
+    table.write_text(json.dumps(shared_table()), "utf-8")
+    tests = Path(__file__).with_name("front_end.test.mjs")
+    done = subprocess.run(
+        [str(node), "--test", "--test-reporter=tap", str(tests)],
+        env={**os.environ, "BOXDOCGEN_TABLE": str(table), "NODE_NO_WARNINGS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "# fail 0" in done.stdout
+    assert "# pass 10" in done.stdout
