@@ -24,7 +24,7 @@ from tally import Tally
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.emulator import DEMO_TOKEN, DEMO_USER, STORY_BATCH_ID, Emulator
-from boxdocgen_explore.emulator.calls import ROUTES
+from boxdocgen_explore.emulator.endpoints import ENDPOINTS
 
 pytestmark = pytest.mark.trust
 
@@ -106,7 +106,7 @@ def known(emulator: Emulator) -> dict[str, list[str]]:
 
 
 def test_every_call_that_is_described_is_fuzzed(described: schemathesis.BaseSchema) -> None:
-    served = [route.replace("([^/]+)", "{}") for route in ROUTES if "docgen" in route]
+    served = [route.replace("([^/]+)", "{}") for route in ENDPOINTS if "docgen" in route]
     offered = [
         operation.path
         for operation in (found.ok() for found in described.get_all_operations())
