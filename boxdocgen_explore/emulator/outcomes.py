@@ -8,6 +8,7 @@ messages of one cause is not trivial.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 from typing import Final
 
@@ -25,15 +26,24 @@ class Outcome:
 
     def failures(self, seed: str) -> Failures | None:
         """Box's field of that name; the seed decides the numbers in the messages."""
+        if self._same_for_all_jobs is None or not self._has_placeholders:
+            return self._same_for_all_jobs
+        details = _details(Random(seed))  # noqa: S311 - demo data, no secret
+        return {
+            kind: [text.format_map(details) for text in texts]
+            for kind, texts in self._same_for_all_jobs.items()
+        }
+
+    # Worked out once per outcome, because a page asks a thousand times.
+    @cached_property
+    def _same_for_all_jobs(self) -> Failures | None:
         if self.errors is None:
             return None
-        errors, warnings = list(self.errors), list(self.warnings)
-        # Most messages have no placeholder, and seeding a generator is slow.
-        if any("{" in text for text in (*errors, *warnings)):
-            details = _details(Random(seed))  # noqa: S311 - demo data, no secret
-            errors = [text.format_map(details) for text in errors]
-            warnings = [text.format_map(details) for text in warnings]
-        return {"errors": errors, "warnings": warnings}
+        return {"errors": list(self.errors), "warnings": list(self.warnings)}
+
+    @cached_property
+    def _has_placeholders(self) -> bool:
+        return any("{" in text for text in (*(self.errors or ()), *self.warnings))
 
 
 def _details(random: Random) -> dict[str, object]:

@@ -98,10 +98,11 @@ class Mailing:
 
     def _state(self, place: int, elapsed_s: float) -> tuple[str, Failures | None]:
         """Status and failures; a batch that runs is done in the order of its places."""
-        share = _DONE_AT_START + (1 - _DONE_AT_START) * max(0.0, elapsed_s) / _RUNS_FOR_S
-        ahead = place - self.size * share
-        if self.runs and ahead >= 0:
-            return ("pending" if ahead < _WAITING_JOBS else "submitted"), None
+        if self.runs:
+            share = _DONE_AT_START + (1 - _DONE_AT_START) * max(0.0, elapsed_s) / _RUNS_FOR_S
+            ahead = place - self.size * share
+            if ahead >= 0:
+                return ("pending" if ahead < _WAITING_JOBS else "submitted"), None
         outcome = self._outcomes.get(place, CLEAN)
         return outcome.status, outcome.failures(f"{self.batch_id}/{place}")
 
