@@ -1,4 +1,4 @@
-"""Bodies that a server may send: right, nearly right, and nothing of the kind."""
+"""Bodies that a server may send: valid, nearly valid, and something else entirely."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ jobs = st.fixed_dictionaries(
 job_pages = st.lists(jobs, max_size=6, unique_by=lambda job: job["id"]).map(
     lambda entries: {"entries": entries, "limit": 1000, "next_marker": None}
 )
-"""What the API promises, as oddly as it can be kept."""
+"""Pages that are valid by the API's description, with unusual values."""
 
 EXTREMES = {
     "a message of megabytes": job(failures={"errors": ["x" * MANY], "warnings": []}),

@@ -1,4 +1,4 @@
-"""Servers that are no Box: any bytes, a proxy that tells what it heard, TLS of one's own."""
+"""Servers other than Box: raw bytes, a proxy that records its calls, TLS with a test authority."""
 
 from __future__ import annotations
 

@@ -254,9 +254,10 @@ def test_what_is_put_into_the_enterprise_is_served_next(client: Client) -> None:
     jobs = client.emulator.enterprise.jobs("1001")
     jobs[0]["status"] = "failed"
     client.emulator.enterprise.put("1001", [*jobs, plain_job("1001", 25)])
-    jobs[1]["status"] = "changed after it was put"
+    jobs[1]["status"] = jobs[1]["batch"]["id"] = "changed after it was put"
 
-    served = client.jobs("/docgen_batch_jobs/1001")
-
-    assert [job["status"] for job in served] == ["failed"] + ["completed"] * 25
+    for path in ("/docgen_batch_jobs/1001", "/docgen_jobs"):
+        served = client.jobs(path)
+        assert [job["status"] for job in served] == ["failed"] + ["completed"] * 25
+        assert {job["batch"]["id"] for job in served} == {"1001"}
     assert client.page("/docgen_jobs/1001000000")["status"] == "failed"

@@ -394,6 +394,13 @@ def test_faults_strike_where_they_were_armed_only(client: Client) -> None:
     assert client.ask("/docgen_jobs").status_code == 200
 
 
+def test_a_fault_for_a_page_strikes_no_call_without_pages(client: Client) -> None:
+    client.emulator.fault("500", page=1)
+
+    assert client.ask("/users/me").status_code == 200
+    assert client.ask(PATH).status_code == 500
+
+
 def test_faults_strike_in_the_order_in_which_they_were_armed(client: Client) -> None:
     client.emulator.fault("rate-limit")
     client.emulator.fault("500")

@@ -1,4 +1,4 @@
-"""The demo's numbers, as they are told."""
+"""The numbers of the demo's story."""
 
 from __future__ import annotations
 
