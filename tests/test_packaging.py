@@ -1,15 +1,17 @@
-"""pyproject.toml, environment.yml and .gitignore agree with each other and with what is here."""
+"""pyproject.toml and environment.yml agree, and a wheel has every file that the package needs."""
 
 import re
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 CONDA_NAMES = {"playwright": "playwright-python"}
-# What conda cannot say in one name: an extra of another package, spelled out.
+# Conda has no extras, so their packages are listed one by one.
 EXTRAS_ON_CONDA = {"boxsdk[jwt]": ("boxsdk", "cryptography", "pyjwt")}
 
 
@@ -18,7 +20,7 @@ def pyproject() -> dict:
 
 
 def required() -> dict[str, str]:
-    """Every package pyproject names, with its bound, under conda-forge's names."""
+    """Every package that pyproject.toml names, with its bound, by its name on conda-forge."""
     project = pyproject()
     lines = [
         *project["build-system"]["requires"],
@@ -61,3 +63,15 @@ def test_no_lock_file_is_committed():
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\n")
     assert [name for name in files if name.endswith(("uv.lock", "poetry.lock"))] == []
+
+
+def test_a_wheel_has_every_file_of_the_package_and_the_notebooks(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    package = (ROOT / "boxdocgen_explore").rglob("*.*")
+    wanted = {path.relative_to(ROOT).as_posix() for path in package if path.suffix != ".pyc"}
+    notebooks = {f"boxdocgen_explore/notebooks/{name}.ipynb" for name in ("01_explore", "02_audit")}
+    assert packed == wanted | notebooks
+    assert {"boxdocgen_explore/py.typed", "boxdocgen_explore/view/front_end/view.js"} <= packed

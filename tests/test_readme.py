@@ -1,15 +1,25 @@
-"""What the README says is so."""
+"""What README.md and the pages under .github say is true: commands, code, links and paths."""
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import boxdocgen_explore as bx
 from boxdocgen_explore import cli
 
 ROOT = Path(__file__).parent.parent
+GITHUB = ROOT / ".github"
+PACKAGE = ROOT / "boxdocgen_explore"
 README = (ROOT / "README.md").read_text("utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(GITHUB.rglob("*.md"))]
+BLOCKS = [
+    pytest.param(block, id=page.stem)
+    for page in PAGES[1:]
+    for block in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), flags=re.S)
+]
 
 
 def commands() -> list[str]:
@@ -33,8 +43,19 @@ def test_the_ten_lines_of_python_run(monkeypatch, tmp_path):
         names["box"].close()
 
 
+@pytest.mark.parametrize("block", BLOCKS)
+def test_code_in_the_other_pages_runs_beside_an_archive(block, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with bx.demo() as box:
+        box.read(["12345600319", "12345600312"])
+        box.archive("archive")
+    names: dict = {}
+    exec(block, names)
+    assert names["outcomes"]["len"].sum() > 3000
+
+
 @pytest.mark.parametrize("command", commands())
-def test_every_command_is_one_and_has_a_help_page(command, capsys):
+def test_every_command_exists_and_has_a_help_page(command, capsys):
     program, name, *_ = shlex.split(command)
     assert program == "boxdocgen"
     with pytest.raises(SystemExit) as stopped:
@@ -43,22 +64,48 @@ def test_every_command_is_one_and_has_a_help_page(command, capsys):
     assert name in capsys.readouterr().out
 
 
-def test_every_command_that_there_is_stands_in_the_readme(capsys):
+def test_the_readme_lists_every_command(capsys):
     with pytest.raises(SystemExit):
         cli.main(["--help"])
-    there = set(re.findall(r"^    (\w+)  ", capsys.readouterr().out, flags=re.M))
-    assert there == {command.split()[1] for command in commands()}
+    listed = set(re.findall(r"^    (\w+)  ", capsys.readouterr().out, flags=re.M))
+    assert listed == {command.split()[1] for command in commands()}
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\((?!http)([^)]+)\)", README))
-def test_every_file_that_it_links_to_is_there(path):
-    assert (ROOT / path).exists()
-
-
-def test_every_option_that_it_names_exists(capsys):
+def test_every_option_in_the_readme_exists(capsys):
     with pytest.raises(SystemExit):
         cli.main(["fetch", "--help"])
     text = capsys.readouterr().out
     for option in ("--demo", "--base-url", "--cache-dir", "--as-user", "--refresh", "--offline"):
         assert option in README
         assert option in text
+
+
+def test_the_readme_stays_short():
+    assert len(README.splitlines()) <= 120
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_linked_file_exists(page):
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_path_in_the_pages_for_maintainers_exists():
+    """Paths in backticks are below the repository, the package or its tests."""
+    missing = []
+    for page in (GITHUB / "CONTRIBUTING.md", GITHUB / "docs" / "trust.md"):
+        paths = re.findall(r"`([\w/.]+(?:/|\.py|\.md))`", page.read_text("utf-8"))
+        assert len(paths) > 10
+        roots = (ROOT, PACKAGE, ROOT / "tests", GITHUB)
+        missing += [path for path in paths if not any((root / path).exists() for root in roots)]
+    assert missing == []
+
+
+def test_the_architecture_page_shows_the_tree_and_the_layers():
+    _, tree, _, layers, *_ = (GITHUB / "ARCHITECTURE.md").read_text("utf-8").split("```")
+    shown = set(re.findall(r"^  ([\w.]+)/?  ", tree, flags=re.M))
+    parts = {path.name for path in PACKAGE.iterdir() if path.suffix != ".typed"}
+    assert shown == parts - {"__pycache__"}
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    wanted = next(one["layers"] for one in linter["contracts"] if one["type"] == "layers")
+    assert [line.split("  ")[0] for line in layers.strip().splitlines()] == wanted

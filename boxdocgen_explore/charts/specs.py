@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 import altair as alt
 
 with contextlib.suppress(ImportError):
-    # Altair looks numpy up in sys.modules, and fails while another thread is importing it.
-    import numpy  # noqa: F401
+    import_module("numpy")  # altair fails if another thread imports it meanwhile
 
 COLOURS: Final = {
     "failed": "#C2022F",
