@@ -45,11 +45,12 @@ def _series(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
 
 
 def _texts(name: str, values: list[Any]) -> pl.Series:
-    try:
-        return pl.Series(name, values, dtype=pl.String)
-    except (TypeError, ValueError):  # ids that are numbers, or fields that are absent
-        texts = [None if value is None or value is UNSET else str(value) for value in values]
-        return pl.Series(name, texts, dtype=pl.String)
+    if not _TEXTS.issuperset(map(type, values)):  # ids that are numbers, or absent fields
+        values = [None if value is None or value is UNSET else str(value) for value in values]
+    return pl.Series(name, values, dtype=pl.String)
+
+
+_TEXTS: Final = frozenset({str, type(None)})
 
 
 def _lists(name: str, values: list[Any]) -> pl.Series:

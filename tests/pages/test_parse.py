@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import timeit
 from typing import Any
 
@@ -203,6 +205,19 @@ def test_each_of_the_three_end_markers_is_an_end(end: dict[str, Any]) -> None:
 def test_half_a_surrogate_pair_in_a_message_becomes_a_replacement_character() -> None:
     page = frames.page(job(failures={"errors": ["a\ud800b"], "warnings": []}, external_id="\ud800"))
     assert page.rows.select("errors", "external_id").row(0) == (["a\ufffdb"], "\ufffd")
+
+
+def test_parsing_imports_nothing() -> None:
+    """polars imports numpy to convert what is not text: in a worker thread, and for a long time."""
+    code = f"""
+import sys
+from boxdocgen_explore.pages import frames
+before = set(sys.modules)
+frames.full_page({body(JOB, {**JOB, "id": 8, "failures": {"errors": ["a", 5]}})!r})
+print(sorted({{name.partition(".")[0] for name in set(sys.modules) - before}}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 # --- fields that Box may add ---------------------------------------------------------------------
