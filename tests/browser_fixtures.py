@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import polars as pl
 import pytest
-from playwright.sync_api import Browser, Error, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, Route, expect, sync_playwright
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-_FLAGS = [
+TEMPLATES = {"1700000000001": "Offer letter"}
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
@@ -20,24 +24,24 @@ _FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-_PATIENCE_MS = 30_000
-"""How long an expectation may take on a busy machine; one that holds is not waited for."""
+_EXPECT_MS = 30_000
+"""How long an expectation may take on a busy machine; one that holds returns at once."""
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, the system's or Playwright's own; skipped where there is none."""
-    expect.set_options(timeout=_PATIENCE_MS)
-    system = next(filter(None, map(shutil.which, _NAMES)), None)
+    """Chromium, the system's or Playwright's own; skipped if there is none."""
+    expect.set_options(timeout=_EXPECT_MS)
+    system = next(filter(None, map(shutil.which, CHROMIUM)), None)
     with sync_playwright() as playwright:
         executable = system or playwright.chromium.executable_path
         if not Path(executable).exists():
-            missing = f"no Chromium: none of {', '.join(_NAMES)}, nor Playwright's own"
+            missing = f"no Chromium: none of {', '.join(CHROMIUM)}, nor Playwright's own"
             if os.environ.get("BOXDOCGEN_REQUIRE_BROWSER"):
                 pytest.fail(missing)
             pytest.skip(missing)
-        chromium = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
+        chromium = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
         yield chromium
         chromium.close()
 
@@ -59,7 +63,7 @@ def tab(browser: Browser) -> Iterator[Page]:
 
     context.route("**/*", check)
     page = context.new_page()
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}"))
     try:
@@ -71,3 +75,40 @@ def tab(browser: Browser) -> Iterator[Page]:
             errors.append(str(error))
     assert refused == []
     assert errors == []
+
+
+@pytest.fixture
+def show(tab: Page, tmp_path: Path) -> Callable[..., Page]:
+    """Write a page of jobs to disk and open it from there."""
+    from boxdocgen_explore import view  # not above: it costs every start of pytest a second
+
+    def open_page(jobs: pl.DataFrame, verdict: Any = None, **options: Any) -> Page:
+        file = tmp_path / "page.html"
+        options = {"templates": TEMPLATES, **options}
+        file.write_text(view.page(jobs, verdict, **options), encoding="utf-8")
+        tab.goto(file.as_uri())
+        wait_for_draw(tab)
+        return tab
+
+    return open_page
+
+
+def wait_for_draw(tab: Page) -> None:
+    """Wait until the view shows what was asked for."""
+    expect(tab.locator('.boxdocgen-body[aria-busy="false"]')).to_be_attached()
+
+
+def resize(tab: Page, width: int) -> None:
+    tab.set_viewport_size({"width": width, "height": 900})
+    # The browser reports a new size between two frames.
+    tab.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    wait_for_draw(tab)
+
+
+def figure(tab: Page, title: str) -> Locator:
+    return tab.get_by_role("figure", name=title, exact=True)
+
+
+def bar_labels(drawn: Locator) -> list[str]:
+    """The accessible names of a chart's bars."""
+    return drawn.get_by_role("button").evaluate_all("all => all.map((one) => one.ariaLabel)")

@@ -1,4 +1,4 @@
-"""A real JupyterLab, started by ``boxdocgen lab`` as the README says, one for the whole session."""
+"""A real JupyterLab, started by ``boxdocgen lab`` as the README says, one for the session."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Lab:
 
 @contextmanager
 def jupyterlab(home: Path) -> Iterator[Lab]:
-    """JupyterLab on an empty folder, with nobody's settings."""
+    """JupyterLab on an empty folder, without anybody's settings."""
     folders = {name: home / name for name in ("config", "data", "runtime", "settings", "spaces")}
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("BOX_")},

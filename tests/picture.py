@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from browser_fixtures import _FLAGS, _NAMES
+from browser_fixtures import CHROMIUM, CHROMIUM_FLAGS
 from lab_fixtures import jupyterlab, run_all
 from playwright.sync_api import expect, sync_playwright
 
@@ -13,11 +13,11 @@ PICTURE = ROOT / ".github" / "explorer.png"
 
 
 def main() -> None:
-    executable = next(filter(None, map(shutil.which, _NAMES)))
+    executable = next(filter(None, map(shutil.which, CHROMIUM)))
     with tempfile.TemporaryDirectory() as home, jupyterlab(Path(home)) as lab:
         shutil.copy(ROOT / "notebooks" / "01_explore.ipynb", lab.folder)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
+            browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
             page = browser.new_page(viewport={"width": 1400, "height": 1250})
             run_all(page, lab.at("01_explore.ipynb"))
             explorer = page.locator(".boxdocgen-explorer")

@@ -97,11 +97,8 @@ def test_old_names_work_and_warn() -> None:
         bx.connect("token", waits=policy).close()
     with pytest.warns(DeprecationWarning, match=r"connect\(ttl_s=\)"):
         bx.connect("token", live_s=5).close()
-    with bx.demo() as demo:
-        with pytest.warns(DeprecationWarning, match=r"Box.cached"):
-            assert demo.kept() == demo.cached()
-        with pytest.warns(DeprecationWarning, match=r"BatchList.complete"):
-            assert demo.batch_list().whole
+    with bx.demo() as demo, pytest.warns(DeprecationWarning, match=r"Box.cached"):
+        assert demo.kept() == demo.cached()
     with pytest.raises(TypeError, match="'unknown'"):
         bx.connect("token", unknown=1)
     for module in (errors, box):

@@ -56,7 +56,7 @@ class Cached:
     def made_from(self, batch_id: str) -> str:
         """A digest of the batch's cached pages; no page is read for it."""
         prefix = self.paged_list(batch_id).root(self.session.host)
-        return frame_file.made_from(self.cache.store.fingerprints(prefix, lasting=False))
+        return frame_file.made_from(self.cache.store.fingerprints(prefix))
 
 
 def scan(cached: Cached) -> pl.LazyFrame:

@@ -75,14 +75,15 @@ def create(path: Path, make: Callable[[str], None]) -> None:
         _delete(Path(name))
 
 
-def delete_leftovers(path: Path) -> None:
-    """Delete quarantined stores of this package, and what killed processes left behind.
+def delete_leftovers(path: Path, owner: Path) -> None:
+    """Delete the owner file (personal data as well: the next connection writes it again), the
+    quarantined stores of this package, and what killed processes left behind.
 
     Raises:
         StoreError: they cannot be deleted.
     """
     try:
-        for leftover in path.parent.glob(".new-*.sqlite*"):
+        for leftover in [owner, *path.parent.glob(".new-*.sqlite*")]:
             leftover.unlink(missing_ok=True)
         for leftover in path.parent.glob(f"{path.name}.quarantine-*[0-9]"):
             if _is_ours(leftover):

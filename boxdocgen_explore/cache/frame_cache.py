@@ -25,7 +25,7 @@ from boxdocgen_explore.schema import JOBS
 from boxdocgen_explore.text import replacing
 
 Fingerprints = Mapping[str, bytes]
-"""Cached pages that never expire, by key: the fingerprint of each."""
+"""Cached pages by key: the fingerprint of each."""
 
 MIN_PAGES: Final = 10
 """Fewer pages than this are not worth a file."""
@@ -128,7 +128,7 @@ def _read(
 
 
 def _made_from(prefix: str, pages: Sequence[PageRead], fingerprints: Fingerprints) -> str:
-    """Raises KeyError if a page is not cached, or expires."""
+    """Raises KeyError if a page is not cached."""
     keys = [prefix + page_place(page.marker) for page in pages]
     return frame_file.made_from([(key, fingerprints[key]) for key in keys])
 

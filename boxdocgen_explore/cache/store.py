@@ -134,18 +134,17 @@ class PageStore:
         """All keys that begin with a prefix, sorted."""
         return [key for key, _ in self._rows("NULL", prefix)]
 
-    def fingerprints(self, prefix: str, *, lasting: bool = True) -> list[tuple[str, bytes]]:
+    def fingerprints(self, prefix: str) -> list[tuple[str, bytes]]:
         """The keys that begin with a prefix, sorted, each with its page's fingerprint; no page is
-        decoded. ``lasting``: only of pages that never expire."""
+        decoded."""
         fingerprint = f"substr(value, 1, {FINGERPRINT_BYTES}) || length(value)"
-        where = "expires IS NULL" if lasting else "true"
-        return [(key, bytes(found)) for key, found in self._rows(fingerprint, prefix, where)]
+        return [(key, bytes(found)) for key, found in self._rows(fingerprint, prefix)]
 
-    def _rows(self, column: str, prefix: str, where: str = "true") -> list[tuple[str, bytes]]:
+    def _rows(self, column: str, prefix: str) -> list[tuple[str, bytes]]:
         # A range on the primary key: listing one batch must not read the complete table.
         query = (
             f"SELECT key, CAST({column} AS BLOB) FROM responses "  # noqa: S608 - no text from outside
-            f"WHERE key >= ? AND key < ? AND {where} ORDER BY key"
+            "WHERE key >= ? AND key < ? ORDER BY key"
         )
         with self._guarded("pages could not be listed"), self._pages.connection() as connection:
             rows = connection.execute(query, (prefix, prefix + "\x7f"))

@@ -188,14 +188,5 @@ def clear(folder: Path, *, older_than: timedelta | None = None) -> int:
             frames.clear()
         store.close()
         if older_than is None:
-            delete_leftovers(path)
-            _delete_owner(path.parent / _OWNER)
+            delete_leftovers(path, path.parent / _OWNER)
     return deleted
-
-
-def _delete_owner(path: Path) -> None:
-    """Who it was is personal data as well; the next connection writes it again."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise errors.StoreError(f"{path} cannot be deleted ({error}).") from None

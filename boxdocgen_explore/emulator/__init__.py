@@ -7,7 +7,7 @@
 True
 """
 
-from boxdocgen_explore.emulator.api import Call
+from boxdocgen_explore.emulator.backend import Call, Strike, parse_fault
 from boxdocgen_explore.emulator.enterprise import (
     DEMO_TOKEN,
     DEMO_USER,
@@ -18,7 +18,7 @@ from boxdocgen_explore.emulator.enterprise import (
     User,
     plain_job,
 )
-from boxdocgen_explore.emulator.faults import FAULTS, Strike, parse_fault
+from boxdocgen_explore.emulator.faults import FAULTS
 from boxdocgen_explore.emulator.server import Emulator, serve
 from boxdocgen_explore.emulator.story import STORY_BATCH_ID, STORY_NOW, story
 

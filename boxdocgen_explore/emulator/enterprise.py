@@ -1,24 +1,28 @@
-"""Who and what the emulator serves: accounts, templates, batches and their jobs."""
+"""Who and what the emulator serves: users, templates, batches and their jobs."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from functools import cached_property
+from typing import Any, Final
+
+import msgspec
+
+from boxdocgen_explore.emulator.paging import EntryList
 
 Job = dict[str, Any]
 """One job in Box's full form."""
 
 FULL_ONLY: Final = ("created_at", "created_by", "enterprise", "source")
-"""Fields of the full form of a job that the standard form does not have."""
+"""The fields that the full form of a job has and the standard form has not."""
 
-DEMO_TOKEN: Final = "demo-token"  # noqa: S105  it opens nothing but synthetic data
+DEMO_TOKEN: Final = "demo-token"  # noqa: S105 - it gives access to synthetic data only
 
 
 @dataclass(frozen=True)
 class Account:
-    """A user with a token. ``may_act_as`` is an administrator's right to ``as-user``.
+    """Somebody with a token. ``may_act_as`` is an administrator's right to use ``as-user``.
 
     >>> Account("7", "Ada", "ada@example.com", token="t").enterprise_id
     '910967'
@@ -33,11 +37,13 @@ class Account:
 
     @property
     def reference(self) -> dict[str, str]:
-        """The user as the jobs that they created name them."""
+        """The account as it appears in the jobs that it created."""
         return {"type": "user", "id": self.id, "name": self.name, "login": self.login}
 
 
 User = Account
+"""The public name of `Account`."""
+
 DEMO_USER: Final = Account("31415926535", "Service HR", "svc-hr@example.com")
 
 
@@ -49,106 +55,79 @@ class Tag:
     type: str
     json_paths: tuple[str, ...]
 
-    def entry(self) -> dict[str, Any]:
-        return {
-            "tag_content": self.content,
-            "tag_type": self.type,
-            "json_paths": list(self.json_paths),
-        }
-
 
 @dataclass(frozen=True)
 class Template:
-    """A template: its versions, oldest first, each with its tags (None: still being processed)."""
+    """A template and the tags of each version, oldest first (None: Box has not read them yet)."""
 
     id: str
     name: str | None
     versions: Mapping[str, tuple[Tag, ...] | None]
 
-    def entry(self) -> dict[str, Any]:
-        return {"file": {"type": "file", "id": self.id}, "file_name": self.name}
-
-
-class Batch(Protocol):
-    """A batch: jobs in a stable order, made when they are requested."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def owner(self) -> Account: ...
-
-    @property
-    def size(self) -> int: ...
-
-    @property
-    def broken_at(self) -> int | None:
-        """Position of the job that makes every page with it a 500."""
-
-    def jobs(self, start: int, stop: int, elapsed_s: float) -> list[Job]:
-        """Jobs in the full form, ``elapsed_s`` seconds after the emulator started."""
-
-    def find(self, job_id: str) -> int | None:
-        """The position of a job, None if it is not in this batch."""
-
-    def of_template(self, template_id: str) -> Batch | None:
-        """The part of the batch that used a template."""
-
 
 @dataclass(frozen=True)
-class ListedBatch:
-    """A batch whose jobs are given one by one."""
+class Batch:
+    """Jobs in a stable order.
+
+    ``job(place, elapsed_s, full)`` gives the job at a place, so many seconds after the emulator
+    started, in Box's full or standard form. A page that holds the job at ``broken_at`` is a 500.
+    """
 
     id: str
     owner: Account
-    items: Sequence[Job]
+    size: int
+    job: Callable[[int, float, bool], Job]
     broken_at: int | None = None
 
-    @property
-    def size(self) -> int:
-        return len(self.items)
+    @classmethod
+    def of(cls, batch_id: str, owner: Account, jobs: Sequence[Job]) -> Batch:
+        """A batch of given jobs, in Box's full form."""
+        standard = [{name: job[name] for name in job if name not in FULL_ONLY} for job in jobs]
+        forms = (standard, jobs)
+        return cls(batch_id, owner, len(jobs), lambda place, elapsed_s, full: forms[full][place])
 
-    def jobs(self, start: int, stop: int, elapsed_s: float) -> list[Job]:
-        return list(self.items[start:stop])
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Where each job is, by its id."""
+        return {self.job(place, 0.0, False)["id"]: place for place in range(self.size)}
 
-    def find(self, job_id: str) -> int | None:
-        return next((at for at, job in enumerate(self.items) if job.get("id") == job_id), None)
+    def find(self, job_id: str, elapsed_s: float) -> Job | None:
+        """A job of this batch in the standard form, by its id."""
+        place = self._places.get(job_id)
+        return None if place is None else self.job(place, elapsed_s, False)
 
-    def of_template(self, template_id: str) -> Batch | None:
-        jobs = [j for j in self.items if (j.get("template_file") or {}).get("id") == template_id]
-        return replace(self, items=jobs) if jobs else None
+    def of_template(self, template_id: str) -> Batch:
+        """The jobs of this batch that used a template."""
+        places = [
+            place
+            for place in range(self.size)
+            if (self.job(place, 0.0, False).get("template_file") or {}).get("id") == template_id
+        ]
+        return replace(
+            self,
+            size=len(places),
+            job=lambda place, elapsed_s, full: self.job(places[place], elapsed_s, full),
+        )
 
 
-def standard(job: Job) -> Job:
-    """A job in Box's standard form."""
-    return {name: value for name, value in job.items() if name not in FULL_ONLY}
+def job_list(
+    name: str, batches: Sequence[Batch], elapsed_s: float, *, full: bool = False
+) -> EntryList:
+    """The jobs of several batches as one list."""
 
-
-@dataclass(frozen=True)
-class JobList:
-    """The jobs of several batches as one list, in the standard or the full form."""
-
-    batches: Sequence[Batch]
-    elapsed_s: float
-    full: bool = False
-
-    @property
-    def size(self) -> int:
-        return sum(batch.size for batch in self.batches)
-
-    def entries(self, start: int, stop: int) -> list[Job]:
+    def read(start: int, stop: int) -> list[Job]:
         found: list[Job] = []
-        begin = 0
-        for batch in self.batches:
-            first, last = max(start - begin, 0), min(stop - begin, batch.size)
-            if first < last:
-                found += batch.jobs(first, last, self.elapsed_s)
-            begin += batch.size
-        return found if self.full else [standard(job) for job in found]
+        for batch in batches:
+            places = range(max(start, 0), min(stop, batch.size))
+            found += [batch.job(place, elapsed_s, full) for place in places]
+            start, stop = start - batch.size, stop - batch.size
+        return found
+
+    return EntryList(name, sum(batch.size for batch in batches), read)
 
 
 class Enterprise:
-    """Batches and templates; what a test changes between two calls.
+    """Batches and templates; a test may change them between two calls.
 
     >>> enterprise = Enterprise.of({"1001": 2500, "1002": 0})
     >>> jobs = enterprise.jobs("1001")
@@ -164,7 +143,7 @@ class Enterprise:
     def of(
         cls, batches: Mapping[str, int | Sequence[Job]], *, owner: Account = DEMO_USER
     ) -> Enterprise:
-        """Batch ids, each with its jobs in Box's full form, or how many completed ones to make."""
+        """Batch ids, each with its jobs in Box's full form, or with a number of completed jobs."""
         enterprise = cls(templates=[PLAIN_TEMPLATE])
         for batch_id, jobs in batches.items():
             enterprise.put(batch_id, jobs, owner=owner)
@@ -173,18 +152,20 @@ class Enterprise:
     def put(
         self, batch_id: str, jobs: int | Sequence[Job], *, owner: Account | None = None
     ) -> None:
-        """Add a batch, or replace the jobs of one that exists (its owner stays)."""
+        """Add a batch, or replace the jobs of one (its owner stays)."""
         before = self._batches.get(batch_id)
         owner = owner or (before.owner if before else DEMO_USER)
         if isinstance(jobs, int):
-            jobs = [plain_job(batch_id, number, owner) for number in range(jobs)]
-        # One assignment: the server may be reading in its own thread.
-        self._batches[batch_id] = ListedBatch(batch_id, owner, copy.deepcopy(list(jobs)))
+            copies = [plain_job(batch_id, number, owner) for number in range(jobs)]
+        else:
+            copies = _copies(jobs)
+        # One assignment, because the server may be reading in its own thread.
+        self._batches[batch_id] = Batch.of(batch_id, owner, copies)
 
     def jobs(self, batch_id: str) -> list[Job]:
-        """A copy of a batch's jobs in Box's full form, as they stand when the emulator starts."""
+        """A copy of a batch's jobs in Box's full form, as they are when the emulator starts."""
         batch = self._batches[batch_id]
-        return copy.deepcopy(batch.jobs(0, batch.size, 0.0))
+        return _copies([batch.job(place, 0.0, True) for place in range(batch.size)])
 
     def batch(self, batch_id: str, user: Account) -> Batch | None:
         """A batch, if this user may see it."""
@@ -195,18 +176,11 @@ class Enterprise:
         """This user's batches, the latest first."""
         return [batch for batch in reversed([*self._batches.values()]) if batch.owner.id == user.id]
 
-    def template_batches(self, template_id: str, user: Account) -> list[Batch]:
-        """The parts of this user's batches that used a template."""
-        parts = (batch.of_template(template_id) for batch in self.batches(user))
-        return [part for part in parts if part]
 
-    def job(self, job_id: str, user: Account, elapsed_s: float) -> Job | None:
-        """One job in the standard form, if this user may see it."""
-        for batch in self.batches(user):
-            position = batch.find(job_id)
-            if position is not None:
-                return standard(batch.jobs(position, position + 1, elapsed_s)[0])
-        return None
+def _copies(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs as they come out of JSON: nothing is shared with the given ones."""
+    copies: list[Job] = msgspec.json.decode(msgspec.json.encode(jobs))
+    return copies
 
 
 PLAIN_TEMPLATE: Final = Template(
@@ -215,7 +189,7 @@ PLAIN_TEMPLATE: Final = Template(
 
 
 def plain_job(batch_id: str, number: int, owner: Account = DEMO_USER) -> Job:
-    """A completed job in Box's full form; ``number`` is its position in the batch, from 0.
+    """A completed job in Box's full form; ``number`` is its place in the batch, from 0.
 
     >>> plain_job("1001", 0)["id"]
     '1001000000'

@@ -1,120 +1,287 @@
 """Faults by name: what can go wrong between a client and Box, on demand.
 
-Each fault is a function in `answer_faults` or `page_faults`, from an exchange to the answer that is
-sent instead of the right one.
+A fault is a function from an intercepted call to the reply that is sent instead of the right one;
+its docstring describes it to users. To add a fault, write a function with ``@fault``. Its options
+may be typed on a command line, so they also accept text.
 """
 
 from __future__ import annotations
 
-import inspect
-import re
-import threading
-from collections import deque
+import gzip as gzip_format
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
+from email.utils import format_datetime
+from http import HTTPStatus
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote
 
-from boxdocgen_explore.emulator import answer_faults, page_faults
-from boxdocgen_explore.emulator.answers import Answer
-from boxdocgen_explore.emulator.exchange import FAULT_KINDS, Exchange, FaultKind
-from boxdocgen_explore.emulator.paging import StaticList, page_at
+from boxdocgen_explore.emulator.paging import ListPage, page_at
+from boxdocgen_explore.emulator.replies import Reply, bad_parameter, client_error, unauthorized
 
-__all__ = ["FAULTS", "Faults", "Strike", "answer_faults", "page_faults", "parse_fault"]
 
-_MOST_STRIKES: Final = 10_000
+@dataclass(frozen=True)
+class Interception:
+    """A call that a fault may change.
 
-FAULTS: Final[dict[str, str]] = {name: kind.sentence for name, kind in FAULT_KINDS.items()}
+    ``list_page`` is the page that the right reply is made from, if a list was asked for;
+    ``earlier_strikes`` counts how often the fault at hand has struck before.
+    """
+
+    path: str
+    reply: Reply
+    list_page: ListPage | None
+    earlier_strikes: int = 0
+
+    @property
+    def page(self) -> ListPage:
+        """The page, for faults that strike nothing else."""
+        if self.list_page is None:
+            raise TypeError("This fault needs a page.")
+        return self.list_page
+
+
+class Fault(NamedTuple):
+    """A fault, and which pages it can strike (None: any call)."""
+
+    apply: Callable[..., Reply]
+    on: Callable[[ListPage], bool] | None
+
+
+BY_NAME: Final[dict[str, Fault]] = {}
+
+
+def fault(
+    name: str, *, on: Callable[[ListPage], bool] | None = None
+) -> Callable[[Callable[..., Reply]], Callable[..., Reply]]:
+    """Declare a fault; ``on`` says which pages it can strike, None means any call."""
+
+    def declare(apply: Callable[..., Reply]) -> Callable[..., Reply]:
+        BY_NAME[name] = Fault(apply, on)
+        return apply
+
+    return declare
+
+
+# Faults of the reply: errors, other bodies, and what the connection does.
+
+RetryAfter = float | str | datetime | None
+
+
+@fault("rate-limit")
+def rate_limit(call: Interception, retry_after: RetryAfter = 1) -> Reply:
+    """429 with Box's body; retry_after=1: seconds, a date, any text, or None for no header."""
+    headers = _retry_after(retry_after)
+    return client_error(429, "rate_limit_exceeded", "Request rate limit exceeded", headers=headers)
+
+
+@fault("503-html")
+def unavailable(call: Interception, retry_after: RetryAfter = None) -> Reply:
+    """503 with a page of HTML; retry_after=None as for rate-limit."""
+    return server_error(call, 503, "html", retry_after)
+
+
+@fault("500")
+def internal_error(call: Interception) -> Reply:
+    """500 with Box's body."""
+    return server_error(call)
+
+
+@fault("server-error")
+def server_error(
+    call: Interception,
+    status: int | str = 500,
+    body: str = "json",
+    retry_after: RetryAfter = None,
+) -> Reply:
+    """status=500, 502, 503 or 504, with body=json (Box's), html or nothing; retry_after=None."""
+    if int(status) not in (500, 502, 503, 504) or body not in ("json", "html", "nothing"):
+        raise ValueError(f"There is no server error {status!r} with a body of {body!r}.")
+    known = HTTPStatus(int(status))
+    headers = _retry_after(retry_after)
+    if body == "json":
+        code = known.phrase.lower().replace(" ", "_")
+        return client_error(known, code, known.phrase, headers=headers)
+    title = f"{known.value} {known.phrase}"
+    html = f"<html>\n<head><title>{title}</title></head>\n<body><h1>{title}</h1></body>\n</html>\n"
+    return Reply(known, html.encode() if body == "html" else b"", headers, "text/html")
+
+
+@fault("slow")
+def slow(call: Interception, seconds: float = 1.0) -> Reply:
+    """The right reply, seconds=1 later."""
+    return replace(call.reply, delay_s=float(seconds))
+
+
+@fault("silent")
+def silent(call: Interception) -> Reply:
+    """Headers and half of the body, then nothing more, ever."""
+    return replace(call.reply, delivery="silent")
+
+
+@fault("cut")
+def cut(call: Interception, gzip: bool | str = False) -> Reply:
+    """Headers and half of the body, then the connection closes; gzip=yes compresses it first."""
+    reply = replace(call.reply, delivery="cut")
+    if not _is_yes(gzip):
+        return reply
+    headers = {**reply.headers, "content-encoding": "gzip"}
+    return replace(reply, body=gzip_format.compress(reply.body), headers=headers)
+
+
+@fault("drop")
+def drop(call: Interception, headers: bool | str = False) -> Reply:
+    """The connection closes without a reply; headers=yes sends the headers, but no body."""
+    return replace(call.reply, delivery="headers" if _is_yes(headers) else "drop")
+
+
+@fault("html-200")
+def html_200(call: Interception) -> Reply:
+    """200 with the HTML of a proxy's sign-in page."""
+    body = (
+        b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Sign in</body></html>\n"
+    )
+    return Reply(200, body, content_type="text/html; charset=utf-8")
+
+
+@fault("other-body")
+def other_body(call: Interception, body: str = "{}") -> Reply:
+    """200 with body={} in place of the right one."""
+    return Reply(200, body.encode())
+
+
+@fault("garbage")
+def garbage(call: Interception, seed: int | str = 0) -> Reply:
+    """200 with random bytes, from seed=0, different each time."""
+    noise = random.Random(int(seed) + call.earlier_strikes)  # noqa: S311 - noise, no secret
+    return Reply(200, noise.randbytes(noise.randint(1, 2000)))
+
+
+@fault("expired-token")
+def expired_token(call: Interception) -> Reply:
+    """401 as for a token that has expired."""
+    return unauthorized().reply()
+
+
+@fault("forbidden")
+def forbidden(call: Interception, code: str = "insufficient_scope") -> Reply:
+    """403 with Box's body; code=insufficient_scope."""
+    return client_error(403, code, "Access denied")
+
+
+@fault("expired-marker", on=lambda page: page.by_marker)
+def expired_marker(call: Interception) -> Reply:
+    """400 for a page that is requested by a marker."""
+    return bad_parameter("marker").reply()
+
+
+# Faults of one page: where its markers lead, and which entries it has.
+
+
+@fault("repeating-marker", on=lambda page: True)
+def repeating_marker(call: Interception) -> Reply:
+    """The next marker leads to the same page again."""
+    return _with_marker(call.page, call.page.entry_list.marker(call.page.position))
+
+
+@fault("empty-end-marker", on=lambda page: page.is_last)
+def empty_end_marker(call: Interception) -> Reply:
+    """The last page's next marker is an empty string."""
+    return _with_marker(call.page, "")
+
+
+@fault("null-end-marker", on=lambda page: page.is_last)
+def null_end_marker(call: Interception) -> Reply:
+    """The last page's next marker is null."""
+    return _with_marker(call.page, None)
+
+
+@fault("absent-end-marker", on=lambda page: page.is_last)
+def absent_end_marker(call: Interception) -> Reply:
+    """The last page has no next marker."""
+    markers = {name: value for name, value in call.page.markers.items() if name != "next_marker"}
+    return replace(call.page, markers=markers).reply()
+
+
+@fault("overlap", on=lambda page: page.by_marker)
+def overlap(call: Interception, jobs: int | str = 3) -> Reply:
+    """A page begins with the last jobs=3 of the page before."""
+    start = max(0, call.page.position - int(jobs))
+    return page_at(call.page.entry_list, start, call.page.limit, by_marker=True).reply()
+
+
+@fault("shrink", on=lambda page: len(page.entries) > 1)
+def shrink(call: Interception, jobs: int | str = 1) -> Reply:
+    """A page has jobs=1 fewer than its limit, but at least one; the next page continues there."""
+    return _resized(call.page, max(1, len(call.page.entries) - int(jobs)))
+
+
+@fault("grow", on=lambda page: not page.is_last)
+def grow(call: Interception, jobs: int | str = 1) -> Reply:
+    """A page has jobs=1 more than its limit; the next page continues there."""
+    return _resized(call.page, call.page.limit + int(jobs))
+
+
+@fault("other-batch", on=lambda page: page.holds_jobs)
+def other_batch(call: Interception, batch: str = "900900") -> Reply:
+    """A page has the jobs of another batch=900900."""
+    moved = [
+        {**job, "id": f"{batch}{number:06d}", "batch": {**job["batch"], "id": batch}}
+        for number, job in enumerate(call.page.entries)
+    ]
+    return replace(call.page, entries=moved).reply()
+
+
+@fault("changing-status", on=lambda page: page.holds_jobs)
+def changing_status(call: Interception, jobs: int | str = 1) -> Reply:
+    """The first jobs=1 of a page are submitted, pending, and what they are, in turn."""
+    turns = ("submitted", "pending", None)
+    status = turns[call.earlier_strikes % len(turns)]
+    return _with_field(call.page, jobs, "status", status) if status else call.reply
+
+
+@fault("unknown-status", on=lambda page: True)
+def unknown_status(call: Interception, status: str = "archived", jobs: int | str = 1) -> Reply:
+    """The first jobs=1 of a page have the status status=archived."""
+    return _with_field(call.page, jobs, "status", status)
+
+
+@fault("unknown-field", on=lambda page: True)
+def unknown_field(
+    call: Interception, field: str = "priority", value: Any = "high", jobs: int | str = 1
+) -> Reply:
+    """The first jobs=1 of a page have a field=priority, value=high."""
+    return _with_field(call.page, jobs, field, value)
+
+
+FAULTS: Final = {name: fault.apply.__doc__ or "" for name, fault in BY_NAME.items()}
 """Every fault by name, with what it does and its options."""
 
 
-class Strike(NamedTuple):
-    """A fault that has fired, and the call that it hit (a path below the base URL)."""
-
-    fault: str
-    path: str
-
-
-@dataclass
-class _Trigger:
-    name: str
-    kind: FaultKind
-    options: dict[str, Any]
-    path: str | None
-    page: int | None
-    times: int | None
-    fired: int = 0
-
-    def matches(self, exchange: Exchange) -> bool:
-        if self.path is not None and unquote(self.path) != unquote(exchange.path):
-            return False
-        number = exchange.page.number if exchange.page else None
-        return self.page in (None, number) and self.kind.applies_to(exchange)
+def _retry_after(value: RetryAfter) -> dict[str, str]:
+    if value is None:
+        return {}
+    if isinstance(value, datetime):
+        return {"retry-after": format_datetime(value, usegmt=True)}
+    return {"retry-after": str(value)}
 
 
-_TRIAL: Final = Exchange(
-    "/trial", Answer(200), page_at("trial", StaticList([]), 0, limit=1, by_marker=True)
-)
+def _is_yes(value: bool | str) -> bool:
+    """A switch, which may have been typed: ``gzip=yes``."""
+    return str(value).lower() in ("true", "yes", "1")
 
 
-class Faults:
-    """The faults that are armed; those armed first fire first, one a call."""
-
-    def __init__(self) -> None:
-        self._triggers: list[_Trigger] = []
-        self._strikes: deque[Strike] = deque(maxlen=_MOST_STRIKES)
-        self._lock = threading.Lock()
-
-    def arm(
-        self, name: str, path: str | None, page: int | None, times: int | None, **options: Any
-    ) -> None:
-        """Arm a fault; an unknown name or option, or an invalid value, is a ValueError."""
-        if name not in FAULT_KINDS:
-            raise ValueError(f"No fault is called {name!r}; there are {', '.join(FAULT_KINDS)}.")
-        kind = FAULT_KINDS[name]
-        known = list(inspect.signature(kind.act).parameters)[1:]
-        if unknown := set(options) - set(known):
-            offered = ", ".join(known) or "none"
-            raise ValueError(f"{name} has no option {min(unknown)!r}; it has: {offered}.")
-        kind.act(_TRIAL, **options)  # an invalid value is reported here, and not to a client
-        with self._lock:
-            self._triggers.append(_Trigger(name, kind, options, path, page, times))
-
-    def clear(self) -> None:
-        with self._lock:
-            self._triggers.clear()
-
-    @property
-    def strikes(self) -> list[Strike]:
-        with self._lock:
-            return list(self._strikes)
-
-    def apply(self, exchange: Exchange) -> Answer:
-        """The answer to send: that of the first fault that matches, or the right one."""
-        with self._lock:
-            trigger = next((one for one in self._triggers if one.matches(exchange)), None)
-            if trigger is None:
-                return exchange.answer
-            exchange = replace(exchange, fired=trigger.fired)
-            trigger.fired += 1
-            self._strikes.append(Strike(trigger.name, exchange.path))
-            if trigger.times is not None and trigger.fired >= trigger.times:
-                self._triggers.remove(trigger)
-        return trigger.kind.act(exchange, **trigger.options)
+def _with_marker(page: ListPage, next_marker: str | None) -> Reply:
+    return replace(page, markers={**page.markers, "next_marker": next_marker}).reply()
 
 
-def parse_fault(text: str) -> dict[str, Any]:
-    """A fault as a person types it, as keyword arguments of `Emulator.fault`.
+def _with_field(page: ListPage, jobs: int | str, name: str, value: Any) -> Reply:
+    changed = [{**entry, name: value} for entry in page.entries[: int(jobs)]]
+    return replace(page, entries=[*changed, *page.entries[int(jobs) :]]).reply()
 
-    >>> parse_fault("rate-limit:page=2,times=1,retry_after=30")
-    {'page': 2, 'times': 1, 'retry_after': '30', 'name': 'rate-limit'}
-    """
-    name, _, rest = text.partition(":")
-    options: dict[str, Any] = {}
-    # Not at every comma: a date and a body may contain some.
-    for part in filter(None, re.split(r",(?=\w+=|$)", rest)):
-        key, equals, value = part.partition("=")
-        is_number = key in ("page", "times")
-        if not equals or (is_number and not value.isdecimal()):
-            raise ValueError(f"A fault reads NAME or NAME:OPTION=VALUE,...; not {text!r}.")
-        options[key] = int(value) if is_number else value
-    return {**options, "name": name}
+
+def _resized(page: ListPage, size: int) -> Reply:
+    """The page with another number of entries, and a next marker that continues behind them."""
+    end = min(page.position + size, page.entry_list.size)
+    entries = page.entry_list.read(page.position, end)
+    return _with_marker(replace(page, entries=entries), page.entry_list.next_marker(end))

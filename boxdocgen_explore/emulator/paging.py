@@ -1,7 +1,7 @@
-"""Lists by pages: limits, markers, and the content of one page.
+"""Lists by pages: limits, markers, and what one page contains.
 
 A marker is the position of a page's first entry with a checksum over it and the list's name. So it
-is opaque, cannot be guessed, and one list's marker is refused by every other list.
+is opaque, nobody guesses one, and one list's marker is refused by every other list.
 """
 
 from __future__ import annotations
@@ -10,53 +10,50 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from boxdocgen_explore.emulator.answers import Answer, bad_parameter, encode
+from boxdocgen_explore.emulator.replies import Reply, bad_parameter, json_reply
 from boxdocgen_explore.schema import MAX_LIMIT
 
 _POSITION_BYTES: Final = 6
 _CHECKSUM_BYTES: Final = 30
 _INT64_DIGITS: Final = 18
 
-Entry = dict[str, Any]
-
-
-class EntryList(Protocol):
-    """Something that can be read by pages, in a stable order."""
-
-    @property
-    def size(self) -> int: ...
-
-    def entries(self, start: int, stop: int) -> list[Entry]: ...
-
 
 @dataclass(frozen=True)
-class StaticList:
-    """A short list."""
+class EntryList:
+    """A list that is read by pages: ``read(start, stop)`` gives entries in a stable order."""
 
-    items: Sequence[Entry]
+    name: str
+    size: int
+    read: Callable[[int, int], Sequence[Any]]
 
-    @property
-    def size(self) -> int:
-        return len(self.items)
+    def marker(self, position: int) -> str:
+        """The marker of the page that begins at a position."""
+        place = position.to_bytes(_POSITION_BYTES, "big")
+        return base64.urlsafe_b64encode(_checksum(self.name, place) + place).decode()
 
-    def entries(self, start: int, stop: int) -> list[Entry]:
-        return list(self.items[start:stop])
+    def next_marker(self, end: int) -> str | None:
+        """The marker of the page that follows one that ends at ``end``; None after the last."""
+        return self.marker(end) if end < self.size else None
+
+
+def static_list(name: str, entries: Sequence[Any]) -> EntryList:
+    """A short list that is in memory."""
+    return EntryList(name, len(entries), lambda start, stop: entries[start:stop])
 
 
 @dataclass(frozen=True)
 class ListPage:
     """One page of a list, not yet encoded."""
 
-    name: str
-    items: EntryList
+    entry_list: EntryList
     position: int
     limit: int
     by_marker: bool
-    entries: list[Entry]
+    entries: Sequence[Any]
     markers: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -65,39 +62,38 @@ class ListPage:
         return -(-self.position // self.limit) + 1
 
     @property
-    def last(self) -> bool:
-        return self.position + self.limit >= self.items.size
+    def is_last(self) -> bool:
+        return self.entry_list.next_marker(self.position + self.limit) is None
 
-    def answer(self) -> Answer:
-        return Answer(200, encode({"limit": self.limit, **self.markers, "entries": self.entries}))
+    @property
+    def holds_jobs(self) -> bool:
+        return any(entry.get("type") == "docgen_job" for entry in self.entries[:1])
+
+    def reply(self) -> Reply:
+        return json_reply({"limit": self.limit, **self.markers, "entries": self.entries})
 
 
-def page_at(name: str, items: EntryList, position: int, limit: int, by_marker: bool) -> ListPage:
+def page_at(entry_list: EntryList, position: int, limit: int, *, by_marker: bool) -> ListPage:
     """The page that begins at ``position``, with the markers of its neighbours."""
     end = position + limit
     markers = {
-        "next_marker": marker(name, end) if end < items.size else None,
-        "prev_marker": marker(name, max(0, position - limit)) if position else None,
+        "next_marker": entry_list.next_marker(end),
+        "prev_marker": entry_list.marker(max(0, position - limit)) if position else None,
     }
-    return ListPage(name, items, position, limit, by_marker, items.entries(position, end), markers)
+    entries = entry_list.read(position, end)
+    return ListPage(entry_list, position, limit, by_marker, entries, markers)
 
 
-def requested_page(name: str, items: EntryList, query: dict[str, str]) -> ListPage:
-    """The page that a query requests; an invalid limit or marker is a 400."""
+def requested_page(entry_list: EntryList, query: dict[str, str]) -> ListPage:
+    """The page that a query asks for; an invalid limit or marker is a 400."""
     limit = _limit(query.get("limit"))
     given = query.get("marker") or "0"
     if given == "0":
-        return page_at(name, items, 0, limit, by_marker=False)
-    position = _position(name, given)
-    if position > items.size:
+        return page_at(entry_list, 0, limit, by_marker=False)
+    position = _position(entry_list.name, given)
+    if position > entry_list.size:
         raise bad_parameter("marker")
-    return page_at(name, items, position, limit, by_marker=True)
-
-
-def marker(name: str, position: int) -> str:
-    """The marker of the page of the list ``name`` that begins at ``position``."""
-    place = position.to_bytes(_POSITION_BYTES, "big")
-    return base64.urlsafe_b64encode(_checksum(name, place) + place).decode()
+    return page_at(entry_list, position, limit, by_marker=True)
 
 
 def _position(name: str, text: str) -> int:

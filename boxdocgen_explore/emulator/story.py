@@ -2,29 +2,28 @@
 
 Everything follows from a seed and a fixed clock: it is the same on every machine and every day,
 except for the one batch that still runs, which follows the emulator's clock. Jobs are made when
-they are requested: a job is a function of its batch and its position.
+they are requested: a job is a function of its batch and its place there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property, lru_cache
 from random import Random
 from typing import Any, Final
 
-from boxdocgen_explore.emulator import outcomes
-from boxdocgen_explore.emulator.enterprise import (
-    DEMO_USER,
-    Account,
-    Batch,
-    Enterprise,
-    Job,
-    Template,
+from boxdocgen_explore.emulator.enterprise import DEMO_USER, Batch, Enterprise, Job, Template
+from boxdocgen_explore.emulator.outcomes import (
+    CLEAN,
+    FEW_PROBLEMS,
+    OFFER_LETTERS,
+    Failures,
+    Outcome,
+    everyday,
 )
-from boxdocgen_explore.emulator.outcomes import CLEAN, Failures, Outcome
-from boxdocgen_explore.emulator.templates import TEMPLATES, version_id
+from boxdocgen_explore.emulator.templates import TEMPLATES
 
 STORY_BATCH_ID: Final = "12345600319"
 """Offer letters, 3 Nov 02:14: the batch that went wrong."""
@@ -42,91 +41,70 @@ _WAITING_JOBS: Final = 150
 
 
 @dataclass(frozen=True)
-class StoryBatch:
-    """A batch whose jobs are made when they are requested."""
+class Mailing:
+    """One batch of the story: everything that its jobs follow from."""
 
     ordinal: int
-    id: str
+    batch_id: str
     created_at: datetime
     template: Template
     version_id: str
     size: int
-    output_type: str
     counts: Mapping[Outcome, int] | None = None
     external_id: str | None = None
     runs: bool = False
-    broken_at: int | None = None
-    owner: Account = field(default=DEMO_USER)
 
-    @cached_property
-    def _outcomes(self) -> dict[int, Outcome]:
-        """Positions of the jobs that did not simply complete."""
-        random = _random(self.id)
-        counts = outcomes.everyday(self.size, random) if self.counts is None else self.counts
-        drawn = [outcome for outcome, jobs in counts.items() for _ in range(jobs)]
-        # Only random() is the same in every version of Python, so no shuffle() and no sample().
-        positions = sorted(range(self.size), key=lambda _: random.random()) if drawn else []
-        return dict(zip(positions, drawn, strict=False))
-
-    def jobs(self, start: int, stop: int, elapsed_s: float) -> list[Job]:
-        return [self._job(at, elapsed_s) for at in range(start, min(stop, self.size))]
-
-    def find(self, job_id: str) -> int | None:
-        if not (job_id.isascii() and job_id.isdigit() and len(job_id) == 11):
-            return None
-        position, rest = divmod(int(job_id) - self._first_id, _JOB_ID_STEP)
-        return position if rest == 0 and 0 <= position < self.size else None
-
-    def of_template(self, template_id: str) -> Batch | None:
-        return self if self.template.id == template_id else None
-
-    @property
-    def _first_id(self) -> int:
-        return _FIRST_JOB_ID + self.ordinal * _JOB_IDS_PER_BATCH
-
-    def _job(self, position: int, elapsed_s: float) -> Job:
-        number = self._first_id + position * _JOB_ID_STEP
-        status, failures, has_output = self._state(position, elapsed_s)
+    def job(self, place: int, elapsed_s: float, full: bool) -> Job:
+        """The job at a place, so many seconds after the emulator started."""
+        number = _FIRST_JOB_ID + self.ordinal * _JOB_IDS_PER_BATCH + place * _JOB_ID_STEP
+        status, failures = self._state(place, elapsed_s)
+        has_document = status in ("completed", "completed_with_error")
         job = {
             "id": str(number),
-            "type": "docgen_job",
-            "batch": {"id": self.id, "type": "docgen_batch"},
-            "template_file": {"id": self.template.id, "type": "file"},
-            "template_file_version": {"id": self.version_id, "type": "file_version"},
-            "output_file": {"id": f"18{number}", "type": "file"} if has_output else None,
+            **self._same_for_all_jobs,
+            "output_file": {"id": f"18{number}", "type": "file"} if has_document else None,
             "output_file_version": (
-                {"id": f"20{number}", "type": "file_version"} if has_output else None
+                {"id": f"20{number}", "type": "file_version"} if has_document else None
             ),
             "status": status,
-            "output_type": self.output_type,
             "failures": failures,
-            # Jobs of one request are created within a minute or so.
-            "created_at": _box_time(self.created_at, 3 + position // 250),
-            **self._creator,
         }
         if self.external_id:
-            job["external_id"] = f"{self.external_id}-{4711 + position:06d}"
+            job["external_id"] = f"{self.external_id}-{4711 + place:06d}"
+        if full:
+            # Jobs of one request are created within a minute or so.
+            job |= {"created_at": _box_time(self.created_at, 3 + place // 250), **_CREATOR}
         return job
 
     @cached_property
-    def _creator(self) -> dict[str, Any]:
-        enterprise = {"id": self.owner.enterprise_id, "type": "enterprise"}
-        return {"created_by": self.owner.reference, "enterprise": enterprise, "source": "api"}
+    def _same_for_all_jobs(self) -> Job:
+        return {
+            "type": "docgen_job",
+            "batch": {"id": self.batch_id, "type": "docgen_batch"},
+            "template_file": {"id": self.template.id, "type": "file"},
+            "template_file_version": {"id": self.version_id, "type": "file_version"},
+            "output_type": "docx" if self.template.name in _EDITABLE else "pdf",
+        }
 
-    def _state(self, position: int, elapsed_s: float) -> tuple[str, Failures | None, bool]:
-        """Status, failures, and whether there is a document."""
-        outcome = self._outcomes.get(position, CLEAN)
+    @cached_property
+    def _outcomes(self) -> dict[int, Outcome]:
+        """Places of the jobs that did not simply complete."""
+        random = Random(f"letters of autumn/{self.batch_id}")  # noqa: S311 - demo data, no secret
+        counts = everyday(self.size, random) if self.counts is None else self.counts
+        drawn = [outcome for outcome, jobs in counts.items() for _ in range(jobs)]
+        # Only random() is the same in every version of Python, so no shuffle() and no sample().
+        places = sorted(range(self.size), key=lambda _: random.random()) if drawn else []
+        return dict(zip(places, drawn, strict=False))
+
+    def _state(self, place: int, elapsed_s: float) -> tuple[str, Failures | None]:
+        """Status and failures; a batch that runs is done in the order of its places."""
         if self.runs:
-            ahead = position - self._done(elapsed_s)
+            share = _DONE_AT_START + (1 - _DONE_AT_START) * max(0.0, elapsed_s) / _RUNS_FOR_S
+            ahead = place - self.size * share
             if ahead >= 0:
-                return ("pending" if ahead < _WAITING_JOBS else "submitted"), None, False
-        failures = outcome.failures(f"{self.id}/{position}")
-        return outcome.status, failures, outcome.status != "failed"
-
-    def _done(self, elapsed_s: float) -> float:
-        """How many jobs are done, in the order of their positions."""
-        share = _DONE_AT_START + (1 - _DONE_AT_START) * max(0.0, elapsed_s) / _RUNS_FOR_S
-        return self.size * share
+                return ("pending" if ahead < _WAITING_JOBS else "submitted"), None
+        outcome = self._outcomes.get(place, CLEAN)
+        return outcome.status, outcome.failures(f"{self.batch_id}/{place}")
 
 
 @lru_cache(maxsize=1024)
@@ -137,12 +115,8 @@ def _box_time(begin: datetime, later_s: int) -> str:
     return time.astimezone(timezone(timedelta(hours=hours))).isoformat()
 
 
-def _random(seed: str) -> Random:
-    return Random(f"letters of autumn/{seed}")  # noqa: S311  the same story every time
-
-
 # When (2026, UTC), template, its version, jobs; then what is special about the batch.
-_DIARY: Final[tuple[tuple[str, str, int, int, dict[str, object]], ...]] = (
+_DIARY: Final[tuple[tuple[str, str, int, int, dict[str, Any]], ...]] = (
     ("09-24 13:05", "Onboarding letter", 1, 12, {}),
     ("09-25 02:30", "Payslip", 2, 1240, {}),
     ("09-28 09:41", "Non-disclosure agreement", 1, 1, {}),
@@ -170,7 +144,7 @@ _DIARY: Final[tuple[tuple[str, str, int, int, dict[str, object]], ...]] = (
     ("10-23 02:30", "Payslip", 3, 1255, {}),
     ("10-23 12:00", "Invoice", 4, 1001, {}),
     ("10-26 09:17", "Non-disclosure agreement", 1, 45, {}),
-    ("10-27 02:14", "Offer letter", 4, 3000, {"external_id": "EMP", "counts": outcomes.HANDFUL}),
+    ("10-27 02:14", "Offer letter", 4, 3000, {"external_id": "EMP", "counts": FEW_PROBLEMS}),
     ("10-27 16:05", "Training certificate", 2, 120, {}),
     ("10-28 08:40", "Salary review", 1, 2100, {}),
     ("10-29 11:26", "Service agreement", 1, 28, {}),
@@ -182,38 +156,34 @@ _DIARY: Final[tuple[tuple[str, str, int, int, dict[str, object]], ...]] = (
     ("11-01 07:30", "Onboarding letter", 2, 22, {}),
     ("11-02 10:44", "Non-disclosure agreement", 2, 51, {}),
     ("11-02 12:00", "Invoice", 4, 1312, {}),
-    (
-        "11-03 02:14",
-        "Offer letter",
-        5,
-        3000,
-        {"id": STORY_BATCH_ID, "external_id": "EMP", "counts": outcomes.OFFER_LETTERS},
-    ),
+    ("11-03 02:14", "Offer letter", 5, 3000, {"external_id": "EMP", "counts": OFFER_LETTERS}),
     ("11-03 02:30", "Payslip", 3, 1260, {}),
     ("11-03 07:52", "Salary review", 1, 1800, {"runs": True}),
 )
 
-_WORD: Final = frozenset({"Contract amendment", "Reference letter", "Service agreement"})
-"""Templates whose documents stay editable."""
+_EDITABLE: Final = frozenset({"Contract amendment", "Reference letter", "Service agreement"})
+"""Templates whose documents are Word files."""
+
+_CREATOR: Final = {
+    "created_by": DEMO_USER.reference,
+    "enterprise": {"id": DEMO_USER.enterprise_id, "type": "enterprise"},
+    "source": "api",
+}
 
 
 def story() -> Enterprise:
     """A new copy of the demo's enterprise: changes to one do not show in another."""
     by_name = {template.name: template for template in TEMPLATES}
+    story_at = next(at for at, row in enumerate(_DIARY) if row[4].get("counts") is OFFER_LETTERS)
     batches = []
-    story_at = next(at for at, row in enumerate(_DIARY) if row[4].get("id") == STORY_BATCH_ID)
     for at, (when, name, version, size, special) in enumerate(_DIARY):
         # Ids rise with time, unevenly, through the story's own.
-        batch_id = int(STORY_BATCH_ID) + 9 * (at - story_at) + 5 * (at - story_at) % 7
+        batch_id = str(int(STORY_BATCH_ID) + 9 * (at - story_at) + 5 * (at - story_at) % 7)
+        created_at = datetime.fromisoformat(f"2026-{when}+00:00")
         template = by_name[name]
-        fields: dict[str, object] = {
-            "ordinal": at,
-            "id": str(batch_id),
-            "created_at": datetime.fromisoformat(f"2026-{when}+00:00"),
-            "template": template,
-            "version_id": version_id(template, version),
-            "size": size,
-            "output_type": "docx" if name in _WORD else "pdf",
-        }
-        batches.append(StoryBatch(**{**fields, **special}))  # type: ignore[arg-type]
+        version_id = list(template.versions)[version - 1]
+        broken_at = special.get("broken_at")
+        options = {key: value for key, value in special.items() if key != "broken_at"}
+        mailing = Mailing(at, batch_id, created_at, template, version_id, size, **options)
+        batches.append(Batch(batch_id, DEMO_USER, size, mailing.job, broken_at))
     return Enterprise(batches, TEMPLATES)

@@ -74,8 +74,3 @@ def _template(at: int, name: str | None, versions: tuple[tuple[Tag, ...] | None,
 TEMPLATES: Final = tuple(
     _template(at, name, versions) for at, (name, versions) in enumerate(_CONTENTS)
 )
-
-
-def version_id(template: Template, version: int) -> str:
-    """The id of a template's version, counted from 1."""
-    return list(template.versions)[version - 1]

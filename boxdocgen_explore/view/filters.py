@@ -1,10 +1,10 @@
-"""The rows that a state of the view shows: checked, as a polars expression, and as source text."""
+"""A state of the view: checked, as a polars expression for the jobs it shows, and as source."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import polars as pl
 
@@ -32,41 +32,36 @@ QUERY_CODE: Final[Mapping[str, str]] = {**_VALUES, "text": _TEXT}
 COMPARISONS: Final = ("batch", "template", "day")
 
 
-class _Kind(NamedTuple):
-    fits: Any
-    sentence: str
-
-
-def _texts(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(v is None or isinstance(v, str) for v in value)
-
-
-def _sort(value: object) -> bool:
-    return value is None or (
-        isinstance(value, list | tuple)
-        and len(value) == 2
-        and isinstance(value[0], str)
-        and value[1] in ("ascending", "descending")
-    )
-
-
-_KINDS: Final = {
-    **dict.fromkeys(_VALUES, _Kind(_texts, "a list of texts (None stands for null)")),
-    "text": _Kind(lambda value: isinstance(value, str), "a text"),
-    "compare_by": _Kind(
-        lambda value: value is None or value in COMPARISONS, '"batch", "template" or "day"'
-    ),
-    "sort": _Kind(_sort, '[column, "ascending" or "descending"], or None'),
+_MUST_BE: Final = {
+    **dict.fromkeys(_VALUES, "a list of texts (None stands for null)"),
+    "text": "a text",
+    "compare_by": '"batch", "template" or "day"',
+    "sort": '[column, "ascending" or "descending"], or None',
 }
 
 
+def _is_valid(key: str, value: object) -> bool:
+    if key == "text":
+        return isinstance(value, str)
+    if key == "compare_by":
+        return value is None or value in COMPARISONS
+    if key == "sort" and value is None:
+        return True
+    if not isinstance(value, list | tuple):
+        return False
+    if key == "sort":
+        column, *direction = value or (None,)
+        return isinstance(column, str) and direction in (["ascending"], ["descending"])
+    return all(one is None or isinstance(one, str) for one in value)
+
+
 def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the state back as a plain dict, or raise InvalidRequest with a sentence.
+    """Give the state back as a plain dict; raise InvalidRequest if it is invalid.
 
     Keys, all optional: ``status``, ``output_type``, ``template_file_id``,
     ``template_file_version_id``, ``batch_id``, ``reason`` and ``day`` (ISO date, UTC) are lists
-    of values, where None stands for null and an empty list does not filter; ``text`` is looked
-    for in any error, whatever its case; ``compare_by`` is "batch", "template" or "day"; ``sort``
+    of values: None stands for null, and an empty list does not filter. ``text`` is searched in all
+    errors, in upper or lower case; ``compare_by`` is "batch", "template" or "day"; ``sort``
     is ``[column, "ascending" | "descending"]`` or None, which is failures first.
 
     >>> check_state({"status": ["failed"], "text": "bonus"})
@@ -75,12 +70,11 @@ def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(state, Mapping):
         raise InvalidRequest(f"A state is a dict, not {type(state).__name__}.")
     for key, value in state.items():
-        if key not in _KINDS:
-            known = ", ".join(_KINDS)
+        if key not in _MUST_BE:
+            known = ", ".join(_MUST_BE)
             raise InvalidRequest(f"The state has no key {key!r}; it may have {known}.")
-        kind = _KINDS[key]
-        if not kind.fits(value):
-            raise InvalidRequest(f"{key!r} in the state must be {kind.sentence}, not {value!r}.")
+        if not _is_valid(key, value):
+            raise InvalidRequest(f"{key!r} in the state must be {_MUST_BE[key]}, not {value!r}.")
     return {key: list(value) if isinstance(value, tuple) else value for key, value in state.items()}
 
 
@@ -100,14 +94,14 @@ def query(state: Mapping[str, Any]) -> pl.Expr:
     shown = pl.lit(True)
     for key in _VALUES:
         if values := state.get(key):
-            shown = shown & _holds(key, values)
+            shown = shown & _has_value(key, values)
     if text := state.get("text"):
         found = pl.element().str.to_lowercase().str.contains(text.lower(), literal=True)
         shown = shown & pl.col("errors").list.eval(found).list.any().fill_null(False)
     return shown
 
 
-def _holds(key: str, values: list[str | None]) -> pl.Expr:
+def _has_value(key: str, values: list[str | None]) -> pl.Expr:
     accepted = pl.Series(values, dtype=pl.String).implode()
     if key == "reason":
         wanted = pl.element().is_in(accepted, nulls_equal=True)
@@ -117,7 +111,7 @@ def _holds(key: str, values: list[str | None]) -> pl.Expr:
 
 
 def query_code(state: Mapping[str, Any]) -> str:
-    """Write `query` as Python source that a person can paste where ``pl`` and ``bx`` are imported.
+    """Write `query` as Python source, for a notebook that has imported ``pl`` and ``bx``.
 
     >>> print(query_code({"status": ["failed"], "batch_id": ["12345"]}))
     jobs.filter(

@@ -1,4 +1,4 @@
-"""All that is kept, as one lazy frame and as a dataset that others read."""
+"""All cached batches, as one lazy frame and as a dataset that other programs read."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ def dataset(folder: Path) -> pl.DataFrame:
     return pl.read_parquet(folder / "**/*.parquet", hive_partitioning=False)
 
 
-def test_a_scan_has_every_job_that_is_kept_and_asks_box_for_nothing(
-    emulator: Emulator, box: Box
-) -> None:
+def test_a_scan_has_every_cached_job_and_asks_box_for_nothing(emulator: Emulator, box: Box) -> None:
     jobs = box.read(BATCHES).jobs
     calls = len(emulator.calls)
     age(box, days=3)
@@ -53,25 +51,36 @@ def test_a_scan_answers_what_a_frame_would(box: Box) -> None:
     assert scanned.select("status").head(30).collect().width == 1
 
 
-def test_a_batch_kept_in_part_is_left_out_of_a_scan_with_a_warning(
+@pytest.mark.parametrize("limit", [1, 10, 25, 1000])
+def test_whatever_the_limit_of_its_pages_a_cached_batch_is_scanned_and_archived(
+    box: Box, tmp_path: Path, limit: int
+) -> None:
+    box.read("1001", limit=limit)
+    assert box.cached() == ["1001"]
+    assert box.scan().collect().height == 25
+    assert outcomes(box.archive(tmp_path / "archive")) == {"1001": "written"}
+    assert outcomes(box.archive(tmp_path / "archive")) == {"1001": "unchanged"}
+
+
+def test_a_batch_of_which_pages_are_missing_is_left_out_of_a_scan_with_a_warning(
     emulator: Emulator, box: Box
 ) -> None:
     box.read("1003")
     emulator.fault("500", path="/docgen_batch_jobs/1001", page=2, times=3)
     with pytest.raises(errors.ServerError):
         box.read("1001", limit=10)
-    with pytest.warns(IncompleteListWarning, match="Of 1 more"):
+    with pytest.warns(IncompleteListWarning, match="1 batch left out"):
         assert set(box.scan().collect()["batch_id"]) == {"1003"}
 
 
-def test_nothing_kept_is_an_empty_frame(box: Box, tmp_path: Path) -> None:
+def test_an_empty_cache_is_an_empty_frame(box: Box, tmp_path: Path) -> None:
     assert box.scan().collect().height == 0
     written = box.archive(tmp_path / "archive")
     assert dict(written.schema) == ARCHIVED
     assert written.height == 0
 
 
-def test_an_archive_holds_every_settled_batch_with_its_evidence(box: Box, tmp_path: Path) -> None:
+def test_an_archive_has_every_final_batch_with_its_evidence(box: Box, tmp_path: Path) -> None:
     reading = box.read(BATCHES)
     written = box.archive(tmp_path / "archive")
     assert set(outcomes(written).values()) == {"written"}
@@ -102,7 +111,7 @@ def test_an_archive_written_again_writes_only_what_is_new_or_has_changed(
     assert set(outcomes(box.archive(folder)).values()) == {"unchanged"}
 
 
-def test_batches_that_still_run_or_are_kept_in_part_are_not_archived(
+def test_batches_that_still_run_or_are_incomplete_are_not_archived(
     emulator: Emulator, box: Box, tmp_path: Path
 ) -> None:
     emulator.enterprise.put("1003", [plain_job("1003", 1) | {"status": "pending"}])
@@ -117,7 +126,7 @@ def test_batches_that_still_run_or_are_kept_in_part_are_not_archived(
     assert not (tmp_path / "archive").exists()
 
 
-def test_an_interrupted_or_spoilt_file_is_written_anew(box: Box, tmp_path: Path) -> None:
+def test_a_corrupt_file_is_written_again(box: Box, tmp_path: Path) -> None:
     box.read("1001")
     file = tmp_path / "archive/batch=1001/jobs.parquet"
     file.parent.mkdir(parents=True)
@@ -127,15 +136,15 @@ def test_an_interrupted_or_spoilt_file_is_written_anew(box: Box, tmp_path: Path)
 
 
 @pytest.mark.parametrize("jobs", [None, "", "-25", "many"])
-def test_a_file_that_does_not_say_how_many_jobs_it_has_is_written_anew(
+def test_a_file_that_does_not_say_how_many_jobs_it_has_is_written_again(
     box: Box, tmp_path: Path, jobs: str | None
 ) -> None:
     box.read("1001")
     box.archive(tmp_path / "archive")
     file = tmp_path / "archive/batch=1001/jobs.parquet"
-    said = {**pl.read_parquet_metadata(file), "boxdocgen.jobs": jobs}
-    half_told = {name: value for name, value in said.items() if value is not None}
-    pl.read_parquet(file).head(1).write_parquet(file, metadata=half_told)
+    metadata = {**pl.read_parquet_metadata(file), "boxdocgen.jobs": jobs}
+    metadata = {name: value for name, value in metadata.items() if value is not None}
+    pl.read_parquet(file).head(1).write_parquet(file, metadata=metadata)
     assert outcomes(box.archive(tmp_path / "archive")) == {"1001": "written"}
     assert dataset(tmp_path / "archive").height == 25
 
@@ -151,14 +160,14 @@ def test_an_odd_id_stays_one_folder_and_comes_back_as_it_was(
     assert set(dataset(tmp_path / "archive")["batch_id"]) == {odd}
 
 
-def test_a_place_that_cannot_be_written_is_one_clear_error(box: Box, tmp_path: Path) -> None:
+def test_an_archive_that_cannot_be_written_is_one_clear_error(box: Box, tmp_path: Path) -> None:
     box.read("1001")
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.StoreError, match=r"archive .*file.* cannot be written"):
         box.archive(tmp_path / "file")
 
 
-def test_the_command_says_what_became_of_each(
+def test_the_command_counts_batches_by_outcome(
     emulator: Emulator,
     connected: Callable[..., Box],
     tmp_path: Path,
@@ -170,6 +179,6 @@ def test_the_command_says_what_became_of_each(
     assert cli.main(["archive", str(tmp_path / "archive"), *where]) == 0
     assert "No batch is cached" in capsys.readouterr().out
     connected().read(BATCHES)
-    for said in ("3 batches written, 42 jobs\n", "3 batches unchanged, 42 jobs\n"):
+    for printed in ("3 batches written, 42 jobs\n", "3 batches unchanged, 42 jobs\n"):
         assert cli.main(["archive", str(tmp_path / "archive"), *where, "--offline"]) == 0
-        assert capsys.readouterr().out == said
+        assert capsys.readouterr().out == printed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -224,7 +224,10 @@ def test_batches_count_statuses(emulator: Emulator, box: Box) -> None:
     assert "1002" not in set(batches["batch_id"])  # a batch without jobs is in no list
 
 
-def test_batches_report_what_is_known_so_far(emulator: Emulator, box: Box) -> None:
+def test_batches_report_what_is_known_so_far(
+    emulator: Emulator, connected: Callable[..., Box]
+) -> None:
+    box = connected(retry=RetryPolicy())
     emulator.enterprise.put("1005", 2500)
     emulator.fault("slow", path="/docgen_jobs", seconds=0.4, times=None)
     seen: list[tuple[int, int]] = []

@@ -1,39 +1,44 @@
-"""The frame beside the pages: as right as they are, and gone without loss."""
+"""The frame beside the pages: the same result as they give, and no loss when it is gone."""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
-from conftest import QUICK, age, store_of
+from conftest import QUICK, age
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import calls_to
+from requests import Response
 
-from boxdocgen_explore import errors
+from boxdocgen_explore import cache, demo, errors
 from boxdocgen_explore.box import Box, connect
-from boxdocgen_explore.box.reading import Reading
-from boxdocgen_explore.cache import Cache, frame_cache, users
+from boxdocgen_explore.cache import PageStore
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
+from boxdocgen_explore.errors import Reading
 
 pytestmark = pytest.mark.trust
 
 PATH = "/docgen_batch_jobs/1001"
+Connected = Callable[..., Box]
+Execute = Callable[..., list[Any]]
 
 
-def asked(emulator: Emulator, path: str = PATH) -> int:
-    return sum(call.path == path for call in emulator.calls)
-
-
-def files(folder: Path) -> list[Path]:
+def frame_files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("frames/*"))
 
 
 def same(one: Reading, other: Reading) -> bool:
-    """The same jobs, proved by the same pages."""
+    """The same jobs, with the same evidence."""
     pages = [reading.pages.drop("from_cache") for reading in (one, other)]
     return one.jobs.equals(other.jobs) and pages[0].equals(pages[1])
 
@@ -43,43 +48,33 @@ def put(emulator: Emulator, statuses: list[str]) -> None:
     emulator.enterprise.put("1001", jobs)
 
 
-def test_the_frame_gives_what_the_pages_gave_and_asks_for_no_more_than_the_end(
-    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
+def test_the_frame_gives_what_the_pages_gave_and_the_pages_are_not_read(
+    emulator: Emulator, connected: Connected, tmp_path: Path, execute: Execute
 ) -> None:
-    from_pages = connected().read("1001", limit=2)
-    assert len(files(tmp_path)) == 1
-    before = asked(emulator)
-    from_memo = connected().read("1001", limit=2)
-    assert same(from_pages, from_memo)
-    assert from_memo.pages["from_cache"].all()
-    assert asked(emulator) == before
-
-
-def test_it_is_what_is_read_and_not_the_pages(
-    connected: Callable[..., Box], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else all that is said of it here would hold without it."""
-    connected().read("1001", limit=2)
-    box = connected()
-    box.cached()
-    read: list[str] = []
-    page = store_of(box).page
-    monkeypatch.setattr(store_of(box), "page", lambda key: read.append(key) or page(key))
-    assert box.read("1001", limit=2).jobs.height == 25
-    assert len(read) == 1
+    from_box = connected().read("1001", limit=2)
+    assert len(frame_files(tmp_path)) == 1
+    before = calls_to(emulator, PATH)
+    # Reading one of these pages would be a warning, and an error here.
+    execute(
+        "UPDATE responses SET value = CAST(substr(value, 1, 42) || zeroblob(length(value) - 42)"
+        " AS BLOB) WHERE expires IS NULL"
+    )
+    from_frame = connected().read("1001", limit=2)
+    assert same(from_box, from_frame)
+    assert from_frame.pages["from_cache"].all()
+    assert calls_to(emulator, PATH) == before
 
 
 def test_a_few_pages_are_not_worth_a_file(box: Box, tmp_path: Path) -> None:
     box.read("1001", limit=3)
-    assert files(tmp_path) == []
+    assert frame_files(tmp_path) == []
 
 
-def test_the_demo_keeps_no_file() -> None:
-    from boxdocgen_explore import demo
-
+def test_the_demo_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with demo() as box:
-        box.cached()
-        assert box._account.cache.frames is None
+        box.read(str(box.story_batch_id), limit=100)
+    assert list(tmp_path.iterdir()) == []
 
 
 @settings(max_examples=20)
@@ -87,137 +82,160 @@ def test_the_demo_keeps_no_file() -> None:
     statuses=st.lists(st.sampled_from(["completed"] * 9 + ["failed", "pending"]), max_size=40),
     added=st.lists(st.sampled_from(["completed", "pending"]), max_size=30),
 )
-def test_with_and_without_it_any_batch_is_read_alike_before_and_after_it_grew(
+def test_any_batch_is_read_alike_with_and_without_it_before_and_after_the_batch_grew(
     statuses: list[str], added: list[str]
 ) -> None:
     with (
         Emulator(enterprise=Enterprise.of({})) as emulator,
         tempfile.TemporaryDirectory() as folder,
+        connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=folder, retry=QUICK) as box,
     ):
-        given_to = {"base_url": emulator.url, "cache_dir": folder, "retry": QUICK}
-        with (
-            connect(DEMO_TOKEN, **given_to) as with_it,
-            connect(DEMO_TOKEN, **given_to) as without,
-        ):
-            without.cached()
-            without._account.cache = Cache(without._account.cache.store)
-            put(emulator, statuses)
-            with_it.read("1001", limit=2)
-            assert same(with_it.read("1001", limit=2), without.read("1001", limit=2))
-            put(emulator, statuses + added)
-            with_it.read("1001", limit=2, refresh=True)
-            again = with_it.read("1001", limit=2)
-            assert same(again, without.read("1001", limit=2))
-            assert again.jobs.height == len(statuses + added)
+        for jobs in (statuses, statuses + added):
+            put(emulator, jobs)
+            box.read("1001", limit=2, refresh=True)
+            with_it = box.read("1001", limit=2)
+            for path in Path(folder).rglob("frames"):
+                shutil.rmtree(path)
+            assert same(with_it, box.read("1001", limit=2))
+            assert with_it.jobs.height == len(jobs)
 
 
-def test_a_batch_that_settles_page_by_page_has_one_file_that_grows(
+def test_a_batch_that_becomes_final_page_by_page_has_one_file_that_grows(
     emulator: Emulator, box: Box, tmp_path: Path
 ) -> None:
-    for settled in (10, 24, 25, 26, 60):
-        put(emulator, ["completed"] * settled + ["pending"] * (60 - settled))
+    for final in (10, 24, 25, 26, 60):
+        put(emulator, ["completed"] * final + ["pending"] * (60 - final))
         box.read("1001", limit=1, refresh=True)
-        assert len(files(tmp_path)) == 1
-    assert pl.read_parquet(files(tmp_path)[0]).height == 59
+        assert len(frame_files(tmp_path)) == 1
+    assert pl.read_parquet(frame_files(tmp_path)[0]).height == 59
 
 
-@pytest.mark.parametrize("spoil", ["cut", "flip", "empty", "garbage", "delete", "parquet"])
-def test_a_spoilt_file_is_passed_over_and_the_pages_are_read(
-    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path, spoil: str
+def flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+def other_jobs(content: bytes, jobs: int) -> bytes:
+    """Other jobs with the same metadata."""
+    buffer = io.BytesIO()
+    frame = pl.read_parquet(content).with_columns(status=pl.lit("failed")).head(jobs)
+    frame.write_parquet(buffer, metadata=pl.read_parquet_metadata(content))
+    return buffer.getvalue()
+
+
+CORRUPTED: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda content: content[:-9],
+    "flipped": flipped,
+    "empty": lambda content: b"",
+    "garbage": lambda content: b"x" * 99,
+    "other jobs": lambda content: other_jobs(content, 24),
+    "fewer jobs": lambda content: other_jobs(content, 5),
+}
+
+
+@pytest.mark.parametrize("how", CORRUPTED)
+def test_a_corrupt_file_is_ignored_and_the_pages_are_read(
+    emulator: Emulator, connected: Connected, tmp_path: Path, how: str
 ) -> None:
-    whole = connected().read("1001", limit=2)
-    (path,) = files(tmp_path)
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    if spoil == "delete":
-        path.unlink()
-    elif spoil == "parquet":  # another frame, rightly named by its own bytes
-        pl.DataFrame({"job_id": ["1"]}).write_parquet(path)
-        name = path.stem.rpartition("-")[0]
-        path.rename(path.with_name(f"{name}-{frame_cache._digest(path.read_bytes())}.parquet"))
-    else:
-        spoilt = {"cut": content[:-9], "flip": content, "empty": b"", "garbage": b"x" * 99}[spoil]
-        path.write_bytes(spoilt)
-    before = asked(emulator)
-    assert same(connected().read("1001", limit=2), whole)
-    assert asked(emulator) == before
+    from_box = connected().read("1001", limit=2)
+    (path,) = frame_files(tmp_path)
+    content = CORRUPTED[how](path.read_bytes())
+    path.write_bytes(content)
+    before = calls_to(emulator, PATH)
+    assert same(connected().read("1001", limit=2), from_box)
+    if how not in ("flipped", "other jobs"):  # of which only the name may tell
+        digest = hashlib.sha256(content).hexdigest()[:32]
+        path.rename(path.with_name(f"{path.stem.partition('-')[0]}-{digest}.parquet"))
+        assert same(connected().read("1001", limit=2), from_box)
+    assert calls_to(emulator, PATH) == before
 
 
-def test_a_page_that_has_changed_is_not_outvoted_by_the_frame(
-    emulator: Emulator, connected: Callable[..., Box]
+def test_a_page_that_was_changed_is_read_and_not_the_frame(
+    connected: Connected, tmp_path: Path
 ) -> None:
-    box = connected()
-    box.read("1001", limit=2)
-    store = store_of(box)
-    second = next(key for key, _ in store.fingerprints("") if not key.endswith("first"))
-    store.delete([second])
-    before = asked(emulator)
-    assert connected().read("1001", limit=2).jobs.height == 25
-    assert asked(emulator) == before + 1
+    with connected() as box:
+        box.read("1001", limit=2)
+    store = PageStore(next(tmp_path.rglob("pages.sqlite")))
+    key = store.keys()[1]
+    page = store.page(key)
+    assert page is not None
+    changed = Response()
+    changed.status_code, changed.raw = 200, io.BytesIO(page.content.replace(b'"pdf"', b'"docx"'))
+    store.save(key, changed, datetime.now(UTC), page.expires)
+    store.close()
+    jobs = connected().read("1001", limit=2).jobs
+    assert jobs.filter(output_type="docx").height == 2
+    assert jobs.height == 25
 
 
-def test_what_is_older_than_asked_for_is_read_again_all_the_same(
-    emulator: Emulator, connected: Callable[..., Box]
+def test_a_page_that_is_gone_is_read_again_and_the_frame_not_used(
+    emulator: Emulator, connected: Connected, execute: Execute
 ) -> None:
-    from datetime import timedelta
+    connected().read("1001", limit=2)
+    execute("DELETE FROM responses WHERE key LIKE '%first'")
+    before = calls_to(emulator, PATH)
+    assert connected().read("1001", limit=2).pages["from_cache"].to_list() == [False] + [True] * 12
+    assert calls_to(emulator, PATH) == before + 1
 
-    box = connected()
+
+def test_pages_older_than_allowed_are_read_again_although_they_are_in_a_frame(box: Box) -> None:
     box.read("1001", limit=2)
     age(box, hours=1)
     again = box.read("1001", limit=2, max_age=timedelta(minutes=30))
     assert not again.pages["from_cache"].any()
 
 
-def test_a_chain_read_anew_takes_its_frame_along(
+def test_a_chain_that_is_restarted_replaces_its_frame(
     emulator: Emulator, box: Box, tmp_path: Path
 ) -> None:
     box.read("1001", limit=2)
-    before = files(tmp_path)
+    before = frame_files(tmp_path)
     emulator.enterprise.put("1001", [plain_job("1001", 99), *emulator.enterprise.jobs("1001")])
     assert box.read("1001", limit=2, refresh=True).jobs.height == 26
-    after = files(tmp_path)
+    after = frame_files(tmp_path)
     assert len(after) == 1
     assert after != before
 
 
-def test_a_folder_that_does_not_serve_costs_the_frame_only(
-    connected: Callable[..., Box], tmp_path: Path
+def test_an_id_in_the_frame_that_appears_again_behind_it_is_a_duplicate(
+    emulator: Emulator, box: Box, execute: Execute
 ) -> None:
-    box = connected()
+    box.read("1001", limit=2)
+    execute("DELETE FROM responses WHERE expires IS NOT NULL")  # as if interrupted before the end
+    jobs = emulator.enterprise.jobs("1001")
+    emulator.enterprise.put("1001", [*jobs, jobs[0]])
+    with pytest.raises(errors.BrokenChain, match="appears twice"):
+        box.read("1001", limit=2)
+
+
+def frames_folder(box: Box, tmp_path: Path) -> Path:
     box.cached()
-    (store_of(box).path or tmp_path).with_name("frames").write_text("in the way")
+    return next(tmp_path.rglob("pages.sqlite")).with_name("frames")
+
+
+def test_a_folder_that_cannot_be_used_costs_only_the_frame(box: Box, tmp_path: Path) -> None:
+    frames_folder(box, tmp_path).write_text("in the way")
     for _ in range(2):
-        assert connected().read("1001", limit=2).jobs.height == 25
+        assert box.read("1001", limit=2).jobs.height == 25
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="No device here is always full")
-def test_a_full_disk_under_the_frame_costs_the_frame_only(
-    connected: Callable[..., Box], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_full_disk_under_the_frame_costs_only_the_frame(
+    box: Box, tmp_path: Path, small_disk: Path, fill: Callable[[Path], None]
 ) -> None:
-    full, mkstemp = tmp_path / "full.part", tempfile.mkstemp
-
-    def no_room(dir: Path, **options: str) -> tuple[int, str]:  # noqa: A002 - its own name
-        if dir.name != "frames":
-            return mkstemp(dir=dir, **options)
-        full.symlink_to("/dev/full")
-        return os.open(full, os.O_WRONLY), str(full)
-
-    monkeypatch.setattr(frame_cache.tempfile, "mkstemp", no_room)
-    assert connected().read("1001", limit=2).jobs.height == 25
-    assert files(tmp_path) == []
-    assert not full.is_symlink()  # tried, and cleared away
-    monkeypatch.undo()
-    assert connected().read("1001", limit=2).jobs.height == 25
+    frames_folder(box, tmp_path).symlink_to(small_disk)
+    fill(small_disk)
+    for _ in range(2):
+        assert box.read("1001", limit=2).jobs.height == 25
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
+    (small_disk / "filler").unlink()
+    box.read("1001", limit=2)
+    assert len(frame_files(tmp_path)) == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps user folders private by other means")
-def test_frames_are_private_counted_and_cleared_with_the_cache(box: Box, tmp_path: Path) -> None:
+def test_frames_are_private_and_cleared_with_the_cache(box: Box, tmp_path: Path) -> None:
     box.read("1001", limit=2)
-    (path,) = files(tmp_path)
+    (path,) = frame_files(tmp_path)
     assert path.stat().st_mode & 0o77 == path.parent.stat().st_mode & 0o77 == 0
-    (kept,) = users.cache_info(tmp_path / "cache")
-    assert kept.size_bytes > path.stat().st_size
-    users.clear(tmp_path / "cache")
+    cache.clear(tmp_path / "cache")
     assert not path.parent.exists()
-    with pytest.raises(errors.NotCached):
-        connect(offline=True, cache_dir=tmp_path / "cache").read("1001")

@@ -6,11 +6,10 @@ import io
 import json
 import pickle
 import random
-import shutil
 import sqlite3
 import subprocess
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,7 +18,7 @@ from typing import Any
 
 import pytest
 import zstandard
-from children import asked, go, reader, said, wait_until_asked
+from processes import calls_to, let_read, next_line, start_reader, wait_for_calls
 from requests import Response
 
 from boxdocgen_explore import cache
@@ -31,17 +30,12 @@ pytestmark = pytest.mark.trust
 
 PATH = "/docgen_batch_jobs/1001"
 IDS = ["1001", "1003", "1004"]
+Execute = Callable[..., list[Any]]
 
 
 def the_file(folder: Path) -> Path:
     (path,) = folder.rglob("pages.sqlite")
     return path
-
-
-def execute(folder: Path, statement: str, *values: Any) -> None:
-    """Change the database as another program would."""
-    with closing(sqlite3.connect(the_file(folder))) as connection, connection:
-        connection.execute(statement, values)
 
 
 def quarantined(path: Path) -> list[Path]:
@@ -55,25 +49,25 @@ def test_a_reader_killed_in_the_middle_loses_nothing_that_it_had(
     emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
     emulator.fault("silent", path=PATH, page=20, times=1)
-    with reader(emulator, tmp_path / "cache", ["1001"]) as child:
-        go(child)
-        wait_until_asked(child, emulator, PATH, 20)
+    with start_reader(emulator, tmp_path / "cache", ["1001"]) as child:
+        let_read(child)
+        wait_for_calls(child, emulator, PATH, 20)
         child.kill()
-    before = asked(emulator, PATH)
+    before = calls_to(emulator, PATH)
     reading = connected().read("1001", limit=1)
     assert reading.jobs.height == 25
     assert reading.pages["from_cache"].to_list() == [True] * 19 + [False] * 6
-    assert asked(emulator, PATH) - before == 6
+    assert calls_to(emulator, PATH) - before == 6
 
 
 def test_processes_that_open_a_new_store_at_once_all_read_completely(
     emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
     folder = tmp_path / "cache"
-    children = [reader(emulator, folder, IDS) for _ in range(3)]
-    assert [said(child) for child in children] == ["ready"] * 3
+    children = [start_reader(emulator, folder, IDS) for _ in range(3)]
+    assert [next_line(child) for child in children] == ["ready"] * 3
     for child in children:
-        go(child)
+        let_read(child)
     printed = []
     for child in children:
         with child:
@@ -91,7 +85,7 @@ def test_two_boxes_of_one_user_share_the_cache(
     first, second = connected(), connected()
     first.read("1001")
     assert second.read("1001").pages["from_cache"].all()
-    assert asked(emulator, PATH) == 1
+    assert calls_to(emulator, PATH) == 1
 
 
 def test_a_store_in_memory_is_shared_with_no_other() -> None:
@@ -107,28 +101,6 @@ def test_a_store_in_memory_is_shared_with_no_other() -> None:
 # --- disks and folders that cannot be used -------------------------------------------------------
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk with room for a database and little more."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = shutil.which("mount")
-    command = [str(mount), "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
-    if not mount or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("only root can mount a small disk")
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
-
-
-def fill(disk: Path) -> None:
-    with (disk / "filler").open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(1024)):
-                pass
-        except OSError:
-            pass
-
-
 def make_read_only(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
 
@@ -142,7 +114,7 @@ def assert_read_with_one_warning(
 
 
 def test_a_disk_that_fills_up_costs_the_caching_and_not_the_reading(
-    connected: Callable[..., Box], small_disk: Path
+    fill: Callable[[Path], None], connected: Callable[..., Box], small_disk: Path
 ) -> None:
     box = connected(cache_dir=small_disk)
     assert box.read("1003").jobs.height == 10
@@ -155,7 +127,7 @@ def test_a_disk_that_fills_up_costs_the_caching_and_not_the_reading(
 
 
 def test_a_disk_that_is_full_from_the_start_costs_the_caching_and_not_the_reading(
-    connected: Callable[..., Box], small_disk: Path
+    fill: Callable[[Path], None], connected: Callable[..., Box], small_disk: Path
 ) -> None:
     fill(small_disk)
     assert_read_with_one_warning(connected(cache_dir=small_disk))
@@ -167,10 +139,10 @@ def test_a_store_on_a_read_only_disk_is_used_for_reading(
     with connected(cache_dir=small_disk) as box:
         box.read("1001", limit=25)
     make_read_only(small_disk)
-    before = asked(emulator, PATH)
+    before = calls_to(emulator, PATH)
     box = connected(cache_dir=small_disk)
     assert_read_with_one_warning(box, "no page is added", limit=25)
-    assert asked(emulator, PATH) == before
+    assert calls_to(emulator, PATH) == before
     assert box.read("1003").jobs.height == 10
     assert connected(cache_dir=small_disk, offline=True).read("1001").jobs.height == 25
 
@@ -191,22 +163,22 @@ def test_an_invalid_cache_folder_costs_the_caching_and_not_the_reading(
 
 
 def test_a_page_that_cannot_be_written_costs_the_caching_and_not_the_reading(
-    box: Box, tmp_path: Path
+    execute: Execute, box: Box, tmp_path: Path
 ) -> None:
     box.read("1003")
     execute(
-        tmp_path,
         "CREATE TRIGGER t BEFORE INSERT ON responses BEGIN SELECT RAISE(FAIL, 'write failed'); END",
     )
     assert_read_with_one_warning(box, "could not be cached on disk .write failed")
     assert box.read("1003").pages["from_cache"].all()
 
 
-def test_pages_are_deleted_all_together_or_not_at_all(box: Box, tmp_path: Path) -> None:
+def test_pages_are_deleted_all_together_or_not_at_all(
+    execute: Execute, box: Box, tmp_path: Path
+) -> None:
     box.read("1001", limit=1)
     execute(
-        tmp_path,
-        "CREATE TRIGGER t BEFORE DELETE ON responses WHEN old.key LIKE '%first' "
+        "CREATE TRIGGER t BEFORE DELETE ON responses WHEN (SELECT count(*) FROM responses) < 15 "
         "BEGIN SELECT RAISE(FAIL, 'delete failed'); END",
     )
     with pytest.warns(StoreWarning, match="could not be deleted"):
@@ -257,9 +229,9 @@ def test_a_corrupt_or_foreign_file_is_quarantined_with_one_warning_and_box_read_
     CORRUPTED[how](closed)
     content = closed.read_bytes()
     box = connected()
-    before = asked(emulator, PATH)
+    before = calls_to(emulator, PATH)
     assert_read_with_one_warning(box, r"is corrupt or of another kind; it was renamed to")
-    assert asked(emulator, PATH) - before == 25
+    assert calls_to(emulator, PATH) - before == 25
     assert box.read("1001", limit=1).pages["from_cache"].all()
     (moved,) = quarantined(closed)
     assert moved.read_bytes() == content
@@ -304,11 +276,11 @@ def test_a_flipped_bit_anywhere_in_the_file_never_changes_what_is_read(
     ["DROP TABLE responses", "ALTER TABLE responses RENAME COLUMN value TO other"],
 )
 def test_a_table_that_is_changed_while_it_is_used_is_quarantined(
-    connected: Callable[..., Box], tmp_path: Path, change: str
+    execute: Execute, connected: Callable[..., Box], tmp_path: Path, change: str
 ) -> None:
     box = connected()
     box.read("1001")
-    execute(tmp_path, change)
+    execute(change)
     assert_read_with_one_warning(box, "renamed to")
     assert box.read("1001", limit=1).jobs.height == 25  # the page that could not be saved
     assert box.read("1001", limit=1).pages["from_cache"].all()
@@ -361,10 +333,10 @@ COMPLETE = {"key": "k", "created_at": "2026-01-01T00:00:00Z", "headers": {}, "st
     ],
 )
 def test_anything_in_the_place_of_a_page_is_read_again_with_one_warning(
-    box: Box, tmp_path: Path, value: Any, caplog: pytest.LogCaptureFixture
+    execute: Execute, box: Box, tmp_path: Path, value: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     box.read("1001", limit=25)
-    execute(tmp_path, "UPDATE responses SET value = ?", value)
+    execute("UPDATE responses SET value = ?", value)
     with pytest.warns(StoreWarning, match="corrupt and counts as not cached") as caught:
         assert box.read("1001", limit=25).pages["from_cache"].to_list() == [False]
     assert len(caught) == 1
@@ -381,10 +353,10 @@ def test_anything_in_the_place_of_a_page_is_read_again_with_one_warning(
     ids=["a page with a wrong checksum", "a page in another page's place"],
 )
 def test_a_page_that_is_not_what_was_cached_there_is_read_again(
-    box: Box, tmp_path: Path, value: str
+    execute: Execute, box: Box, tmp_path: Path, value: str
 ) -> None:
     box.read("1001", limit=10)
-    execute(tmp_path, f"UPDATE responses SET value = {value} WHERE key NOT LIKE '%first'")
+    execute(f"UPDATE responses SET value = {value} WHERE key NOT LIKE '%first'")
     with pytest.warns(StoreWarning, match="corrupt"):
         reading = box.read("1001", limit=10)
     assert reading.jobs.height == 25
@@ -392,7 +364,7 @@ def test_a_page_that_is_not_what_was_cached_there_is_read_again(
 
 
 def test_a_pickle_or_another_trap_in_the_place_of_a_page_is_not_run(
-    box: Box, tmp_path: Path
+    execute: Execute, box: Box, tmp_path: Path
 ) -> None:
     file = tmp_path / "sprung"
     box.read("1001")
@@ -400,19 +372,18 @@ def test_a_pickle_or_another_trap_in_the_place_of_a_page_is_not_run(
     trapped = {"__class__": "os.system", "py/reduce": [{"py/type": "os.system"}, [f"touch {file}"]]}
     for trap in (pickle.dumps(Trap(file)), yaml.encode(), json.dumps(trapped).encode()):
         for value in (trap, signed(trap), signed(len(trap).to_bytes(4, "big") + trap)):
-            execute(tmp_path, "UPDATE responses SET value = ?", value)
+            execute("UPDATE responses SET value = ?", value)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", StoreWarning)  # only the first one warns
                 assert box.read("1001").jobs.height == 25
     assert not file.exists()
 
 
-def test_odd_keys_in_the_file_do_no_harm(box: Box, tmp_path: Path) -> None:
+def test_odd_keys_in_the_file_do_no_harm(execute: Execute, box: Box, tmp_path: Path) -> None:
     box.read("1001")
-    with closing(sqlite3.connect(the_file(tmp_path))) as connection:
-        ((key,),) = connection.execute("SELECT key FROM responses").fetchall()
+    ((key,),) = execute("SELECT key FROM responses")
     for odd in ("", "x", key.replace("000000", "abc"), key + "'--", key.replace("1001", "%")):
-        execute(tmp_path, "INSERT INTO responses VALUES (?, ?, NULL)", odd, b"x")
+        execute("INSERT INTO responses VALUES (?, ?, NULL)", odd, b"x")
     assert box.read("1001", refresh=True).jobs.height == 25
     assert "1001" in box.cached()
     (info,) = cache.cache_info(tmp_path / "cache")

@@ -8,10 +8,10 @@ import altair as alt
 import polars as pl
 import pytest
 import vl_convert
-from frames import HOSTILE, jobs_frame, story
+from frames import HOSTILE, jobs_frame, pages_frame, story
 
 from boxdocgen_explore import analysis, charts
-from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.errors import InvalidRequest, Reading
 
 ALL = (
     charts.outcomes,
@@ -36,7 +36,7 @@ def svg(chart: alt.LayerChart) -> str:
 
 
 def described(chart: alt.LayerChart) -> set[str]:
-    """What the chart's marks say of themselves to a screen reader."""
+    """The texts of the marks for screen readers."""
     return set(re.findall(r'aria-label="([^"]+: [\d,]+ of [\d,]+ jobs[^"]*)"', svg(chart)))
 
 
@@ -45,6 +45,31 @@ def test_each_chart_is_named_and_small_whatever_the_number_of_jobs(draw, title):
     few, many = draw(story(200)).to_dict(), draw(story(3000)).to_dict()
     assert many["title"]["text"] == title
     assert abs(len(json.dumps(many)) - len(json.dumps(few))) < 3000
+
+
+@pytest.mark.parametrize("draw", ALL)
+def test_a_reading_is_drawn_like_its_jobs(draw):
+    reading = Reading(story(), pages_frame())
+    assert draw(reading).to_dict() == draw(reading.jobs).to_dict()
+
+
+@pytest.mark.parametrize("draw", ALL)
+def test_anything_else_is_refused_in_a_sentence(draw):
+    with pytest.raises(InvalidRequest, match="A reading or a jobs frame is needed, not list"):
+        draw([])
+
+
+def test_the_colours_of_the_statuses_stay_what_people_know():
+    assert charts.COLOURS == {
+        "failed": "#C2022F",
+        "completed_with_error": "#D07600",
+        "pending": "#B03DF0",
+        "submitted": "#848186",
+        "completed": "#0280B3",
+    }
+    for status, colour in charts.COLOURS.items():
+        drawn = svg(charts.outcomes(jobs_frame([{"status": status}])))
+        assert re.findall(r'Z" fill="(#[0-9A-F]{6})"', drawn) == [colour]
 
 
 def test_the_bars_of_outcomes_are_the_counts():
@@ -102,7 +127,7 @@ def test_a_word_longer_than_a_line_is_broken():
     assert "".join(re.findall(r"<tspan[^>]*>([^<]*)</tspan>", drawn)) == message
 
 
-def test_a_word_longer_than_a_line_is_broken_after_an_underscore_where_it_has_one():
+def test_a_word_longer_than_a_line_is_broken_after_an_underscore_if_it_has_one():
     status = "_".join(["waiting"] * 12)
     drawn = svg(charts.outcomes(jobs_frame([{"status": status}])))
     lines = re.findall(r"<tspan[^>]*>([^<]*)</tspan>", drawn)
@@ -137,7 +162,7 @@ def test_no_jobs_draw_an_empty_chart(draw):
     assert "<svg" in svg(draw(story().clear()))
 
 
-def test_templates_are_called_by_name_where_one_is_given():
+def test_templates_have_their_name_if_it_is_given():
     drawn = charts.by_template(story(), {"1700000000001": "Offer letter"})
     names = {label.partition(" · ")[0] for label in described(drawn)}
     assert names == {"Offer letter", "1700000000002"}
@@ -190,4 +215,4 @@ def test_the_figures_of_the_view_name_the_columns_they_group_by():
         assert figure["by"]
         assert figure["spec"]["data"] == {"name": "counts"}
         assert "title" not in figure["spec"]
-        alt.LayerChart.from_dict(figure["spec"])  # raises where Vega-Lite's schema is not met
+        alt.LayerChart.from_dict(figure["spec"])  # raises if it does not fit Vega-Lite's schema

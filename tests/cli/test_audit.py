@@ -1,4 +1,4 @@
-"""``boxdocgen audit`` and ``render``: one verdict on the terminal, in the file, as exit status."""
+"""``boxdocgen audit``: one verdict on the terminal, in the file, and as exit status."""
 
 import datetime as dt
 import html
@@ -200,13 +200,9 @@ def test_the_evidence_names_the_user_that_was_read_as(monkeypatch, tmp_path, cap
         ["audit", "--demo", COMPLETED, "-o", "/no/such/folder/audit.html"],
         ["audit", "--demo", COMPLETED, "--expected", "/no/such/file.csv"],
         ["audit", "--demo", COMPLETED, "--redact", "names"],
-        ["render", "/no/such/notebook.ipynb", "-o", "page.html"],
-        ["render", "README.md", "-o", "page.html"],
-        ["render", "notebook.ipynb"],
     ],
 )
 def test_invalid_arguments_are_status_2_and_one_sentence(arguments, capsys, monkeypatch, tmp_path):
-    (tmp_path / "README.md").write_text("No notebook.", "utf-8")
     monkeypatch.chdir(tmp_path)
     try:
         status = main(arguments)
@@ -216,7 +212,7 @@ def test_invalid_arguments_are_status_2_and_one_sentence(arguments, capsys, monk
     assert status == 2
     assert printed.out == ""
     assert len(printed.err.strip().splitlines()) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_template_names_are_optional(box, capsys):

@@ -9,7 +9,7 @@ import pytest
 import requests
 from emulator_client import Client
 
-from boxdocgen_explore.emulator import DEMO_USER, Emulator, Enterprise, User, plain_job
+from boxdocgen_explore.emulator import DEMO_USER, Call, Emulator, Enterprise, User, plain_job
 
 LISTS = (
     "/docgen_jobs",
@@ -61,9 +61,10 @@ def test_each_endpoint_has_one_version_and_only_2024_0_may_be_omitted(
         assert answer.status_code == 200
         return
     assert_box_error(answer, 400, "invalid_api_version")
-    message = answer.json()["message"]
-    assert message.startswith("Unsupported API version specified in 'box-version' header.")
-    assert supported[0] in message
+    assert answer.json()["message"] == (
+        "Unsupported API version specified in 'box-version' header. "
+        f"Supported API versions: [{supported[0]}]."
+    )
 
 
 @pytest.mark.parametrize("path", CALLS)
@@ -197,6 +198,15 @@ def test_nobody_else_may_act_as_somebody(office: Client, token: str, as_user: st
     answer = office.ask("/docgen_jobs", token=token, headers={"as-user": as_user})
 
     assert_box_error(answer, 403, "access_denied_insufficient_permissions")
+
+
+def test_the_log_of_calls_is_bounded_and_drops_the_oldest(emulator: Emulator) -> None:
+    for number in range(10_005):
+        emulator.record(Call("GET", f"/{number}", {}, {}, None))
+
+    calls = emulator.calls
+    assert len(calls) == 10_000
+    assert (calls[0].path, calls[-1].path) == ("/5", "/10004")
 
 
 def test_calls_are_recorded_without_the_token(client: Client) -> None:

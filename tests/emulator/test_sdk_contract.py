@@ -203,3 +203,27 @@ def test_a_rate_limit_is_waited_for() -> None:
 
     assert len(page.entries) == 3
     assert len(calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "version", "status"),
+    [
+        ("/users/me", "2024.0", 200),
+        ("/users/me", None, 200),
+        ("/users/me", "2025.0", 400),
+        ("/docgen_jobs", "2025.0", 200),
+        ("/docgen_jobs", None, 400),
+        ("/docgen_jobs", "2024.0", 400),
+    ],
+)
+def test_a_version_that_the_sdk_never_sends_is_refused(
+    path: str, version: str | None, status: int
+) -> None:
+    headers = {"authorization": f"Bearer {DEMO_TOKEN}", "box-version": version}
+    enterprise = Enterprise.of({"1001": 1})
+    with Emulator(enterprise=enterprise) as emulator, requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(emulator.url + path, headers=headers, timeout=20)
+
+    assert answer.status_code == status
+    assert status == 200 or answer.json()["code"] == "invalid_api_version"

@@ -193,8 +193,8 @@ class HeldSource:
     def batch_list(self, **_):
         raise bx.BoxDocGenError("There is no list.")
 
-    def templates(self):
-        return pl.DataFrame({"template_file_id": [], "template_name": []})
+    def template_names(self):
+        return {}
 
     def cached(self):
         return []

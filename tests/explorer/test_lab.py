@@ -66,6 +66,14 @@ def test_what_is_loaded_is_what_was_chosen_or_typed_however_fast(lab, run):
     page.get_by_role("button", name="Load", exact=True).click()
     expect(loaded).to_have_text("Batch 12345600277 · change", timeout=LOADED_MS)
 
+    loaded.click()
+    page.get_by_role("textbox", name="Batch ids").fill("12345600312")
+    expect(batches).to_have_values([])
+    batches.select_option(index=0)  # takes the place of what was typed
+    expect(page.get_by_role("textbox", name="Batch ids")).to_have_value("")
+    page.get_by_role("button", name="Load", exact=True).click()
+    expect(loaded).to_have_text("Batch 12345600305 · change", timeout=LOADED_MS)
+
 
 def test_a_batch_that_box_does_not_give_completely_says_so(lab, run):
     page = run(lab.notebook("incomplete", DEMO))

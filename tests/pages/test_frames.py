@@ -28,15 +28,19 @@ def test_a_job_that_moved_between_pages_counts_once_in_its_batch() -> None:
     assert batches.select("batch_id", "jobs", "failed", "other").rows() == [("1001", 2, 1, 1)]
 
 
-def test_batches_come_newest_first_and_undated_ones_last() -> None:
+def test_batches_are_sorted_by_their_newest_job_and_undated_ones_come_last() -> None:
     dated = [
-        {**JOB, "id": batch, "batch": {"id": batch}, "created_at": created}
-        for batch, created in [
-            ("1", "2026-01-01T00:00:00Z"),
-            ("2", None),
-            ("3", "2026-01-02T01:00:00+01:00"),
-        ]
+        {**JOB, "id": number, "batch": {"id": batch}, "created_at": created}
+        for number, (batch, created) in enumerate(
+            [
+                ("1", "2026-01-01T00:00:00Z"),
+                ("1", "2026-01-05T00:00:00Z"),
+                ("2", None),
+                ("3", "2026-01-02T01:00:00+01:00"),
+                ("4", "2026-01-03T00:00:00Z"),
+            ]
+        )
     ]
     batches = frames.batches(frames.full_jobs([frames.full_page(body(*dated)).rows]))
-    assert batches["batch_id"].to_list() == ["3", "1", "2"]
+    assert batches["batch_id"].to_list() == ["1", "4", "3", "2"]
     assert batches["first_created_at"].dtype == pl.Datetime("us", "UTC")

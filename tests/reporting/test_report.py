@@ -207,6 +207,12 @@ def test_what_is_left_out_is_never_found_missing():
     assert "left out" in result.verdicts.filter(rule="missing-output")["lacks"][0]
 
 
+def test_a_missing_message_is_found_even_if_messages_are_left_out():
+    jobs = jobs_frame([{"status": "failed", "errors": errors} for errors in (["Why"], [" "], [])])
+    findings = reporting.run_audit(jobs, redact="errors").findings
+    assert findings.filter(rule="no-message")["job_id"].to_list() == jobs["job_id"][1:].to_list()
+
+
 # --- arguments and files ---------------------------------------------------------------------
 
 

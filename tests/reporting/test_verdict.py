@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from dataclasses import replace
 from typing import Any
@@ -71,10 +72,11 @@ def test_without_the_rules_on_shares_no_failure_is_accepted():
 
 
 def test_a_batch_list_with_gaps_is_never_complete():
-    scope = reporting.Scope("all", since=True, list_complete=False)
+    listed_at = dt.datetime(2026, 11, 2, 23, 59, tzinfo=dt.UTC)
+    scope = reporting.Scope("all", since=True, list_complete=False, listed_at=listed_at)
     sentence = verdict(one_batch(DONE), scope=scope)
     assert sentence.startswith("NOT COMPLETE: the list of batches may have gaps")
-    assert "only batches that svc-hr can see" in sentence
+    assert sentence.endswith("only batches that svc-hr can see; as of 2 Nov 2026 23:59 UTC")
 
 
 def test_several_batches_are_counted_as_batches(box, emulator):
@@ -112,15 +114,22 @@ def test_if_any_page_is_removed_repeated_or_swapped_the_report_is_incomplete(rea
 
 def test_other_rules_cannot_hide_that_a_batch_is_incomplete(reading):
     cut = Reading(reading.jobs, reading.pages[1:])
-    blind = replace(bx.RULES[0], check=lambda inputs: pl.DataFrame(schema={"detail": pl.String}))
+    nothing = pl.DataFrame(schema={"detail": pl.String})
+    blind = [replace(rule, check=lambda inputs: nothing) for rule in bx.RULES]
     start = "INCOMPLETE: 1 of 2 batches not read completely"
-    for rules in ([], [blind]):
+    for rules in ([], blind):
         assert verdict(cut, rules=rules).startswith(start)
 
 
 def test_one_batch_that_is_incomplete_has_at_least_the_jobs_that_arrived():
     cut = Reading(jobs_frame([DONE]), pages_frame(1, jobs=1, complete=False))
     assert verdict(cut).startswith("INCOMPLETE: batch not read completely, at least 1 job; ")
+
+
+def test_a_job_without_a_batch_casts_doubt_on_all_batches(reading):
+    stray = reading.jobs[:1].with_columns(batch_id=pl.lit(None, pl.String), job_id=pl.lit("0"))
+    start = "INCOMPLETE: 2 of 2 batches not read completely"
+    assert verdict(Reading(pl.concat([reading.jobs, stray]), reading.pages)).startswith(start)
 
 
 # --- rules that were asked for ---------------------------------------------------------------

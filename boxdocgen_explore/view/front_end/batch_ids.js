@@ -14,7 +14,10 @@ export default {
     const focus = (message) => message.event === "focus" && ids.focus();
     const clear = (_model, _index, { updated_view: byPerson }) => byPerson && setText("");
     showText();
-    ids.oninput = () => setText(ids.value);
+    ids.oninput = () => {
+      setText(ids.value);
+      list.then(deselect); // either ids are typed or batches are chosen, never both
+    };
     ids.onkeydown = (event) => {
       event.stopPropagation(); // or JupyterLab takes it for a shortcut
       if (event.key !== "Enter" || event.isComposing) return;
@@ -43,6 +46,12 @@ async function listModel(model) {
   } catch {
     return null;
   }
+}
+
+function deselect(batches) {
+  if (!batches?.get("index").length) return;
+  batches.set("index", []);
+  batches.save_changes();
 }
 
 function chosenLabels(batches) {

@@ -27,7 +27,7 @@ class View {
     const merged = Object.entries({ ...this.state, ...change });
     const state = merged.filter(([, value]) => value !== null && value !== undefined && value.length !== 0);
     this.model.set("state", Object.fromEntries(state));
-    // The screen comes first: JupyterLab does work of its own on every message to the kernel.
+    // The screen comes first: every message to the kernel makes JupyterLab work, too.
     afterPaint(() => this.model.save_changes());
   }
 

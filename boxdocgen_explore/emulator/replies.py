@@ -1,4 +1,4 @@
-"""What the emulator sends: answers, and Box's way of refusing."""
+"""What goes back to the client: replies, and Box's errors."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import msgspec
 from tornado.web import HTTPError
 
 Delivery = Literal["complete", "silent", "cut", "headers", "drop"]
-"""How much arrives: everything; headers and half of the body, followed by silence or by the end of
-the connection; headers alone; nothing."""
+"""How much is sent: everything; headers and half of the body, then silence or the end; headers
+alone; nothing."""
 
 HELP_URL = "https://developer.box.com/guides/api-calls/permissions-and-errors/common-errors/"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One HTTP answer, when it is sent, and how much of it arrives."""
+class Reply:
+    """One HTTP response: what it says, when it is sent, and how much of it is sent."""
 
     status: int
     body: bytes = b""
@@ -30,7 +30,7 @@ class Answer:
 
 
 class Refusal(HTTPError):
-    """Box refuses: raised anywhere while a call is handled, sent as Box's ClientError."""
+    """An error of Box's: raised while a call is handled, sent as Box's ClientError."""
 
     def __init__(
         self, status: int, code: str, message: str, context: Mapping[str, object] | None = None
@@ -40,49 +40,54 @@ class Refusal(HTTPError):
         self.message = message
         self.context = context
 
-    def answer(self) -> Answer:
-        """The ClientError body; a 401 has none, and gives the reason in a header."""
+    def reply(self) -> Reply:
+        """The ClientError; a 401 has no body, only a header."""
         if self.status_code == 401:
             challenge = 'Bearer realm="Service", error="invalid_token"'
-            return Answer(401, headers={"WWW-Authenticate": challenge})
-        return error(self.status_code, self.code, self.message, self.context)
+            return Reply(401, headers={"WWW-Authenticate": challenge})
+        return client_error(self.status_code, self.code, self.message, self.context)
 
 
-def encode(value: Any) -> bytes:
-    """JSON as Box writes it: no blanks, UTF-8."""
-    return msgspec.json.encode(value)
+def json_reply(value: Any, status: int = 200) -> Reply:
+    """A value as JSON."""
+    return Reply(status, msgspec.json.encode(value))
 
 
 def request_id() -> str:
-    """A new id; at Box the one in a body differs from the one in the header, so here too."""
+    """A new id. At Box, the one in an error's body is not the one in the header."""
     return uuid.uuid4().hex[:20]
 
 
-def error(
+def client_error(
     status: int,
     code: str,
     message: str,
     context: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> Answer:
-    """Box's ClientError as an answer."""
+) -> Reply:
+    """Box's ClientError."""
     body = {
         "type": "error",
         "status": status,
         "code": code,
-        "context_info": dict(context) if context else None,
+        "context_info": context,
         "help_url": HELP_URL,
         "message": message,
         "request_id": request_id(),
     }
-    return Answer(status, encode(body), headers or {})
+    return Reply(status, msgspec.json.encode(body), headers or {})
+
+
+def unauthorized() -> Refusal:
+    """The error for a token that is missing, unknown or expired."""
+    return Refusal(401, "unauthorized", "Unauthorized")
 
 
 def bad_parameter(name: str) -> Refusal:
-    """Box's answer to an invalid limit or marker."""
+    """The error for an invalid limit or marker."""
     return Refusal(400, "bad_request", f"Invalid value for parameter '{name}'", {"parameter": name})
 
 
 def not_found() -> Refusal:
-    """Box's answer to an id that does not exist, or not for this user."""
+    """The error for an id that does not exist, or that this user may not see."""
     return Refusal(404, "not_found", "Not Found")

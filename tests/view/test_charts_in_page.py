@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import base64
+import itertools
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from browser_fixtures import TEMPLATES, bar_labels, figure, resize, wait_for_draw
+from frames import MISSING, READ_AT, jobs_frame, story
+from playwright.sync_api import Locator, Page, expect
+
+from boxdocgen_explore import analysis, charts, view
+from boxdocgen_explore.view import filters
+
+pytestmark = pytest.mark.browser
+
+
+def pieces(drawn: Locator) -> list[str]:
+    marks = drawn.locator('.bars_marks [aria-label*=" of "]')
+    return marks.evaluate_all("all => all.map((one) => one.ariaLabel)")
+
+
+def expected(jobs: pl.DataFrame, state: dict[str, Any], by: list[str], *, pieces: bool) -> set[str]:
+    """The labels of the marks, counted by polars."""
+    grouped = jobs.with_columns(
+        analysis.job_reasons().alias("reason"), analysis.day().alias("day")
+    ).with_columns(_shown=filters.query(state))
+    if by == ["reason"]:
+        grouped = grouped.explode("reason").drop_nulls("reason")
+    if by == ["day"]:
+        grouped = grouped.drop_nulls("day")
+    keys = [*by, "status"] if pieces else by
+    counts = grouped.group_by(keys).agg(pl.len().alias("all"), pl.col("_shown").sum().alias("n"))
+    shown = jobs.filter(filters.query(state)).height
+    texts = set()
+    for row in counts.iter_rows(named=True):
+        name = _label([row[key] for key in by]) + (f", {row['status']}" if pieces else "")
+        rest = "" if shown == jobs.height else f" shown; {row['all']:,} of {jobs.height:,} loaded"
+        texts.add(f"{name}: {row['n']:,} of {shown:,} jobs{rest}")
+    return texts
+
+
+def _label(key: list[str | None]) -> str:
+    first = "(none)" if key[0] is None else TEMPLATES.get(key[0], key[0])
+    return " · ".join([first, *(f"version {part or '(none)'}" for part in key[1:])])
+
+
+FILTERS: dict[str, tuple[dict[str, Any], Callable[[Page], None]]] = {
+    "nothing": ({}, lambda tab: None),
+    "text in errors": (
+        {"text": "TOO long"},
+        lambda tab: tab.get_by_role("searchbox", name="Search errors").fill("TOO long"),
+    ),
+    "a reason's bar": (
+        {"reason": [analysis.NO_REASON]},
+        lambda tab: (
+            figure(tab, "Failure reasons").get_by_role("button", name=analysis.NO_REASON).click()
+        ),
+    ),
+    "a template and a status": (
+        {"template_file_id": ["1700000000001"], "status": ["completed", "on_hold_by_box"]},
+        lambda tab: [
+            tab.get_by_role("checkbox", name=name, exact=True).check()
+            for name in ("Offer letter", "completed", "on_hold_by_box")
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("filtered", FILTERS)
+def test_the_bars_of_every_chart_equal_the_rows_after_a_filter(show, filtered):
+    jobs = story()
+    tab = show(jobs)
+    state, act = FILTERS[filtered]
+    act(tab)
+    wait_for_draw(tab)
+    shown = jobs.filter(filters.query(state))
+    assert filtered == "nothing" or 0 < shown.height < jobs.height
+    expect(tab.locator(".jobs-shown")).to_have_text(f"{shown.height:,} of {jobs.height:,} jobs")
+    table = tab.get_by_role("table", name="Jobs")
+    expect(table).to_have_attribute("aria-rowcount", str(shown.height + 1))
+    for each in charts.figures():
+        if each["compare"]:
+            tab.get_by_role("combobox", name="Compare by").select_option(each["compare"])
+            wait_for_draw(tab)
+        drawn = figure(tab, each["title"])
+        if each["name"] != "over_time":
+            assert len(bar_labels(drawn)) == len(set(bar_labels(drawn)))
+        assert set(bar_labels(drawn)) == expected(jobs, state, each["by"], pieces=False)
+        if each["by_status"]:
+            assert set(pieces(drawn)) == expected(jobs, state, each["by"], pieces=True)
+
+
+def test_bars_are_as_long_as_their_numbers_and_never_under_three_pixels(show):
+    statuses = ["failed"] * 400 + ["completed"] * 200 + ["pending"]
+    tab = show(jobs_frame([{"status": status} for status in statuses]))
+    lengths = figure(tab, "Job outcomes").locator(".bars_marks path").evaluate_all(
+        "all => all.map((one) => one.getBBox().width)"
+    )  # fmt: skip
+    failed, pending, completed = lengths
+    assert failed == pytest.approx(2 * completed, rel=0.01)
+    assert pending == pytest.approx(3, abs=0.5)
+    ghosts = "all => all.map((one) => one.getBBox().width)"
+    tab.get_by_role("checkbox", name="completed", exact=True).check()
+    wait_for_draw(tab)
+    drawn = figure(tab, "Job outcomes")
+    assert drawn.locator(".ghosts_marks path").evaluate_all(ghosts) == pytest.approx(lengths)
+    assert drawn.locator(".bars_marks path").evaluate_all(ghosts) == pytest.approx(
+        [0, 0, completed]
+    )
+
+
+def numbers(drawn: Locator) -> list[str]:
+    return drawn.locator(".numbers_marks text").all_text_contents()
+
+
+def test_the_number_beside_a_bar_stays_right_however_often_it_is_drawn(show):
+    statuses = ["failed"] * 400 + ["completed_with_error"] + ["completed"] * 199
+    rows = [{"status": s, "output_type": "pdf", "errors": [MISSING]} for s in statuses]
+    tab = show(jobs_frame(rows))
+    box = tab.get_by_role("checkbox", name="completed", exact=True)
+    assert numbers(figure(tab, "Output types")) == ["600 · 67 % failed"]
+    for width in (1000, 700, 900):
+        resize(tab, width)
+        box.check()
+        wait_for_draw(tab)
+        assert numbers(figure(tab, "Job outcomes")) == ["0 of 400", "0 of 1", "199 · 100 %"]
+        assert numbers(figure(tab, "Output types")) == ["199 of 600"]
+        box.uncheck()
+        wait_for_draw(tab)
+        assert numbers(figure(tab, "Job outcomes")) == ["400 · 67 %", "1 · <1 %", "199 · 33 %"]
+        assert numbers(figure(tab, "Output types")) == ["600 · 67 % failed"]
+        assert numbers(figure(tab, "Failure reasons")) == ["600 · 100 %"]
+
+
+def test_rows_of_a_chart_keep_apart_after_its_width_changes(show):
+    jobs = story()
+    tab = show(jobs)
+    for width in (420, 1000):
+        resize(tab, width)
+        rows = (
+            figure(tab, "Failure reasons")
+            .locator(".rows_marks path")
+            .evaluate_all(
+                "all => all.map((one) => one.getBBox()).map(({ y, height }) => [y, y + height])"
+            )
+        )
+        assert rows[0][0] == 0
+        for (_, bottom), (top, _) in itertools.pairwise(rows):
+            assert top == pytest.approx(bottom)
+
+
+def test_a_click_on_a_bar_filters_and_a_second_one_undoes_it(show):
+    tab = show(story())
+    bar = figure(tab, "Job outcomes").get_by_role("button", name=re.compile("^failed:"))
+    everything = tab.locator(".jobs-shown").inner_text()
+    bar.click()
+    expect(tab.get_by_role("checkbox", name="failed", exact=True)).to_be_checked()
+    wait_for_draw(tab)
+    expect(bar).to_have_attribute("aria-pressed", "true")
+    expect(bar).to_be_focused()
+    expect(bar).to_have_css("outline-style", "none")
+    bar.click()
+    expect(tab.locator(".jobs-shown")).to_have_text(everything)
+
+
+def test_the_pointer_over_a_piece_of_a_bar_shows_its_numbers(show):
+    jobs = story()
+    tab = show(jobs)
+    piece = figure(tab, "Output types").locator(".bars_marks path").first
+    box = piece.bounding_box()
+    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    failed = jobs.filter((pl.col("output_type") == "pdf") & (pl.col("status") == "failed")).height
+    expect(figure(tab, "Output types").locator(".tip")).to_have_text(
+        f"pdf, failed: {failed} of {jobs.height} jobs"
+    )
+
+
+def test_a_bar_of_a_template_version_filters_by_both(show):
+    jobs = story()
+    tab = show(jobs, state={"compare_by": "template"})
+    figure(tab, "Outcomes by template").get_by_role(
+        "button", name="Offer letter · version (none)"
+    ).click()
+    state = {"template_file_id": ["1700000000001"], "template_file_version_id": [None]}
+    shown = jobs.filter(filters.query(state)).height
+    expect(tab.locator(".jobs-shown")).to_have_text(f"{shown:,} of {jobs.height:,} jobs")
+
+
+def test_a_new_theme_redraws_text_and_ghosts(show):
+    tab = show(story(), state={"status": ["failed"]})
+
+    def colours() -> tuple[str, str]:
+        text = figure(tab, "Job outcomes").locator(".labels_marks text").first
+        ghost = figure(tab, "Job outcomes").locator(".ghosts_marks path").first
+        return text.get_attribute("fill"), ghost.get_attribute("fill")
+
+    light = colours()
+    tab.emulate_media(color_scheme="dark")
+    text = figure(tab, "Job outcomes").locator(".labels_marks text").first
+    expect(text).not_to_have_attribute("fill", light[0])
+    dark = colours()
+    assert light[1] != dark[1]
+
+
+def test_the_numbers_of_a_hundred_thousand_jobs_are_not_cut(show):
+    columns = {"status": ["failed", "completed"], "batch_id": "1", "output_type": "pdf"}
+    tab = show(pl.concat([pl.DataFrame(columns)] * 50_000), state={"status": ["failed"]})
+    resize(tab, 852)
+    room = """all => all.map((one) => one.closest(".chart").getBoundingClientRect().right
+        - one.getBoundingClientRect().right)"""
+    for state in ("filtered", "cleared"):
+        for title in ("Job outcomes", "Output types", "Outcomes by batch"):
+            numbers = figure(tab, title).locator(".numbers_marks text")
+            assert min(numbers.evaluate_all(room)) >= 0, (state, title)
+        if state == "filtered":
+            tab.get_by_role("button", name="Clear filters").click()
+            wait_for_draw(tab)
+
+
+MOUNT = """async ({ source, specs, payload }) => {
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const { default: widget } = await import(url);
+  const bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+  const values = { specs, payload: bytes(payload), templates: {}, state: {}, verdict: null };
+  const listeners = {};
+  const model = {
+    get: (name) => values[name],
+    set: () => {},
+    on: (name, listener) => (listeners[name] = listener),
+    off: () => {},
+    send: () => {},
+    save_changes: () => {},
+  };
+  globalThis.load = (text) => {
+    values.payload = bytes(text);
+    return listeners["change:payload"]();
+  };
+  widget.render({ model, el: document.body });
+}"""
+CUT = """all => all.flatMap((svg) => {
+  const { right, bottom } = svg.getBoundingClientRect();
+  const marks = [...svg.querySelectorAll(".bars_marks path")];
+  const bars = marks.map((one) => one.getBoundingClientRect());
+  return bars.filter((bar) => bar.bottom > bottom + 1 || bar.right > right + 1);
+})"""
+
+
+def test_charts_grow_with_the_bars_of_another_batch(tab):
+    def payload(jobs: pl.DataFrame) -> str:
+        return base64.b64encode(view.pack(jobs)).decode()
+
+    few = payload(jobs_frame([{"status": "failed", "errors": ["Short"]}]))
+    tab.evaluate(MOUNT, {"source": view.module(), "specs": view.specs(), "payload": few})
+    wait_for_draw(tab)
+    tab.evaluate("load", payload(story()))
+    wait_for_draw(tab)
+    svgs = tab.locator("figure:not([hidden]) svg")
+    assert svgs.count() == 4
+    assert svgs.evaluate_all(CUT) == []
+
+
+def test_days_are_utc_days_whatever_the_browser_s_time_zone(browser, tmp_path):
+    # 02:14 UTC is on the day before in Los Angeles.
+    days = [READ_AT - timedelta(days=n) for n in (0, 1, 5)]
+    jobs = jobs_frame([{"created_at": day} for day in days])
+    file = tmp_path / "page.html"
+    file.write_text(view.page(jobs, None, state={"compare_by": "day"}), "utf-8")
+    with browser.new_page(timezone_id="America/Los_Angeles") as page:
+        page.goto(file.as_uri())
+        wait_for_draw(page)
+        drawn = figure(page, "Jobs over time")
+        left = "all => all.map((one) => one.getBoundingClientRect().left)"
+        starts = drawn.locator(".bars_marks path").evaluate_all(left)
+        ticks = drawn.locator(".role-axis-tick line").evaluate_all(left)
+        names = drawn.locator(".role-axis-label text").all_text_contents()
+        assert bar_labels(drawn)[0].startswith("2026-10-29: 1 of 3")
+    midnights = dict(reversed(list(zip(names, ticks, strict=True))))
+    assert starts[0] == pytest.approx(midnights["29 Oct"], abs=1)
+    assert starts[-1] == pytest.approx(midnights["3 Nov"], abs=1)

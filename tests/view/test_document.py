@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import polars as pl
+import pytest
+from browser_fixtures import TEMPLATES, bar_labels, figure, wait_for_draw
+from frames import HOSTILE, READ_AT, jobs_frame, pages_frame, story
+from playwright.sync_api import expect
+
+from boxdocgen_explore import analysis, view
+from boxdocgen_explore.view import filters
+
+pytestmark = pytest.mark.browser
+
+
+def test_everything_on_the_page_has_its_name(show):
+    jobs = story()
+    tab = show(jobs, analysis.verdict(jobs, pages_frame()))
+    expect(tab.locator(".verdict[role=status]")).to_contain_text("all 3 pages read")
+    for group in ("Status", "Output type", "Template"):
+        expect(tab.get_by_role("group", name=group, exact=True)).to_be_visible()
+    for title in ("Job outcomes", "Output types", "Failure reasons"):
+        expect(figure(tab, title)).to_be_visible()
+    for button in ("Clear filters", "Save CSV", "Copy query"):
+        expect(tab.get_by_role("button", name=button, exact=True)).to_be_visible()
+    link = tab.get_by_role("table", name="Jobs").get_by_role("link").first
+    tab.get_by_role("checkbox", name="completed", exact=True).check()
+    expect(link).to_have_attribute("href", re.compile(r"^https://app\.box\.com/file/\d+$"))
+
+
+def test_ten_rows_are_in_sight_at_the_size_of_a_small_laptop(show):
+    tab = show(story(), analysis.verdict(story()))
+    tenth = tab.locator("tr.job").nth(9).bounding_box()
+    assert tenth["y"] + tenth["height"] < 900
+
+
+def test_counts_beside_a_filter_leave_out_that_filter_alone(show):
+    jobs = story()
+    tab = show(jobs)
+    tab.get_by_role("checkbox", name="failed", exact=True).check()
+    tab.get_by_role("checkbox", name="docx", exact=True).check()
+    wait_for_draw(tab)
+    counts = {
+        row.locator(".name").inner_text(): int(row.locator(".count").inner_text().replace(",", ""))
+        for group in ("Status", "Output type", "Template")
+        for row in tab.get_by_role("group", name=group, exact=True).locator(".box").all()
+    }
+    failed, docx = pl.col("status") == "failed", pl.col("output_type") == "docx"
+    want = dict(jobs.filter(docx)["status"].value_counts().iter_rows())
+    want |= dict(jobs.filter(failed)["output_type"].value_counts().iter_rows())
+    templates = jobs.filter(failed & docx)["template_file_id"].value_counts().iter_rows()
+    want |= {TEMPLATES.get(template, template): number for template, number in templates}
+    assert counts == want
+
+
+def test_all_filters_can_be_reached_and_undone_by_keyboard(show):
+    tab = show(story())
+    everything = tab.locator(".jobs-shown").inner_text()
+    figure(tab, "Failure reasons").get_by_role("button").first.focus()
+    tab.keyboard.press("ArrowDown")
+    second = tab.evaluate("document.activeElement.ariaLabel")
+    assert second == bar_labels(figure(tab, "Failure reasons"))[1]
+    tab.keyboard.press("Enter")
+    wait_for_draw(tab)
+    expect(tab.locator(".jobs-shown")).not_to_have_text(everything)
+    focused = tab.evaluate("document.activeElement.ariaLabel")
+    assert focused.partition(":")[0] == second.partition(":")[0]
+    tab.keyboard.press(" ")
+    expect(tab.locator(".jobs-shown")).to_have_text(everything)
+    tab.get_by_role("checkbox", name="failed", exact=True).focus()
+    tab.keyboard.press("Space")
+    expect(tab.locator(".jobs-shown")).not_to_have_text(everything)
+    tab.get_by_role("button", name="Remove filter status failed").press("Enter")
+    expect(tab.locator(".jobs-shown")).to_have_text(everything)
+
+
+def test_clear_filters_clears_them_and_keeps_the_order(show):
+    state = {"status": ["failed"], "text": "row", "day": [None], "sort": ["job_id", "descending"]}
+    jobs = story()
+    tab = show(jobs, state=state)
+    shown = jobs.filter(filters.query(state)).height
+    expect(tab.locator(".jobs-shown")).to_have_text(f"{shown} of {jobs.height} jobs")
+    expect(tab.locator(".chip")).to_have_count(3)
+    tab.get_by_role("button", name="Clear filters").click()
+    expect(tab.locator(".jobs-shown")).to_have_text(f"{jobs.height} of {jobs.height} jobs")
+    expect(tab.locator(".chip")).to_have_count(0)
+    expect(tab.locator("th[aria-sort=descending]")).to_have_text("Job id")
+
+
+def test_hostile_content_is_text_everywhere(show):
+    row = dict.fromkeys(["status", "output_type", "batch_id", "external_id", "job_id"], HOSTILE)
+    row |= {"template_file_id": HOSTILE, "output_file_id": HOSTILE}
+    jobs = jobs_frame([{**row, "errors": [HOSTILE]}, {"status": "constructor"}])
+    tab = show(jobs, analysis.verdict(jobs), templates={"x": HOSTILE}, title=HOSTILE)
+    cells = tab.locator("tr.job").filter(has_text="onerror").locator("td").all_inner_texts()
+    assert tab.locator("img").count() == 0
+    tab.locator("tr.job").filter(has_text="onerror").press("Enter")
+    assert len(cells) == 6
+    expect(tab.locator("tr.details")).to_contain_text("</script><img src=x")
+    link = tab.locator("tr.job a").first
+    assert re.fullmatch(r"https://app\.box\.com/file/[\w%.!~*'()-]+", link.get_attribute("href"))
+    assert tab.locator("img").count() == 0
+
+
+def test_no_script_runs_but_the_page_s_own(browser, tmp_path):
+    foreign = "<script>document.title = 'taken over'</script>"
+    file = tmp_path / "page.html"
+    file.write_text(view.page(story(30), None, body_before=foreign), encoding="utf-8")
+    with browser.new_page() as page:
+        page.goto(file.as_uri())
+        wait_for_draw(page)
+        policy = page.locator('meta[http-equiv="Content-Security-Policy"]').get_attribute("content")
+        assert page.title() == "Box Doc Gen jobs"
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+
+
+def test_the_copied_query_is_the_one_that_python_writes(show, tab):
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    state = {"status": ["failed", "ohm Ω \U0001f600"], "day": [None], "text": 'A "quoted" $& text'}
+    show(story(), state=state)
+    tab.get_by_role("button", name="Copy query").click()
+    expect(tab.locator(".message")).to_have_text("Copied the query for these jobs.")
+    assert tab.evaluate("navigator.clipboard.readText()") == filters.query_code(state)
+
+
+def test_no_jobs_and_no_match_say_why(show):
+    tab = show(story().clear())
+    expect(tab.locator(".empty")).to_contain_text("There are no jobs here: nothing has been read")
+    none = story().clear()
+    tab = show(none, analysis.verdict(none))
+    expect(tab.locator(".empty")).to_contain_text("the frame is empty")
+    tab = show(none, analysis.verdict(none, pages_frame(1)))
+    expect(tab.locator(".empty")).to_contain_text("All pages were read: there are no jobs")
+    tab = show(none, analysis.verdict(none, pages_frame(1, complete=False)))
+    expect(tab.locator(".empty")).to_contain_text("when the reading stopped")
+    tab = show(story(), state={"status": ["failed"], "text": "no such text"})
+    expect(tab.locator(".empty")).to_have_text(
+        "No job matches status failed and errors with “no such text”."
+    )
+    expect(tab.locator(".jobs-shown")).to_have_text("0 of 300 jobs")
+
+
+def test_an_incomplete_chain_says_so_in_words_and_by_hatching(show):
+    jobs = story()
+    tab = show(jobs, analysis.verdict(jobs, pages_frame(complete=False)))
+    verdict = tab.locator(".verdict")
+    expect(verdict).to_contain_text("INCOMPLETE, at least 300 jobs")
+    expect(verdict).to_have_css("background-image", re.compile("repeating-linear-gradient"))
+
+
+def test_the_age_is_that_of_the_moment_in_which_the_page_is_read(show, tab):
+    jobs = story(30)
+    tab.clock.set_fixed_time(READ_AT + timedelta(days=3))
+    show(jobs, analysis.verdict(jobs, pages_frame(), now=READ_AT))
+    expect(tab.locator(".verdict")).to_contain_text("as svc-hr · 3 days ago")
+
+
+def test_templates_of_the_same_name_also_show_their_ids(show):
+    both = {"1700000000001": "Offer letter", "1700000000002": "Offer letter"}
+    tab = show(story(), templates=both)
+    for template in both:
+        name = f"Offer letter ({template})"
+        expect(tab.get_by_role("checkbox", name=name, exact=True)).to_be_visible()
+
+
+def test_columns_that_are_left_out_take_their_charts_and_filters_along(show):
+    tab = show(story(), columns=["job_id", "status", "output_type"])
+    expect(figure(tab, "Output types")).to_be_visible()
+    expect(figure(tab, "Failure reasons")).to_be_hidden()
+    expect(tab.get_by_role("group", name="Template", exact=True)).to_be_hidden()
+    tab.get_by_role("checkbox", name="failed", exact=True).check()
+    expect(tab.locator(".jobs-shown")).not_to_have_text("300 of 300 jobs")

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import polars as pl
+import pytest
+from browser_fixtures import resize, wait_for_draw
+from frames import MISSING, READ_AT, jobs_frame, story
+from playwright.sync_api import Page, expect
+
+from boxdocgen_explore.view import filters
+
+pytestmark = pytest.mark.browser
+
+
+def test_rows_open_by_keyboard_to_their_full_messages(show):
+    long = "A message that is much longer than its column in the table can ever be. " * 4
+    rows = [{"status": "failed", "errors": [f"{n}: {long}", MISSING]} for n in range(50)]
+    tab = show(jobs_frame(rows))
+    tab.locator("tr.job").first.focus()
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("Enter")
+    details = tab.locator("tr.details")
+    expect(details).to_contain_text(f"1: {long}".strip())
+    expect(details).to_contain_text(MISSING)
+    expect(tab.locator('tr.job[aria-expanded="true"]')).to_be_focused()
+    tab.keyboard.press("End")
+    expect(tab.locator("tr.job:focus")).to_have_attribute("aria-rowindex", "51")
+    expect(tab.locator("tr.job:focus")).to_be_in_viewport()
+
+
+def test_page_keys_move_the_focus_by_what_is_in_sight(show):
+    tab = show(jobs_frame([{} for _ in range(200)]))
+    tab.locator("tr.job").first.focus()
+
+    def press(key: str) -> int:
+        tab.keyboard.press(key)
+        expect(tab.locator("tr.job:focus")).to_be_in_viewport()
+        return int(tab.locator("tr.job:focus").get_attribute("aria-rowindex"))
+
+    page = press("PageDown") - 2
+    in_sight = tab.locator(".jobs").evaluate("one => Math.floor(one.clientHeight / 26)")
+    assert in_sight / 2 < page < in_sight
+    assert press("PageDown") == 2 + 2 * page
+    assert press("PageUp") == 2 + page
+    assert press("PageUp") == press("PageUp") == 2
+
+
+def test_links_to_files_give_box_nothing_of_this_page(show):
+    tab = show(jobs_frame([{"output_file_id": "1900000000001"}]))
+    tab.locator("tr.job").press("Enter")
+    links = tab.get_by_role("link", name="1900000000001").all()
+    assert len(links) == 2
+    for link in links:
+        assert set(link.get_attribute("rel").split()) == {"noopener", "noreferrer"}
+        assert link.get_attribute("target") == "_blank"
+
+
+def test_a_header_sorts_by_number_and_nulls_stay_last(show):
+    ids = ["EMP-2", None, "EMP-1"]
+    rows = [
+        {"external_id": i, "job_id": j} for i, j in zip(ids, ["900", "1000", "99"], strict=True)
+    ]
+    tab = show(jobs_frame(rows))
+
+    def column(name: str) -> list[str]:
+        return tab.locator(f"td.column-{name}").all_inner_texts()
+
+    tab.get_by_role("button", name="Job id").click()
+    wait_for_draw(tab)
+    assert column("job_id") == ["99", "900", "1000"]
+    tab.get_by_role("button", name="External id").click()
+    wait_for_draw(tab)
+    assert column("external_id") == ["EMP-1", "EMP-2", ""]
+    tab.get_by_role("button", name="External id").click()
+    wait_for_draw(tab)
+    assert column("external_id") == ["EMP-2", "EMP-1", ""]
+
+
+def test_a_hundred_thousand_jobs_scroll_with_few_rows_in_the_document(show):
+    jobs = pl.DataFrame({"job_id": [str(n) for n in range(100_000)]}).with_columns(
+        status=pl.lit("failed"), external_id="EMP-" + pl.col("job_id")
+    )
+    tab = show(jobs)
+    expect(tab.locator(".jobs-shown")).to_have_text("100,000 of 100,000 jobs")
+    for share in (0.5, 1):
+        tab.locator(".jobs").evaluate(f"one => one.scrollTop = {share} * one.scrollHeight")
+        row = str(int(50_002 + (share == 1) * 49_999))
+        expect(tab.locator(f'tr[aria-rowindex="{row}"]')).to_be_visible()
+        assert tab.locator("tr.job").count() < 60
+    expect(tab.locator('tr[aria-rowindex="100001"]')).to_be_in_viewport()
+
+
+def test_the_last_row_is_reached_even_beyond_the_browser_s_most_pixels(show):
+    jobs = pl.DataFrame({"status": ["failed"] * 600_000, "job_id": ["1"] * 600_000})
+    tab = show(jobs)
+    tab.locator("tr.job").first.focus()
+    tab.keyboard.press("End")
+    expect(tab.locator("tr.job:focus")).to_have_attribute("aria-rowindex", "600001")
+    expect(tab.locator("tr.job:focus")).to_be_in_viewport()
+    tab.keyboard.press("ArrowUp")
+    expect(tab.locator("tr.job:focus")).to_have_attribute("aria-rowindex", "600000")
+    expect(tab.locator("tr.job:focus")).to_be_in_viewport()
+
+
+def test_the_csv_has_the_rows_shown_and_no_formula(show):
+    jobs = story().with_columns(
+        external_id=pl.when(pl.col("external_id").is_null()).then(pl.lit("=1+1")).otherwise("external_id")
+    )  # fmt: skip
+    state = {"status": ["failed"]}
+    tab = show(jobs, state=state)
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Save CSV").click()
+    text = download.value.path().read_bytes().decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    shown = jobs.filter(filters.query(state))
+    assert sorted(row["job_id"] for row in rows) == sorted(shown["job_id"])
+    assert list(rows[0]) == jobs.columns
+    assert {row["external_id"][:2] for row in rows} == {"'=", "EM"}
+    read = pl.read_csv(download.value.path(), infer_schema=False).sort("job_id")
+    errors = read["errors"].str.json_decode(pl.List(pl.String))
+    assert errors.to_list() == shown.sort("job_id")["errors"].to_list()
+
+
+def test_the_browser_reads_unique_texts_as_python_packed_them(show):
+    texts = ["Ωmega", "", None, "\ufeffmark", "a\nb", "\U0001f600" * 70, "Ωmega"]
+    rows = [{"external_id": text, "job_id": f"{n}é", "created_at": None if n % 2 else READ_AT}
+            for n, text in enumerate(texts)]  # fmt: skip
+    tab = show(jobs_frame(rows))
+    tab.get_by_role("button", name="Job id").click()
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Save CSV").click()
+    saved = io.StringIO(download.value.path().read_bytes().decode("utf-8-sig"), newline="")
+    read = list(csv.DictReader(saved))
+    assert [row["external_id"] for row in read] == [text or "" for text in texts]
+    assert [row["job_id"] for row in read] == [row["job_id"] for row in rows]
+    times = ["" if n % 2 else "2026-11-03T02:14:00.000000Z" for n in range(len(texts))]
+    assert [row["created_at"] for row in read] == times
+
+
+def test_a_click_copies_the_full_id(show, tab):
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    show(jobs_frame([{"job_id": "98000000001234567890"}]))
+    tab.get_by_role("button", name="98000000001234567890").click()
+    expect(tab.locator(".message")).to_contain_text("Copied")
+    assert tab.evaluate("navigator.clipboard.readText()") == "98000000001234567890"
+
+
+def test_long_ids_are_shown_in_full_and_beside_short_ones_the_reason_is_widest(show):
+    def widths(tab: Page) -> dict[str, float]:
+        heads = tab.get_by_role("columnheader").all()
+        return {head.inner_text().strip(" ▲"): head.bounding_box()["width"] for head in heads}
+
+    ids = {"job_id": "38240000417", "external_id": "EMP-004711", "output_file_id": "1838240000430"}
+    tab = show(jobs_frame([{**ids, "status": "completed_with_error", "errors": [MISSING]}]))
+    resize(tab, 852)  # what JupyterLab leaves of a window of 1,000 px
+    assert max(widths(tab).items(), key=lambda width: width[1])[0] == "Reason"
+    long = dict.fromkeys(ids, "0f8fad5b-d9cb-469f-a165-70867728950e") | {
+        "template_file_id": "9" * 24
+    }
+    tab = show(jobs_frame([ids, long]))
+    cells = tab.locator("tr.job td:not(.column-errors)")
+    assert cells.count() == 10
+    assert cells.evaluate_all("all => all.every((one) => one.scrollWidth <= one.clientWidth)")
