@@ -148,15 +148,16 @@ def test_what_arrived_of_a_broken_batch_is_shown_as_incomplete(explorer, emulato
     assert explorer.view.verdict["complete"] is False
 
 
-def test_a_refresh_that_fails_keeps_the_complete_jobs(explorer, emulator):
-    explorer.load(["1001"])
+def test_a_refresh_that_fails_half_way_keeps_the_complete_jobs(explorer, emulator):
+    emulator.enterprise.put("2001", 2500)
+    explorer.load(["2001"])
     explorer.wait()
-    emulator.fault("other-body", path="/docgen_batch_jobs/1001", body="{}", times=None)
+    emulator.fault("other-body", path="/docgen_batch_jobs/2001", page=3, body="{}", times=None)
     explorer.refresh()
     explorer.wait()
-    assert explorer.loaded.height == 25
-    assert " read · " in verdict(explorer)
-    assert explorer.view.notice
+    assert explorer.loaded.height == 2500
+    assert " · all 3 pages read · " in verdict(explorer)
+    assert "jobs below are from the reading before" in explorer.view.notice
 
 
 def test_cancel_ends_a_wait_and_keeps_what_arrived(connected, emulator):
