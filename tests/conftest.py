@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clock import travels
 from hypothesis import settings
-from time_machine import travel
 
-from boxdocgen_explore.box import Box, connect
-from boxdocgen_explore.box.retry import RetryPolicy
-from boxdocgen_explore.cache.store import PageStore
+from boxdocgen_explore.box import Box, RetryPolicy, connect
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 
 # Altair imports jsonschema, which compiles a grammar of IRIs if it finds this package: 1.7 s for
@@ -30,7 +26,7 @@ QUICK = RetryPolicy(
 )
 """Long enough for a busy machine, short enough for a test."""
 
-# A busy machine is no bug.
+# A busy machine is not a bug.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
@@ -39,7 +35,7 @@ _VARIABLES = ("PROXY", "CA_BUNDLE", "SSL_CERT", "NETRC")
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's credentials, proxies or certificates."""
+    """No credentials, proxies or certificates of whoever runs the tests."""
     for name in os.environ:
         if name.startswith("BOX_") or any(part in name.upper() for part in _VARIABLES):
             monkeypatch.delenv(name)
@@ -47,7 +43,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    """Batches of 25, 0, 10 and 7 jobs, all of them settled."""
+    """Batches of 25, 0, 10 and 7 jobs, all of them final."""
     enterprise = Enterprise.of({"1001": 25, "1002": 0, "1003": 10, "1004": 7})
     with Emulator(enterprise=enterprise) as emulator:
         yield emulator
@@ -55,7 +51,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def connected(emulator: Emulator, tmp_path: Path) -> Iterator[Callable[..., Box]]:
-    """Connects to the emulator; what it made is closed after the test."""
+    """Connects to the emulator; closes every connection after the test."""
     boxes: list[Box] = []
 
     def make(token: str = DEMO_TOKEN, **options: Any) -> Box:
@@ -78,28 +74,8 @@ def box(connected: Callable[..., Box]) -> Box:
     return connected()
 
 
-def store_of(box: Box) -> PageStore:
-    """The store behind a box that has read something."""
-    store = box._account.cache.store
-    assert store is not None
-    return store
-
-
-_clock = ExitStack()
-
-
-def age(box: Box, **by: float) -> None:
-    """Let everything that this box has cached become older: until the test ends, it is later.
-
-    The clock moves for the whole process, but neither for child processes nor for a browser.
-    """
-    _clock.enter_context(travel(dt.datetime.now(dt.UTC) + dt.timedelta(**by)))
-
-
 @pytest.fixture(autouse=True)
 def _present() -> Iterator[None]:
     """Return to the present after a test that called `age`."""
-    import conftest  # the module that tests import `age` from: pytest loads this file separately
-
-    with conftest._clock:
+    with travels:
         yield

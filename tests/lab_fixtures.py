@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class Lab:
     settings: Path
 
     def notebook(self, name: str, *cells: str) -> str:
-        """Write a notebook of these code cells; gives the address to open it at."""
+        """Write a notebook of these code cells; return its address."""
         content = {
             "cells": [
                 {
@@ -52,7 +52,7 @@ class Lab:
         return f"{self.url}/lab/workspaces/{Path(file).stem}/tree/{file}?token={self.token}"
 
     def theme(self, name: str) -> None:
-        """What a person would choose in the Settings menu, before the page is opened."""
+        """Choose a theme, as a person would in the Settings menu, before a page is opened."""
         plugin = self.settings / "@jupyterlab" / "apputils-extension"
         plugin.mkdir(parents=True, exist_ok=True)
         (plugin / "themes.jupyterlab-settings").write_text(json.dumps({"theme": name}), "utf-8")
@@ -92,6 +92,9 @@ def jupyterlab(home: Path) -> Iterator[Lab]:
             yield Lab(found[1], found[2], notebooks, folders["settings"])
         finally:
             process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()  # no test run may wait for a server that does not stop
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""Servers other than Box: raw bytes, a proxy that records its calls, TLS with a test authority."""
+"""Servers other than the emulator: any bytes, a proxy that records its requests, TLS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import trustme
 
 @contextmanager
 def raw_server(answer: Callable[[socket.socket], Any]) -> Iterator[str]:
-    """Answers every connection with bytes, whatever was asked, and closes it."""
+    """Answer every connection with these bytes, whatever the request, and close it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -45,7 +45,7 @@ class _Answer(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
-        self.server.heard.append(self.path)  # type: ignore[attr-defined]
+        self.server.requested.append(self.path)  # type: ignore[attr-defined]
         self.send_response(self.status)
         self.send_header("content-length", "2")
         self.end_headers()
@@ -57,10 +57,10 @@ class _Answer(BaseHTTPRequestHandler):
 
 @contextmanager
 def _serving(server: HTTPServer) -> Iterator[list[str]]:
-    server.heard = []  # type: ignore[attr-defined]
+    server.requested = []  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
-    yield server.heard  # type: ignore[attr-defined]
+    yield server.requested  # type: ignore[attr-defined]
     server.shutdown()
     server.server_close()
     thread.join()
@@ -69,15 +69,15 @@ def _serving(server: HTTPServer) -> Iterator[list[str]]:
 @contextmanager
 def proxy() -> Iterator[tuple[str, list[str]]]:
     server = HTTPServer(("127.0.0.1", 0), type("Proxy", (_Answer,), {"status": 404}))
-    with _serving(server) as heard:
-        yield f"http://127.0.0.1:{server.server_port}", heard
+    with _serving(server) as requested:
+        yield f"http://127.0.0.1:{server.server_port}", requested
 
 
 @contextmanager
 def tls_server(authority: trustme.CA) -> Iterator[str]:
     class Server(HTTPServer):
         def handle_error(self, *_: Any) -> None:
-            """A client that turns away is what some of these tests are about."""
+            """Ignore clients that hang up: some tests are about them."""
 
     server = Server(("127.0.0.1", 0), _Answer)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from conftest import age
+from clock import age
 from frames import NOON, chain, failed, frame, job, read, running
 
 import boxdocgen_explore as bx

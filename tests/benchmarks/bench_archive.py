@@ -33,8 +33,8 @@ Outcomes = dict[tuple[str, str], int]
 
 
 @contextmanager
-def kept(batches: int) -> Iterator[Box]:
-    """A Box that has read and kept so many batches of 100,000 jobs."""
+def cached(batches: int) -> Iterator[Box]:
+    """A Box that has read and cached this many batches of 100,000 jobs."""
     ids = [batch_id(_PAGES_PER_BATCH, serial) for serial in range(batches)]
     with serving() as url, tempfile.TemporaryDirectory() as folder, opened(url, folder) as box:
         for some in batched(ids):
@@ -43,7 +43,7 @@ def kept(batches: int) -> Iterator[Box]:
 
 
 def batched(ids: list[str]) -> Iterator[list[str]]:
-    """A few at a time: ten million jobs need not be in memory to be kept."""
+    """A few at a time: ten million jobs need not be in memory to be cached."""
     for start in range(0, len(ids), 4):
         yield ids[start : start + 4]
 
@@ -67,7 +67,7 @@ def by_duckdb(root: str) -> Outcomes:
 
 @contextmanager
 def workers() -> Iterator[int]:
-    """A scheduler and two workers, each a process of its own; gives how many processes answer."""
+    """A scheduler and two workers, each in its own process; return how many processes answer."""
     import dask.dataframe  # noqa: F401 - imports do not count, here and in the workers
     from distributed import Client, LocalCluster
 
@@ -121,16 +121,16 @@ def counted(who: str, count: Callable[[], Outcomes], expected: Outcomes) -> Row:
     took_s = perf_counter() - start
     batches = len({batch for batch, _ in found})
     failed = sum(jobs for (_, status), jobs in found.items() if status == "failed")
-    said = f"{took_s:.2f} s: {batches} batches, {sum(found.values()):,} jobs, {failed:,} failed"
-    return Row(f"counted by {who}", said, "polars' table", found == expected)
+    measured = f"{took_s:.2f} s: {batches} batches, {sum(found.values()):,} jobs, {failed:,} failed"
+    return Row(f"counted by {who}", measured, "polars' table", found == expected)
 
 
 def measured(root: str, millions: float) -> Iterator[Row]:
     """Everything, from reading on."""
     batches = max(1, round(millions * 10))
     start = perf_counter()
-    with kept(batches) as box:
-        yield Row(f"read and kept, {millions:g} million jobs", f"{perf_counter() - start:.1f} s")
+    with cached(batches) as box:
+        yield Row(f"read and cached, {millions:g} million jobs", f"{perf_counter() - start:.1f} s")
         yield from archived(box, root)
         yield from scanned(box)
         yield from counted_by_others(root)
@@ -146,14 +146,14 @@ def archived(box: Box, root: str) -> Iterator[Row]:
     for what, outcome in (("archived", "written"), ("archived again", "unchanged")):
         start = perf_counter()
         written = box.archive(root)
-        said = f"{perf_counter() - start:.1f} s, {written.height} batches"
-        yield Row(what, said, outcome, set(written["outcome"]) == {outcome})
+        measured = f"{perf_counter() - start:.1f} s, {written.height} batches"
+        yield Row(what, measured, outcome, set(written["outcome"]) == {outcome})
 
 
 def scanned(box: Box) -> Iterator[Row]:
     start = perf_counter()
     jobs = box.scan().select(pl.len()).collect(engine="streaming").item()
-    yield Row("scanned where it is kept", f"{perf_counter() - start:.1f} s, {jobs:,} jobs")
+    yield Row("scanned in the cache", f"{perf_counter() - start:.1f} s, {jobs:,} jobs")
 
 
 def counted_by_others(root: str) -> Iterator[Row]:

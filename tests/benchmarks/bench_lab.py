@@ -50,10 +50,10 @@ hooks.register("post_run_cell", lambda _: times.open("a").write(f" {{1000 * time
     "bx.explore(jobs)",
 )
 
-_FIRST_PAINT = f"""async (said) => {{
+_FIRST_PAINT = f"""async (text) => {{
   const painted = {PAINTED};
   const drawn = () =>
-    document.querySelector('.boxdocgen-body[aria-busy="false"] .jobs-shown')?.textContent === said
+    document.querySelector('.boxdocgen-body[aria-busy="false"] .jobs-shown')?.textContent === text
     && document.querySelector(".boxdocgen-body figure svg .bars_marks path");
   while (!drawn()) await painted();
   window.painted = await painted();
@@ -108,9 +108,9 @@ def table(found: dict[int, dict[str, float]]) -> int:
             goal = GOALS[jobs].get(name)
             over = goal is not None and numbers[name] > goal
             exceeded |= over
-            said = "" if goal is None else f"  goal {goal:,.0f} ms{', EXCEEDED' if over else ''}"
+            text = "" if goal is None else f"  goal {goal:,.0f} ms{', EXCEEDED' if over else ''}"
             ratio = numbers[name] / least[name]
-            sys.stdout.write(f"  {title:<26}{numbers[name]:>8,.0f} ms{ratio:>7.1f} x{said}\n")
+            sys.stdout.write(f"  {title:<26}{numbers[name]:>8,.0f} ms{ratio:>7.1f} x{text}\n")
     return exceeded
 
 

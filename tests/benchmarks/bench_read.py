@@ -2,7 +2,7 @@
 
 ``uv run --group bench python tests/benchmarks/bench_read.py`` takes some minutes, best on a machine
 that does nothing else; ``--only cold,warm`` measures a part, ``--quick`` with fewer pages. It ends
-with one table, and with status 1 where a goal is missed. `profiling.py` tells where the time goes.
+with one table, and with status 1 if a goal is missed. `profiling.py` shows where the time goes.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ import requests
 from measuring import (
     Row,
     exponent,
-    held,
     in_a_child,
     in_turn,
     line,
     machine,
+    ratio_row,
     ratios,
     seconds,
     table,
@@ -72,7 +72,7 @@ def parse(sizes: Sizes) -> Iterator[Row]:
     times = in_turn(30, works)
     found = ratios(times["ours"], times["loads"])
     detail = seconds(frame_page=times["ours"], json_loads=times["loads"])
-    yield held("a page checked and typed / json.loads", found, "<= 6", detail)
+    yield ratio_row("a page checked and typed / json.loads", found, "<= 6", detail)
 
 
 def cold(sizes: Sizes) -> Iterator[Row]:
@@ -96,13 +96,13 @@ def cold(sizes: Sizes) -> Iterator[Row]:
         times = in_turn(sizes.rounds, works, rare)
     ours, what = times["ours"], f"cold, {sizes.pages} pages"
     detail = seconds(ours=ours, requests=times["bare"])
-    yield held(f"{what}: ours / requests alone", ratios(ours, times["bare"]), "<= 3.5", detail)
+    yield ratio_row(f"{what}: ours / requests alone", ratios(ours, times["bare"]), "<= 3.5", detail)
     floor = ratios(times["floor"], times["bare"])
     detail = seconds(by_hand=times["floor"], requests=times["bare"])
-    yield held(f"{what}: by hand, nothing checked / requests alone", floor, "", detail)
+    yield ratio_row(f"{what}: by hand, nothing checked / requests alone", floor, "", detail)
     for name, goal in (("sdk", ">= 20"), ("dlt", ">= 10")):
         detail = seconds(**{name: times[name]})
-        yield held(f"{what}: {name} / ours", ratios(times[name], ours), goal, detail)
+        yield ratio_row(f"{what}: {name} / ours", ratios(times[name], ours), goal, detail)
 
 
 def several(sizes: Sizes) -> Iterator[Row]:
@@ -115,7 +115,7 @@ def several(sizes: Sizes) -> Iterator[Row]:
             one_by_one=times["one"], at_once=times["all"], processor_per_batch=works.cpu_s
         )
         what = f"50 batches of {limit:,} jobs, 20 ms away: one by one / at once"
-        yield held(what, ratios(times["one"], times["all"]), ">= 8", detail)
+        yield ratio_row(what, ratios(times["one"], times["all"]), ">= 8", detail)
 
 
 class _FiftyBatches:
@@ -154,16 +154,16 @@ def warm(sizes: Sizes) -> Iterator[Row]:
         with serving() as url, tempfile.TemporaryDirectory() as folder:
             file = str(Path(folder, "jobs.parquet"))
             in_a_child("read", url, folder, ids, file)  # keeps the pages, and writes the frame
-            in_a_child("read", url, folder, ids)  # whatever is kept on a second reading
+            in_a_child("read", url, folder, ids)  # what is cached on a second reading
             for _ in range(sizes.long_rounds):
                 for name, how in (("ours", ("read", url, folder, ids)), ("parquet", ())):
-                    told = in_a_child(*(how or ("parquet", file)))
-                    if told["jobs"] != 1000 * sizes.million:
-                        raise AssertionError(f"{name} read {told['jobs']} jobs")
-                    times[name].append(told["took_s"])
+                    numbers = in_a_child(*(how or ("parquet", file)))
+                    if numbers["jobs"] != 1000 * sizes.million:
+                        raise AssertionError(f"{name} read {numbers['jobs']} jobs")
+                    times[name].append(numbers["took_s"])
         detail = seconds(ours=times["ours"], read_parquet=times["parquet"])
         found = ratios(times["ours"], times["parquet"])
-        yield held(f"warm, new process, {what} / pl.read_parquet", found, "<= 3", detail)
+        yield ratio_row(f"warm, new process, {what} / pl.read_parquet", found, "<= 3", detail)
 
 
 def _cold_child(url: str, batches: list[str]) -> dict[str, float]:
@@ -174,11 +174,13 @@ def _cold_child(url: str, batches: list[str]) -> dict[str, float]:
 def memory(sizes: Sizes) -> Iterator[Row]:
     for what, batches in _million(sizes).items():
         with serving() as url:
-            told = [_cold_child(url, batches) for _ in range(sizes.rare_rounds)]
-        found = [one["rose_bytes"] / one["frame_bytes"] for one in told]
-        rose, whole = (median(one[name] / 1e6 for one in told) for name in told[0] if "by" in name)
-        detail = f"{rose:,.0f} MB above the imports, the frame {whole:,.0f} MB"
-        yield held(f"memory, cold, {what}: peak / frame", found, "<= 3", detail)
+            numbers = [_cold_child(url, batches) for _ in range(sizes.rare_rounds)]
+        found = [one["rose_bytes"] / one["frame_bytes"] for one in numbers]
+        rose, frame = (
+            median(one[name] / 1e6 for one in numbers) for name in numbers[0] if "by" in name
+        )
+        detail = f"{rose:,.0f} MB above the imports, the frame {frame:,.0f} MB"
+        yield ratio_row(f"memory, cold, {what}: peak / frame", found, "<= 3", detail)
 
 
 def importing(sizes: Sizes) -> Iterator[Row]:
@@ -192,7 +194,7 @@ def importing(sizes: Sizes) -> Iterator[Row]:
         for name, asked in modules.items():
             times[name].append(in_a_child("import", *asked)["took_s"])
     found = ratios(times["package"], times["polars"])
-    yield held("import boxdocgen_explore / import polars", found, "<= 1.3", seconds(**times))
+    yield ratio_row("import boxdocgen_explore / import polars", found, "<= 1.3", seconds(**times))
 
 
 def growth(sizes: Sizes) -> Iterator[Row]:
@@ -204,15 +206,15 @@ def growth(sizes: Sizes) -> Iterator[Row]:
         for pages in sizes.growth:
             batches, rounds = [batch_id(pages, 1)], 5 if pages <= 100 else sizes.rare_rounds
             contenders.bare(url, batches[0])
-            told = [_cold_child(url, batches) for _ in range(rounds)]
-            took[pages] = median(one["took_s"] for one in told)
-            rose[pages] = median(one["rose_bytes"] for one in told) / 1e6
+            numbers = [_cold_child(url, batches) for _ in range(rounds)]
+            took[pages] = median(one["took_s"] for one in numbers)
+            rose[pages] = median(one["rose_bytes"] for one in numbers) / 1e6
     for name, unit, found in (("time", "s", took), ("memory", "MB", rose)):
         large = [pages for pages in sizes.growth if pages >= 10]
         power, _ = exponent(large, [found[pages] for pages in large])
         _, fit = line(list(found), [*found.values()])
-        said = ", ".join(f"{pages}: {number:.3g} {unit}" for pages, number in found.items())
-        measured = f"exponent {power:.2f} from 10 pages on, straight line's R2 {fit:.4f}; {said}"
+        points = ", ".join(f"{pages}: {number:.3g} {unit}" for pages, number in found.items())
+        measured = f"exponent {power:.2f} from 10 pages on, straight line's R2 {fit:.4f}; {points}"
         yield Row(f"growth, cold, {name}", measured, "exponent <= 1.1", power <= 1.1)
 
 

@@ -37,9 +37,9 @@ def reading(jobs: int) -> Reading:
 
 
 def took(what: Any) -> float:
-    begin = time.perf_counter()
+    start = time.perf_counter()
     what()
-    return time.perf_counter() - begin
+    return time.perf_counter() - start
 
 
 def main() -> int:
@@ -60,8 +60,8 @@ def main() -> int:
             numbers["read_back_s"] = took(lambda file=file: reporting.read_report(file))
             over = [name for name, limit in limits.items() if numbers[name] > limit]
             exceeded |= bool(over)
-            said = ", ".join(f"{name} {number:.2f}" for name, number in numbers.items())
-            sys.stdout.write(f"{jobs:,} jobs: {said}; over the limit: {over or 'none'}\n")
+            text = ", ".join(f"{name} {number:.2f}" for name, number in numbers.items())
+            sys.stdout.write(f"{jobs:,} jobs: {text}; over the limit: {over or 'none'}\n")
         browser.close()
     return int(exceeded)
 

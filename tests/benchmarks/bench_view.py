@@ -40,12 +40,12 @@ _CHANGE = f"""async ({{ selector, text }}) => {{
   const control = document.querySelector(selector);
   // A person looks before the next input; what the last one set off elsewhere is over by then.
   await new Promise((done) => setTimeout(done, 100));
-  const begin = await painted();
+  const start = await painted();
   if (text === null) control.click();
   else {{ control.value = text; control.dispatchEvent(new Event("input")); }}
   let end;
   do end = await painted(); while (body.ariaBusy === "true");
-  return end - begin;
+  return end - start;
 }}"""
 _BOX = {"selector": ".sidebar input[type=checkbox]", "text": None}
 
@@ -68,10 +68,10 @@ def many(jobs: int) -> pl.DataFrame:
 
 
 def measure(page: Page, file: Path) -> dict[str, float]:
-    begin = time.perf_counter()
+    start = time.perf_counter()
     page.goto(file.as_uri())
     page.locator('.boxdocgen-body[aria-busy="false"]').wait_for(state="attached")
-    usable_s = time.perf_counter() - begin
+    usable_s = time.perf_counter() - start
     took = change_all(page)
     return {"usable_s": usable_s, "paint_ms": sorted(took)[len(took) // 2], "worst_ms": max(took)}
 
@@ -91,17 +91,17 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), **options)
         for jobs, limits in LIMITS.items():
             file = Path(folder) / f"{jobs}.html"
-            begin = time.perf_counter()
+            start = time.perf_counter()
             file.write_text(view.page(many(jobs), None), encoding="utf-8")
-            numbers = {"write_s": time.perf_counter() - begin}
+            numbers = {"write_s": time.perf_counter() - start}
             numbers["html_mb"] = file.stat().st_size / 1e6
             page = browser.new_page(viewport={"width": 1000, "height": 900})
             numbers |= measure(page, file)
             page.close()
             over = [name for name, limit in limits.items() if numbers[name] > limit]
             exceeded |= bool(over)
-            said = ", ".join(f"{name} {number:.2f}" for name, number in numbers.items())
-            sys.stdout.write(f"{jobs:,} jobs: {said}; over the limit: {over or 'none'}\n")
+            text = ", ".join(f"{name} {number:.2f}" for name, number in numbers.items())
+            sys.stdout.write(f"{jobs:,} jobs: {text}; over the limit: {over or 'none'}\n")
         browser.close()
     return int(exceeded)
 

@@ -29,7 +29,7 @@ def opened(url: str, folder: str | Path) -> Box:
 
 
 def ours(url: str, batch: str) -> pl.DataFrame:
-    """Fetched, checked, kept in a new folder, and framed."""
+    """Fetched, checked, cached in a new folder, and framed."""
     with tempfile.TemporaryDirectory() as folder, opened(url, folder) as box:
         return box.jobs(batch)
 
@@ -79,16 +79,16 @@ _page = msgspec.json.Decoder(_Page)
 
 
 def by_hand(url: str, batch: str) -> pl.DataFrame:
-    """The floor: the same packages in the shortest script that fetches, keeps and frames.
+    """The floor: the same packages in the shortest script that fetches, caches and frames.
 
     Nothing is checked, proven, repeated, watched, or read again.
     """
     frames: list[pl.DataFrame] = []
     params: dict[str, str | int] = {"limit": 1000}
     with tempfile.TemporaryDirectory() as folder, requests.Session() as session:
-        kept = sqlite3.connect(f"{folder}/pages.sqlite", isolation_level=None)
-        kept.execute("PRAGMA journal_mode = wal")
-        kept.execute("CREATE TABLE pages (key TEXT PRIMARY KEY, body BLOB)")
+        pages = sqlite3.connect(f"{folder}/pages.sqlite", isolation_level=None)
+        pages.execute("PRAGMA journal_mode = wal")
+        pages.execute("CREATE TABLE pages (key TEXT PRIMARY KEY, body BLOB)")
         session.trust_env = False
         session.headers.update(HEADERS)
         while True:
@@ -96,9 +96,9 @@ def by_hand(url: str, batch: str) -> pl.DataFrame:
             page = _page.decode(body)
             frames.append(_framed(page.entries))
             row = (f"{batch}/{params.get('marker')}", zstandard.compress(body, 1))
-            kept.execute("INSERT INTO pages VALUES (?, ?)", row)
+            pages.execute("INSERT INTO pages VALUES (?, ?)", row)
             if not page.next_marker:
-                kept.close()
+                pages.close()
                 return pl.concat(frames)
             params["marker"] = page.next_marker
 

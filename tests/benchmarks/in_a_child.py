@@ -1,4 +1,4 @@
-"""What has to be measured in a new process: run by the benchmark, tells its numbers as JSON.
+"""What has to be measured in a new process: run by the benchmark, prints its numbers as JSON.
 
 in_a_child.py read URL FOLDER ID,ID...   jobs of batches, from Box or from what FOLDER keeps
 in_a_child.py parquet FILE               the same frame, read back by polars

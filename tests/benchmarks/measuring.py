@@ -1,4 +1,4 @@
-"""Taking times, holding them against goals, and telling both in a table."""
+"""Taking times, comparing them with goals, and printing both as a table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHILD = Path(__file__).with_name("in_a_child.py")
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; ``met`` is None where there is no goal."""
+    """One line of the table; ``met`` is None without a goal."""
 
     what: str
     measured: str
@@ -32,7 +32,7 @@ class Row:
 
 
 def took_s(work: Callable[[], object]) -> float:
-    gc.collect()  # what the one before left behind is not this one's to clear away
+    gc.collect()  # garbage of the previous work is not part of this measurement
     start = perf_counter()
     work()
     return perf_counter() - start
@@ -41,7 +41,7 @@ def took_s(work: Callable[[], object]) -> float:
 def in_turn(
     rounds: int, works: Mapping[str, Callable[[], object]], rare: Mapping[str, int] | None = None
 ) -> dict[str, list[float]]:
-    """Seconds of each work, A B A B, so that a slow minute of the machine strikes them all.
+    """Seconds of each work, A B A B, so that a slow minute of the machine affects all of them.
 
     ``rare`` gives works fewer rounds.
     """
@@ -58,7 +58,7 @@ def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
     return [one / other for one, other in zip(above, below, strict=False)]
 
 
-def held(what: str, found: Sequence[float], goal: str, detail: str = "") -> Row:
+def ratio_row(what: str, found: Sequence[float], goal: str, detail: str = "") -> Row:
     """The median of some ratios against a goal such as "<= 3.5", ">= 20" or none; their range."""
     middle, met = median(found), None
     if goal:
@@ -70,8 +70,8 @@ def held(what: str, found: Sequence[float], goal: str, detail: str = "") -> Row:
 
 def seconds(**times: Sequence[float]) -> str:
     """The medians in words: "bare 0.14 s, ours 0.47 s"."""
-    said = ((name.replace("_", " "), median(took)) for name, took in times.items())
-    return ", ".join(f"{name} {_time(took)}" for name, took in said)
+    medians = ((name.replace("_", " "), median(took)) for name, took in times.items())
+    return ", ".join(f"{name} {_time(took)}" for name, took in medians)
 
 
 def _time(took_s: float) -> str:
@@ -79,12 +79,12 @@ def _time(took_s: float) -> str:
 
 
 def in_a_child(*arguments: str) -> dict[str, Any]:
-    """What `in_a_child.py` measured in a process of its own."""
+    """What `in_a_child.py` measured in its own process."""
     done = subprocess.run(
         [sys.executable, str(CHILD), *arguments], stdout=subprocess.PIPE, text=True, check=True
     )
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    numbers: dict[str, Any] = json.loads(done.stdout)
+    return numbers
 
 
 def line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
@@ -102,9 +102,9 @@ def exponent(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
 
 
 def table(rows: Sequence[Row]) -> str:
-    said = {None: "", True: "met", False: "MISSED"}
+    words = {None: "", True: "met", False: "MISSED"}
     cells = [("what", "measured", "goal", "met or not")]
-    cells += [(row.what, row.measured, row.goal, said[row.met]) for row in rows]
+    cells += [(row.what, row.measured, row.goal, words[row.met]) for row in rows]
     widths = [max(len(cell[place]) for cell in cells) for place in range(4)]
     padded = [[text.ljust(widths[place]) for place, text in enumerate(cell)] for cell in cells]
     lines = [f"| {' | '.join(cell)} |" for cell in padded]
@@ -115,8 +115,8 @@ def table(rows: Sequence[Row]) -> str:
 def machine() -> str:
     """What the numbers were measured on."""
     cpu = platform.processor() or platform.machine()
-    if (told := Path("/proc/cpuinfo")).exists():
-        names = [name for name in told.read_text().splitlines() if name.startswith("model name")]
+    if (info := Path("/proc/cpuinfo")).exists():
+        names = [name for name in info.read_text().splitlines() if name.startswith("model name")]
         cpu = names[0].partition(":")[2].strip() if names else cpu
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return (

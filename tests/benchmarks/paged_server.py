@@ -2,7 +2,7 @@
 
 A batch's id says how many pages it has (`batch_id`), so any batch can be asked for. Every page has
 as many jobs as the limit allows, in the emulator's words, a quarter of them failed. Run as a
-script it is a process of its own, and `serving` runs it so: it prints its address, and ends when
+script it is its own process, and `serving` runs it so: it prints its address, and ends when
 its standard input does.
 """
 
@@ -43,9 +43,9 @@ def _job(number: int) -> dict[str, object]:
     job = {key: value for key, value in plain_job(_BATCH, number).items() if key not in FULL_ONLY}
     job["external_id"] = f"{_BATCH}{number:06d}"
     if number % 4 == 0:
-        said = f'Tag start_date: "13/{number}/2026" is not a date'
+        message = f'Tag start_date: "13/{number}/2026" is not a date'
         job |= {"status": "failed", "output_file": None, "output_file_version": None}
-        job["failures"] = {"errors": [said], "warnings": []}
+        job["failures"] = {"errors": [message], "warnings": []}
     return job
 
 
@@ -81,8 +81,8 @@ def _answer(target: str) -> bytes:
     batch = re.fullmatch(r"/2\.0/docgen_batch_jobs/(7\d{9})", asked.path)
     if not batch:
         return _wire(b"{}", "404 Not Found")
-    said = {"marker": ["0"], "limit": [str(JOBS_PER_PAGE)], **parse_qs(asked.query)}
-    return _page(batch[1], int(said["marker"][0][-6:]), int(said["limit"][0]))
+    query = {"marker": ["0"], "limit": [str(JOBS_PER_PAGE)], **parse_qs(asked.query)}
+    return _page(batch[1], int(query["marker"][0][-6:]), int(query["limit"][0]))
 
 
 class _Server(ThreadingTCPServer):

@@ -1,7 +1,7 @@
 """Where reading spends its time.
 
 ``uv run --group bench python tests/benchmarks/profiling.py cold`` reads 100 pages into new
-folders, ``warm`` a million jobs that are kept. py-spy looks a few hundred times a second at every
+folders, ``warm`` a million jobs that are cached. py-spy looks a few hundred times a second at every
 thread that is not idle: one table says which function was running (with ``--native`` also C's and
 Rust's), the other which one had been called.
 """
@@ -24,21 +24,21 @@ _SHOWN = 30
 def stacks(url: str, folder: str, asked: argparse.Namespace) -> list[tuple[list[str], int]]:
     """What was seen: the functions, outermost first, and how often."""
     batch, again = batch_id(100 if asked.what == "cold" else 1000), str(asked.times)
-    kept = [folder] if asked.what == "warm" else []
-    if kept:
+    cached = [folder] if asked.what == "warm" else []
+    if cached:
         in_a_child("read", url, folder, batch)
     made = Path(folder, "stacks.txt")
     spy = ["py-spy", "record", "--format=raw", f"--output={made}", "--rate=400", "--function"]
     spy += ["--native"] if asked.native else []
-    child = [sys.executable, str(CHILD), "profile", url, batch, again, *kept]
+    child = [sys.executable, str(CHILD), "profile", url, batch, again, *cached]
     subprocess.run([*spy, "--", *child], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     lines = made.read_text("utf-8").splitlines()
     cut = (line.rpartition(" ") for line in lines)
     return [(functions.split(";"), int(times)) for functions, _, times in cut]
 
 
-def table(title: str, counts: Counter[str], whole: int) -> str:
-    rows = [f"{times / whole:7.1%}  {name}" for name, times in counts.most_common(_SHOWN)]
+def table(title: str, counts: Counter[str], total: int) -> str:
+    rows = [f"{times / total:7.1%}  {name}" for name, times in counts.most_common(_SHOWN)]
     return "\n".join([title, *rows]) + "\n\n"
 
 
@@ -55,9 +55,9 @@ def main() -> None:
     for functions, times in seen:
         running[functions[-1]] += times
         called.update(dict.fromkeys(functions, times))
-    whole = running.total()
-    sys.stdout.write(table(f"{asked.what}: running, of {whole} samples", running, whole))
-    sys.stdout.write(table(f"{asked.what}: running or waiting for what it called", called, whole))
+    total = running.total()
+    sys.stdout.write(table(f"{asked.what}: running, of {total} samples", running, total))
+    sys.stdout.write(table(f"{asked.what}: running or waiting for what it called", called, total))
 
 
 if __name__ == "__main__":

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import QUICK, age
+from batch import PATH
+from clock import age
+from conftest import QUICK
 
 import boxdocgen_explore as bx
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box, connect, demo
 from boxdocgen_explore.emulator import DEMO_TOKEN, DEMO_USER, Emulator, Enterprise, User
-
-PATH = "/docgen_batch_jobs/1001"
 
 ADA = User("7", "Ada", "ada@example.com", token="ada-token")
 ADMIN = User("8", "Admin", "admin@example.com", token="admin-token", may_act_as=True)

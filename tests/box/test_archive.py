@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import age
+from clock import age
 
 from boxdocgen_explore import cli, errors
 from boxdocgen_explore.box import Box, IncompleteListWarning

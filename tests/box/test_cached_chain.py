@@ -4,59 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from conftest import age
+from batch import PATH, cache_keys, calls_to, ids, made, page
+from clock import age
 
 import boxdocgen_explore as bx
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.emulator import Emulator, plain_job
 
-PATH = "/docgen_batch_jobs/1001"
-Jobs = list[dict[str, Any]]
-
-
-def calls(emulator: Emulator, path: str = PATH) -> int:
-    return sum(call.path == path for call in emulator.calls)
-
-
-def ids(jobs: Jobs) -> list[str]:
-    return [job["id"] for job in jobs]
-
-
-def cache_keys(folder: Path) -> list[str]:
-    (path,) = folder.rglob("pages.sqlite")
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        return [key for (key,) in database.execute("SELECT key FROM responses ORDER BY key")]
-
-
-def page(entries: Jobs, next_marker: str | None) -> str:
-    return json.dumps({"entries": entries, "next_marker": next_marker})
-
-
-def made(statuses: list[str]) -> Jobs:
-    return [plain_job("1001", n) | {"status": status} for n, status in enumerate(statuses)]
-
 
 def test_final_pages_are_fresh_for_ever_and_the_end_page_for_an_hour(
     emulator: Emulator, box: Box
 ) -> None:
     box.read("1001", limit=10)
-    assert calls(emulator) == 3
+    assert calls_to(emulator) == 3
     box.read("1001", limit=10)
-    assert calls(emulator) == 3
+    assert calls_to(emulator) == 3
     age(box, minutes=59)
     box.read("1001", limit=10)
-    assert calls(emulator) == 3
+    assert calls_to(emulator) == 3
     age(box, minutes=2)
     reading = box.read("1001", limit=10)
-    assert calls(emulator) == 4
+    assert calls_to(emulator) == 4
     assert reading.pages["from_cache"].to_list() == [True, True, False]
     age(box, days=400)
     reading = box.read("1001", limit=10)
@@ -83,10 +57,10 @@ def test_the_list_of_jobs_is_fresh_for_five_minutes(emulator: Emulator, box: Box
     box.batches()
     age(box, minutes=4)
     box.batches()
-    assert calls(emulator, "/docgen_jobs") == 1
+    assert calls_to(emulator, "/docgen_jobs") == 1
     age(box, minutes=2)
     box.batches()
-    assert calls(emulator, "/docgen_jobs") == 2
+    assert calls_to(emulator, "/docgen_jobs") == 2
 
 
 def test_a_refresh_reads_running_pages_and_the_end_page_only(emulator: Emulator, box: Box) -> None:
@@ -94,10 +68,10 @@ def test_a_refresh_reads_running_pages_and_the_end_page_only(emulator: Emulator,
     emulator.enterprise.put("1001", jobs)
     box.read("1001", limit=10)
     emulator.enterprise.put("1001", [job | {"status": "failed"} for job in jobs])
-    before = calls(emulator)
+    before = calls_to(emulator)
     reading = box.read("1001", limit=10, refresh=True)
     assert reading.pages["from_cache"].to_list() == [True, False, True, False]
-    assert calls(emulator) - before == 2
+    assert calls_to(emulator) - before == 2
     assert reading.jobs["status"].to_list() == ["completed"] * 10 + ["failed"] * 23
 
 
@@ -190,8 +164,8 @@ def test_a_damaged_page_on_disk_is_fetched_again(
     (path,) = tmp_path.rglob("pages.sqlite")
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE responses SET value = substr(value, 1, 200)")
-    before = calls(emulator)
+    before = calls_to(emulator)
     with pytest.warns(bx.StoreWarning) as warnings:
         assert box.read("1001", limit=10).jobs.height == 25
     assert len(warnings) == 1
-    assert calls(emulator) - before == 3
+    assert calls_to(emulator) - before == 3

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import sqlite3
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import pytest
+from batch import PATH, calls_to, ids, made, page
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,31 +14,7 @@ from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box, RetryPolicy, connect
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
 
-PATH = "/docgen_batch_jobs/1001"
 BRIEF = RetryPolicy(calls_per_minute=1_000_000, deadline_s=2, attempts=1)
-Jobs = list[dict[str, Any]]
-
-
-def calls(emulator: Emulator, path: str = PATH) -> int:
-    return sum(call.path == path for call in emulator.calls)
-
-
-def ids(jobs: Jobs) -> list[str]:
-    return [job["id"] for job in jobs]
-
-
-def cache_keys(folder: Path) -> list[str]:
-    (path,) = folder.rglob("pages.sqlite")
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        return [key for (key,) in database.execute("SELECT key FROM responses ORDER BY key")]
-
-
-def page(entries: Jobs, next_marker: str | None) -> str:
-    return json.dumps({"entries": entries, "next_marker": next_marker})
-
-
-def made(statuses: list[str]) -> Jobs:
-    return [plain_job("1001", n) | {"status": status} for n, status in enumerate(statuses)]
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +64,9 @@ def test_a_chain_cut_at_any_page_continues_there(
         assert arrived is not None
         assert arrived.jobs["job_id"].to_list() == truth[: (cut - 1) * limit]
         assert not arrived.pages["complete"].any()
-        before = calls(shared)
+        before = calls_to(shared)
         assert box.read("1001", limit=limit).jobs["job_id"].to_list() == truth
-        assert calls(shared) - before == pages - cut + 1
+        assert calls_to(shared) - before == pages - cut + 1
 
 
 statuses = st.lists(st.sampled_from(["completed", "failed", "pending"]), max_size=14)
@@ -135,7 +108,7 @@ def test_markers_that_are_always_refused_are_an_error_after_a_few_restarts(
     with pytest.raises(errors.MarkerRefused) as caught:
         box.read("1001", limit=10)
     assert caught.value.status == 400
-    assert calls(emulator) == 8
+    assert calls_to(emulator) == 8
 
 
 # Many ids are compared differently from few.
@@ -148,7 +121,7 @@ def test_pages_that_overlap_once_are_read_again(
     reading = box.read("1001", limit=limit)
     assert reading.jobs["job_id"].to_list() == ids(emulator.enterprise.jobs("1001"))
     assert reading.pages["duplicates"].sum() == 0
-    assert calls(emulator) > reading.pages.height
+    assert calls_to(emulator) > reading.pages.height
 
 
 def test_pages_that_always_overlap_are_an_error_that_carries_them(
@@ -161,7 +134,7 @@ def test_pages_that_always_overlap_are_an_error_that_carries_them(
     assert caught.value.reading is not None
     assert caught.value.reading.pages["duplicates"].sum() == 3
     assert not caught.value.reading.pages["complete"].any()
-    assert calls(emulator) == 12
+    assert calls_to(emulator) == 12
 
 
 def test_a_marker_that_repeats_is_an_error_and_is_not_believed_again(
@@ -189,7 +162,7 @@ def test_empty_pages_without_end_are_an_error(emulator: Emulator, box: Box) -> N
         emulator.fault("other-body", path=PATH, body=page([], f"{number}x"))
     with pytest.raises(errors.BrokenChain, match="empty pages"):
         box.read("1001", limit=10)
-    assert calls(emulator) == 50
+    assert calls_to(emulator) == 50
 
 
 def test_empty_pages_between_others_are_no_error(emulator: Emulator, box: Box) -> None:

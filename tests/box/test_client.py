@@ -11,27 +11,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from batch import PATH, arrived, calls_to
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box import Box, IncompleteListWarning, Reading, RetryPolicy, connect
+from boxdocgen_explore.box import Box, IncompleteListWarning, RetryPolicy, connect
 from boxdocgen_explore.emulator import DEMO_TOKEN, DEMO_USER, Emulator
 from boxdocgen_explore.schema import BATCHES, DETAILS, JOBS, PAGES
-
-PATH = "/docgen_batch_jobs/1001"
-
-
-def truth(emulator: Emulator, batch_id: str = "1001") -> list[str]:
-    return [job["id"] for job in emulator.enterprise.jobs(batch_id)]
-
-
-def calls(emulator: Emulator, path: str = PATH) -> int:
-    return sum(call.path == path for call in emulator.calls)
-
-
-def arrived(error: errors.BoxDocGenError) -> Reading:
-    assert error.reading is not None
-    return error.reading
-
 
 # --- faults --------------------------------------------------------------------------------------
 
@@ -80,7 +65,7 @@ def test_jobs_and_pages_have_their_columns(emulator: Emulator, box: Box) -> None
     reading = box.read(["1001", "1002"], limit=10)
     assert dict(reading.jobs.schema) == JOBS
     assert dict(reading.pages.schema) == PAGES
-    assert calls(emulator, "/docgen_jobs") == 0  # details cost calls, so only if asked for
+    assert calls_to(emulator, "/docgen_jobs") == 0  # details cost calls, so only if asked for
     pages = reading.pages.filter(pl.col("batch_id") == "1001")
     assert pages["page"].to_list() == [1, 2, 3]
     assert pages["marker_sha256"].to_list()[1:] == pages["next_marker_sha256"].to_list()[:-1]

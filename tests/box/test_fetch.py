@@ -6,26 +6,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from batch import PATH, arrived, calls_to, truth
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box import Box, Reading, RetryPolicy, connect, progress
+from boxdocgen_explore.box import Box, RetryPolicy, connect, progress
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
 
-PATH = "/docgen_batch_jobs/1001"
 Progress = tuple[int, int, str | None]
-
-
-def truth(emulator: Emulator) -> list[str]:
-    return [job["id"] for job in emulator.enterprise.jobs("1001")]
-
-
-def calls(emulator: Emulator, path: str = PATH) -> int:
-    return sum(call.path == path for call in emulator.calls)
-
-
-def arrived(error: errors.BoxDocGenError) -> Reading:
-    assert error.reading is not None
-    return error.reading
 
 
 @pytest.mark.parametrize("path", [PATH, "/users/me"])
@@ -41,7 +28,7 @@ def test_a_cancel_ends_any_wait_and_the_error_carries_what_arrived(
     box = connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=tmp_path, retry=policy)
 
     def stop(_pages: int, _jobs: int, waiting: str | None) -> None:
-        called = calls(emulator, path) >= (2 if path == PATH else 1)
+        called = calls_to(emulator, path) >= (2 if path == PATH else 1)
         if called and (waiting or fault == "silent"):
             cancelled.set()
 
@@ -73,7 +60,7 @@ def test_ctrl_c_stops_the_workers(emulator: Emulator, box: Box) -> None:
         box.read("1001", limit=1, progress=interrupt)
     for worker in set(threading.enumerate()) - others:
         worker.join()
-    assert calls(emulator) < 10
+    assert calls_to(emulator) < 10
 
 
 def test_progress_ends_with_all_pages_and_jobs_and_reports_waits(

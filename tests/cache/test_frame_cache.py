@@ -14,10 +14,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from conftest import QUICK, age
+from batch import calls_to
+from clock import age
+from conftest import QUICK
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from processes import calls_to
 from requests import Response
 
 from boxdocgen_explore import cache, demo, errors
@@ -28,7 +29,6 @@ from boxdocgen_explore.errors import Reading
 
 pytestmark = pytest.mark.trust
 
-PATH = "/docgen_batch_jobs/1001"
 Connected = Callable[..., Box]
 Execute = Callable[..., list[Any]]
 
@@ -53,7 +53,7 @@ def test_the_frame_gives_what_the_pages_gave_and_the_pages_are_not_read(
 ) -> None:
     from_box = connected().read("1001", limit=2)
     assert len(frame_files(tmp_path)) == 1
-    before = calls_to(emulator, PATH)
+    before = calls_to(emulator)
     # Reading one of these pages would be a warning, and an error here.
     execute(
         "UPDATE responses SET value = CAST(substr(value, 1, 42) || zeroblob(length(value) - 42)"
@@ -62,7 +62,7 @@ def test_the_frame_gives_what_the_pages_gave_and_the_pages_are_not_read(
     from_frame = connected().read("1001", limit=2)
     assert same(from_box, from_frame)
     assert from_frame.pages["from_cache"].all()
-    assert calls_to(emulator, PATH) == before
+    assert calls_to(emulator) == before
 
 
 def test_a_few_pages_are_not_worth_a_file(box: Box, tmp_path: Path) -> None:
@@ -141,13 +141,13 @@ def test_a_corrupt_file_is_ignored_and_the_pages_are_read(
     (path,) = frame_files(tmp_path)
     content = CORRUPTED[how](path.read_bytes())
     path.write_bytes(content)
-    before = calls_to(emulator, PATH)
+    before = calls_to(emulator)
     assert same(connected().read("1001", limit=2), from_box)
     if how not in ("flipped", "other jobs"):  # of which only the name may tell
         digest = hashlib.sha256(content).hexdigest()[:32]
         path.rename(path.with_name(f"{path.stem.partition('-')[0]}-{digest}.parquet"))
         assert same(connected().read("1001", limit=2), from_box)
-    assert calls_to(emulator, PATH) == before
+    assert calls_to(emulator) == before
 
 
 def test_a_page_that_was_changed_is_read_and_not_the_frame(
@@ -173,9 +173,9 @@ def test_a_page_that_is_gone_is_read_again_and_the_frame_not_used(
 ) -> None:
     connected().read("1001", limit=2)
     execute("DELETE FROM responses WHERE key LIKE '%first'")
-    before = calls_to(emulator, PATH)
+    before = calls_to(emulator)
     assert connected().read("1001", limit=2).pages["from_cache"].to_list() == [False] + [True] * 12
-    assert calls_to(emulator, PATH) == before + 1
+    assert calls_to(emulator) == before + 1
 
 
 def test_pages_older_than_allowed_are_read_again_although_they_are_in_a_frame(box: Box) -> None:

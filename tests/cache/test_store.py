@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 import zstandard
-from processes import calls_to, let_read, next_line, start_reader, wait_for_calls
+from batch import PATH, calls_to
+from processes import let_read, next_line, start_reader, wait_for_calls
 from requests import Response
 
 from boxdocgen_explore import cache
@@ -28,7 +29,6 @@ from boxdocgen_explore.emulator import Emulator
 
 pytestmark = pytest.mark.trust
 
-PATH = "/docgen_batch_jobs/1001"
 IDS = ["1001", "1003", "1004"]
 Execute = Callable[..., list[Any]]
 
@@ -53,11 +53,11 @@ def test_a_reader_killed_in_the_middle_loses_nothing_that_it_had(
         let_read(child)
         wait_for_calls(child, emulator, PATH, 20)
         child.kill()
-    before = calls_to(emulator, PATH)
+    before = calls_to(emulator)
     reading = connected().read("1001", limit=1)
     assert reading.jobs.height == 25
     assert reading.pages["from_cache"].to_list() == [True] * 19 + [False] * 6
-    assert calls_to(emulator, PATH) - before == 6
+    assert calls_to(emulator) - before == 6
 
 
 def test_processes_that_open_a_new_store_at_once_all_read_completely(
@@ -85,7 +85,7 @@ def test_two_boxes_of_one_user_share_the_cache(
     first, second = connected(), connected()
     first.read("1001")
     assert second.read("1001").pages["from_cache"].all()
-    assert calls_to(emulator, PATH) == 1
+    assert calls_to(emulator) == 1
 
 
 def test_a_store_in_memory_is_shared_with_no_other() -> None:
@@ -139,10 +139,10 @@ def test_a_store_on_a_read_only_disk_is_used_for_reading(
     with connected(cache_dir=small_disk) as box:
         box.read("1001", limit=25)
     make_read_only(small_disk)
-    before = calls_to(emulator, PATH)
+    before = calls_to(emulator)
     box = connected(cache_dir=small_disk)
     assert_read_with_one_warning(box, "no page is added", limit=25)
-    assert calls_to(emulator, PATH) == before
+    assert calls_to(emulator) == before
     assert box.read("1003").jobs.height == 10
     assert connected(cache_dir=small_disk, offline=True).read("1001").jobs.height == 25
 
@@ -229,9 +229,9 @@ def test_a_corrupt_or_foreign_file_is_quarantined_with_one_warning_and_box_read_
     CORRUPTED[how](closed)
     content = closed.read_bytes()
     box = connected()
-    before = calls_to(emulator, PATH)
+    before = calls_to(emulator)
     assert_read_with_one_warning(box, r"is corrupt or of another kind; it was renamed to")
-    assert calls_to(emulator, PATH) - before == 25
+    assert calls_to(emulator) - before == 25
     assert box.read("1001", limit=1).pages["from_cache"].all()
     (moved,) = quarantined(closed)
     assert moved.read_bytes() == content

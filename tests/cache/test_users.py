@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import age
+from clock import age
 
 from boxdocgen_explore import cache, cli, errors
 from boxdocgen_explore.box import Box

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from conftest import age
+from clock import age
 from frames import HOSTILE, jobs_frame, pages_frame, story
 from full_disk import full_disk
 from hypothesis import given, settings

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from batch import calls_to
+
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
 
 READER = f"""
@@ -66,11 +68,6 @@ def next_line(process: subprocess.Popen[str]) -> str:
     """Wait for its next line of output."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
-
-
-def calls_to(emulator: Emulator, path: str) -> int:
-    """Count the calls that the emulator has received for this path."""
-    return sum(call.path == path for call in emulator.calls)
 
 
 def wait_for_calls(

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from batch import PATH, calls_to
 from processes import (
-    calls_to,
     let_read,
     next_line,
     start_command,
@@ -24,7 +24,6 @@ from boxdocgen_explore.emulator import Emulator
 
 pytestmark = pytest.mark.trust
 
-PATH = "/docgen_batch_jobs/1001"
 INTERRUPTED = 130
 
 # All of these waits are longer than a test may take: what ends sooner was interrupted.
@@ -56,9 +55,9 @@ def test_ctrl_c_ends_the_command_during_any_wait_and_what_arrived_is_cached(
     assert command.returncode == INTERRUPTED
     assert messages.splitlines()[-1] == "boxdocgen: stopped; what had arrived is cached"
     emulator.clear_faults()
-    before = calls_to(emulator, PATH)
+    before = calls_to(emulator)
     assert connected(cache_dir=tmp_path).read("1001").pages["complete"].to_list() == [True] * 3
-    assert calls_to(emulator, PATH) - before == (2 if path == PATH else 3)
+    assert calls_to(emulator) - before == (2 if path == PATH else 3)
 
 
 def test_ctrl_c_ends_the_wait_for_the_call_rate(emulator: Emulator, tmp_path: Path) -> None:
@@ -70,7 +69,7 @@ def test_ctrl_c_ends_the_wait_for_the_call_rate(emulator: Emulator, tmp_path: Pa
         _, messages = interrupt(reader)
     assert reader.returncode == -signal.SIGINT
     assert "KeyboardInterrupt" in messages
-    assert calls_to(emulator, PATH) == 4
+    assert calls_to(emulator) == 4
 
 
 def test_after_ctrl_c_in_a_notebook_nothing_more_is_requested(emulator: Emulator, box: Box) -> None:
@@ -82,10 +81,10 @@ def test_after_ctrl_c_in_a_notebook_nothing_more_is_requested(emulator: Emulator
 
     with pytest.raises(KeyboardInterrupt):
         box.read("1001", limit=1, progress=interrupt_me)
-    stopped_at = calls_to(emulator, PATH)
+    stopped_at = calls_to(emulator)
     box.read("1003", limit=1)
     # The page that was on its way may have arrived meanwhile.
-    assert calls_to(emulator, PATH) <= stopped_at + 1
+    assert calls_to(emulator) <= stopped_at + 1
 
 
 def test_killed_at_any_moment_no_page_is_lost_requested_twice_or_wrong(
@@ -96,7 +95,7 @@ def test_killed_at_any_moment_no_page_is_lost_requested_twice_or_wrong(
     truth = [job["id"] for job in emulator.enterprise.jobs("1001")]
     for kill_at in (1, random.Random(2).randrange(2, 60), 60):
         folder = tmp_path / str(kill_at)
-        pages, users = calls_to(emulator, PATH), calls_to(emulator, "/users/me")
+        pages, users = calls_to(emulator), calls_to(emulator, "/users/me")
         with start_reader(emulator, folder, ["1001"]) as reader:
             let_read(reader)
             wait_for_calls(reader, emulator, PATH, pages + kill_at)
@@ -104,7 +103,7 @@ def test_killed_at_any_moment_no_page_is_lost_requested_twice_or_wrong(
         reading = connected(cache_dir=folder).read("1001", limit=1)
         assert reading.jobs["job_id"].to_list() == truth
         assert reading.pages["complete"].all()
-        assert calls_to(emulator, PATH) - pages in (60, 61)
+        assert calls_to(emulator) - pages in (60, 61)
         assert calls_to(emulator, "/users/me") - users == 2
 
 
@@ -119,4 +118,4 @@ def test_killed_again_and_again_it_reads_to_the_end(
             wait_for_calls(reader, emulator, PATH, 15 * (number + 1))
             reader.send_signal(signal.SIGKILL)
     assert connected(cache_dir=tmp_path).read("1001", limit=1).jobs.height == 60
-    assert 60 <= calls_to(emulator, PATH) <= 60 + kills
+    assert 60 <= calls_to(emulator) <= 60 + kills

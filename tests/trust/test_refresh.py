@@ -7,19 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from batch import Jobs, calls_to
 from conftest import QUICK
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from processes import calls_to
 
 from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
 
 pytestmark = pytest.mark.trust
 
-PATH = "/docgen_batch_jobs/1001"
 RUNNING = ("pending", "submitted")
-Jobs = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +41,10 @@ def test_of_fifty_pages_a_refresh_requests_the_one_still_running_and_the_end_pag
     jobs = [plain_job("1001", number) for number in range(50)]
     emulator.enterprise.put("1001", [*jobs[: page - 1], running(jobs[page - 1]), *jobs[page:]])
     box.read("1001", limit=1)
-    before = calls_to(emulator, PATH)
+    before = calls_to(emulator)
     emulator.enterprise.put("1001", jobs)
     reading = box.read("1001", limit=1, refresh=True)
-    assert calls_to(emulator, PATH) - before == len({page, 50})
+    assert calls_to(emulator) - before == len({page, 50})
     assert reading.pages["complete"].all()
     assert set(reading.jobs["status"]) == {"completed"}
 

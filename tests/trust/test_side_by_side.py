@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from processes import calls_to, let_read, next_line, start_command, start_reader
+from batch import calls_to
+from processes import let_read, next_line, start_command, start_reader
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.box import Box

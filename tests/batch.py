@@ -1,0 +1,52 @@
+"""Batch 1001, which most tests read: its path, its jobs, and the calls that were made for it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from boxdocgen_explore.emulator import Emulator, plain_job
+from boxdocgen_explore.errors import BoxDocGenError, Reading
+
+PATH = "/docgen_batch_jobs/1001"
+Jobs = list[dict[str, Any]]
+
+
+def calls_to(emulator: Emulator, path: str = PATH) -> int:
+    """Count the calls that the emulator has received for this path."""
+    return sum(call.path == path for call in emulator.calls)
+
+
+def made(statuses: list[str]) -> Jobs:
+    """Make a job of each status."""
+    return [plain_job("1001", n) | {"status": status} for n, status in enumerate(statuses)]
+
+
+def ids(jobs: Jobs) -> list[str]:
+    return [job["id"] for job in jobs]
+
+
+def truth(emulator: Emulator, batch_id: str = "1001") -> list[str]:
+    """The ids of the jobs that a complete reading has, in order."""
+    return ids(emulator.enterprise.jobs(batch_id))
+
+
+def page(entries: Jobs, next_marker: str | None) -> str:
+    """The body of a page."""
+    return json.dumps({"entries": entries, "next_marker": next_marker})
+
+
+def arrived(error: BoxDocGenError) -> Reading:
+    """What had arrived before the error."""
+    assert error.reading is not None
+    return error.reading
+
+
+def cache_keys(folder: Path) -> list[str]:
+    """The keys in the only cache file below a folder."""
+    (path,) = folder.rglob("pages.sqlite")
+    with closing(sqlite3.connect(path)) as database:
+        return [key for (key,) in database.execute("SELECT key FROM responses ORDER BY key")]
