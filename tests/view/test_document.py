@@ -107,9 +107,8 @@ def test_hostile_content_is_text_everywhere(show):
 def test_no_script_runs_but_the_page_s_own(browser, tmp_path):
     foreign = "<script>document.title = 'taken over'</script>"
     file = tmp_path / "page.html"
-    text = view.page(story(30), None).replace("</body>", f"{foreign}</body>")
-    assert foreign in text
-    file.write_text(text, encoding="utf-8")
+    page_text, end, rest = view.page(story(30), None).rpartition("</body>")
+    file.write_text(page_text + foreign + end + rest, encoding="utf-8")
     with browser.new_page() as page:
         page.goto(file.as_uri())
         wait_for_draw(page)
