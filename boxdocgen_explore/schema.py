@@ -122,8 +122,8 @@ ARCHIVED: Final[dict[str, pl.DataType]] = {
     "jobs": pl.Int64(),
     "file": pl.String(),
 }
-"""One row per cached batch. ``outcome`` is "written", "unchanged" (it is there already), "not
-settled" (a job is still running), or "not whole" (pages are missing, and ``jobs`` is null)."""
+"""One row per cached batch. ``outcome`` is "written", "unchanged" (it is there already),
+"still running" (a job is not final), or "incomplete" (pages are missing, and ``jobs`` is null)."""
 
 SEVERITIES: Final = ("error", "warning", "info")
 """How much a finding of the audit matters, most first."""

@@ -127,10 +127,10 @@ def _archive_batch(
         return "unchanged", archived.jobs
     chain = cached.chain(batch_id)
     if chain is None:
-        return "not whole", None
+        return "incomplete", None
     jobs = frames.jobs(chain.frames(), cached.origin)
     if not all(page.final for page in chain.pages):
-        return "not settled", jobs.height
+        return "still running", jobs.height
     pages = evidence(cached.origin, cached.user, {cached.paged_list(batch_id): chain}).write_json()
     try:
         if "://" in file:  # object storage shows a file once it is complete

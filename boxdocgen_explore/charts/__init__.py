@@ -9,7 +9,9 @@ one was chosen: with it, charts show in JupyterLab and notebooks without the net
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, Final
 
 import altair as alt
@@ -38,6 +40,10 @@ __all__ = [
 _FIGURES: Final = {figure.name: figure for figure in FIGURES}
 
 renderer.register()
+
+with contextlib.suppress(ImportError):
+    # Altair looks numpy up in sys.modules, and fails while another thread is importing it.
+    import_module("numpy")
 
 
 def outcomes(jobs: Reading | pl.DataFrame) -> alt.LayerChart:

@@ -7,16 +7,11 @@ wrap over several lines without being cut, and every row is as high as its text.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Final
 
 import altair as alt
-
-with contextlib.suppress(ImportError):
-    import_module("numpy")  # altair fails if another thread imports it meanwhile
 
 COLOURS: Final = {
     "failed": "#C2022F",

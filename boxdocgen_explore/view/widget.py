@@ -54,10 +54,10 @@ def specs() -> dict[str, Any]:
 class View(anywidget.AnyWidget):
     """The view as a Jupyter widget: verdict, filters, charts and table over one payload.
 
-    ``payload`` is what `pack` gives. ``state`` is the dict of `filters.check_state`, two-way:
-    ``observe`` and ``link`` work on it, and a state that cannot be raises InvalidRequest.
-    ``verdict`` is `analysis.Verdict.as_dict` or None; ``templates`` are names by file id;
-    ``notice`` is a sentence shown under the verdict, such as why a refresh failed.
+    ``payload`` is what `pack` gives; ``state`` is the dict of `filters.check_state`, which follows
+    the browser and can be set: an invalid one raises InvalidRequest. ``verdict`` is
+    `analysis.Verdict.as_dict` or None; ``templates`` are names by file id; ``notice`` is a sentence
+    shown under the verdict, such as why a refresh failed.
     """
 
     _css = _FRONT_END / "view.css"

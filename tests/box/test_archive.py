@@ -121,7 +121,7 @@ def test_batches_that_still_run_or_are_incomplete_are_not_archived(
     box.read(["1002", "1003"])
     written = box.archive(tmp_path / "archive")
     assert outcomes(written) == {
-        "1001": "not whole", "1002": "not settled", "1003": "not settled"
+        "1001": "incomplete", "1002": "still running", "1003": "still running"
     }  # fmt: skip
     assert not (tmp_path / "archive").exists()
 
