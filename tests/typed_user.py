@@ -1,0 +1,27 @@
+"""A user's script, which mypy checks together with the package: the public types fit together."""
+
+from __future__ import annotations
+
+import polars as pl
+
+import boxdocgen_explore as bx
+
+
+def verdict_of_what_arrived(box: bx.Box, batch_id: str) -> str:
+    """Read a batch; if it is incomplete, its error has the reading so far."""
+    try:
+        reading: bx.Reading = box.read(batch_id)
+    except bx.BoxDocGenError as error:
+        arrived: bx.Reading | None = error.reading
+        return arrived.verdict if arrived else str(error)
+    return reading.verdict
+
+
+def failures(reading: bx.Reading) -> list[str | None]:
+    """Request ids of the batches that failed."""
+    return [error.request_id for error in reading.failures.values()]
+
+
+def findings(reading: bx.Reading) -> pl.DataFrame:
+    """The audit takes a reading, and gives a frame."""
+    return bx.audit(reading, running_hours=2)
