@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from boxdocgen_explore import analysis, charts, errors, schema
-    from boxdocgen_explore.auditing import RULES, Rule, audit, verdicts
+    from boxdocgen_explore.auditing import RULES, AuditOptions, Rule, Thresholds, audit, verdicts
     from boxdocgen_explore.auditing.compare import compare
     from boxdocgen_explore.auditing.resubmissions import resubmission
     from boxdocgen_explore.auditing.sampling import sample, sample_recipe
@@ -33,6 +33,7 @@ __version__ = "0.1.0"
 _MODULES: Final = ("analysis", "charts", "errors", "schema")
 _NAMES: Final = {
     "RULES": "auditing",
+    "AuditOptions": "auditing",
     "Box": "box",
     "BoxDocGenError": "errors",
     "Explorer": "explorer",
@@ -42,6 +43,7 @@ _NAMES: Final = {
     "Rule": "auditing",
     "Scope": "reporting",
     "StoreWarning": "cache",
+    "Thresholds": "auditing",
     "User": "schema",
     "audit": "auditing",
     "compare": "auditing.compare",
@@ -58,6 +60,7 @@ _NAMES: Final = {
 
 __all__ = [
     "RULES",
+    "AuditOptions",
     "Box",
     "BoxDocGenError",
     "Explorer",
@@ -67,6 +70,7 @@ __all__ = [
     "Rule",
     "Scope",
     "StoreWarning",
+    "Thresholds",
     "User",
     "analysis",
     "audit",

@@ -8,6 +8,8 @@ import boxdocgen_explore as bx
 
 FACE = {
     "RULES",
+    "AuditOptions",
+    "Thresholds",
     "Box",
     "BoxDocGenError",
     "Explorer",
