@@ -28,8 +28,12 @@ class RateLimiter:
 
     @property
     def limit(self) -> int:
-        """Calls per minute."""
-        return min(self._limits.values())
+        """Calls per minute; 0 if every connection was closed."""
+        with self._lock:
+            return self._lowest()
+
+    def _lowest(self) -> int:
+        return min(self._limits.values(), default=0)
 
     def wait_s(self, connection: object, calls_per_minute: int) -> float:
         """0.0, and the call counts; or how long this connection must wait before it asks again."""
@@ -38,8 +42,9 @@ class RateLimiter:
             now = self._clock()
             while self._calls and self._calls[0] <= now - _MINUTE_S:
                 self._calls.popleft()
-            if len(self._calls) >= self.limit:
-                return self._calls[-self.limit] + _MINUTE_S - now
+            limit = self._lowest()
+            if len(self._calls) >= limit:
+                return self._calls[-limit] + _MINUTE_S - now
             self._calls.append(now)
             return 0.0
 

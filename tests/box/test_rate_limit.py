@@ -138,3 +138,38 @@ def test_many_threads_share_one_limit_exactly() -> None:
     finally:
         sys.setswitchinterval(interval)
     assert len(passed) == 20_000
+
+
+def test_the_limit_can_be_read_while_connections_come_and_go() -> None:
+    limiter, done, failures = RateLimiter(), threading.Event(), []
+
+    def come_and_go() -> None:
+        for _ in range(300):
+            connections = [threading.Event() for _ in range(20)]
+            for connection in connections:
+                limiter.wait_s(connection, calls_per_minute=10**9)
+            for connection in connections:
+                limiter.leave(connection)
+
+    def read() -> None:
+        try:
+            while not done.is_set():
+                assert limiter.limit in (0, 10**9)
+        except Exception as error:
+            failures.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    writers = [threading.Thread(target=come_and_go) for _ in range(2)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads interrupt each other as often as possible
+    try:
+        for thread in (*readers, *writers):
+            thread.start()
+        for thread in writers:
+            thread.join()
+        done.set()
+        for thread in readers:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert failures == []
