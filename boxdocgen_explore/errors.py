@@ -130,7 +130,10 @@ class BatchesFailed(BoxDocGenError):
     """Some of several batches failed; ``reading`` has the others, ``failures`` each error."""
 
     def __init__(self, failures: Mapping[str, BoxDocGenError], batches: int) -> None:
-        lines = [f"\n  {batch_id}: {error}" for batch_id, error in failures.items()]
+        lines = [
+            f"\n  {batch_id}: " + str(error).replace("\n", "\n    ")
+            for batch_id, error in failures.items()
+        ]
         if len(lines) > _NAMED:
             lines[_NAMED:] = [f"\n  and {len(lines) - _NAMED:,} more, in error.failures"]
         text = f"{len(failures):,} of {batches:,} batches are incomplete:"

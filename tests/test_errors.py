@@ -58,6 +58,12 @@ def test_a_batch_that_fails_in_a_process_pool_names_its_cause() -> None:
     assert caught.value.reading.jobs.height == 0
 
 
+def test_the_details_of_each_batch_stay_below_it() -> None:
+    missing = errors.NotFound("Box does not have this.\napi.box.com: status 404")
+    lines = str(errors.BatchesFailed({"2": missing}, 3)).split("\n")
+    assert lines[1:] == ["  2: Box does not have this.", "    api.box.com: status 404"]
+
+
 def test_readings_can_be_compared_and_hashed() -> None:
     first, second = failed().reading, failed().reading
     assert first == first

@@ -17,7 +17,7 @@ import polars as pl
 import traitlets
 from IPython.display import HTML
 
-from boxdocgen_explore.errors import BoxDocGenError, Reading
+from boxdocgen_explore.errors import BatchesFailed, BoxDocGenError, Reading
 from boxdocgen_explore.explorer.batch_source import Source, load_batch_list
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.snapshot import snapshot
@@ -226,8 +226,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if arrived:
             self._ids = ids
             self._show(arrived)
-        before = "" if arrived or not self._ids else " The jobs below are from the reading before."
-        self.view.notice = f"{outcome}{before}"
+        before = "" if arrived or not self._ids else "The jobs below are from the reading before."
+        self.view.notice = _notice(outcome, before)
 
     def _show(self, reading: Reading) -> None:
         self._ids = self._ids or reading.jobs["batch_id"].unique(maintain_order=True).to_list()
@@ -274,9 +274,19 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
 def _failure_notice(reading: Reading) -> str:
     """Write the first error of a reading in full, and how many more there are."""
-    errors = [str(error) for error in reading.failures.values()]
-    more = f" And {counted(len(errors) - 1, 'batch')} more failed." if len(errors) > 1 else ""
-    return errors[0] + more if errors else ""
+    errors = [*reading.failures.values()]
+    if not errors:
+        return ""
+    others = f"{counted(len(errors) - 1, 'other batch')} failed." if len(errors) > 1 else ""
+    return _notice(errors[0], others)
+
+
+def _notice(error: BoxDocGenError, remark: str) -> str:
+    """Write an error with a remark; status, code and request id stay last, on their own line."""
+    happened, *details = str(error).split("\n")
+    if isinstance(error, BatchesFailed):  # a list, of which each entry has its own details
+        return "\n".join([happened, *details, remark]).rstrip()
+    return "\n".join([f"{happened} {remark}".rstrip(), *details])
 
 
 def open_page(text: str) -> Path:

@@ -131,9 +131,10 @@ def test_a_failure_is_a_notice_and_the_old_rows_stay(explorer, emulator):
     explorer.load(["404404"])
     explorer.wait()
     assert explorer.loaded["batch_id"].unique().to_list() == ["1001"]
-    assert "404" in explorer.view.notice
-    assert "request id" in explorer.view.notice
-    assert "jobs below are from the reading before" in explorer.view.notice
+    happened, details = explorer.view.notice.split("\n")
+    assert happened.endswith("The jobs below are from the reading before.")
+    assert "status 404" in details
+    assert "request id" in details
     explorer.load(["1003"])
     explorer.wait()
     assert explorer.view.notice == ""

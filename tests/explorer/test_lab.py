@@ -81,8 +81,15 @@ def test_a_batch_that_box_does_not_give_completely_says_so(lab, run):
     ids.fill("12345600270", timeout=LOADED_MS)
     ids.press("Enter")
     expect(verdict(page)).to_contain_text("INCOMPLETE", timeout=LOADED_MS)
-    expect(page.locator(".boxdocgen-explorer")).to_contain_text("500")
-    expect(page.locator(".boxdocgen-explorer")).to_contain_text("request id")
+    notice = page.locator(".boxdocgen-explorer .notice")
+    expect(notice).to_contain_text("request id")
+    happened, details = notice.inner_text().split("\n")
+    assert "status" not in happened
+    assert "status 500" in details
+    page.set_viewport_size({"width": 620, "height": 1100})
+    load = page.get_by_role("button", name="Load", exact=True).bounding_box()
+    explorer = page.locator(".boxdocgen-explorer").bounding_box()
+    assert load["x"] + load["width"] <= explorer["x"] + explorer["width"] + 1
 
 
 def test_cancel_works_against_a_server_that_falls_silent_half_way(lab, run, tmp_path):
