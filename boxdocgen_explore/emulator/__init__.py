@@ -8,6 +8,7 @@ True
 """
 
 from boxdocgen_explore.emulator.backend import Call, Strike, parse_fault
+from boxdocgen_explore.emulator.documents import Document, Folder
 from boxdocgen_explore.emulator.enterprise import (
     DEMO_TOKEN,
     DEMO_USER,
@@ -29,8 +30,10 @@ __all__ = [
     "STORY_BATCH_ID",
     "STORY_NOW",
     "Call",
+    "Document",
     "Emulator",
     "Enterprise",
+    "Folder",
     "Job",
     "Strike",
     "Tag",

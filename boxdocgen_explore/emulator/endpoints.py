@@ -9,9 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from boxdocgen_explore.emulator.documents import Folder, chosen
 from boxdocgen_explore.emulator.enterprise import Account, Batch, Enterprise, Template, job_list
-from boxdocgen_explore.emulator.paging import ListPage, requested_page, static_list
-from boxdocgen_explore.emulator.replies import Reply, client_error, json_reply, not_found
+from boxdocgen_explore.emulator.paging import (
+    ListPage,
+    offset_page,
+    requested_page,
+    static_list,
+)
+from boxdocgen_explore.emulator.replies import Refusal, Reply, client_error, json_reply, not_found
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,7 @@ def me(request: Request) -> Reply:
         return json_reply(standard)
     # Box gives the enterprise only if it is asked for.
     known = standard | {"enterprise": {"type": "enterprise", "id": user.enterprise_id}}
-    chosen = {"type", "id", *(name.strip() for name in fields.split(","))}
-    return json_reply({name: known[name] for name in known if name in chosen})
+    return json_reply(chosen(known, fields))
 
 
 def batch_jobs(request: Request, batch_id: str) -> Reply | ListPage:
@@ -112,6 +117,30 @@ def tags(request: Request, template_id: str) -> Reply | ListPage:
     return requested_page(static_list(f"tags {template_id} {version_id}", entries), request.query)
 
 
+def file(request: Request, file_id: str) -> Reply:
+    found = request.enterprise.document(file_id, request.user, request.elapsed_s)
+    if found is None or found.state == "deleted":
+        raise not_found()
+    if found.state == "trashed":
+        raise Refusal(404, "trashed", "Item is trashed")
+    if found.state == "forbidden":
+        raise Refusal(403, "access_denied_insufficient_permissions", "Access denied")
+    return json_reply(found.item(request.query.get("fields")))
+
+
+def folder_items(request: Request, folder_id: str) -> Reply | ListPage:
+    documents = request.enterprise.folder(folder_id, request.user, request.elapsed_s)
+    if documents is None:
+        raise not_found()
+    fields = request.query.get("fields") or "sequence_id,name,sha1"  # Box's short form
+    drafts = chosen(Folder(f"{folder_id}1", "Drafts").reference, fields)
+    entries = [drafts, *(document.item(fields) for document in documents)]
+    entry_list = static_list(f"folder {folder_id}", entries)
+    if request.query.get("usemarker", "").lower() == "true":  # the SDK writes True
+        return requested_page(entry_list, request.query, default=100)
+    return offset_page(entry_list, request.query, default=100)
+
+
 def no_such_endpoint(request: Request) -> Reply:
     raise not_found()
 
@@ -127,5 +156,7 @@ ENDPOINTS: Final[dict[str, Endpoint]] = {
     "/docgen_templates": templates,
     "/docgen_templates/([^/]+)": template,
     "/docgen_templates/([^/]+)/tags": tags,
+    "/files/([^/]+)": file,
+    "/folders/([^/]+)/items": folder_items,
 }
 """Paths below the base URL, as patterns; an id arrives decoded."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from math import inf
 from typing import Any, Final
 
 import msgspec
 
+from boxdocgen_explore.emulator.documents import Document, plain_document
 from boxdocgen_explore.emulator.paging import EntryList
 
 Job = dict[str, Any]
@@ -70,13 +72,16 @@ class Batch:
     """Jobs in a stable order.
 
     ``job(place, elapsed_s, full)`` gives the job at a place, so many seconds after the emulator
-    started, in Box's full or standard form. A page that holds the job at ``broken_at`` is a 500.
+    started, in Box's full or standard form; ``document(place, elapsed_s)`` gives its output file.
+    From ``ends_s`` on nothing changes. A page that holds the job at ``broken_at`` is a 500.
     """
 
     id: str
     owner: Account
     size: int
     job: Callable[[int, float, bool], Job]
+    document: Callable[[int, float], Document | None]
+    ends_s: float = 0.0
     broken_at: int | None = None
 
     @classmethod
@@ -84,7 +89,29 @@ class Batch:
         """A batch of given jobs, in Box's full form."""
         standard = [{name: job[name] for name in job if name not in FULL_ONLY} for job in jobs]
         forms = (standard, jobs)
-        return cls(batch_id, owner, len(jobs), lambda place, elapsed_s, full: forms[full][place])
+        return cls(
+            batch_id,
+            owner,
+            len(jobs),
+            lambda place, elapsed_s, full: forms[full][place],
+            lambda place, elapsed_s: plain_document(jobs[place]),
+        )
+
+    def documents(self, elapsed_s: float) -> list[Document]:
+        """The output files that exist by then."""
+        return _documents(self, min(elapsed_s, self.ends_s))
+
+    @cached_property
+    def document_places(self) -> dict[str, int]:
+        """Where the job of each output file is, by the file's id."""
+        made = ((place, self.document(place, inf)) for place in range(self.size))
+        return {document.id: place for place, document in made if document}
+
+    @cached_property
+    def folder_id(self) -> str | None:
+        """The folder that the documents are made in."""
+        made = (self.document(place, inf) for place in range(self.size))
+        return next((document.folder.id for document in made if document), None)
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -110,6 +137,12 @@ class Batch:
         )
 
 
+@lru_cache(maxsize=8)
+def _documents(batch: Batch, elapsed_s: float) -> list[Document]:
+    found = (batch.document(place, elapsed_s) for place in range(batch.size))
+    return [document for document in found if document is not None]
+
+
 def job_list(
     name: str, batches: Sequence[Batch], elapsed_s: float, *, full: bool = False
 ) -> EntryList:
@@ -129,15 +162,21 @@ def job_list(
 class Enterprise:
     """Batches and templates; a test may change them between two calls.
 
+    ``changed`` has the output files that were moved, deleted or changed after they were made, by
+    id.
+
     >>> enterprise = Enterprise.of({"1001": 2500, "1002": 0})
     >>> jobs = enterprise.jobs("1001")
     >>> jobs[0]["status"] = "pending"
     >>> enterprise.put("1001", jobs)
+    >>> letter = enterprise.documents("1001")[7]
+    >>> enterprise.changed[letter.id] = replace(letter, state="deleted")
     """
 
     def __init__(self, batches: Sequence[Batch] = (), templates: Sequence[Template] = ()) -> None:
         self._batches = {batch.id: batch for batch in batches}
         self.templates = {template.id: template for template in templates}
+        self.changed: dict[str, Document] = {}
 
     @classmethod
     def of(
@@ -175,6 +214,29 @@ class Enterprise:
     def batches(self, user: Account) -> list[Batch]:
         """This user's batches, the latest first."""
         return [batch for batch in reversed([*self._batches.values()]) if batch.owner.id == user.id]
+
+    def documents(self, batch_id: str) -> list[Document]:
+        """The output files of a batch, as they are in the end."""
+        return [self.changed.get(one.id, one) for one in self._batches[batch_id].documents(inf)]
+
+    def document(self, file_id: str, user: Account, elapsed_s: float) -> Document | None:
+        """An output file, if its batch is this user's and it has been made by then."""
+        for batch in self.batches(user):
+            place = batch.document_places.get(file_id)
+            if place is not None and (made := batch.document(place, elapsed_s)):
+                return self.changed.get(file_id, made)
+        return None
+
+    def folder(self, folder_id: str, user: Account, elapsed_s: float) -> list[Document] | None:
+        """The files in a folder that this user can see; None if there is no such folder."""
+        batches = [batch for batch in self.batches(user) if batch.folder_id == folder_id]
+        found = {one.id: one for batch in batches for one in batch.documents(elapsed_s)}
+        for file_id in self.changed:
+            if changed := self.document(file_id, user, elapsed_s):
+                found[file_id] = changed
+        inside = [one for one in found.values() if one.folder.id == folder_id]
+        visible = [one for one in inside if one.state == "active"]
+        return visible if inside else None
 
 
 def _copies(jobs: Sequence[Job]) -> list[Job]:

@@ -7,13 +7,14 @@ they are requested: a job is a function of its batch and its place there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property, lru_cache
 from random import Random
 from typing import Any, Final
 
+from boxdocgen_explore.emulator.documents import Document, Folder, content
 from boxdocgen_explore.emulator.enterprise import DEMO_USER, Batch, Enterprise, Job, Template
 from boxdocgen_explore.emulator.outcomes import (
     CLEAN,
@@ -35,8 +36,8 @@ _SUMMER_TIME_ENDS: Final = datetime(2026, 11, 1, 9, tzinfo=UTC)
 _JOB_ID_STEP: Final = 13
 _JOB_IDS_PER_BATCH: Final = 1_000_000
 _FIRST_JOB_ID: Final = 38_201_000_417
-_RUNS_FOR_S: Final = 420.0
-_DONE_AT_START: Final = 0.3
+_PER_MINUTE: Final = 67.5
+"""Documents that Box makes; it publishes 50 to 80 a minute."""
 _WAITING_JOBS: Final = 150
 
 
@@ -76,6 +77,42 @@ class Mailing:
             job |= {"created_at": _box_time(self.created_at, 3 + place // 250), **_CREATOR}
         return job
 
+    def document(self, place: int, elapsed_s: float) -> Document | None:
+        """The output file of the job at a place, if it has been made by then."""
+        job = self.job(place, elapsed_s, False)
+        if job["output_file"] is None:
+            return None
+        file_id = job["output_file"]["id"]
+        size, sha1 = content(file_id)
+        person = job.get("external_id") or f"{self.ordinal:02d}-{place + 1:05d}"
+        return Document(
+            file_id,
+            f"{self.template.name or 'Document'} {person}.{job['output_type']}",
+            size,
+            sha1,
+            _box_time(self.created_at, round(self._done_s(place))),
+            self._folder,
+        )
+
+    @property
+    def ends_s(self) -> float:
+        """When the last job is final, in seconds after the emulator started."""
+        return self._done_s(self.size - 1) - self._age_at_start_s
+
+    @cached_property
+    def _age_at_start_s(self) -> float:
+        return (STORY_NOW - self.created_at).total_seconds()
+
+    @staticmethod
+    def _done_s(place: int) -> float:
+        """When a job is final, in seconds after the batch was created: one after another."""
+        return 6 + (place + 1) * 60 / _PER_MINUTE
+
+    @cached_property
+    def _folder(self) -> Folder:
+        name = self.template.name or "Documents"
+        return Folder(f"19{self.batch_id}", f"{name} {self.created_at:%Y-%m-%d}")
+
     @cached_property
     def _same_for_all_jobs(self) -> Job:
         return {
@@ -99,10 +136,10 @@ class Mailing:
     def _state(self, place: int, elapsed_s: float) -> tuple[str, Failures | None]:
         """Status and failures; a batch that runs is done in the order of its places."""
         if self.runs:
-            share = _DONE_AT_START + (1 - _DONE_AT_START) * max(0.0, elapsed_s) / _RUNS_FOR_S
-            ahead = place - self.size * share
-            if ahead >= 0:
-                return ("pending" if ahead < _WAITING_JOBS else "submitted"), None
+            ahead_s = self._done_s(place) - self._age_at_start_s - max(0.0, elapsed_s)
+            if ahead_s > 0:
+                waits = ahead_s < _WAITING_JOBS * 60 / _PER_MINUTE
+                return ("pending" if waits else "submitted"), None
         outcome = self._outcomes.get(place, CLEAN)
         return outcome.status, outcome.failures(f"{self.batch_id}/{place}")
 
@@ -185,5 +222,23 @@ def story() -> Enterprise:
         broken_at = special.get("broken_at")
         options = {key: value for key, value in special.items() if key != "broken_at"}
         mailing = Mailing(at, batch_id, created_at, template, version_id, size, **options)
-        batches.append(Batch(batch_id, DEMO_USER, size, mailing.job, broken_at))
-    return Enterprise(batches, TEMPLATES)
+        ends_s = mailing.ends_s if mailing.runs else 0.0
+        batches.append(
+            Batch(batch_id, DEMO_USER, size, mailing.job, mailing.document, ends_s, broken_at)
+        )
+    enterprise = Enterprise(batches, TEMPLATES)
+    enterprise.changed = _changed_since(enterprise.documents(STORY_BATCH_ID))
+    return enterprise
+
+
+def _changed_since(letters: Sequence[Document]) -> dict[str, Document]:
+    """What happened to the letters of that night: one deleted, one moved, one empty, and one
+    with the content of another."""
+    deleted, moved, empty, first, second = letters[40], letters[77], letters[123], *letters[500:502]
+    changed = [
+        replace(deleted, state="deleted"),
+        replace(moved, folder=Folder("1900000000007", "Signed")),
+        empty.emptied(),
+        replace(second, size=first.size, sha1=first.sha1),
+    ]
+    return {document.id: document for document in changed}

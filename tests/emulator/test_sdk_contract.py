@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -181,6 +182,83 @@ def test_the_user_is_read(box: BoxClient) -> None:
     assert box.users.get_user_me().id == DEMO_USER.id
 
 
+FIELDS = ["id", "type", "name", "size", "sha1", "created_at"]
+
+
+def test_a_batchs_documents_are_read_from_their_folder(box: BoxClient) -> None:
+    jobs = box.docgen.get_docgen_batch_job_by_id_v2025_r0(STORY_BATCH_ID).entries
+    first = next(job.output_file.id for job in jobs if job.output_file)
+    file = box.files.get_file_by_id(first, fields=[*FIELDS, "parent"])
+
+    pages = [box.folders.get_folder_items(file.parent.id, fields=FIELDS, usemarker=True, limit=800)]
+    while marker := pages[-1].next_marker:
+        pages.append(
+            box.folders.get_folder_items(
+                file.parent.id, fields=FIELDS, usemarker=True, limit=800, marker=marker
+            )
+        )
+
+    items = [item for page in pages for item in page.entries]
+    files = {item.id: item for item in items if item.type == "file"}
+    assert len(pages) == 2
+    assert [item.type for item in items if item.type != "file"] == ["folder"]
+    assert (files[first].name, files[first].size) == (file.name, file.size)
+    assert files[first].sha_1 == file.sha_1
+    assert files[first].created_at == file.created_at
+    assert {file.size == 0 for file in files.values()} == {True, False}
+    assert len(files) - len({file.sha_1 for file in files.values()}) == 1
+
+
+def test_a_folder_is_read_by_offset_too(box: BoxClient) -> None:
+    letter = story().documents(STORY_BATCH_ID)[0]
+    page = box.folders.get_folder_items(letter.folder.id, offset=1000, limit=600)
+
+    assert (page.total_count, page.offset, page.limit) == (1512, 1000, 600)
+    assert len(page.entries) == 512
+    assert len(box.folders.get_folder_items(letter.folder.id).entries) == 100
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "code"),
+    [
+        ("deleted", 404, "not_found"),
+        ("trashed", 404, "trashed"),
+        ("forbidden", 403, "access_denied_insufficient_permissions"),
+    ],
+)
+def test_a_document_that_cannot_be_read_is_refused(state: Any, status: int, code: str) -> None:
+    enterprise = Enterprise.of({"1001": 3})
+    letter = enterprise.documents("1001")[1]
+    enterprise.changed[letter.id] = replace(letter, state=state)
+    with Emulator(enterprise=enterprise) as emulator, requests.Session() as session:
+        box = sdk(emulator, session)
+        with pytest.raises(BoxAPIError) as caught:
+            box.files.get_file_by_id(letter.id)
+        others = box.folders.get_folder_items(letter.folder.id, usemarker=True).entries
+
+    assert (caught.value.response_info.status_code, caught.value.response_info.code) == (
+        status,
+        code,
+    )
+    assert letter.id not in {item.id for item in others}
+
+
+def test_a_document_appears_when_its_job_completes() -> None:
+    running = next(
+        batch_id
+        for batch_id in (batch.id for batch in story().batches(DEMO_USER))
+        if any(job["status"] == "pending" for job in story().jobs(batch_id))
+    )
+    now = [0.0]
+    last = story().documents(running)[-1]
+    with Emulator(clock=lambda: now[0]) as emulator, requests.Session() as session:
+        box = sdk(emulator, session)
+        with pytest.raises(BoxAPIError):
+            box.files.get_file_by_id(last.id)
+        now[0] = 3600.0
+        assert box.files.get_file_by_id(last.id).name == last.name
+
+
 def test_an_error_is_read_with_its_code_and_id(box: BoxClient) -> None:
     with pytest.raises(BoxAPIError) as caught:
         box.docgen.get_docgen_batch_job_by_id_v2025_r0("1")
@@ -211,6 +289,11 @@ def test_a_rate_limit_is_waited_for() -> None:
         ("/users/me", "2024.0", 200),
         ("/users/me", None, 200),
         ("/users/me", "2025.0", 400),
+        ("/files/181001000000", "2024.0", 200),
+        ("/files/181001000000", None, 200),
+        ("/files/181001000000", "2025.0", 400),
+        ("/folders/191001/items", "2024.0", 200),
+        ("/folders/191001/items", "2025.0", 400),
         ("/docgen_jobs", "2025.0", 200),
         ("/docgen_jobs", None, 400),
         ("/docgen_jobs", "2024.0", 400),
