@@ -20,8 +20,9 @@
     ├── BrokenChain                pages that are not one chain: a marker or an id appears twice
     └── BatchesFailed              some of several batches; carries the others
 
-Every error has ``status``, ``code``, ``message``, ``request_id`` (of Box's response), ``batch_id``,
-and ``reading``, which has what had arrived; what is not known is None. Its text says what happened
+Every error has ``status``, ``code``, ``message``, ``request_id`` (of Box's response), when that was
+(``answered_at``, UTC) and its digest (``body_sha256``), ``batch_id``, and ``reading``, which has
+what had arrived; what is not known is None. Its text says what happened
 and what to do; the details follow on a line of their own. No error contains a token, a request or
 a response.
 """
@@ -31,10 +32,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from boxdocgen_explore.pace import Pace
 from boxdocgen_explore.schema import User
 from boxdocgen_explore.text import shortened, visible
 from boxdocgen_explore.verdict import verdict
@@ -63,6 +66,8 @@ class BoxDocGenError(Exception):
         self.message = message and visible(message)
         self.request_id = request_id and visible(request_id)
         self.batch_id = batch_id
+        self.answered_at: datetime | None = None
+        self.body_sha256: str | None = None
         self.reading: Reading | None = None
 
 
@@ -154,7 +159,9 @@ class Reading:
     row per page read (`schema.PAGES`), ``failures`` the error of each batch that could not be read
     completely: their jobs are here as far as they arrived, and their pages say
     ``complete = false``. ``user`` is who read (None if Box does not say), ``as_user`` the user id
-    that was read as, if any.
+    that was read as, if any. ``document_pages`` has one row per answer about documents
+    (`schema.DOCUMENT_PAGES`), and is None if they were not asked for; ``calls`` counts the calls
+    that were made for this reading; ``pace`` says how fast it moves, if it was watched.
     """
 
     jobs: pl.DataFrame
@@ -162,6 +169,9 @@ class Reading:
     failures: Mapping[str, BoxDocGenError] = field(default_factory=dict)
     user: User | None = None
     as_user: str | None = None
+    document_pages: pl.DataFrame | None = None
+    calls: int | None = None
+    pace: Pace | None = None
 
     @property
     def verdict(self) -> str:

@@ -13,7 +13,10 @@ from typing import Final
 import polars as pl
 
 BOX_VERSION: Final = "2025.0"
-"""What the header ``box-version`` says on every call."""
+"""The version of the Doc Gen endpoints, for the header ``box-version``."""
+
+FILES_VERSION: Final = "2024.0"
+"""The version of the endpoints of files and folders."""
 
 MAX_LIMIT: Final = 1000
 """Most jobs that Box gives in one page."""
@@ -65,6 +68,21 @@ DETAILS: Final[dict[str, pl.DataType]] = {
 }
 """What only ``/docgen_jobs`` has of a job; null if Box does not say."""
 
+DOCUMENTS: Final[dict[str, pl.DataType]] = {
+    "output_file_found": pl.Boolean(),
+    "output_file_name": pl.String(),
+    "output_file_size_bytes": pl.Int64(),
+    "output_file_sha1": pl.String(),
+    "output_file_created_at": pl.Datetime("us", "UTC"),
+    "output_file_folder_id": pl.String(),
+}
+"""What Box tells of a job's output file. ``output_file_found`` is false if the file was deleted or
+is in the trash, and null if it was not looked at or this user may not read it."""
+
+DURATION: Final[dict[str, pl.DataType]] = {"duration_s": pl.Float64()}
+"""How long a document took: the creation of the output file minus that of the job, an inference
+from Box's timestamps. Box itself publishes no duration."""
+
 BATCHES: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),
     "jobs": pl.Int64(),
@@ -115,6 +133,42 @@ PAGES: Final[dict[str, pl.DataType]] = {
 """One row per page read: the evidence. ``marker_sha256`` is null on a chain's first page,
 ``next_marker_sha256`` at its end; ``complete`` says that the page's chain began at the first page,
 used every marker once, contains no duplicate id and ended on an end marker."""
+
+TRANSITIONS: Final[dict[str, pl.DataType]] = {
+    "batch_id": pl.String(),
+    "job_id": pl.String(),
+    "status": pl.String(),
+    "first_seen_at": pl.Datetime("us", "UTC"),
+}
+"""One row per job of a batch that was seen running. ``first_seen_at`` is when this package first
+saw the job in its status; Box does not say when a status changed."""
+
+OBSERVATIONS: Final[dict[str, pl.DataType]] = {
+    "observed_at": pl.Datetime("us", "UTC"),
+    "jobs": pl.Int64(),
+    "final": pl.Int64(),
+}
+"""One row per look at some jobs: when, how many there are, how many no longer change."""
+
+DOCUMENT_PAGES: Final[dict[str, pl.DataType]] = {
+    "endpoint": pl.String(),
+    "id": pl.String(),
+    "page": pl.Int64(),
+    "status": pl.Int64(),
+    "entries": pl.Int64(),
+    "marker_sha256": pl.String(),
+    "next_marker_sha256": pl.String(),
+    "fetched_at": pl.Datetime("us", "UTC"),
+    "from_cache": pl.Boolean(),
+    "box_request_id": pl.String(),
+    "body_sha256": pl.String(),
+    "box_version": pl.String(),
+    "host": pl.String(),
+    "user_id": pl.String(),
+    "user_login": pl.String(),
+}
+"""One row per answer about documents: the evidence. ``endpoint`` is "/files/:id" or
+"/folders/:id/items", ``status`` is Box's (404: the file does not exist)."""
 
 ARCHIVED: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),
@@ -184,10 +238,14 @@ class User:
 class BatchList:
     """The batches (`BATCHES`), counted from so many jobs; ``complete`` if none can be missing.
 
-    ``read_at`` (UTC) is when the oldest page of the list of jobs was read.
+    ``read_at`` (UTC) is when the oldest page of the list of jobs was read. ``read_down_to`` (UTC)
+    is the creation of the oldest job read if the rest was not, because all jobs were wanted since
+    a later time and all that were read are in the order of their creation; Box does not document
+    that order. Else it is None.
     """
 
     batches: pl.DataFrame
     jobs: int
     complete: bool
     read_at: datetime
+    read_down_to: datetime | None = None

@@ -46,7 +46,8 @@ def arrived(error: BoxDocGenError) -> Reading:
 
 
 def cache_keys(folder: Path) -> list[str]:
-    """The keys in the only cache file below a folder."""
+    """The keys of the pages in the only cache file below a folder."""
     (path,) = folder.rglob("pages.sqlite")
     with closing(sqlite3.connect(path)) as database:
-        return [key for (key,) in database.execute("SELECT key FROM responses ORDER BY key")]
+        keys = [key for (key,) in database.execute("SELECT key FROM responses ORDER BY key")]
+    return [key for key in keys if "/first_seen/" not in key]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from time import monotonic
+from typing import Final
 
 import polars as pl
 
 from boxdocgen_explore.box.fetch import Fetch, Progress
+from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.records import Chain
 from boxdocgen_explore.schema import BatchList
@@ -16,6 +19,64 @@ from boxdocgen_explore.schema import BatchList
 
 class IncompleteListWarning(UserWarning):
     """A list that kept moving while it was read: it may have gaps."""
+
+
+_TOLERANCE: Final = dt.timedelta(hours=1)
+"""Jobs of one batch are created within minutes, in an order of their own."""
+
+
+def start_of(since: dt.datetime | dt.timedelta | None) -> dt.datetime | None:
+    """The time that ``since`` means: a time with a time zone, or so long ago.
+
+    Raises:
+        InvalidRequest: it is neither.
+    """
+    if isinstance(since, dt.timedelta):
+        try:
+            return dt.datetime.now(dt.UTC) - since
+        except OverflowError:
+            return dt.datetime.min.replace(tzinfo=dt.UTC)
+    if since is None or (isinstance(since, dt.datetime) and since.tzinfo):
+        return since
+    raise InvalidRequest(
+        f"since must be a time with a time zone, or a timedelta, not {since!r:.60}."
+    )
+
+
+class DownTo:
+    """Ends the list of all jobs once all newer ones than ``start`` were read.
+
+    The list has no documented order. So it is read to its end unless the jobs of all pages so far
+    are in the order of their creation, the newest first, over a longer time than `_TOLERANCE`.
+    """
+
+    def __init__(self, start: dt.datetime) -> None:
+        self.start = start
+        self.ended_at: dt.datetime | None = None
+
+    def __call__(self, chain: Chain) -> bool:
+        created = chain.pages[-1].parsed.rows["created_at"]
+        if len(chain.pages) == 1:
+            self._newest = self._oldest = _time(created.max())
+            self._in_order, self.ended_at = True, None
+        if self._newest is None or self._oldest is None or created.is_empty():
+            return False
+        before = pl.concat([pl.Series([self._oldest], dtype=created.dtype), created]).cum_min()
+        in_order = (created <= before[:-1] + _TOLERANCE).all() and not created.has_nulls()
+        self._in_order = self._in_order and in_order
+        self._oldest = _time(before[-1])
+        spread = self._newest - self._oldest if self._oldest else dt.timedelta(0)
+        newest_here = _time(created.max())
+        if not self._in_order or spread < 2 * _TOLERANCE or newest_here is None:
+            return False
+        if newest_here >= self.start - _TOLERANCE:
+            return False
+        self.ended_at = self._oldest
+        return True
+
+
+def _time(value: object) -> dt.datetime | None:
+    return value if isinstance(value, dt.datetime) else None
 
 
 def read_batch_list(
@@ -30,7 +91,18 @@ def read_batch_list(
     if on_partial is not None:
         fetch.on_page = _report_partial(fetch.chains[jobs], on_partial)
     fetch.run(progress, refresh=refresh)
-    return _counted(fetch.result(jobs))
+    found = _counted(fetch.result(jobs))
+    if not isinstance(jobs.enough, DownTo):
+        return found
+    created = pl.col("last_created_at")
+    recent = found.batches.filter(created.is_null() | (created >= jobs.enough.start))
+    ended_at = None if found.complete else jobs.enough.ended_at
+    return replace(
+        found,
+        batches=recent,
+        complete=found.complete or ended_at is not None,
+        read_down_to=ended_at,
+    )
 
 
 def _counted(chain: Chain) -> BatchList:

@@ -58,7 +58,8 @@ def follow(
        a new chain at the first page, beside the cached one.
     4. Once it is complete, delete the older ones, and write a frame file of its final pages.
 
-    A list that may shift (`PagedList.may_shift`) ends without an error, and not ``complete``.
+    A list that may shift (`PagedList.may_shift`) ends without an error, and not ``complete``; so
+    does one of which `PagedList.enough` was read.
 
     Raises:
         BrokenPage, BrokenChain: Box's pages are not what the API documents.
@@ -78,8 +79,9 @@ def follow(
         except errors.MarkerRefused as error:
             failure = error
         else:
-            cached.delete_before(generation)
-            cached.save_frame(chain, generation)
+            if chain.complete:
+                cached.delete_before(generation)
+                cached.save_frame(chain, generation)
             return
         if last:
             raise failure
@@ -117,12 +119,13 @@ class _ChainReader:
             self.cached.load_frame(self.chain, generation)
             for page in self.chain.pages:
                 self.on_page(page)
-        self._follow(generation)
+        at_end = self._follow(generation)
         if self.chain.has_duplicates(self.paged.id_column):
             self._restart(generation)
-        self.chain.complete = True
+        self.chain.complete = at_end
 
-    def _follow(self, generation: int) -> None:
+    def _follow(self, generation: int) -> bool:
+        """Page after page; false if it stopped before the end, because it has enough."""
         used = {page.parsed.next_marker for page in self.chain.pages}
         marker = self.chain.pages[-1].parsed.next_marker if self.chain.pages else None
         first_ids: set[str] = set()
@@ -133,7 +136,9 @@ class _ChainReader:
             self.on_page(page)
             marker = page.parsed.next_marker
             if marker is None:
-                return
+                return True
+            if self.paged.enough and self.paged.enough(self.chain):
+                return False
             if marker in used:
                 raise self._broken(generation, "its next marker has been used before")
             used.add(marker)
@@ -155,7 +160,9 @@ class _ChainReader:
             return cached
         if not cached:
             self._check_marker_age()
-        params: dict[str, str | int] = {"limit": self.cached.limit, **dict(self.paged.params)}
+        params: dict[str, str | int] = dict(self.paged.params)
+        if self.paged.paged:
+            params["limit"] = self.cached.limit
         if marker is not None:
             # Box's reference wants usemarker along with a marker; its own SDK never sends it.
             params |= {"marker": marker, "usemarker": "true"}

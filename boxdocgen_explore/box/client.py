@@ -5,29 +5,35 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import polars as pl
 
-from boxdocgen_explore import errors
-from boxdocgen_explore.box import archive, endpoints
+from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.account import Account
-from boxdocgen_explore.box.archive import Cached
-from boxdocgen_explore.box.arguments import batch_ids, checked_id, whole_number
-from boxdocgen_explore.box.batches import BatchList, IncompleteListWarning, read_batch_list
-from boxdocgen_explore.box.endpoints import PagedList
-from boxdocgen_explore.box.fetch import Fetch, Progress
-from boxdocgen_explore.box.reading import combine, error_for, with_details
+from boxdocgen_explore.box.arguments import batch_ids, whole_number
+from boxdocgen_explore.box.batches import (
+    BatchList,
+    DownTo,
+    IncompleteListWarning,
+    read_batch_list,
+    start_of,
+)
+from boxdocgen_explore.box.cached import CachedBatches
+from boxdocgen_explore.box.documents import expected_calls
+from boxdocgen_explore.box.fetch import Progress
+from boxdocgen_explore.box.reading import BatchReader
 from boxdocgen_explore.box.session import BoxSession
-from boxdocgen_explore.errors import Reading, warn_renamed
-from boxdocgen_explore.pages import frames
+from boxdocgen_explore.box.templates import TemplateLists
+from boxdocgen_explore.box.watch import watch
+from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.schema import MAX_LIMIT, User
 from boxdocgen_explore.text import visible
 
 
-class Box(AbstractContextManager["Box"]):
+class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
     """What one user of Box Doc Gen can see. `connect` and `demo` make one.
 
     Close it after use, or use it in a ``with`` statement. Every method that reads raises a
@@ -68,6 +74,20 @@ class Box(AbstractContextManager["Box"]):
         return self._session.offline
 
     @property
+    def calls(self) -> dict[str, int]:
+        """The calls that this connection has made, repeats included, by endpoint.
+
+        Box allows about 1,000 a minute and user, and an enterprise a number per month.
+
+        >>> import boxdocgen_explore as bx
+        >>> with bx.demo() as box:
+        ...     jobs = box.jobs("12345600319")
+        ...     box.calls
+        {'/users/me': 1, '/docgen_batch_jobs/:id': 3}
+        """
+        return dict(self._session.calls)
+
+    @property
     def user(self) -> User | None:
         """Who reads, requested when first needed; None if Box does not say.
 
@@ -86,18 +106,24 @@ class Box(AbstractContextManager["Box"]):
         self._account.renew(token)
 
     def jobs(
-        self, ids: str | int | Iterable[str | int], *, refresh: bool = False, details: bool = False
+        self,
+        ids: str | int | Iterable[str | int],
+        *,
+        refresh: bool = False,
+        details: bool = False,
+        documents: bool = False,
     ) -> pl.DataFrame:
-        """One row per job of these batches (schema.JOBS; with details also schema.DETAILS).
+        """One row per job of these batches (schema.JOBS).
 
-        No ids give an empty frame. Raises and Source: as `read`.
+        With details also schema.DETAILS, with documents schema.DOCUMENTS, with both
+        schema.DURATION. No ids give an empty frame. Raises and Source: as `read`.
 
         >>> import boxdocgen_explore as bx
         >>> with bx.demo() as box:
         ...     box.jobs("12345600319").height
         3000
         """
-        return self.read(ids, refresh=refresh, details=details).jobs
+        return self.read(ids, refresh=refresh, details=details, documents=documents).jobs
 
     def read(
         self,
@@ -105,6 +131,7 @@ class Box(AbstractContextManager["Box"]):
         *,
         refresh: bool = False,
         details: bool = False,
+        documents: bool = False,
         limit: int = MAX_LIMIT,
         max_age: dt.timedelta | None = None,
         cancelled: threading.Event | None = None,
@@ -115,6 +142,9 @@ class Box(AbstractContextManager["Box"]):
         Parameters:
             refresh: read again whatever may have changed.
             details: add times (UTC), creators and source from the list of all jobs.
+            documents: add name, size, SHA-1 and creation (UTC) of the output files, and whether
+                they exist: about one call per thousand documents. Of a batch at most 1,000 files
+                that are not in its folder are asked for, one by one.
             limit: jobs per page, 1 to 1000.
             max_age: read again whatever was cached longer ago.
             cancelled: setting it from another thread stops the fetch.
@@ -125,7 +155,8 @@ class Box(AbstractContextManager["Box"]):
             BoxDocGenError: a batch is incomplete; ``error.reading`` has what arrived. With
                 several batches it is a BatchesFailed, which names each.
 
-        Source: ``GET /docgen_batch_jobs/:batch_id``, ``GET /docgen_jobs`` (details).
+        Source: ``GET /docgen_batch_jobs/:batch_id``, ``GET /docgen_jobs`` (details),
+        ``GET /files/:id`` and ``GET /folders/:id/items`` (documents).
 
         >>> import boxdocgen_explore as bx
         >>> with bx.demo() as box:
@@ -133,27 +164,53 @@ class Box(AbstractContextManager["Box"]):
         1,487 of 3,000 failed · all 3 pages read · as svc-hr@example.com · just now · demo data
         """
         wanted, limit = batch_ids(ids), whole_number("limit", limit, MAX_LIMIT)
-        batches = [endpoints.batch_jobs(one, self._ttl_s) for one in wanted]
-        full = [endpoints.all_jobs()] if details and wanted else []
-        fetch = self._fetch([*batches, *full], cancelled)
-        stopped: errors.BoxDocGenError | None = None
-        try:
-            fetch.run(progress, limit=limit, refresh=refresh, max_age=max_age)
-        except errors.Cancelled as error:
-            stopped = error
-        reading = combine(fetch, batches, self._account.user, self.origin)
-        if details:
-            reading = with_details(reading, fetch, full)
-        failed = (
-            stopped or error_for(reading, len(wanted)) or next(iter(fetch.failures.values()), None)
-        )
-        if failed is not None:
-            failed.reading = reading
-            raise failed
-        return reading
+        reader = self._reader(cancelled, progress)
+        options = {"limit": limit, "refresh": refresh, "max_age": max_age}
+        return reader.read(wanted, details=details, documents=documents, **options)
+
+    def watch(
+        self,
+        ids: str | int | Iterable[str | int],
+        every: float | None = None,
+        until: dt.datetime | dt.timedelta | None = None,
+        *,
+        details: bool = False,
+        documents: bool = False,
+        cancelled: threading.Event | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[Reading]:
+        """Look again and again until every job is final; each look gives a reading with a pace.
+
+        Pages whose jobs are all final are not requested again. ``reading.pace`` says how far the
+        batches are, how fast they move and when they will be done, ``reading.calls`` how many
+        calls were made since the watch began.
+
+        Parameters:
+            every: seconds between two looks; by default as the pace suggests, from 10 s to 5
+                minutes, and longer while nothing moves.
+            until: give up at this time (with a time zone), or after so long.
+            details, documents, cancelled, progress: as `read`; a cancelled watch ends.
+
+        Raises:
+            InvalidRequest: an argument is invalid.
+            BoxDocGenError: as `read`; what may pass, such as a 503, is tried at the next looks.
+
+        Source: ``GET /docgen_batch_jobs/:batch_id``, again and again.
+
+        >>> import boxdocgen_explore as bx
+        >>> with bx.demo() as box:
+        ...     for reading in box.watch("12345600319"):
+        ...         print(reading.pace)
+        3,000 of 3,000 final
+        """
+        wanted = batch_ids(ids)
+        reader = self._reader(cancelled or threading.Event(), progress)
+        options = {"details": details, "documents": documents}
+        return watch(reader, wanted, self.transitions, every, until, **options)
 
     def batches(
         self,
+        since: dt.datetime | dt.timedelta | None = None,
         *,
         refresh: bool = False,
         cancelled: threading.Event | None = None,
@@ -162,8 +219,10 @@ class Box(AbstractContextManager["Box"]):
     ) -> pl.DataFrame:
         """One row per batch that this user can see (schema.BATCHES), the newest first.
 
-        ``on_partial`` is called with the frame so far, and its number of jobs, while pages
-        arrive. A list that may have gaps comes with an `IncompleteListWarning`.
+        ``since`` leaves out batches whose jobs were all created before (a time with a time zone,
+        or so long ago); the list of jobs is then read only as far as necessary, if it is in the
+        order of time. ``on_partial`` is called with the frame so far, and its number of jobs,
+        while pages arrive. A list that may have gaps comes with an `IncompleteListWarning`.
 
         Raises:
             BoxDocGenError: the list could not be read to its end.
@@ -176,7 +235,7 @@ class Box(AbstractContextManager["Box"]):
         True
         """
         found = self.batch_list(
-            refresh=refresh, cancelled=cancelled, progress=progress, on_partial=on_partial
+            since, refresh=refresh, cancelled=cancelled, progress=progress, on_partial=on_partial
         )
         if not found.complete:
             warnings.warn(
@@ -188,93 +247,25 @@ class Box(AbstractContextManager["Box"]):
 
     def batch_list(
         self,
+        since: dt.datetime | dt.timedelta | None = None,
         *,
         refresh: bool = False,
         cancelled: threading.Event | None = None,
         progress: Progress | None = None,
         on_partial: Callable[[pl.DataFrame, int], None] | None = None,
     ) -> BatchList:
-        """The batches, and whether the list of jobs that they were counted from is complete.
+        """The batches, and how far the list of jobs that they were counted from was read.
 
         Parameters, Raises and Source: as `batches`.
         """
-        fetch = self._fetch([endpoints.all_jobs()], cancelled)
+        start = start_of(since)
+        paged = endpoints.all_jobs(None if start is None else DownTo(start))
+        fetch = self._reader(cancelled, None).fetch([paged])
         return read_batch_list(fetch, progress, on_partial, refresh=refresh)
 
-    def templates(self, *, refresh: bool = False) -> pl.DataFrame:
-        """One row per template: ``template_file_id``, ``template_name`` (null if Box has none).
-
-        Raises:
-            BoxDocGenError: the list could not be read, for example Forbidden.
-
-        Source: ``GET /docgen_templates``.
-        """
-        return frames.templates(self._list(endpoints.templates(), refresh))
-
-    def template_names(self) -> dict[str, str]:
-        """Give template names by file id; empty if Box refuses them, because names are optional.
-
-        Source: ``GET /docgen_templates``.
-        """
-        try:
-            return dict(self.templates().drop_nulls().iter_rows())
-        except errors.BoxDocGenError:
-            return {}
-
-    def tags(self, template_id: str, version_id: str | None = None) -> pl.DataFrame:
-        """One row per tag of a template's version (schema.TAGS); the current one by default.
-
-        Raises:
-            InvalidRequest: an id is invalid.
-            BoxDocGenError: the list could not be read; status 202 while Box prepares it.
-
-        Source: ``GET /docgen_templates/:id/tags``.
-        """
-        template_id = checked_id(template_id, "template")
-        version_id = version_id and checked_id(version_id, "template version")
-        paged = endpoints.tags(template_id, version_id)
-        return frames.tags(self._list(paged, refresh=False), template_id, version_id)
-
-    def cached(self) -> list[str]:
-        """Ids of the batches that have pages in the cache, read with any limit."""
-        return self._cached().batch_ids()
-
-    def kept(self) -> list[str]:
-        """The old name of `cached`."""
-        warn_renamed("Box.kept", "Box.cached")
-        return self.cached()
-
-    def scan(self) -> pl.LazyFrame:
-        """One row per job of every completely cached batch, from the cache alone (schema.JOBS).
-
-        Nothing is read before it is collected, and then batch after batch. A batch that is only
-        partly cached is left out, with an `IncompleteListWarning`.
-
-        Source: what `read` cached of ``GET /docgen_batch_jobs/:batch_id``.
-
-        >>> import boxdocgen_explore as bx
-        >>> with bx.demo() as box:
-        ...     jobs = box.jobs("12345600319")
-        ...     box.scan().filter(status="failed").select(pl.len()).collect().item()
-        1487
-        """
-        return archive.scan(self._cached())
-
-    def archive(
-        self, url: str | Path, *, storage_options: Mapping[str, str] | None = None
-    ) -> pl.DataFrame:
-        """Write the cached batches that are final as a Parquet dataset; one row per batch comes
-        back (schema.ARCHIVED).
-
-        ``url`` is a folder or object storage (``s3://bucket/prefix``), with polars' options. Each
-        batch is one file, ``batch=<id>/jobs.parquet``, with the columns of schema.JOBS and, in its
-        metadata, the evidence (schema.PAGES as JSON). It is written completely or not at all, and
-        only if it is missing or made from other pages, so this can be called again.
-
-        Raises:
-            StoreError: the dataset cannot be written.
-        """
-        return archive.archive(self._cached(), url, storage_options)
+    def document_calls(self, jobs: pl.DataFrame) -> int:
+        """How many calls the documents of these jobs cost if they are still in their folders."""
+        return expected_calls(jobs)
 
     def close(self) -> None:
         """Close connections and files, and stop the demo's server."""
@@ -284,15 +275,6 @@ class Box(AbstractContextManager["Box"]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _cached(self) -> Cached:
-        cache = self._account.open()
-        return Cached(self._session, cache, self._account.user, self.origin)
-
-    def _list(self, paged: PagedList, refresh: bool) -> list[pl.DataFrame]:
-        fetch = self._fetch([paged], None)
-        fetch.run(noun="rows", refresh=refresh)
-        return fetch.result(paged).frames()
-
-    def _fetch(self, lists: list[PagedList], cancelled: threading.Event | None) -> Fetch:
-        # /users/me is requested in a worker, so that it can be cancelled, too.
-        return Fetch(self._session, lists, self._account.open, cancelled or threading.Event())
+    def _reader(self, cancelled: threading.Event | None, progress: Progress | None) -> BatchReader:
+        cancelled = cancelled or threading.Event()
+        return BatchReader(self._account, self.origin, self._ttl_s, cancelled, progress)

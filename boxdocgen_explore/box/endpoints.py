@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
@@ -16,7 +17,7 @@ from boxdocgen_explore.cache.store import PageStore
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.parse import Parse, ParsedPage
 from boxdocgen_explore.pages.records import Chain, PageRead
-from boxdocgen_explore.schema import BOX_VERSION, TERMINAL, User
+from boxdocgen_explore.schema import BOX_VERSION, FILES_VERSION, TERMINAL, User
 
 _LIST_TTL: Final = dt.timedelta(minutes=5)
 _END_TTL: Final = dt.timedelta(hours=1)
@@ -27,9 +28,10 @@ class PagedList:
     """One of Box's lists: where it is, how its pages are parsed, how long they stay fresh.
 
     ``id_column`` names the ids that must be unique (None: there are none), ``version`` is what
-    the header ``box-version`` must say (None: no header). ``max_restarts`` is how often reading
-    starts again when pages move meanwhile; a list that ``may_shift`` is then read with a gap
-    rather than not at all.
+    the header ``box-version`` must say. ``max_restarts`` is how often reading starts again when
+    pages move meanwhile; a list that ``may_shift`` is then read with a gap rather than not at
+    all. Reading ends early once ``enough`` says so of the pages so far. ``paged`` is false of a
+    single object, which is read like a list with one entry.
     """
 
     path: tuple[str, ...]
@@ -41,7 +43,9 @@ class PagedList:
     params: tuple[tuple[str, str], ...] = ()
     max_restarts: int = 3
     may_shift: bool = False
-    version: str | None = BOX_VERSION
+    version: str = BOX_VERSION
+    enough: Callable[[Chain], bool] | None = None
+    paged: bool = True
 
     def final(self, parsed: ParsedPage) -> bool:
         """Whether a page has jobs, every one of them terminal."""
@@ -75,14 +79,52 @@ def batch_jobs(batch_id: str, ttl_s: float) -> PagedList:
     )
 
 
-def all_jobs() -> PagedList:
+def all_jobs(enough: Callable[[Chain], bool] | None = None) -> PagedList:
     """``/docgen_jobs``: every job that this user may see.
 
     It has no documented order, and a busy enterprise adds to it all the time. It may have a
     thousand pages, so it is restarted less often than a batch.
     """
-    name = "the list of all jobs"
-    return PagedList(("docgen_jobs",), name, frames.full_page, max_restarts=2, may_shift=True)
+    return PagedList(
+        ("docgen_jobs",),
+        "the list of all jobs",
+        frames.full_page,
+        max_restarts=2,
+        may_shift=True,
+        enough=enough,
+    )
+
+
+_ITEM_FIELDS: Final = "id,type,name,size,sha1,created_at"
+
+
+def file(file_id: str, ttl_s: float) -> PagedList:
+    """``/files/:id``: one output file, and the folder that it is in."""
+    return PagedList(
+        ("files", file_id),
+        f"file {file_id}",
+        frames.file_page,
+        id_column="output_file_id",
+        ttl=dt.timedelta(seconds=ttl_s),
+        params=(("fields", f"{_ITEM_FIELDS},parent,item_status"),),
+        version=FILES_VERSION,
+        paged=False,
+    )
+
+
+def folder_items(folder_id: str, ttl_s: float, enough: Callable[[Chain], bool]) -> PagedList:
+    """``/folders/:id/items``: what is in a folder. People change it all the time."""
+    return PagedList(
+        ("folders", folder_id, "items"),
+        f"folder {folder_id}",
+        frames.item_page,
+        id_column=None,  # a folder may have the id of a file
+        ttl=dt.timedelta(seconds=ttl_s),
+        params=(("fields", _ITEM_FIELDS), ("usemarker", "true")),
+        may_shift=True,
+        version=FILES_VERSION,
+        enough=enough,
+    )
 
 
 def templates() -> PagedList:

@@ -2,18 +2,110 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 
 from boxdocgen_explore import errors
+from boxdocgen_explore.box import endpoints
+from boxdocgen_explore.box.account import Account
+from boxdocgen_explore.box.documents import DocumentSearch, DocumentsWarning
 from boxdocgen_explore.box.endpoints import PagedList
-from boxdocgen_explore.box.fetch import Fetch
+from boxdocgen_explore.box.fetch import Fetch, Progress
+from boxdocgen_explore.cache import remember
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.records import Chain, marker_sha256
 from boxdocgen_explore.schema import PAGES, User
+
+
+@dataclass(frozen=True)
+class BatchReader:
+    """Reads batches as one user: fetches their lists and joins what arrived."""
+
+    account: Account
+    origin: str
+    ttl_s: float
+    cancelled: threading.Event
+    progress: Progress | None
+
+    def fetch(self, lists: Sequence[PagedList]) -> Fetch:
+        # /users/me is requested in a worker, so that it can be cancelled, too.
+        return Fetch(self.account.session, lists, self.account.open, self.cancelled)
+
+    def read(
+        self, ids: Sequence[str], *, details: bool, documents: bool, **options: Any
+    ) -> Reading:
+        """1. Fetch the batches, and with details the list of all jobs, side by side.
+        2. Join what arrived to one `Reading`; with documents, ask for them.
+        3. Raise what failed, with the reading.
+
+        Options as `follow`; Raises as `Box.read`.
+        """
+        before = self.account.session.calls.total()
+        batches = [endpoints.batch_jobs(one, self.ttl_s) for one in ids]
+        full = [endpoints.all_jobs()] if details and ids else []
+        fetch = self.fetch([*batches, *full])
+        failure: errors.BoxDocGenError | None = None
+        try:
+            fetch.run(self.progress, **options)
+        except errors.Cancelled as error:
+            failure = error
+        reading = combine(fetch, batches, self.account.user, self.origin)
+        if details:
+            reading = with_details(reading, fetch, full)
+        if failure is None:
+            self._remember(reading)
+            failure = error_for(reading, len(ids)) or next(iter(fetch.failures.values()), None)
+        if documents:
+            reading, problem = self._with_documents(reading, stopped=self.cancelled.is_set())
+            failure = failure or problem
+        reading = replace(reading, calls=self.account.session.calls.total() - before)
+        if failure is not None:
+            failure.reading = reading
+            raise failure
+        return reading
+
+    def _remember(self, reading: Reading) -> None:
+        """Note when each job of a running batch was first seen in its status."""
+        cache, session = self.account.cache, self.account.session
+        if cache is None or session.offline:
+            return
+        fresh = reading.pages.filter(pl.col("complete") & ~pl.col("from_cache"))
+        seen = fresh.group_by("batch_id").agg(pl.col("fetched_at").max())
+        for batch_id, seen_at in seen.iter_rows():
+            jobs = reading.jobs.filter(batch_id=batch_id)
+            remember(cache.store, session.host, batch_id, jobs, seen_at)
+
+    def _with_documents(
+        self, reading: Reading, *, stopped: bool
+    ) -> tuple[Reading, errors.BoxDocGenError | None]:
+        """The reading with what Box tells of the output files, as far as it could be asked."""
+        search = DocumentSearch(reading.jobs, self.ttl_s, self._fetched)
+        problem: errors.BoxDocGenError | None = None
+        try:
+            if not stopped:
+                search.run()
+        except errors.BoxDocGenError as error:
+            problem = error
+        if not stopped and problem is None and (text := search.warning()):
+            warnings.warn(text, DocumentsWarning, stacklevel=5)
+        jobs = frames.with_documents(reading.jobs, search.documents)
+        pages = search.pages(self.origin, self.account.user)
+        return replace(reading, jobs=jobs, document_pages=pages), problem
+
+    def _fetched(self, lists: list[PagedList]) -> Fetch:
+        fetch = self.fetch(lists)
+        fetch.run(self.progress and self._report_documents, noun="files")
+        return fetch
+
+    def _report_documents(self, pages: int, files: int, waiting: str | None) -> None:
+        assert self.progress  # noqa: S101 - this is called in its place
+        self.progress(pages, files, waiting or "looking for the documents")
 
 
 def combine(fetch: Fetch, batches: Sequence[PagedList], user: User | None, origin: str) -> Reading:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -106,6 +107,9 @@ class BoxSession:
         self._rate_name: str | None = None
         """Whose call rate this counts on: a digest of the token, then the user's id."""
         self._policy = retry or RetryPolicy()
+        self.calls: Counter[str] = Counter()
+        """Calls that were sent, repeats included, by endpoint."""
+        self._counting = threading.Lock()
         self._refreshing = threading.Lock()
         self._adapter = _SystemTLS()
         # Proxies and certificates, resolved once: requests would do so for every call.
@@ -159,7 +163,7 @@ class BoxSession:
             Unreachable: no response.
             Cancelled: the context was cancelled.
         """
-        url = "/" + "/".join(quote(segment, safe="") for segment in path)
+        url = _url(path)
         if self.offline:
             raise errors.NotCached(
                 f"{url} is not in the cache, and offline=True forbids the network: read it once "
@@ -169,15 +173,19 @@ class BoxSession:
         request = requests.Request("GET", self.base_url + url, headers, params=dict(params or {}))
         context = context or RequestContext()
         token = self.credentials.token()
-        response = self._send(url, request, token, context)
+        response = self._send(path, request, token, context)
         if response.status_code == 401 and self._refreshed(token):
-            response = self._send(url, request, self.credentials.token(), context)
+            response = self._send(path, request, self.credentials.token(), context)
         if response.status_code != 200:
             raise self._refusal(url, response, by_marker=bool(params and params.get("marker")))
         return Answer(response, dt.datetime.now(dt.UTC))
 
     def _send(
-        self, url: str, request: requests.Request, token: str, context: RequestContext
+        self,
+        path: tuple[str, ...],
+        request: requests.Request,
+        token: str,
+        context: RequestContext,
     ) -> Response:
         policy = self._policy
         timeout = policy.connect_timeout_s, policy.read_timeout_s
@@ -191,6 +199,8 @@ class BoxSession:
             while seconds := limiter.wait_s(self, policy.calls_per_minute):
                 context.waiting(f"Waiting {seconds:.0f} s: at most {limiter.limit} calls a minute")
                 context.sleep(seconds)
+            with self._counting:
+                self.calls[_endpoint(path)] += 1
             response = self._adapter.send(prepared, timeout=timeout, **self._options)
             read_body(response, policy.deadline_s, context)
             return response
@@ -208,7 +218,7 @@ class BoxSession:
         # Raised out here: the exception above would become the __context__, and it holds the
         # request and so the token.
         raise errors.Unreachable(
-            f"No response from {self.host} to GET {url}. Check the network, proxy and "
+            f"No response from {self.host} to GET {_url(path)}. Check the network, proxy and "
             "certificates (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE); what is cached can be read with "
             f"offline=True (--offline). Cause: {why}."
         )
@@ -226,18 +236,35 @@ class BoxSession:
         details = [f"GET {url}" + (f" as {who}" if who else ""), f"status {status}"]
         details += filter(None, [body.get("code"), body.get("message")])
         details += [f"request id {request_id}"] if request_id else []
-        return kind(
+        error = kind(
             f"{explanation(kind, status, self.as_user)}\n{self.host}: {', '.join(details)}",
             status=status,
             code=body.get("code"),
             message=body.get("message"),
             request_id=request_id,
         )
+        error.answered_at = dt.datetime.now(dt.UTC)
+        error.body_sha256 = hashlib.sha256(response.content).hexdigest()
+        return error
 
     def close(self) -> None:
         self._adapter.close()
         if self._rate_name:
             rate_limiter(self.host, self._rate_name).leave(self)
+
+
+def _url(path: tuple[str, ...]) -> str:
+    return "/" + "/".join(quote(segment, safe="") for segment in path)
+
+
+def _endpoint(path: tuple[str, ...]) -> str:
+    """The address without ids.
+
+    >>> _endpoint(("folders", "7", "items")), _endpoint(("users", "me"))
+    ('/folders/:id/items', '/users/me')
+    """
+    ids = path[:1] != ("users",)
+    return "/" + "/".join(":id" if ids and at == 1 else part for at, part in enumerate(path))
 
 
 def _scrub_token(token: str, response: Response) -> Response:

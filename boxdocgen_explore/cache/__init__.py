@@ -1,5 +1,6 @@
 """The cache on disk: checked pages go in; the same pages come out, for their user alone."""
 
+from boxdocgen_explore.cache.first_seen import remember, transitions
 from boxdocgen_explore.cache.store import PageStore, StoreWarning
 from boxdocgen_explore.cache.users import (
     Cache,
@@ -21,4 +22,6 @@ __all__ = [
     "default_cache_dir",
     "offline_cache",
     "online_cache",
+    "remember",
+    "transitions",
 ]

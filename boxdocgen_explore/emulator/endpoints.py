@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from boxdocgen_explore.emulator.documents import Folder, chosen
+from boxdocgen_explore.emulator.documents import Folder, Item, chosen
 from boxdocgen_explore.emulator.enterprise import Account, Batch, Enterprise, Template, job_list
 from boxdocgen_explore.emulator.paging import (
+    EntryList,
     ListPage,
     offset_page,
     requested_page,
@@ -134,8 +135,12 @@ def folder_items(request: Request, folder_id: str) -> Reply | ListPage:
         raise not_found()
     fields = request.query.get("fields") or "sequence_id,name,sha1"  # Box's short form
     drafts = chosen(Folder(f"{folder_id}1", "Drafts").reference, fields)
-    entries = [drafts, *(document.item(fields) for document in documents)]
-    entry_list = static_list(f"folder {folder_id}", entries)
+
+    def read(start: int, stop: int) -> list[Item]:
+        files = documents[max(start - 1, 0) : max(stop - 1, 0)]
+        return [drafts][start:] + [document.item(fields) for document in files]
+
+    entry_list = EntryList(f"folder {folder_id}", len(documents) + 1, read)
     if request.query.get("usemarker", "").lower() == "true":  # the SDK writes True
         return requested_page(entry_list, request.query, default=100)
     return offset_page(entry_list, request.query, default=100)

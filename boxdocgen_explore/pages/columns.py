@@ -40,6 +40,8 @@ def _series(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
         return _series(name, values[:1], dtype).new_from_index(0, len(values))
     if isinstance(dtype, pl.List):
         return _lists(name, values)
+    if dtype == pl.Int64:
+        return pl.Series(name, [None if value is UNSET else value for value in values], dtype)
     texts = _texts(name, values)
     return _times(texts) if isinstance(dtype, pl.Datetime) else texts
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import polars as pl
 from msgspec import UNSET
 from msgspec import UnsetType as Unset
 
-from boxdocgen_explore.schema import DETAILS, JOBS, TAGS, TEMPLATES
+from boxdocgen_explore.schema import DETAILS, DOCUMENTS, JOBS, TAGS, TEMPLATES
 
 Path = tuple[str, ...]
 """Where a field is: ``("failures", "errors")``."""
@@ -79,6 +79,8 @@ _TEXT: Any = str | int
 
 
 def _kind(dtype: pl.DataType) -> Any:
+    if dtype == pl.Int64:
+        return Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     # An empty tuple costs the garbage collector nothing, and most are empty.
     return tuple[_TEXT | None, ...] if isinstance(dtype, pl.List) else _TEXT
 
@@ -131,3 +133,19 @@ TAG: Final = RecordSpec(
     _columns({name: TAGS[name] for name in ("tag", "tag_type", "json_paths")}, tag="tag_content"),
     required=("tag",),
 )
+ITEM: Final = RecordSpec(
+    _columns(
+        {
+            **dict.fromkeys(("output_file_id", "type", "item_status"), pl.String()),
+            **{name: DOCUMENTS[name] for name in DOCUMENTS if name != "output_file_found"},
+        },
+        output_file_id="id",
+        output_file_name="name",
+        output_file_size_bytes="size",
+        output_file_sha1="sha1",
+        output_file_created_at="created_at",
+        output_file_folder_id="parent.id",
+    ),
+    required=("output_file_id", "type"),
+)
+"""A file, or an item in a folder: those of other types are not files."""

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
+from boxdocgen_explore.pages.parse import file_page as file_page
 from boxdocgen_explore.pages.parse import full_page as full_page
+from boxdocgen_explore.pages.parse import item_page as item_page
 from boxdocgen_explore.pages.parse import page as page
 from boxdocgen_explore.pages.parse import tag_page as tag_page
 from boxdocgen_explore.pages.parse import template_page as template_page
-from boxdocgen_explore.schema import BATCHES, DETAILS, JOBS, STATUSES, TAGS, TEMPLATES
+from boxdocgen_explore.schema import BATCHES, DETAILS, DOCUMENTS, JOBS, STATUSES, TAGS, TEMPLATES
 
 
 def jobs(pages: Iterable[pl.DataFrame], origin: str) -> pl.DataFrame:
@@ -27,6 +29,23 @@ def with_details(jobs: pl.DataFrame, full: pl.DataFrame) -> pl.DataFrame:
         how="left",
         maintain_order="left",
     )
+
+
+def with_documents(jobs: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
+    """`jobs` with the columns of their output files (schema.DOCUMENTS), joined on the file's id.
+
+    With the details, also ``duration_s`` (schema.DURATION).
+    """
+    joined = jobs.join(
+        documents.select("output_file_id", *DOCUMENTS).unique("output_file_id", keep="first"),
+        on="output_file_id",
+        how="left",
+        maintain_order="left",
+    )
+    if "created_at" not in joined.columns:
+        return joined
+    took = pl.col("output_file_created_at") - pl.col("created_at")
+    return joined.with_columns(duration_s=took.dt.total_microseconds() / 1e6)
 
 
 def full_jobs(pages: Iterable[pl.DataFrame]) -> pl.DataFrame:

@@ -19,7 +19,16 @@ import polars.selectors as cs
 
 from boxdocgen_explore.errors import BrokenPage
 from boxdocgen_explore.pages.columns import frame
-from boxdocgen_explore.pages.fields import AROUND, FULL_JOB, JOB, TAG, TEMPLATE, Path, RecordSpec
+from boxdocgen_explore.pages.fields import (
+    AROUND,
+    FULL_JOB,
+    ITEM,
+    JOB,
+    TAG,
+    TEMPLATE,
+    Path,
+    RecordSpec,
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,21 @@ def template_page(body: bytes) -> ParsedPage:
 def tag_page(body: bytes) -> ParsedPage:
     """One page of ``/docgen_templates/:id/tags``: ``tag``, ``tag_type``, ``json_paths``."""
     return _parse(body, TAG)
+
+
+def item_page(body: bytes) -> ParsedPage:
+    """One page of ``/folders/:id/items``: ``output_file_id``, ``type``, ``item_status`` and the
+    columns of schema.DOCUMENTS but the first."""
+    return _parse(body, ITEM)
+
+
+def file_page(body: bytes) -> ParsedPage:
+    """The answer of ``/files/:id`` as a page with one entry: columns as `item_page`."""
+    try:
+        msgspec.json.decode(body, type=dict)
+    except (ValueError, RecursionError):
+        raise BrokenPage("the body is not a file as JSON") from None
+    return _parse(b'{"entries":[' + body + b"]}", ITEM)
 
 
 def _parse(body: bytes, spec: RecordSpec) -> ParsedPage:

@@ -1,0 +1,89 @@
+"""What a `Box` gives from the cache alone: nothing here calls Box for a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from boxdocgen_explore.box.account import Account
+from boxdocgen_explore.box.archive import Cached, archive, scan
+from boxdocgen_explore.box.arguments import batch_ids
+from boxdocgen_explore.cache import transitions
+from boxdocgen_explore.errors import warn_renamed
+from boxdocgen_explore.schema import TRANSITIONS
+
+
+class CachedBatches:
+    """The part of a `Box` that reads its user's cache."""
+
+    _account: Account
+    origin: str
+
+    def cached(self) -> list[str]:
+        """Ids of the batches that have pages in the cache, read with any limit."""
+        return self._cached.batch_ids()
+
+    def kept(self) -> list[str]:
+        """The old name of `cached`."""
+        warn_renamed("Box.kept", "Box.cached")
+        return self.cached()
+
+    def scan(self) -> pl.LazyFrame:
+        """One row per job of every completely cached batch, from the cache alone (schema.JOBS).
+
+        Nothing is read before it is collected, and then batch after batch. A batch that is only
+        partly cached is left out, with an `IncompleteListWarning`.
+
+        Source: what `read` cached of ``GET /docgen_batch_jobs/:batch_id``.
+
+        >>> import boxdocgen_explore as bx
+        >>> with bx.demo() as box:
+        ...     jobs = box.jobs("12345600319")
+        ...     box.scan().filter(status="failed").select(pl.len()).collect().item()
+        1487
+        """
+        return scan(self._cached)
+
+    def archive(
+        self, url: str | Path, *, storage_options: Mapping[str, str] | None = None
+    ) -> pl.DataFrame:
+        """Write the cached batches that are final as a Parquet dataset; one row per batch comes
+        back (schema.ARCHIVED).
+
+        ``url`` is a folder or object storage (``s3://bucket/prefix``), with polars' options. Each
+        batch is one file, ``batch=<id>/jobs.parquet``, with the columns of schema.JOBS and, in its
+        metadata, the evidence (schema.PAGES as JSON). It is written completely or not at all, and
+        only if it is missing or made from other pages, so this can be called again.
+
+        Raises:
+            StoreError: the dataset cannot be written.
+        """
+        return archive(self._cached, url, storage_options)
+
+    def transitions(self, ids: str | int | Iterable[str | int]) -> pl.DataFrame:
+        """When each job of batches that were seen running was first seen in its status.
+
+        One row per job (schema.TRANSITIONS), in the order of the batch; times are UTC. These are
+        our observations, kept with the pages: Box does not say when a status changed.
+
+        Raises:
+            InvalidRequest: an id is invalid.
+
+        >>> import boxdocgen_explore as bx
+        >>> with bx.demo() as box:
+        ...     running = box.jobs("12345600340")
+        ...     box.transitions("12345600340").height == running.height
+        True
+        """
+        cached = self._cached
+        seen = [transitions(cached.cache.store, cached.session.host, one) for one in batch_ids(ids)]
+        return pl.concat(
+            [pl.DataFrame(schema=TRANSITIONS), *(frame for frame in seen if frame is not None)]
+        )
+
+    @property
+    def _cached(self) -> Cached:
+        cache = self._account.open()
+        return Cached(self._account.session, cache, self._account.user, self.origin)

@@ -1,0 +1,292 @@
+"""Documents: what became of the output files that jobs name, with as few calls as possible.
+
+Box makes the documents of a batch in one folder, and lists a folder a thousand files at a time. So
+one file, or three of a large batch, are asked for their folder, and that folder is listed. Files
+that are not in it, because they were moved or deleted, are asked for one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+import polars as pl
+
+from boxdocgen_explore import errors
+from boxdocgen_explore.box import endpoints
+from boxdocgen_explore.box.endpoints import PagedList
+from boxdocgen_explore.box.fetch import Fetch
+from boxdocgen_explore.pages.records import Chain, marker_sha256
+from boxdocgen_explore.schema import DOCUMENT_PAGES, DOCUMENTS, MAX_LIMIT, User
+from boxdocgen_explore.text import counted
+
+MAX_LOOKUPS: Final = 1000
+"""Files of one batch that are asked for one by one, at most."""
+
+_ID: Final = r"^[0-9A-Za-z_-]{1,100}$"
+"""What can be an id: it becomes part of an address that is called."""
+
+_COLUMNS: Final = {"output_file_id": pl.String(), **DOCUMENTS}
+_ROUND: Final = 8
+"""Files of a batch that are asked for in the second round; each further round is as many times
+larger."""
+
+
+class DocumentsWarning(UserWarning):
+    """Some documents could not be looked at: nothing is known about them."""
+
+
+def expected_calls(jobs: pl.DataFrame) -> int:
+    """How many calls the documents of these jobs take if they are still in their folders."""
+    outputs = jobs.drop_nulls("output_file_id").group_by("batch_id")
+    sizes = outputs.agg(pl.col("output_file_id").n_unique())["output_file_id"]
+    return sum(_probes(size) + (-(-size // MAX_LIMIT) if size > 1 else 0) for size in sizes)
+
+
+def _probes(outputs: int) -> int:
+    return 1 if outputs <= MAX_LIMIT else 3
+
+
+@dataclass
+class DocumentSearch:
+    """Finds the output files of some batches.
+
+    ``run_fetch`` reads lists and returns when they are read or failed. Afterwards ``documents``
+    has one row per file that was looked at, and ``pages`` one per answer (schema.DOCUMENT_PAGES).
+    """
+
+    jobs: pl.DataFrame
+    ttl_s: float
+    run_fetch: Callable[[list[PagedList]], Fetch]
+    refused: set[str] = field(default_factory=set)
+    """Files that this user may not read."""
+
+    def __post_init__(self) -> None:
+        valid = pl.col("output_file_id").str.contains(_ID)
+        outputs = self.jobs.filter(valid).group_by("batch_id", maintain_order=True)
+        self.invalid = self.jobs.filter(~valid).height
+        files = pl.col("output_file_id").unique(maintain_order=True)
+        self._open: dict[str, list[str]] = dict(outputs.agg(files).iter_rows())
+        self._lookups: Counter[str] = Counter()
+        self._found: list[pl.DataFrame] = [pl.DataFrame(schema=_COLUMNS)]
+        self._listed: set[str] = set()
+        self._answers: list[tuple[PagedList, Chain, errors.BoxDocGenError | None]] = []
+
+    def run(self) -> None:
+        """Round after round, until every file was looked at or `MAX_LOOKUPS` is reached.
+
+        Raises:
+            BoxDocGenError: Box could not be asked; what was found before stays.
+        """
+        round_size = 0
+        while wanted := self._next(round_size):
+            folders = self._look_up(wanted)
+            self._list(folders if not round_size else _several(folders))
+            round_size = max(_ROUND, round_size * _ROUND)
+
+    @property
+    def documents(self) -> pl.DataFrame:
+        """One row per file that was looked at: ``output_file_id`` and schema.DOCUMENTS."""
+        return pl.concat(self._found)
+
+    @property
+    def left_out(self) -> int:
+        """Files that were not looked at, because too many are not in their folder."""
+        return sum(map(len, self._open.values()))
+
+    def warning(self) -> str | None:
+        """What must be said about files of which nothing is known."""
+        parts = []
+        if self.refused:
+            parts.append(f"{counted(len(self.refused), 'document')}: this user may not read them")
+        if self.left_out:
+            parts.append(
+                f"{counted(self.left_out, 'document')}: not in the folder of the batch, and at "
+                f"most {MAX_LOOKUPS:,} of a batch are looked up one by one"
+            )
+        if self.invalid:
+            parts.append(f"{counted(self.invalid, 'document')}: their id is not a valid one")
+        if not parts:
+            return None
+        return f"Not looked at, so that nothing is known of them: {'; '.join(parts)}."
+
+    # --- one round -----------------------------------------------------------------------------
+
+    def _next(self, round_size: int) -> dict[str, str]:
+        """The files to ask for next, each with its batch: the first, middle and last at first."""
+        chosen: dict[str, str] = {}
+        for batch_id, ids in self._open.items():
+            size = min(round_size or _probes(len(ids)), len(ids))
+            size = min(size, MAX_LOOKUPS - self._lookups[batch_id])
+            places = range(size) if round_size else (0, len(ids) // 2, -1)[:size]
+            chosen |= {ids[place]: batch_id for place in places}
+        return chosen
+
+    def _look_up(self, wanted: dict[str, str]) -> dict[str, list[str]]:
+        """Ask for files one by one; gives the folders that they are in, by batch."""
+        self._lookups.update(wanted.values())
+        lists = {endpoints.file(file_id, self.ttl_s): file_id for file_id in wanted}
+        folders: dict[str, list[str]] = {}
+        problem: errors.BoxDocGenError | None = None
+        for paged, chain, failure in self._fetched(list(lists)):
+            file_id = lists[paged]
+            if chain.complete:
+                row = self._checked(file_id, chain)
+                self._found.append(row)
+                folder_id = row["output_file_folder_id"].item()
+                if folder_id and re.match(_ID, folder_id):
+                    folders.setdefault(wanted[file_id], []).append(folder_id)
+            elif isinstance(failure, errors.NotFound):
+                self._found.append(_rows([file_id], found=False))
+            elif isinstance(failure, errors.Forbidden):
+                self.refused.add(file_id)
+            else:
+                problem = problem or failure
+                continue
+            self._open[wanted[file_id]].remove(file_id)
+        if problem:
+            raise problem
+        return folders
+
+    def _list(self, folders: dict[str, list[str]]) -> None:
+        """List the folder that most files of each batch are in, unless it was listed before."""
+        by_folder: dict[str, set[str]] = {}
+        for batch_id, ids in folders.items():
+            folder_id = Counter(ids).most_common(1)[0][0]
+            if folder_id not in self._listed and len(self._open[batch_id]):
+                by_folder.setdefault(folder_id, set()).update(self._open[batch_id])
+        self._listed |= by_folder.keys()
+        lists = [
+            endpoints.folder_items(folder_id, self.ttl_s, _Enough(ids))
+            for folder_id, ids in by_folder.items()
+        ]
+        problem: errors.BoxDocGenError | None = None
+        for paged, chain, failure in self._fetched(lists):
+            self._take(paged.path[1], chain)
+            # A folder that may not be listed: its files are asked for one by one.
+            if failure and not isinstance(failure, errors.NotFound | errors.Forbidden):
+                problem = problem or failure
+        if problem:
+            raise problem
+
+    def _take(self, folder_id: str, chain: Chain) -> None:
+        """Keep what is wanted of a folder's items."""
+        still_open = [file_id for ids in self._open.values() for file_id in ids]
+        for rows in chain.frames():
+            files = rows.filter(
+                pl.col("type") == "file", pl.col("output_file_id").is_in(still_open)
+            )
+            self._found.append(
+                files.with_columns(
+                    output_file_found=pl.lit(True),
+                    output_file_folder_id=pl.lit(folder_id),
+                ).select(*_COLUMNS)
+            )
+        found = {file_id for rows in self._found for file_id in rows["output_file_id"]}
+        for batch_id, ids in self._open.items():
+            self._open[batch_id] = [file_id for file_id in ids if file_id not in found]
+
+    def _fetched(
+        self, lists: list[PagedList]
+    ) -> Iterable[tuple[PagedList, Chain, errors.BoxDocGenError | None]]:
+        if not lists:
+            return []
+        fetch = self.run_fetch(lists)
+        answers = [(one, fetch.chains[one].copy(), fetch.failures.get(one)) for one in lists]
+        self._answers += answers
+        return answers
+
+    def _checked(self, file_id: str, chain: Chain) -> pl.DataFrame:
+        rows = chain.frames()[0]
+        row = rows.row(0, named=True)
+        if (row["type"], row["output_file_id"]) != ("file", file_id):
+            raise errors.BrokenPage(
+                f"Box was asked for file {file_id} and answered with {row['type']} "
+                f"{row['output_file_id']}. Try again; if it happens again, ask Box's support with "
+                f"the request id.\nrequest id {chain.pages[0].request_id}",
+                status=200,
+                request_id=chain.pages[0].request_id,
+            )
+        # The answer to a file in the trash is a 404; Box documents this field all the same.
+        if row["item_status"] not in (None, "active"):
+            return _rows([file_id], found=False)
+        return rows.with_columns(output_file_found=pl.lit(True)).select(*_COLUMNS)
+
+    # --- the evidence --------------------------------------------------------------------------
+
+    def pages(self, origin: str, user: User | None) -> pl.DataFrame:
+        """One row per answer of Box (schema.DOCUMENT_PAGES)."""
+        who = {
+            "host": origin,
+            "user_id": user.id if user else None,
+            "user_login": user.login if user else None,
+        }
+        rows = []
+        for paged, chain, failure in self._answers:
+            about = {
+                "endpoint": "/folders/:id/items" if paged.paged else "/files/:id",
+                "id": paged.path[1],
+                "box_version": paged.version,
+                **who,
+            }
+            rows += [
+                {
+                    **about,
+                    "page": page.number,
+                    "status": 200,
+                    "entries": page.parsed.height,
+                    "marker_sha256": marker_sha256(page.marker),
+                    "next_marker_sha256": marker_sha256(page.parsed.next_marker),
+                    "fetched_at": page.fetched_at,
+                    "from_cache": page.from_cache,
+                    "box_request_id": page.request_id,
+                    "body_sha256": page.body_sha256,
+                }
+                for page in chain.pages
+            ]
+            if isinstance(failure, errors.BoxError):
+                rows.append(
+                    {
+                        **about,
+                        "page": len(chain.pages) + 1,
+                        "status": failure.status,
+                        "entries": 0,
+                        "fetched_at": failure.answered_at,
+                        "from_cache": False,
+                        "box_request_id": failure.request_id,
+                        "body_sha256": failure.body_sha256,
+                    }
+                )
+        return pl.DataFrame(rows, schema=DOCUMENT_PAGES)
+
+
+@dataclass(eq=False)
+class _Enough:
+    """Ends the listing of a folder: every wanted file was found, or as many pages were read as
+    there are files, so that asking for each would not have been dearer."""
+
+    wanted: set[str]
+
+    def __call__(self, chain: Chain) -> bool:
+        if len(chain.pages) == 1:
+            self._left = set(self.wanted)
+        self._left -= set(chain.pages[-1].parsed.rows["output_file_id"])
+        return not self._left or len(chain.pages) >= len(self.wanted)
+
+
+def _several(folders: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Folders in which several of the files are: listing them for one file is not worth it."""
+    counts = {batch_id: Counter(ids) for batch_id, ids in folders.items()}
+    several = {
+        batch_id: [folder_id for folder_id in folders[batch_id] if count[folder_id] > 1]
+        for batch_id, count in counts.items()
+    }
+    return {batch_id: ids for batch_id, ids in several.items() if ids}
+
+
+def _rows(file_ids: list[str], *, found: bool) -> pl.DataFrame:
+    rows = [{"output_file_id": file_id, "output_file_found": found} for file_id in file_ids]
+    return pl.DataFrame(rows, schema=_COLUMNS)

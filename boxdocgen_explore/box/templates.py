@@ -1,0 +1,64 @@
+"""What a `Box` says of templates: their names, and the tags of each version."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+
+import polars as pl
+
+from boxdocgen_explore import errors
+from boxdocgen_explore.box import endpoints
+from boxdocgen_explore.box.arguments import checked_id
+from boxdocgen_explore.box.endpoints import PagedList
+from boxdocgen_explore.box.fetch import Progress
+from boxdocgen_explore.box.reading import BatchReader
+from boxdocgen_explore.pages import frames
+
+
+class TemplateLists(ABC):
+    """The part of a `Box` that reads templates."""
+
+    def templates(self, *, refresh: bool = False) -> pl.DataFrame:
+        """One row per template: ``template_file_id``, ``template_name`` (null if Box has none).
+
+        Raises:
+            BoxDocGenError: the list could not be read, for example Forbidden.
+
+        Source: ``GET /docgen_templates``.
+        """
+        return frames.templates(self._list(endpoints.templates(), refresh))
+
+    def template_names(self) -> dict[str, str]:
+        """Give template names by file id; empty if Box refuses them, because names are optional.
+
+        Source: ``GET /docgen_templates``.
+        """
+        try:
+            return dict(self.templates().drop_nulls().iter_rows())
+        except errors.BoxDocGenError:
+            return {}
+
+    def tags(self, template_id: str, version_id: str | None = None) -> pl.DataFrame:
+        """One row per tag of a template's version (schema.TAGS); the current one by default.
+
+        Raises:
+            InvalidRequest: an id is invalid.
+            BoxDocGenError: the list could not be read; status 202 while Box prepares it.
+
+        Source: ``GET /docgen_templates/:id/tags``.
+        """
+        template_id = checked_id(template_id, "template")
+        version_id = version_id and checked_id(version_id, "template version")
+        paged = endpoints.tags(template_id, version_id)
+        return frames.tags(self._list(paged, refresh=False), template_id, version_id)
+
+    def _list(self, paged: PagedList, refresh: bool) -> list[pl.DataFrame]:
+        fetch = self._reader(None, None).fetch([paged])
+        fetch.run(noun="rows", refresh=refresh)
+        return fetch.result(paged).frames()
+
+    @abstractmethod
+    def _reader(
+        self, cancelled: threading.Event | None, progress: Progress | None
+    ) -> BatchReader: ...

@@ -1,0 +1,130 @@
+"""Watching batches: look again until every job is final, with as few calls as the pace allows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import polars as pl
+
+from boxdocgen_explore import errors
+from boxdocgen_explore.analysis import observations, pace
+from boxdocgen_explore.box.reading import BatchReader
+from boxdocgen_explore.errors import Reading
+from boxdocgen_explore.pace import Pace
+from boxdocgen_explore.schema import MAX_LIMIT, OBSERVATIONS
+
+SHORTEST_S: Final = 10.0
+LONGEST_S: Final = 300.0
+_LOOKS_TO_THE_END: Final = 20
+"""How often to look until the expected end: each time, a twentieth of what remains is done."""
+
+_MAY_PASS: Final = (errors.Unreachable, errors.RateLimited, errors.ServerError)
+_TRIES: Final = 5
+"""Looks in a row that may fail like that."""
+
+_STEP_S: Final = 0.2
+
+
+def watch(
+    reader: BatchReader,
+    ids: Sequence[str],
+    history: Callable[[Sequence[str]], pl.DataFrame],
+    every: float | None,
+    until: dt.datetime | dt.timedelta | None,
+    **options: Any,
+) -> Iterator[Reading]:
+    """See `Box.watch`; ``history`` gives what earlier watches saw (schema.TRANSITIONS)."""
+    if every is not None and not 0 < every < float("inf"):
+        raise errors.InvalidRequest(f"every must be a number of seconds, not {every!r:.60}.")
+    return _Watch(reader, ids, history, every, _seconds_left(until), options).looks()
+
+
+def _seconds_left(until: dt.datetime | dt.timedelta | None) -> float:
+    if until is None:
+        return float("inf")
+    if isinstance(until, dt.timedelta):
+        return until.total_seconds()
+    if not isinstance(until, dt.datetime) or until.tzinfo is None:
+        raise errors.InvalidRequest(
+            f"until must be a time with a time zone, or a timedelta, not {until!r:.60}."
+        )
+    return (until - dt.datetime.now(dt.UTC)).total_seconds()
+
+
+@dataclass
+class _Watch:
+    reader: BatchReader
+    ids: Sequence[str]
+    history: Callable[[Sequence[str]], pl.DataFrame]
+    every: float | None
+    seconds: float
+    options: dict[str, Any]
+    seen: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OBSERVATIONS))
+    failed: int = 0
+    calls: int = 0
+
+    def looks(self) -> Iterator[Reading]:
+        """Look, give the reading, wait; until all is final, the time is over, or a cancel."""
+        end = time.monotonic() + self.seconds
+        reading: Reading | None = None
+        while True:
+            looked = self._look(refresh=reading is not None)
+            if looked is not None:
+                reading = looked
+                yield reading
+                if reading.pace is None or reading.pace.done:
+                    return
+            wait_s = min(
+                self._interval_s(reading.pace if reading else None), end - time.monotonic()
+            )
+            if wait_s <= 0 or not self._slept(wait_s):
+                return
+
+    def _look(self, *, refresh: bool) -> Reading | None:
+        """One reading with its pace; None if Box could not be asked, which may pass."""
+        before = self.reader.account.session.calls.total()
+        options = {"limit": MAX_LIMIT, "refresh": refresh, "max_age": None, **self.options}
+        try:
+            reading = self.reader.read(self.ids, **options)
+        except errors.Cancelled:
+            return None
+        except errors.BoxDocGenError as error:
+            self.failed += 1
+            if not _may_pass(error) or self.failed >= _TRIES:
+                raise
+            return None
+        finally:
+            self.calls += self.reader.account.session.calls.total() - before
+        self.failed = 0
+        if self.seen.is_empty():
+            self.seen = observations(self.history(self.ids))
+        self.seen = pl.concat([self.seen, observations(reading)])
+        return replace(reading, pace=pace(self.seen, reading.jobs), calls=self.calls)
+
+    def _interval_s(self, pace: Pace | None) -> float:
+        if self.every is not None:
+            return self.every
+        if pace is None or pace.expected_end is None:
+            waited_s = pace.unchanged.total_seconds() if pace else 0.0
+            return min(max(waited_s / 2, SHORTEST_S), LONGEST_S)
+        left_s = (pace.expected_end - pace.observed_at).total_seconds()
+        slow_s = pace.unchanged.total_seconds() / 2
+        return min(max(left_s / _LOOKS_TO_THE_END, slow_s, SHORTEST_S), LONGEST_S)
+
+    def _slept(self, seconds: float) -> bool:
+        """Wait in short steps, so that Ctrl-C works everywhere; false after a cancel."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self.reader.cancelled.wait(min(left, _STEP_S)):
+                return False
+        return not self.reader.cancelled.is_set()
+
+
+def _may_pass(error: errors.BoxDocGenError) -> bool:
+    if isinstance(error, errors.BatchesFailed):
+        return all(isinstance(one, _MAY_PASS) for one in error.failures.values())
+    return isinstance(error, _MAY_PASS)

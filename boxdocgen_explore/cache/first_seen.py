@@ -1,0 +1,58 @@
+"""When each job was first seen in its status: Box does not say, so that this package remembers it.
+
+One entry per batch that was seen running, beside the batch's pages.
+"""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime
+from typing import Final
+from urllib.parse import quote
+
+import polars as pl
+import requests
+
+from boxdocgen_explore.cache.store import PageStore
+from boxdocgen_explore.schema import RUNNING, TRANSITIONS
+
+_STATUS: Final = ["batch_id", "job_id", "status"]
+
+
+def transitions(store: PageStore, host: str, batch_id: str) -> pl.DataFrame | None:
+    """What was seen of a batch (schema.TRANSITIONS); None if it was never seen running."""
+    entry = store.page(_key(host, batch_id))
+    if entry is None:
+        return None
+    try:
+        frame = pl.read_parquet(io.BytesIO(entry.content))
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return None
+    return frame if frame.schema == pl.Schema(TRANSITIONS) else None
+
+
+def remember(
+    store: PageStore, host: str, batch_id: str, jobs: pl.DataFrame, seen_at: datetime
+) -> None:
+    """Note the statuses of a batch's jobs; nothing is stored of a batch never seen running."""
+    before = transitions(store, host, batch_id)
+    if before is None and not jobs["status"].is_in(list(RUNNING)).any():
+        return
+    known = pl.DataFrame(schema=TRANSITIONS) if before is None else before
+    now = (
+        jobs.select(_STATUS)
+        .join(known, on=_STATUS, how="left", maintain_order="left")
+        .with_columns(pl.col("first_seen_at").fill_null(pl.lit(seen_at)))
+        .cast(pl.Schema(TRANSITIONS))
+    )
+    if before is not None and now.equals(before):
+        return
+    content = io.BytesIO()
+    now.write_parquet(content)
+    entry = requests.Response()
+    entry.status_code, entry._content = 200, content.getvalue()
+    store.save(_key(host, batch_id), entry, seen_at, None)
+
+
+def _key(host: str, batch_id: str) -> str:
+    return f"{quote(host, safe='')}/first_seen/{quote(batch_id, safe='')}"
