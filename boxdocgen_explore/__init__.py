@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from boxdocgen_explore.auditing.compare import compare
     from boxdocgen_explore.auditing.resubmissions import resubmission
     from boxdocgen_explore.auditing.sampling import sample, sample_recipe
-    from boxdocgen_explore.box import Box, IncompleteListWarning, RetryPolicy, connect, demo
+    from boxdocgen_explore.box import (
+        Box,
+        DocumentsWarning,
+        IncompleteListWarning,
+        RetryPolicy,
+        connect,
+        demo,
+    )
     from boxdocgen_explore.cache import StoreWarning
     from boxdocgen_explore.errors import BoxDocGenError, Reading
     from boxdocgen_explore.explorer import Explorer, explore
@@ -36,6 +43,7 @@ _NAMES: Final = {
     "AuditOptions": "auditing",
     "Box": "box",
     "BoxDocGenError": "errors",
+    "DocumentsWarning": "box",
     "Explorer": "explorer",
     "IncompleteListWarning": "box",
     "Reading": "errors",
@@ -63,6 +71,7 @@ __all__ = [
     "AuditOptions",
     "Box",
     "BoxDocGenError",
+    "DocumentsWarning",
     "Explorer",
     "IncompleteListWarning",
     "Reading",

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 from boxdocgen_explore.box.batches import BatchList, IncompleteListWarning
 from boxdocgen_explore.box.client import Box
 from boxdocgen_explore.box.connection import connect, demo
+from boxdocgen_explore.box.documents import DocumentsWarning
 from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.errors import Reading, warn_renamed
 
 __all__ = [
     "BatchList",
     "Box",
+    "DocumentsWarning",
     "IncompleteListWarning",
     "Reading",
     "RetryPolicy",

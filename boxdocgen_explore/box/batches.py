@@ -24,6 +24,9 @@ class IncompleteListWarning(UserWarning):
 _TOLERANCE: Final = dt.timedelta(hours=1)
 """Jobs of one batch are created within minutes, in an order of their own."""
 
+_LEAST_BATCHES: Final = 8
+"""Batches that must be in order: by chance, so many are so once in 40,000 times."""
+
 
 def start_of(since: dt.datetime | dt.timedelta | None) -> dt.datetime | None:
     """The time that ``since`` means: a time with a time zone, or so long ago.
@@ -47,7 +50,7 @@ class DownTo:
     """Ends the list of all jobs once all newer ones than ``start`` were read.
 
     The list has no documented order. So it is read to its end unless the jobs of all pages so far
-    are in the order of their creation, the newest first, over a longer time than `_TOLERANCE`.
+    are in the order of their creation, the newest first, and belong to many batches.
     """
 
     def __init__(self, start: dt.datetime) -> None:
@@ -55,19 +58,21 @@ class DownTo:
         self.ended_at: dt.datetime | None = None
 
     def __call__(self, chain: Chain) -> bool:
-        created = chain.pages[-1].parsed.rows["created_at"]
+        rows = chain.pages[-1].parsed.rows
+        created = rows["created_at"]
         if len(chain.pages) == 1:
-            self._newest = self._oldest = _time(created.max())
+            self._oldest = _time(created.max())
             self._in_order, self.ended_at = True, None
-        if self._newest is None or self._oldest is None or created.is_empty():
+            self._batches: set[str] = set()
+        if self._oldest is None or created.is_empty():
             return False
         before = pl.concat([pl.Series([self._oldest], dtype=created.dtype), created]).cum_min()
         in_order = (created <= before[:-1] + _TOLERANCE).all() and not created.has_nulls()
         self._in_order = self._in_order and in_order
         self._oldest = _time(before[-1])
-        spread = self._newest - self._oldest if self._oldest else dt.timedelta(0)
+        self._batches |= set(rows["batch_id"])
         newest_here = _time(created.max())
-        if not self._in_order or spread < 2 * _TOLERANCE or newest_here is None:
+        if not self._in_order or len(self._batches) < _LEAST_BATCHES or newest_here is None:
             return False
         if newest_here >= self.start - _TOLERANCE:
             return False
