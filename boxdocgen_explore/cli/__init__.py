@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from boxdocgen_explore import __version__
-from boxdocgen_explore.cli import audit, caches, emulator, fetch, lab, render
+from boxdocgen_explore.cli import audit, caches, emulator, fetch, lab, render, watch
 from boxdocgen_explore.cli.options import DONE, INTERRUPTED, REFUSED, USAGE, plain
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     lab.add_commands(commands)
     fetch.add_commands(commands)
+    watch.add_commands(commands)
     audit.add_commands(commands)
     render.add_commands(commands)
     emulator.add_commands(commands)

@@ -15,9 +15,13 @@ from boxdocgen_explore.cli.options import (
     box_options,
     check_output,
     connected,
+    parse_age,
     plain,
     read,
+    recent,
+    verdict_line,
 )
+from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.text import counted
 
 if TYPE_CHECKING:
@@ -25,20 +29,38 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Any) -> None:
-    box_options(add_command(commands, "batches", batches))
+    command = add_command(commands, "batches", batches)
+    _since_option(command)
+    box_options(command)
     command = add_command(commands, "fetch", fetch)
-    command.add_argument("ids", nargs="+", metavar="ID")
+    command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
+    _since_option(command)
     command.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="a .parquet, .csv or .ndjson file"
     )
-    command.add_argument("--details", action="store_true", help="add times, creators and source")
+    _column_options(command)
     box_options(command)
     command = add_command(commands, "open", open_view)
     command.add_argument("ids", nargs="+", metavar="ID")
+    _column_options(command)
     box_options(command)
     command = add_command(commands, "archive", archive)
     command.add_argument("url", metavar="URL", help="a folder, or object storage: s3://...")
     box_options(command)
+
+
+def _since_option(command: argparse.ArgumentParser) -> None:
+    about = "only batches of the last 7d, for example"
+    command.add_argument("--since", type=parse_age, metavar="AGE", help=about)
+
+
+def _column_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--details", action="store_true", help="add times, creators and source")
+    command.add_argument(
+        "--documents",
+        action="store_true",
+        help="add name, size and time of the documents, and whether they exist",
+    )
 
 
 def batches(options: argparse.Namespace) -> int:
@@ -46,7 +68,8 @@ def batches(options: argparse.Namespace) -> int:
     from boxdocgen_explore.verdict import batch_label
 
     box = connected(options)
-    frame = box.batches(refresh=options.refresh)
+    since = options.since
+    frame = recent(box, options).batches if since else box.batches(refresh=options.refresh)
     names = box.template_names()
     for row in frame.iter_rows(named=True):
         print(plain(batch_label(row, names)))
@@ -61,12 +84,17 @@ def fetch(options: argparse.Namespace) -> int:
 
     if options.output:
         check_output(options.output, *WRITERS)
-    arrived, failed = read(connected(options), options.ids, options, details=options.details)
+    if bool(options.ids) == bool(options.since):
+        raise InvalidRequest("fetch needs either batch ids or --since.")
+    box = connected(options)
+    ids = recent(box, options).batches["batch_id"].to_list() if options.since else options.ids
+    arrived, failed = read(box, ids, options, details=options.details, documents=options.documents)
     reading = _complete_batches(arrived)
     if options.output:
         write(reading.jobs, options.output)
-        print(f"{options.output}: {plain(reading.verdict)}")
+        print(f"{options.output}: {verdict_line(reading, box, options)}")
     else:
+        print(verdict_line(reading, box, options))
         _print_summary(reading)
     if failed:
         raise failed
@@ -84,7 +112,6 @@ def _complete_batches(reading: Reading) -> Reading:
 def _print_summary(reading: Reading) -> None:
     from boxdocgen_explore import analysis
 
-    print(plain(reading.verdict))
     for status, jobs in analysis.outcomes(reading).iter_rows():
         print(f"{jobs:>9,}  {plain(status)}")
     reasons = analysis.reasons(reading)
@@ -103,7 +130,9 @@ def open_view(options: argparse.Namespace) -> int:
     from boxdocgen_explore.view import page
 
     box = connected(options)
-    arrived, failed = read(box, options.ids, options)
+    arrived, failed = read(
+        box, options.ids, options, details=options.details, documents=options.documents
+    )
     reading = _complete_batches(arrived)
     print(open_page(page(reading.jobs, verdict(reading), templates=box.template_names())))
     if failed:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from polars.exceptions import PolarsError
 
 from boxdocgen_explore.errors import BatchesFailed, InvalidRequest
-from boxdocgen_explore.text import replacing, shortened
+from boxdocgen_explore.text import counted, moment, replacing, shortened
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
     from boxdocgen_explore.errors import Reading
+    from boxdocgen_explore.schema import BatchList
 
 DONE, FINDINGS, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses; a shell uses the last one for any program that Ctrl-C ended."""
@@ -46,6 +48,7 @@ def box_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--as-user", metavar="ID", help="read as this user, if the token may")
     group.add_argument("--refresh", action="store_true", help="read again what may have changed")
     group.add_argument("--offline", action="store_true", help="read only what is cached")
+    group.add_argument("-v", "--verbose", action="store_true", help="say how many calls it took")
     group.add_argument("--user", metavar="LOGIN", help="with --offline: whose pages to read")
 
 
@@ -73,6 +76,32 @@ def read(
         if error.reading is None or len(error.failures) == error.batches:
             raise
         return error.reading, error
+
+
+def verdict_line(reading: Reading, box: Box, options: argparse.Namespace) -> str:
+    """Write the verdict; with ``-v`` also how many calls were made so far."""
+    calls = f" · {counted(sum(box.calls.values()), 'call')}" if options.verbose else ""
+    return plain(f"{reading.verdict}{calls}")
+
+
+def recent(box: Box, options: argparse.Namespace) -> BatchList:
+    """List the batches since ``--since``; say with ``-v`` how far the list of jobs was read."""
+    start = now(options) - options.since
+    listed = box.batch_list(start, refresh=options.refresh)
+    if options.verbose:
+        down_to = listed.read_down_to
+        end = f"down to jobs created {moment(down_to)}" if down_to else "to its end"
+        print(f"{counted(listed.jobs, 'job')} of the list of all jobs read, {end}", file=sys.stderr)
+    return listed
+
+
+def now(options: argparse.Namespace) -> datetime:
+    """The demo has its own calendar: its batches were created "last night"."""
+    if options.demo:
+        from boxdocgen_explore.emulator import STORY_NOW
+
+        return STORY_NOW
+    return datetime.now(UTC)
 
 
 def check_output(path: Path, *endings: str) -> None:
