@@ -12,6 +12,7 @@ FACE = {
     "Thresholds",
     "Box",
     "BoxDocGenError",
+    "DocumentsWarning",
     "Explorer",
     "IncompleteListWarning",
     "Reading",
