@@ -13,7 +13,8 @@ from typing import Final
 import polars as pl
 
 from boxdocgen_explore.errors import InvalidRequest, Reading
-from boxdocgen_explore.schema import PROBLEMS, STATUSES
+from boxdocgen_explore.messages import NO_REASON, fix, job_messages, job_reasons, reason, tag
+from boxdocgen_explore.schema import STATUSES, TERMINAL
 from boxdocgen_explore.verdict import Verdict
 from boxdocgen_explore.verdict import verdict as _verdict
 
@@ -23,6 +24,7 @@ __all__ = [
     "by_batch",
     "by_day",
     "by_template",
+    "causes",
     "day",
     "job_reasons",
     "jobs_of",
@@ -31,74 +33,11 @@ __all__ = [
     "reason",
     "reasons",
     "tag",
+    "tag_names",
     "verdict",
 ]
 
-NO_REASON: Final = "Box gave no reason"
-"""The group of problem jobs for which Box sent no message."""
-
-_NUMBER: Final = r"\d+(?:[.,:]\d+)*"
-# Eight or more hexadecimal digits with a letter among them; without one it is a number.
-_HEX: Final = "|".join(
-    [rf"\d{{{n}}}[a-fA-F][0-9a-fA-F]{{{7 - n},}}" for n in range(7)]
-    + [r"\d{7,}[a-fA-F][0-9a-fA-F]*"]
-)
-
-# What varies between messages of one cause, and what replaces it. The order matters because dates
-# and ids contain numbers. Quoted text that contains a tag stays: the tag may be the cause.
-_VARYING: Final = (
-    (r'()"[^"{}]*"|“[^”{}]*”|`[^`{}]*`', "“…”"),
-    (r"(^|[\s(\[=:,])'[^'{}]*'", "“…”"),
-    (r"()\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "…"),
-    (r"()\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b", "…"),
-    (rf"()\b(?:{_HEX})\b", "…"),
-    # A word with a number, however long, before the ids in which letters and digits mix.
-    (rf"(\b[A-Za-z_]+-?){_NUMBER}\b", "#"),
-    (r"()\b(?:[A-Za-z_]+-?\d|\d+[A-Za-z_])[A-Za-z0-9_-]{4,}\b", "…"),
-    (f"(){_NUMBER}", "#"),
-)
-# A tag as it is typed in a template, or as Box's documented messages name it: The tag 'name' ...
-_TAG: Final = r"(\{\{[^{}]*\}\}|\b[Tt]ag (?:'[^']*'|\"[^\"]*\"|“[^”]*”|`[^`]*`))"
-_LONGEST: Final = 1000
-"""Characters of a message that are compared: a chart of a message of megabytes takes hours."""
-_MARK: Final = "\x01"
-
-
-def reason(message: pl.Expr) -> pl.Expr:
-    """Name the cause of a message: numbers, ids, dates and quoted text are removed.
-
-    A tag stays, in double braces or as Box's documented messages name it (``The tag 'name' ...``),
-    because it is often all that distinguishes two causes. A blank message becomes null. Only the
-    first 1,000 characters of a message are used.
-
-    >>> message = 'Tag {{pay.bonus_2}} is missing at line 14 of "offer.docx"'
-    >>> pl.select(reason(pl.lit(message))).item()
-    'Tag {{pay.bonus_2}} is missing at line # of “…”'
-    >>> message = "The tag 'customer_name' was not provided in the input data."
-    >>> pl.select(reason(pl.lit(message))).item()
-    "The tag 'customer_name' was not provided in the input data."
-    """
-    long = message.str.len_chars() > _LONGEST
-    text = pl.when(long).then(message.str.slice(0, _LONGEST) + "…").otherwise(message)
-    text = text.str.replace_all(r"[\s\x01]+", " ").str.strip_chars()
-    for pattern, placeholder in _VARYING:
-        # The regex engine has no look-around. So a tag is matched first and written back, and the
-        # mark that then follows it is removed; every other mark becomes the placeholder.
-        text = text.str.replace_all(f"{_TAG}|{pattern}", f"${{1}}${{2}}{_MARK}")
-        text = text.str.replace_all(_TAG + _MARK, "${1}")
-        text = text.str.replace_all(_MARK, placeholder, literal=True)
-    return pl.when(text != "").then(text)
-
-
-def tag(message: pl.Expr) -> pl.Expr:
-    """Name the template tag that a message is about; null if it names none.
-
-    >>> messages = pl.Series(["The tag 'a.b' was not provided.", "{{ c :: optional }}?", "No tag"])
-    >>> pl.select(tag(pl.lit(messages))).to_series().to_list()
-    ['a.b', 'c', None]
-    """
-    typed = message.str.extract(r"\{\{\s*([^{}:\s][^{}:]*?)\s*(?:::[^{}]*)?\}\}")
-    return pl.coalesce(typed, message.str.extract(r"""\b[Tt]ag ['"“`]([^'"”`]+)['"”`]"""))
+_VERSION: Final = ("template_file_id", "template_file_version_id")
 
 
 def jobs_of(given: Reading | pl.DataFrame) -> pl.DataFrame:
@@ -132,29 +71,6 @@ def verdict(
     if isinstance(jobs, Reading):
         return _verdict(jobs.jobs, jobs.pages, now=now, failures=jobs.failures)
     return _verdict(jobs_of(jobs), pages, now=now, failures=failures)
-
-
-def job_reasons() -> pl.Expr:
-    """List the distinct reasons of each job, as an expression over a jobs frame.
-
-    A job that failed or completed with errors and has no message has the one reason `NO_REASON`.
-    A job without errors has an empty list; there are no nulls.
-
-    >>> jobs = pl.DataFrame({"status": ["failed", "failed"], "errors": [["Row 1", "Row 2"], []]})
-    >>> jobs.select(job_reasons()).to_series().to_list()
-    [['Row #'], ['Box gave no reason']]
-    """
-    named = pl.col("errors").list.eval(
-        reason(pl.element()).drop_nulls().unique(maintain_order=True),
-    )
-    return (
-        pl.when(named.list.len() > 0)
-        .then(named)
-        .when(pl.col("status").is_in(PROBLEMS))
-        .then(pl.lit([NO_REASON]))
-        .otherwise(pl.lit([], dtype=pl.List(pl.String)))
-        .alias("reasons")
-    )
 
 
 def outcomes(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
@@ -197,8 +113,7 @@ def by_template(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
 
     Source: ``template_file.id``, ``template_file_version.id`` and ``status`` of each job.
     """
-    version = ("template_file_id", "template_file_version_id")
-    return _largest_first(_count(jobs, *version, "status"), *version)
+    return _largest_first(_count(jobs, *_VERSION, "status"), *_VERSION)
 
 
 def by_day(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
@@ -228,19 +143,8 @@ def reasons(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
 
     Source: ``failures.errors`` of each job.
     """
-    numbered = (
-        jobs_of(jobs).with_row_index("job").select("job", "job_id", "status", message="errors")
-    )
-    sent = numbered.select("job", "job_id", "message").explode("message")
-    causes = sent.select(pl.col("message").unique()).with_columns(reason=reason(pl.col("message")))
-    named = sent.join(causes, on="message", maintain_order="left").drop_nulls("reason")
-    silent = (
-        numbered.filter(pl.col("status").is_in(PROBLEMS))
-        .join(named, on="job", how="anti")
-        .select("job", "job_id", message=pl.lit(None, pl.String), reason=pl.lit(NO_REASON))
-    )
     return (
-        pl.concat([named, silent])
+        job_messages(jobs_of(jobs))
         .group_by("reason", maintain_order=True)
         .agg(
             jobs=pl.col("job").n_unique().cast(pl.Int64),
@@ -250,6 +154,98 @@ def reasons(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
         )
         .sort(["jobs", "reason"], descending=[True, False])
     )
+
+
+def causes(jobs: Reading | pl.DataFrame, tags: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Say of each failure reason which tag and template versions it concerns, and how to fix it.
+
+    Parameters:
+        jobs: jobs of several template versions, if these are to be compared.
+        tags: the tags of several versions of the templates (`schema.TAGS`).
+
+    Gives one row per reason, as `reasons` does: ``reason`` (str), ``jobs`` (int), ``tag`` (str,
+    null if the reason names none), ``template_file_version_ids`` (list of str, those that the
+    affected jobs use), ``only_these_versions`` (bool: whether other versions of these templates
+    have final jobs here, and none with this reason; false if an affected job's version is unknown;
+    null if there are no other versions), ``fix`` (str, what Box documents for a missing tag; null
+    for every other reason). With ``tags`` also ``introduced_in`` (str: the one version that has
+    the tag, while another version in ``tags`` has not; else null).
+
+    Source: ``failures.errors``, ``template_file.id`` and ``template_file_version.id`` of each job;
+    ``GET /docgen_templates/:id/tags``.
+
+    >>> from boxdocgen_explore.schema import JOBS
+    >>> error = "The tag 'city' was not provided in the input data."
+    >>> rows = [{"status": "failed", "template_file_version_id": "5", "errors": [error]},
+    ...         {"status": "completed", "template_file_version_id": "4"}]
+    >>> jobs = pl.DataFrame([{"template_file_id": "1", **row} for row in rows], schema=JOBS)
+    >>> causes(jobs).row(0, named=True)["only_these_versions"]
+    True
+    """
+    jobs = jobs_of(jobs)
+    template, version = _VERSION
+    reasons = job_messages(jobs).select("job", "reason").unique()
+    used = jobs.with_row_index("job").select("job", *_VERSION)
+    counts = reasons.join(used, on="job").group_by("reason", *_VERSION).agg(jobs=pl.len())
+    final = jobs.filter(pl.col("status").is_in(TERMINAL)).select(_VERSION).unique().drop_nulls()
+    others = (
+        counts.select("reason", template)
+        .unique()
+        .join(final, on=template)
+        .join(counts, on=["reason", version], how="anti")
+        .select(pl.col("reason").unique(), other=pl.lit(True))
+    )
+    known = pl.col(version).is_not_null().all()
+    found = (
+        counts.group_by("reason")
+        .agg(
+            pl.col("jobs").sum().cast(pl.Int64),
+            pl.col(version).unique().drop_nulls().sort(),
+            known=known,
+        )
+        .join(others, on="reason", how="left")
+        .sort(["jobs", "reason"], descending=[True, False])
+        .select(
+            "reason",
+            "jobs",
+            tag=tag(pl.col("reason")),
+            template_file_version_ids=version,
+            only_these_versions=pl.when("other").then("known"),
+            fix=fix(pl.col("reason")),
+        )
+    )
+    return found if tags is None else _with_origin(found, counts, tags)
+
+
+def _with_origin(found: pl.DataFrame, counts: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
+    """Add the version that introduced the tag of each reason to the templates that it concerns."""
+    template, version = _VERSION
+    names = tag_names(tags).drop_nulls()
+    read = names.group_by(template).agg(read=pl.col(version).n_unique())
+    origins = (
+        counts.select("reason", template, tag=tag(pl.col("reason")))
+        .unique()
+        .join(names, on=[template, "tag"])
+        .join(read, on=template)
+        .group_by("reason")
+        .agg(pl.col(version).unique(), pl.col("read").max())
+        .filter(pl.col(version).list.len() == 1, pl.col("read") > 1)
+        .select("reason", introduced_in=pl.col(version).list.first())
+    )
+    return found.join(origins, on="reason", how="left", maintain_order="left")
+
+
+def tag_names(tags: pl.DataFrame) -> pl.DataFrame:
+    """Give one row per template version and name: of a tag, or of a field that a tag reads.
+
+    >>> from boxdocgen_explore.schema import TAGS
+    >>> row = ["1", "5", "{{a.b :: optional}}", "text", ["a", "a.b"]]
+    >>> tag_names(pl.DataFrame([row], schema=TAGS, orient="row"))["tag"].to_list()
+    ['a.b', 'a']
+    """
+    typed = pl.coalesce(tag(pl.col("tag")), pl.col("tag").str.strip_chars())
+    names = tags.select(*_VERSION, tag=pl.concat_list(typed, pl.col("json_paths").fill_null([])))
+    return names.explode("tag").drop_nulls("tag").unique(maintain_order=True)
 
 
 def day() -> pl.Expr:
