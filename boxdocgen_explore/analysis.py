@@ -13,7 +13,15 @@ from typing import Final
 import polars as pl
 
 from boxdocgen_explore.errors import InvalidRequest, Reading
-from boxdocgen_explore.messages import NO_REASON, fix, job_messages, job_reasons, reason, tag
+from boxdocgen_explore.messages import (
+    NO_REASON,
+    fix,
+    job_messages,
+    job_reasons,
+    reason,
+    tag,
+    tag_names,
+)
 from boxdocgen_explore.schema import STATUSES, TERMINAL
 from boxdocgen_explore.verdict import Verdict
 from boxdocgen_explore.verdict import verdict as _verdict
@@ -33,7 +41,6 @@ __all__ = [
     "reason",
     "reasons",
     "tag",
-    "tag_names",
     "verdict",
 ]
 
@@ -165,11 +172,11 @@ def causes(jobs: Reading | pl.DataFrame, tags: pl.DataFrame | None = None) -> pl
 
     Gives one row per reason, as `reasons` does: ``reason`` (str), ``jobs`` (int), ``tag`` (str,
     null if the reason names none), ``template_file_version_ids`` (list of str, those that the
-    affected jobs use), ``only_these_versions`` (bool: whether other versions of these templates
-    have final jobs here, and none with this reason; false if an affected job's version is unknown;
-    null if there are no other versions), ``fix`` (str, what Box documents for a missing tag; null
-    for every other reason). With ``tags`` also ``introduced_in`` (str: the one version that has
-    the tag, while another version in ``tags`` has not; else null).
+    affected jobs use), ``only_these_versions`` (bool: true if other versions of these templates
+    have final jobs here, and none with this reason; null if there are no other versions; false if
+    the version of an affected job is unknown), ``fix`` (str, what Box documents for a missing tag;
+    null for every other reason). With ``tags`` also ``introduced_in`` (str: the one version that
+    has the tag, while another version in ``tags`` has not; else null).
 
     Source: ``failures.errors``, ``template_file.id`` and ``template_file_version.id`` of each job;
     ``GET /docgen_templates/:id/tags``.
@@ -210,7 +217,7 @@ def causes(jobs: Reading | pl.DataFrame, tags: pl.DataFrame | None = None) -> pl
             "jobs",
             tag=tag(pl.col("reason")),
             template_file_version_ids=version,
-            only_these_versions=pl.when("other").then("known"),
+            only_these_versions=pl.when(~pl.col("known")).then(False).when("other").then(True),
             fix=fix(pl.col("reason")),
         )
     )
@@ -233,19 +240,6 @@ def _with_origin(found: pl.DataFrame, counts: pl.DataFrame, tags: pl.DataFrame) 
         .select("reason", introduced_in=pl.col(version).list.first())
     )
     return found.join(origins, on="reason", how="left", maintain_order="left")
-
-
-def tag_names(tags: pl.DataFrame) -> pl.DataFrame:
-    """Give one row per template version and name: of a tag, or of a field that a tag reads.
-
-    >>> from boxdocgen_explore.schema import TAGS
-    >>> row = ["1", "5", "{{a.b :: optional}}", "text", ["a", "a.b"]]
-    >>> tag_names(pl.DataFrame([row], schema=TAGS, orient="row"))["tag"].to_list()
-    ['a.b', 'a']
-    """
-    typed = pl.coalesce(tag(pl.col("tag")), pl.col("tag").str.strip_chars())
-    names = tags.select(*_VERSION, tag=pl.concat_list(typed, pl.col("json_paths").fill_null([])))
-    return names.explode("tag").drop_nulls("tag").unique(maintain_order=True)
 
 
 def day() -> pl.Expr:

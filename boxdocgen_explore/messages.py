@@ -119,6 +119,23 @@ def job_messages(jobs: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([named, silent])
 
 
+def tag_names(tags: pl.DataFrame) -> pl.DataFrame:
+    """Give one row per template version and name: of a tag, or of a field that a tag reads.
+
+    >>> from boxdocgen_explore.schema import TAGS
+    >>> row = ["1", "5", "{{a.b :: optional}}", "text", ["a", "a.b"]]
+    >>> tag_names(pl.DataFrame([row], schema=TAGS, orient="row"))["tag"].to_list()
+    ['a.b', 'a']
+    """
+    typed = pl.coalesce(tag(pl.col("tag")), pl.col("tag").str.strip_chars())
+    names = tags.select(
+        "template_file_id",
+        "template_file_version_id",
+        tag=pl.concat_list(typed, pl.col("json_paths").fill_null([])),
+    )
+    return names.explode("tag").drop_nulls("tag").unique(maintain_order=True)
+
+
 def missing_tag(reason: pl.Expr) -> pl.Expr:
     """Name the tag of which a reason says, in Box's documented words, that it was not provided.
 
@@ -156,9 +173,9 @@ def main_reason(jobs: pl.DataFrame) -> MainReason | None:
     comes first. If the failed jobs have more than 10,000 different messages, only a missing tag is
     found: its messages are all alike, so that it is counted exactly.
     """
-    failed = jobs.filter(pl.col("status") == "failed")
-    if not failed.height or "errors" not in jobs.columns:
+    if not {"status", "errors"} <= set(jobs.columns):
         return None
+    failed = jobs.filter(pl.col("status") == "failed")
     messages = (
         failed.select(message=pl.col("errors").cast(pl.List(pl.String)))
         .with_row_index("job")

@@ -14,6 +14,7 @@ from boxdocgen_explore.emulator import Enterprise
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.explorer import explorer as widgets
 from boxdocgen_explore.explorer.picker import Picker
+from boxdocgen_explore.view import main_cause
 
 STORY = "12345600319"
 
@@ -37,7 +38,10 @@ def verdict(explorer) -> str:
 
 def test_on_the_demo_it_opens_with_the_story_loaded(demo):
     explorer = bx.explore(demo).wait()
-    assert verdict(explorer).startswith("1,487 of 3,000 failed · all 3 pages read")
+    assert verdict(explorer).startswith("1,487 of 3,000 failed, 1,412 of them because the tag ")
+    assert " was not provided · all 3 pages read" in verdict(explorer)
+    assert explorer.view.cause == main_cause(explorer.loaded)
+    assert "{{offer.relocation_allowance :: optional}}" in explorer.view.cause[-1]
     assert explorer.jobs.height == 3000
     assert explorer.view.templates["1755012340011"] == "Offer letter"
 

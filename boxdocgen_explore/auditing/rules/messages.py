@@ -6,8 +6,8 @@ from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.analysis import tag, tag_names
 from boxdocgen_explore.auditing.rule import ONLY_BATCH, AuditInput, per_group, rule
+from boxdocgen_explore.messages import tag, tag_names
 from boxdocgen_explore.text import counted, listed
 
 _TEMPLATE: Final = "template_file_id"
