@@ -91,7 +91,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
         """Add a snapshot to the widget, for readers that cannot run it."""
         bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
-        return bundle and {**bundle, "text/html": self.snapshot().data}
+        html, plain = self.snapshot().data, repr(self)  # ipywidgets cuts the text at 110 characters
+        return bundle and {**bundle, "text/plain": plain, "text/html": html}
 
     @property
     def jobs(self) -> pl.DataFrame:

@@ -359,7 +359,9 @@ def test_watch_looks_again_until_nothing_runs(connected, emulator, monkeypatch):
 
 
 def test_its_repr_is_the_verdict_and_not_a_tree_of_widgets(demo):
-    assert repr(bx.explore(demo).wait()).startswith("<Explorer: 1,487 of 3,000 failed")
+    explorer = bx.explore(demo).wait()
+    assert repr(explorer).startswith("<Explorer: 1,487 of 3,000 failed")
+    assert explorer._repr_mimebundle_()["text/plain"] == repr(explorer)
 
 
 def test_it_opens_in_the_ordinary_browser_too(demo, monkeypatch):
