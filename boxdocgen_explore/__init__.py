@@ -1,10 +1,14 @@
-"""See what became of a Box Doc Gen batch: read it completely, count it, compare it, prove it.
+r"""See what became of a Box Doc Gen batch: read it completely, count it, compare it, prove it.
 
 >>> import boxdocgen_explore as bx
 >>> box = bx.demo()
 >>> reading = box.read("12345600319")
->>> reading.verdict
-'1,487 of 3,000 failed · all 3 pages read · as svc-hr@example.com · just now · demo data'
+>>> print(*reading.verdict.split(" · "), sep="\n")
+1,487 of 3,000 failed, 1,412 of them because the tag offer.relocation_allowance was not provided
+all 3 pages read
+as svc-hr@example.com
+just now
+demo data
 >>> box.close()
 
 Names are imported when they are first used, so that importing the package costs little.

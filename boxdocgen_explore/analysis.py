@@ -6,15 +6,24 @@ gives a new frame. Nothing is fetched and nothing is cached.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection
+from datetime import datetime
 from typing import Final
 
 import polars as pl
 
 from boxdocgen_explore.errors import InvalidRequest, Reading
-from boxdocgen_explore.pace import Pace, measure
-from boxdocgen_explore.schema import OBSERVATIONS, PROBLEMS, RUNNING, STATUSES, TERMINAL
+from boxdocgen_explore.messages import (
+    NO_REASON,
+    fix,
+    job_messages,
+    job_reasons,
+    reason,
+    tag,
+    tag_names,
+)
+from boxdocgen_explore.progress import Pace, observations, pace
+from boxdocgen_explore.schema import STATUSES, TERMINAL
 from boxdocgen_explore.verdict import Verdict
 from boxdocgen_explore.verdict import verdict as _verdict
 
@@ -25,6 +34,7 @@ __all__ = [
     "by_batch",
     "by_day",
     "by_template",
+    "causes",
     "day",
     "job_reasons",
     "jobs_of",
@@ -38,71 +48,7 @@ __all__ = [
     "verdict",
 ]
 
-NO_REASON: Final = "Box gave no reason"
-"""The group of problem jobs for which Box sent no message."""
-
-_NUMBER: Final = r"\d+(?:[.,:]\d+)*"
-# Eight or more hexadecimal digits with a letter among them; without one it is a number.
-_HEX: Final = "|".join(
-    [rf"\d{{{n}}}[a-fA-F][0-9a-fA-F]{{{7 - n},}}" for n in range(7)]
-    + [r"\d{7,}[a-fA-F][0-9a-fA-F]*"]
-)
-
-# What varies between messages of one cause, and what replaces it. The order matters because dates
-# and ids contain numbers. Quoted text that contains a tag stays: the tag may be the cause.
-_VARYING: Final = (
-    (r'()"[^"{}]*"|“[^”{}]*”|`[^`{}]*`', "“…”"),
-    (r"(^|[\s(\[=:,])'[^'{}]*'", "“…”"),
-    (r"()\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "…"),
-    (r"()\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b", "…"),
-    (rf"()\b(?:{_HEX})\b", "…"),
-    # A word with a number, however long, before the ids in which letters and digits mix.
-    (rf"(\b[A-Za-z_]+-?){_NUMBER}\b", "#"),
-    (r"()\b(?:[A-Za-z_]+-?\d|\d+[A-Za-z_])[A-Za-z0-9_-]{4,}\b", "…"),
-    (f"(){_NUMBER}", "#"),
-)
-# A tag as it is typed in a template, or as Box's documented messages name it: The tag 'name' ...
-_TAG: Final = r"(\{\{[^{}]*\}\}|\b[Tt]ag (?:'[^']*'|\"[^\"]*\"|“[^”]*”|`[^`]*`))"
-_LONGEST: Final = 1000
-"""Characters of a message that are compared: a chart of a message of megabytes takes hours."""
-_MARK: Final = "\x01"
-
-
-def reason(message: pl.Expr) -> pl.Expr:
-    """Name the cause of a message: numbers, ids, dates and quoted text are removed.
-
-    A tag stays, in double braces or as Box's documented messages name it (``The tag 'name' ...``),
-    because it is often all that distinguishes two causes. A blank message becomes null. Only the
-    first 1,000 characters of a message are used.
-
-    >>> message = 'Tag {{pay.bonus_2}} is missing at line 14 of "offer.docx"'
-    >>> pl.select(reason(pl.lit(message))).item()
-    'Tag {{pay.bonus_2}} is missing at line # of “…”'
-    >>> message = "The tag 'customer_name' was not provided in the input data."
-    >>> pl.select(reason(pl.lit(message))).item()
-    "The tag 'customer_name' was not provided in the input data."
-    """
-    long = message.str.len_chars() > _LONGEST
-    text = pl.when(long).then(message.str.slice(0, _LONGEST) + "…").otherwise(message)
-    text = text.str.replace_all(r"[\s\x01]+", " ").str.strip_chars()
-    for pattern, placeholder in _VARYING:
-        # The regex engine has no look-around. So a tag is matched first and written back, and the
-        # mark that then follows it is removed; every other mark becomes the placeholder.
-        text = text.str.replace_all(f"{_TAG}|{pattern}", f"${{1}}${{2}}{_MARK}")
-        text = text.str.replace_all(_TAG + _MARK, "${1}")
-        text = text.str.replace_all(_MARK, placeholder, literal=True)
-    return pl.when(text != "").then(text)
-
-
-def tag(message: pl.Expr) -> pl.Expr:
-    """Name the template tag that a message is about; null if it names none.
-
-    >>> messages = pl.Series(["The tag 'a.b' was not provided.", "{{ c :: optional }}?", "No tag"])
-    >>> pl.select(tag(pl.lit(messages))).to_series().to_list()
-    ['a.b', 'c', None]
-    """
-    typed = message.str.extract(r"\{\{\s*([^{}:\s][^{}:]*?)\s*(?:::[^{}]*)?\}\}")
-    return pl.coalesce(typed, message.str.extract(r"""\b[Tt]ag ['"“`]([^'"”`]+)['"”`]"""))
+_VERSION: Final = ("template_file_id", "template_file_version_id")
 
 
 def jobs_of(given: Reading | pl.DataFrame) -> pl.DataFrame:
@@ -136,29 +82,6 @@ def verdict(
     if isinstance(jobs, Reading):
         return _verdict(jobs.jobs, jobs.pages, now=now, failures=jobs.failures)
     return _verdict(jobs_of(jobs), pages, now=now, failures=failures)
-
-
-def job_reasons() -> pl.Expr:
-    """List the distinct reasons of each job, as an expression over a jobs frame.
-
-    A job that failed or completed with errors and has no message has the one reason `NO_REASON`.
-    A job without errors has an empty list; there are no nulls.
-
-    >>> jobs = pl.DataFrame({"status": ["failed", "failed"], "errors": [["Row 1", "Row 2"], []]})
-    >>> jobs.select(job_reasons()).to_series().to_list()
-    [['Row #'], ['Box gave no reason']]
-    """
-    named = pl.col("errors").list.eval(
-        reason(pl.element()).drop_nulls().unique(maintain_order=True),
-    )
-    return (
-        pl.when(named.list.len() > 0)
-        .then(named)
-        .when(pl.col("status").is_in(PROBLEMS))
-        .then(pl.lit([NO_REASON]))
-        .otherwise(pl.lit([], dtype=pl.List(pl.String)))
-        .alias("reasons")
-    )
 
 
 def outcomes(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
@@ -201,8 +124,7 @@ def by_template(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
 
     Source: ``template_file.id``, ``template_file_version.id`` and ``status`` of each job.
     """
-    version = ("template_file_id", "template_file_version_id")
-    return _largest_first(_count(jobs, *version, "status"), *version)
+    return _largest_first(_count(jobs, *_VERSION, "status"), *_VERSION)
 
 
 def by_day(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
@@ -232,19 +154,8 @@ def reasons(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
 
     Source: ``failures.errors`` of each job.
     """
-    numbered = (
-        jobs_of(jobs).with_row_index("job").select("job", "job_id", "status", message="errors")
-    )
-    sent = numbered.select("job", "job_id", "message").explode("message")
-    causes = sent.select(pl.col("message").unique()).with_columns(reason=reason(pl.col("message")))
-    named = sent.join(causes, on="message", maintain_order="left").drop_nulls("reason")
-    silent = (
-        numbered.filter(pl.col("status").is_in(PROBLEMS))
-        .join(named, on="job", how="anti")
-        .select("job", "job_id", message=pl.lit(None, pl.String), reason=pl.lit(NO_REASON))
-    )
     return (
-        pl.concat([named, silent])
+        job_messages(jobs_of(jobs))
         .group_by("reason", maintain_order=True)
         .agg(
             jobs=pl.col("job").n_unique().cast(pl.Int64),
@@ -256,86 +167,88 @@ def reasons(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def causes(jobs: Reading | pl.DataFrame, tags: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Say of each failure reason which tag and template versions it concerns, and how to fix it.
+
+    Parameters:
+        jobs: jobs of several template versions, if these are to be compared.
+        tags: the tags of several versions of the templates (`schema.TAGS`).
+
+    Gives one row per reason, as `reasons` does: ``reason`` (str), ``jobs`` (int), ``tag`` (str,
+    null if the reason names none), ``template_file_version_ids`` (list of str, those that the
+    affected jobs use), ``only_these_versions`` (bool: true if other versions of these templates
+    have final jobs here, and none with this reason; null if there are no other versions; false if
+    the version of an affected job is unknown), ``fix`` (str, what Box documents for a missing tag;
+    null for every other reason). With ``tags`` also ``introduced_in`` (str: the one version that
+    has the tag, while another version in ``tags`` has not; else null).
+
+    Source: ``failures.errors``, ``template_file.id`` and ``template_file_version.id`` of each job;
+    ``GET /docgen_templates/:id/tags``.
+
+    >>> from boxdocgen_explore.schema import JOBS
+    >>> error = "The tag 'city' was not provided in the input data."
+    >>> rows = [{"status": "failed", "template_file_version_id": "5", "errors": [error]},
+    ...         {"status": "completed", "template_file_version_id": "4"}]
+    >>> jobs = pl.DataFrame([{"template_file_id": "1", **row} for row in rows], schema=JOBS)
+    >>> causes(jobs).row(0, named=True)["only_these_versions"]
+    True
+    """
+    jobs = jobs_of(jobs)
+    template, version = _VERSION
+    reasons = job_messages(jobs).select("job", "reason").unique()
+    used = jobs.with_row_index("job").select("job", *_VERSION)
+    counts = reasons.join(used, on="job").group_by("reason", *_VERSION).agg(jobs=pl.len())
+    final = jobs.filter(pl.col("status").is_in(TERMINAL)).select(_VERSION).unique().drop_nulls()
+    others = (
+        counts.select("reason", template)
+        .unique()
+        .join(final, on=template)
+        .join(counts, on=["reason", version], how="anti")
+        .select(pl.col("reason").unique(), other=pl.lit(True))
+    )
+    known = pl.col(version).is_not_null().all()
+    found = (
+        counts.group_by("reason")
+        .agg(
+            pl.col("jobs").sum().cast(pl.Int64),
+            pl.col(version).unique().drop_nulls().sort(),
+            known=known,
+        )
+        .join(others, on="reason", how="left")
+        .sort(["jobs", "reason"], descending=[True, False])
+        .select(
+            "reason",
+            "jobs",
+            tag=tag(pl.col("reason")),
+            template_file_version_ids=version,
+            only_these_versions=pl.when(~pl.col("known")).then(False).when("other").then(True),
+            fix=fix(pl.col("reason")),
+        )
+    )
+    return found if tags is None else _with_origin(found, counts, tags)
+
+
+def _with_origin(found: pl.DataFrame, counts: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
+    """Add the version that introduced the tag of each reason to the templates that it concerns."""
+    template, version = _VERSION
+    names = tag_names(tags).drop_nulls()
+    read = names.group_by(template).agg(read=pl.col(version).n_unique())
+    origins = (
+        counts.select("reason", template, tag=tag(pl.col("reason")))
+        .unique()
+        .join(names, on=[template, "tag"])
+        .join(read, on=template)
+        .group_by("reason")
+        .agg(pl.col(version).unique(), pl.col("read").max())
+        .filter(pl.col(version).list.len() == 1, pl.col("read") > 1)
+        .select("reason", introduced_in=pl.col(version).list.first())
+    )
+    return found.join(origins, on="reason", how="left", maintain_order="left")
+
+
 def day() -> pl.Expr:
     """Give the UTC day of a job's creation as ISO text, as an expression over a jobs frame."""
     return pl.col("created_at").dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d")
-
-
-def observations(given: Reading | Sequence[Reading] | pl.DataFrame) -> pl.DataFrame:
-    """List the looks at some jobs: when, how many jobs there were, how many of them were final.
-
-    Takes readings, or what `Box.transitions` remembers of earlier looks. Gives one row per look
-    (schema.OBSERVATIONS), times in UTC, oldest first.
-
-    Source: ``status`` of each job, and the time at which its page was read.
-    """
-    if isinstance(given, pl.DataFrame):
-        return _remembered(given)
-    readings = [given] if isinstance(given, Reading) else given
-    rows = [
-        {
-            "observed_at": reading.pages["fetched_at"].max() or datetime.now(UTC),
-            "jobs": reading.jobs.height,
-            "final": int(reading.jobs["status"].is_in(list(TERMINAL)).sum()),
-        }
-        for reading in readings
-    ]
-    return pl.DataFrame(rows, schema=OBSERVATIONS).sort("observed_at", maintain_order=True)
-
-
-def _remembered(transitions: pl.DataFrame) -> pl.DataFrame:
-    """One look per time at which a status was first seen; the number of jobs is the latest one."""
-    if not transitions.height:
-        return pl.DataFrame(schema=OBSERVATIONS)
-    final = pl.col("status").is_in(list(TERMINAL))
-    changes = transitions.group_by("first_seen_at").agg(final=final.sum().cast(pl.Int64))
-    return changes.sort("first_seen_at").select(
-        observed_at="first_seen_at",
-        jobs=pl.lit(transitions.height, pl.Int64),
-        final=pl.col("final").cum_sum(),
-    )
-
-
-def pace(
-    given: Reading | Sequence[Reading] | pl.DataFrame, jobs: pl.DataFrame | None = None
-) -> Pace:
-    """Say how far some batches are, how fast they move, and when they will be done (`Pace`).
-
-    ``given`` is a reading, several readings of the same batches, or their `observations`. If the
-    latest reading has the times of its documents (``documents=True``), or ``jobs`` has, these
-    count; else the pace follows from successive looks. One look alone is too early to tell.
-
-    Raises:
-        InvalidRequest: there is no look.
-
-    Source: ``status`` of each job, ``created_at`` of its output file, and the times of the looks.
-
-    >>> from datetime import timedelta
-    >>> at = datetime(2026, 11, 3, 2, 30, tzinfo=UTC)
-    >>> rows = [(at, 3000, 500), (at + timedelta(minutes=5), 3000, 760)]
-    >>> looks = pl.DataFrame(rows, schema=OBSERVATIONS, orient="row")
-    >>> found = pace(looks)
-    >>> found.per_minute, found.remaining
-    (52.0, 2240)
-    """
-    if isinstance(given, pl.DataFrame):
-        looks = given
-    else:
-        readings = [given] if isinstance(given, Reading) else [*given]
-        looks = observations(readings)
-        jobs = readings[-1].jobs if readings and jobs is None else jobs
-    if not looks.height:
-        raise InvalidRequest("There is no look at these jobs, so nothing is known of their pace.")
-    times = [] if jobs is None else _document_times(jobs)
-    return measure([*looks.select("observed_at", "jobs", "final").iter_rows()], times)
-
-
-def _document_times(jobs: pl.DataFrame) -> list[datetime]:
-    """When the documents of the batches that still run were made."""
-    if "output_file_created_at" not in jobs.columns:
-        return []
-    still_runs = pl.col("status").is_in(list(RUNNING)).any().over("batch_id")
-    return jobs.filter(still_runs)["output_file_created_at"].drop_nulls().to_list()
 
 
 def _count(jobs: Reading | pl.DataFrame, *columns: str) -> pl.DataFrame:

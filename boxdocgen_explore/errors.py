@@ -175,7 +175,7 @@ class Reading:
 
     @property
     def verdict(self) -> str:
-        """One sentence: the result, complete or not, as whom, how old."""
+        """One sentence: the result, its main cause, complete or not, as whom, how old."""
         return verdict(self.jobs, self.pages, failures=self.failures).text
 
     def __repr__(self) -> str:

@@ -1,4 +1,7 @@
-"""One line about a reading: the result, complete or not, as whom, how old; one about a batch."""
+"""One line about a reading: the result, its main cause, complete or not, as whom, how old.
+
+And one line about a batch.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,29 @@ from typing import Any, Final, cast
 
 import polars as pl
 
+from boxdocgen_explore.messages import main_reason
 from boxdocgen_explore.schema import RUNNING, STATUSES
 from boxdocgen_explore.text import counted, duration, percent, shortened, visible
 
 _LONGEST_NAME: Final = 200
 """Characters of a name that a line has room for."""
+_LONGEST_CAUSE: Final = 80
+"""Characters of a tag or a message that the headline has room for."""
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The result of some jobs in one line, and its parts.
 
-    ``complete`` is True if all pages of every batch were read, False if some were not, None
-    without evidence. ``provisional`` names the jobs that may still change. ``read_at`` (UTC) is
-    when the oldest page was read, ``age`` says how long ago that is. ``text`` joins the parts.
+    ``cause`` says what most failed jobs have in common; it is empty if no reason explains at least
+    half of them. ``complete`` is True if all pages of every batch were read, False if some were
+    not, None without evidence. ``provisional`` names the jobs that may still change. ``read_at``
+    (UTC) is when the oldest page was read, ``age`` says how long ago that is. ``text`` joins the
+    parts; the cause follows the headline.
     """
 
     headline: str
+    cause: str
     chain: str
     complete: bool | None
     provisional: str
@@ -50,21 +59,23 @@ def verdict(
     now: datetime | None = None,
     failures: Collection[str] = (),
 ) -> Verdict:
-    """Say in one line what became of the jobs, and how far that can be trusted.
+    """Say in one line what became of the jobs, why, and how far that can be trusted.
 
     ``jobs`` has one row per job (`schema.JOBS`), ``pages`` one row per page read
     (`schema.PAGES`); without pages the verdict says "no evidence". The age is counted up to
     ``now`` (UTC). ``failures`` are the ids of batches that could not be read completely.
 
-    Source: `schema.PAGES`; Box itself publishes no number of jobs to compare with.
+    Source: `schema.PAGES`, and ``failures.errors`` of the failed jobs; Box itself publishes no
+    number of jobs to compare with.
 
-    >>> jobs = pl.DataFrame({"status": ["failed", "completed"], "origin": ["demo", "demo"]})
-    >>> print(verdict(jobs))
-    1 of 2 failed · no evidence · demo data
+    >>> errors = [["The tag 'city' was not provided in the input data."], []]
+    >>> print(verdict(pl.DataFrame({"status": ["failed", "completed"], "errors": errors})))
+    1 of 2 failed, 1 of them because the tag city was not provided · no evidence
     """
     pages = pages if pages is not None and pages.height else None
     complete = _complete(pages, failures)
-    headline, chain, provisional = _headline(jobs), _chain(pages, complete), _provisional(jobs)
+    headline, cause = _headline(jobs), _cause(jobs)
+    chain, provisional = _chain(pages, complete), _provisional(jobs)
     if complete is False:
         chain = f"INCOMPLETE, at least {counted(jobs.height, 'job')}" + (chain and f", {chain}")
         headline = headline if jobs.height else ""
@@ -72,8 +83,9 @@ def verdict(
     read_at = None if pages is None else cast("datetime | None", pages["fetched_at"].min())
     age = _age((now or datetime.now(UTC)) - read_at) if read_at else ""
     demo = _is_demo(jobs, "origin") or (pages is not None and _is_demo(pages, "host"))
+    result = f"{headline}, {cause}" if cause else headline
     parts = [
-        *([chain, headline] if complete is False else [headline, chain]),
+        *([chain, result] if complete is False else [result, chain]),
         f"{counted(len(failures), 'batch')} incomplete" if failures else "",
         provisional,
         f"as {who}" if who else "",
@@ -81,7 +93,7 @@ def verdict(
         "demo data" if demo else "",
     ]
     text = " · ".join(part for part in parts if part)
-    return Verdict(headline, chain, complete, provisional, read_at, age, who, demo, text)
+    return Verdict(headline, cause, chain, complete, provisional, read_at, age, who, demo, text)
 
 
 def _is_demo(frame: pl.DataFrame, column: str) -> bool:
@@ -104,6 +116,17 @@ def _headline(jobs: pl.DataFrame) -> str:
     if not jobs.height:
         return "no jobs"
     return f"{counts.get('completed', 0):,} of {jobs.height:,} completed"
+
+
+def _cause(jobs: pl.DataFrame) -> str:
+    """Say what most failed jobs have in common; a message that Box does not document is quoted."""
+    main = main_reason(jobs)
+    if main is None:
+        return ""
+    text = visible(shortened(main.missing_tag or main.reason, _LONGEST_CAUSE))
+    if main.missing_tag:
+        return f"{main.jobs:,} of them because the tag {text} was not provided"
+    return f"{main.jobs:,} of them with the message “{text}”"
 
 
 def _chain(pages: pl.DataFrame | None, complete: bool | None) -> str:

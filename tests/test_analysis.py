@@ -17,15 +17,18 @@ from polars.testing import assert_frame_equal
 
 from boxdocgen_explore import analysis
 from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.schema import TAGS
 
 COUNTS = (
     analysis.outcomes,
     analysis.output_types,
     analysis.reasons,
+    analysis.causes,
     analysis.by_batch,
     analysis.by_template,
     analysis.by_day,
 )
+BY_REASON = (analysis.reasons, analysis.causes)
 DOCUMENTED = (
     "The tag 'customer_name' was not provided in the input data.",
     "The tag 'optional_field' was provided but not used in the template.",
@@ -173,6 +176,130 @@ def test_reasons_agree_with_the_reasons_of_each_job():
     )
 
 
+# --- causes --------------------------------------------------------------------------------------
+
+FIX = (
+    "Give the value in the input data, or mark the tag in the template: "
+    '{{customer_name :: optional}} or {{customer_name :: default("…")}}.'
+)
+
+
+def of_version(version: str | None, *errors: str, template: str = "1", status: str = "") -> dict:
+    status = status or ("failed" if errors else "completed")
+    ids = {"template_file_id": template, "template_file_version_id": version}
+    return {"status": status, "errors": list(errors), **ids}
+
+
+def tags_of(versions: dict[str, list[str]], template: str = "1") -> pl.DataFrame:
+    rows = [
+        [template, one, name, "text", [name]] for one, names in versions.items() for name in names
+    ]
+    return pl.DataFrame(rows, schema=TAGS, orient="row")
+
+
+def cause_of(*rows: dict, tags: pl.DataFrame | None = None) -> dict:
+    return analysis.causes(jobs_frame(list(rows)), tags).row(0, named=True)
+
+
+def test_causes_are_the_reasons_with_tag_versions_and_fix():
+    rows = [of_version("5", *DOCUMENTED[:1], "Row 1")] * 2 + [of_version("5", "Tag {{a}} of row 2")]
+    causes = analysis.causes(jobs_frame([*rows, of_version("5"), of_version("6", status="failed")]))
+    assert dict(causes.schema) == {
+        "reason": pl.String,
+        "jobs": pl.Int64,
+        "tag": pl.String,
+        "template_file_version_ids": pl.List(pl.String),
+        "only_these_versions": pl.Boolean,
+        "fix": pl.String,
+    }
+    assert causes.rows() == [
+        ("Row #", 2, None, ["5"], True, None),
+        (DOCUMENTED[0], 2, "customer_name", ["5"], True, FIX),
+        (analysis.NO_REASON, 1, None, ["6"], True, None),
+        ("Tag {{a}} of row #", 1, "a", ["5"], True, None),
+    ]
+
+
+def test_causes_and_reasons_count_alike():
+    jobs = story()
+    same = analysis.reasons(jobs).select("reason", "jobs")
+    assert_frame_equal(analysis.causes(jobs).select("reason", "jobs"), same)
+    assert analysis.causes(jobs.clear()).height == 0
+    assert analysis.causes(jobs.clear(), tags_of({})).columns[-1] == "introduced_in"
+
+
+@pytest.mark.parametrize(
+    ("others", "only"),
+    [
+        ([], None),
+        ([of_version("5")], None),
+        ([of_version("4")], True),
+        ([of_version("4", "Another error")], True),
+        ([of_version("4", status="pending")], None),
+        ([of_version("4", template="2")], None),
+        ([of_version(None)], None),
+        ([of_version("4"), of_version(None, *DOCUMENTED[:1])], False),
+    ],
+    ids=["alone", "same", "other", "other error", "running", "template", "unknown", "not known"],
+)
+def test_versions_are_compared_with_final_jobs_of_the_same_template_alone(others, only):
+    cause = cause_of(of_version("5", *DOCUMENTED[:1]), of_version("5", *DOCUMENTED[:1]), *others)
+    assert cause["template_file_version_ids"] == ["5"]
+    assert cause["only_these_versions"] is only
+
+
+def test_a_cause_of_all_versions_is_not_that_of_one():
+    cause = cause_of(of_version("5", *DOCUMENTED[:1]), of_version("4", *DOCUMENTED[:1]))
+    assert cause["template_file_version_ids"] == ["4", "5"]
+    assert cause["only_these_versions"] is None
+
+
+@pytest.mark.parametrize(
+    ("contents", "version"),
+    [
+        ({"4": ["date"], "5": ["date", "{{customer_name}}"]}, "5"),
+        ({"4": ["date"], "5": ["{{ customer_name :: optional }}"]}, "5"),
+        ({"4": ["date"], "5": ["customer_name"]}, "5"),
+        ({"3": ["date"], "4": ["{{customer_name}}"], "5": ["{{customer_name}}"]}, None),
+        ({"5": ["{{customer_name}}"]}, None),
+        ({"4": ["date"], "5": ["date"]}, None),
+        ({}, None),
+    ],
+)
+def test_the_tags_of_two_versions_name_the_one_that_introduced_the_tag(contents, version):
+    cause = cause_of(of_version("5", *DOCUMENTED[:1]), tags=tags_of(contents))
+    assert cause["introduced_in"] == version
+    other = cause_of(of_version("5", *DOCUMENTED[:1]), tags=tags_of(contents, template="2"))
+    assert other["introduced_in"] is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        DOCUMENTED[1],
+        DOCUMENTED[0] + " Try again.",
+        DOCUMENTED[0].replace("The tag", "The tags"),
+        "Tag {{customer_name}} is missing",
+        DOCUMENTED[0].replace("customer_name", "a' or 'b"),
+        DOCUMENTED[0].replace("customer_name", "{{a}}"),
+        DOCUMENTED[0].replace("customer_name", "a :: optional"),
+        DOCUMENTED[0].replace("customer_name", "x" * 10_000),
+        DOCUMENTED[0].replace("customer_name", ""),
+        "",
+    ],
+)
+def test_no_fix_is_guessed_for_any_other_text(message):
+    assert cause_of(of_version("5", message, status="failed"))["fix"] is None
+
+
+@pytest.mark.parametrize(
+    "tag", ["a.b", "items[0].name", "first name", "</script>", "a|b", "a\u202eb"]
+)
+def test_the_fix_has_the_tag_as_it_is(tag):
+    fix = cause_of(of_version("5", DOCUMENTED[0].replace("customer_name", tag)))["fix"]
+    assert fix == FIX.replace("customer_name", tag)
+
+
 def test_outcomes_put_problems_first_and_unknown_statuses_last():
     statuses = ["zzz", "completed", "pending", "aaa", "failed", "completed"]
     jobs = jobs_frame([{"status": status} for status in statuses])
@@ -192,7 +319,7 @@ def test_output_types_and_templates_put_the_most_frequent_first_and_batches_keep
     assert analysis.by_batch(jobs)["batch_id"].to_list() == ["docx", "pdf"]
 
 
-@pytest.mark.parametrize("count", [count for count in COUNTS if count != analysis.reasons])
+@pytest.mark.parametrize("count", [count for count in COUNTS if count not in BY_REASON])
 def test_every_comparison_counts_every_job_once(count):
     counts = count(story())
     assert counts["jobs"].sum() == story().height

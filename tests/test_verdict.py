@@ -1,4 +1,4 @@
-"""One line says the result, complete or not, as whom, how old; another one describes a batch."""
+"""One line says the result, its cause, complete or not, as whom; another describes a batch."""
 
 from __future__ import annotations
 
@@ -83,6 +83,89 @@ def test_a_batch_that_could_not_be_read_makes_the_verdict_incomplete() -> None:
     assert incomplete.complete is False
     assert incomplete.text.startswith("INCOMPLETE, at least 1 job")
     assert "2 batches incomplete" in incomplete.text
+
+
+# --- the main cause ------------------------------------------------------------------------------
+
+TAG_A = "The tag 'a.b' was not provided in the input data."
+TAG_C = "The tag 'c' was not provided in the input data."
+IMAGE = "The image 'photo-7.png' could not be read."
+NOT_PROVIDED = "of them because the tag a.b was not provided"
+
+
+def failed(*errors: list[str] | None, **others: int) -> pl.DataFrame:
+    rows: list[dict[str, Any]] = [{"status": "failed", "errors": one} for one in errors]
+    others_of = [{"status": s, "errors": [TAG_C]} for s, n in others.items() for _ in range(n)]
+    return jobs_frame(rows + others_of)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "cause"),
+    [
+        (failed([TAG_A], [TAG_A], [TAG_C]), f"2 {NOT_PROVIDED}"),
+        (failed([TAG_A], [TAG_A], [TAG_C], None), f"2 {NOT_PROVIDED}"),
+        (failed([TAG_A], [TAG_C], []), ""),
+        (failed([TAG_A], completed_with_error=5), f"1 {NOT_PROVIDED}"),
+        (failed([TAG_A, IMAGE], [IMAGE, TAG_A], [TAG_A, TAG_A]), f"3 {NOT_PROVIDED}"),
+        (failed([IMAGE, TAG_A], [TAG_A, IMAGE]), f"2 {NOT_PROVIDED}"),
+        (
+            failed([IMAGE], [IMAGE.replace("7", "8")], [TAG_A]),
+            "2 of them with the message “The image “…” could not be read.”",
+        ),
+        (failed([f" {TAG_A}\n"]), f"1 {NOT_PROVIDED}"),
+        (failed([TAG_A + " Row 1"]), f"1 of them with the message “{TAG_A} Row #”"),
+        (failed(None, [], ["  "], [TAG_A]), ""),
+        (failed(completed_with_error=2, completed=1), ""),
+        (failed(), ""),
+        (failed().drop("errors"), ""),
+    ],
+    ids=[
+        "most",
+        "exactly half",
+        "less than half",
+        "errors of jobs with a document",
+        "two reasons per job",
+        "a missing tag before others as frequent",
+        "another message",
+        "blanks around it",
+        "Box's text and more",
+        "no message",
+        "no failures",
+        "no jobs",
+        "no errors read",
+    ],
+)
+def test_the_verdict_names_what_at_least_half_of_the_failed_jobs_have_in_common(
+    jobs: pl.DataFrame, cause: str
+) -> None:
+    found = verdict(jobs, pages_frame(), now=NOW)
+    assert found.cause == cause
+    assert found.text.startswith(found.headline + (f", {cause}" if cause else "") + " · all 3")
+    assert "them" not in found.headline
+
+
+def test_the_cause_stays_with_the_result_if_the_reading_is_incomplete() -> None:
+    cut = verdict(failed([TAG_A]), pages_frame(2, complete=False), now=NOW)
+    assert cut.text.startswith(
+        f"INCOMPLETE, at least 1 job, 2 pages · 1 of 1 failed, 1 {NOT_PROVIDED} · as svc-hr"
+    )
+
+
+@pytest.mark.parametrize(
+    "tag", [HOSTILE, "a|b\u202e", "x" * 10_000, "</script>", "{{a}}", "a'b", " "]
+)
+def test_a_hostile_tag_is_short_visible_text_in_the_verdict(tag: str) -> None:
+    cause = verdict(failed([TAG_A.replace("a.b", tag)])).cause
+    assert cause.startswith("1 of them ")
+    assert len(cause) < 300
+    assert cause.isprintable()
+
+
+def test_the_cause_of_many_different_messages_is_named_only_if_it_is_counted_exactly() -> None:
+    different = [[f"Row {number} is long"] for number in range(12_000)]
+    assert verdict(failed(*different)).cause == ""
+    tagged = failed(*different, *[[TAG_A]] * 12_000)
+    assert verdict(tagged).cause == f"12,000 {NOT_PROVIDED}"
 
 
 def test_the_age_is_that_of_the_oldest_page_and_never_negative() -> None:

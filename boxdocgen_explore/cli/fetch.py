@@ -114,13 +114,15 @@ def _print_summary(reading: Reading) -> None:
 
     for status, jobs in analysis.outcomes(reading).iter_rows():
         print(f"{jobs:>9,}  {plain(status)}")
-    reasons = analysis.reasons(reading)
-    if reasons.height:
+    causes = analysis.causes(reading)
+    if causes.height:
         print("Reasons:")
-    for row in reasons.head(10).iter_rows(named=True):
+    for row in causes.head(10).iter_rows(named=True):
         print(f"{row['jobs']:>9,}  {plain(row['reason'])}")
-    if reasons.height > 10:
-        print(f"           and {reasons.height - 10} more")
+        if row["fix"]:
+            print(f"           fix: {plain(row['fix'])}")
+    if causes.height > 10:
+        print(f"           and {causes.height - 10} more")
 
 
 def open_view(options: argparse.Namespace) -> int:

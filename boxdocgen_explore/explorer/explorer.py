@@ -17,14 +17,14 @@ import polars as pl
 import traitlets
 from IPython.display import HTML
 
+from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.errors import BatchesFailed, BoxDocGenError, Reading
 from boxdocgen_explore.explorer.batch_source import Source, load_batch_list
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.snapshot import snapshot
 from boxdocgen_explore.schema import DETAILS, JOBS, RUNNING
 from boxdocgen_explore.text import counted
-from boxdocgen_explore.verdict import Verdict, verdict
-from boxdocgen_explore.view import View, filters, pack, page
+from boxdocgen_explore.view import View, filters, main_cause, pack, page
 
 _WATCH_S: Final = 15.0
 """How often Watch reads again; pages with running jobs are cached for ten seconds."""
@@ -91,7 +91,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
         """Add a snapshot to the widget, for readers that cannot run it."""
         bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
-        return bundle and {**bundle, "text/html": self.snapshot().data}
+        html, plain = self.snapshot().data, repr(self)  # ipywidgets cuts the text at 110 characters
+        return bundle and {**bundle, "text/plain": plain, "text/html": html}
 
     @property
     def jobs(self) -> pl.DataFrame:
@@ -171,9 +172,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         return HTML(html)  # type: ignore[no-untyped-call]
 
     def _verdict(self) -> Verdict:
-        if self._reading is None:
-            return verdict(self._loaded)
-        return verdict(self._loaded, self._reading.pages, failures=self._reading.failures)
+        return verdict(self._reading or self._loaded)
 
     def _on_rendered(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
         """With a Box and no batch yet, the first thing to do is to name one."""
@@ -243,6 +242,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         with self.view.hold_sync():
             self.view.templates = dict(self._templates)
             self.view.verdict = self._verdict().as_dict()
+            self.view.cause = main_cause(jobs)
             self.view.payload = pack(jobs, level=1)  # sent once: smaller is not worth the time
 
     def _on_watch(self, change: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from boxdocgen_explore.reporting import evidence
 from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.schema import SEVERITIES
 from boxdocgen_explore.text import counted, listed
-from boxdocgen_explore.view import tables
+from boxdocgen_explore.view import main_cause, tables
 from boxdocgen_explore.view.html import front_end
 from boxdocgen_explore.view.page import document
 
@@ -26,6 +26,7 @@ def html(
     return document(
         payload,
         result.view_verdict,
+        main_cause(result.jobs.select(result.columns)),
         templates=result.names,
         state=result.state,
         template="reporting/templates/report.html",

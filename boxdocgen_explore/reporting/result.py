@@ -99,7 +99,8 @@ class AuditResult:
     @cached_property
     def view_verdict(self) -> Verdict:
         """The verdict line of the view, which must not say more than the evidence does."""
-        return verdict(self.jobs, self.pages, now=self.audited_at, failures=self.incomplete)
+        jobs = self.jobs.select(self.columns)  # a message that was left out is not the cause
+        return verdict(jobs, self.pages, now=self.audited_at, failures=self.incomplete)
 
     @cached_property
     def as_of(self) -> dt.datetime | None:

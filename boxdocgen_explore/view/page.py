@@ -11,6 +11,7 @@ import polars as pl
 
 from boxdocgen_explore import analysis
 from boxdocgen_explore.view import filters
+from boxdocgen_explore.view.cause import main_cause
 from boxdocgen_explore.view.html import fill, front_end
 from boxdocgen_explore.view.payload import pack
 from boxdocgen_explore.view.widget import module, specs
@@ -34,12 +35,16 @@ def page(
         InvalidRequest: the state is invalid, or the jobs have no such column.
     """
     payload = pack(jobs, columns=columns)
-    return document(payload, verdict, templates=templates or {}, state=state or {}, title=title)
+    cause = main_cause(jobs if columns is None else jobs.select(columns))
+    return document(
+        payload, verdict, cause, templates=templates or {}, state=state or {}, title=title
+    )
 
 
 def document(
     payload: bytes,
     verdict: analysis.Verdict | None,
+    cause: Sequence[Sequence[str]],
     *,
     templates: Mapping[str, str],
     state: Mapping[str, Any],
@@ -50,9 +55,10 @@ def document(
 ) -> str:
     """Fill in ``template``, which is or extends ``page.html``, around the view of some jobs.
 
-    ``payload`` is what `pack` made of the jobs. ``style`` and ``script`` come after the view's
-    own (in the script, ``mounted`` is a promise of the view); ``values`` are the template's, such
-    as its ``title``. The browser runs these scripts alone, which the page names by their hash.
+    ``payload`` is what `pack` made of the jobs, ``cause`` what `main_cause` gave. ``style`` and
+    ``script`` come after the view's own (in the script, ``mounted`` is a promise of the view);
+    ``values`` are the template's, such as its ``title``. The browser runs these scripts alone,
+    which the page names by their hash.
 
     Raises:
         InvalidRequest: the state is invalid.
@@ -61,6 +67,7 @@ def document(
     style = front_end("view.css") + style
     settings = {
         "verdict": verdict and verdict.as_dict(),
+        "cause": cause,
         "state": filters.check_state(state),
         "templates": dict(templates),
         "specs": specs(),

@@ -20,6 +20,7 @@ import traitlets
 from boxdocgen_explore import analysis, charts
 from boxdocgen_explore.schema import STATUS_MEANINGS, STATUSES
 from boxdocgen_explore.view import filters
+from boxdocgen_explore.view.cause import main_cause
 from boxdocgen_explore.view.payload import pack
 
 _FRONT_END: Final = Path(__file__).parent / "front_end"
@@ -32,6 +33,7 @@ _MODULES: Final = (
     "table.js",
     "sidebar.js",
     "verdict.js",
+    "cause.js",
     "page.js",
     "view.js",
 )
@@ -52,12 +54,12 @@ def specs() -> dict[str, Any]:
 
 
 class View(anywidget.AnyWidget):
-    """The view as a Jupyter widget: verdict, filters, charts and table over one payload.
+    """The view as a Jupyter widget: verdict, cause, filters, charts and table over one payload.
 
     ``payload`` is what `pack` gives; ``state`` is the dict of `filters.check_state`, which follows
     the browser and can be set: an invalid one raises InvalidRequest. ``verdict`` is
-    `analysis.Verdict.as_dict` or None; ``templates`` are names by file id; ``notice`` is a sentence
-    shown under the verdict, such as why a refresh failed.
+    `analysis.Verdict.as_dict` or None, ``cause`` what `main_cause` gives; ``templates`` are names
+    by file id; ``notice`` is a sentence shown under the verdict, such as why a refresh failed.
     """
 
     _css = _FRONT_END / "view.css"
@@ -66,12 +68,14 @@ class View(anywidget.AnyWidget):
     specs = traitlets.Dict().tag(sync=True)
     templates = traitlets.Dict().tag(sync=True)
     verdict = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    cause: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
     notice = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, jobs: pl.DataFrame | None = None, **values: Any) -> None:
         if jobs is not None:
             values.setdefault("payload", pack(jobs))
+            values.setdefault("cause", main_cause(jobs))
         values.setdefault("specs", specs())
         super().__init__(_esm=module(), **values)
 

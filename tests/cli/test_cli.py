@@ -35,10 +35,16 @@ def box(monkeypatch, tmp_path):
 def test_fetch_without_a_file_prints_a_summary(capsys):
     assert main(["fetch", "--demo", STORY]) == 0
     printed = capsys.readouterr().out
-    assert "1,487 of 3,000 failed · all 3 pages read" in printed
+    cause = "1,412 of them because the tag offer.relocation_allowance was not provided"
+    assert printed.startswith(f"1,487 of 3,000 failed, {cause} · all 3 pages read · as ")
     assert "demo data" in printed
     assert "    1,487  failed\n" in printed
-    assert "    1,412  The tag 'offer.relocation_allowance'" in printed
+    _, _, reasons = printed.partition("Reasons:\n    1,412  The tag 'offer.relocation_allowance'")
+    fix, other = reasons.splitlines()[1:3]
+    assert fix.startswith("           fix: Give the value in the input data, or mark the tag")
+    assert "{{offer.relocation_allowance :: optional}}" in fix
+    assert other.startswith("       80  The image")
+    assert printed.count("fix: ") == 1
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".csv", ".ndjson"])

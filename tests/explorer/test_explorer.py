@@ -14,6 +14,7 @@ from boxdocgen_explore.emulator import Enterprise
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.explorer import explorer as widgets
 from boxdocgen_explore.explorer.picker import Picker
+from boxdocgen_explore.view import main_cause
 
 STORY = "12345600319"
 
@@ -37,7 +38,10 @@ def verdict(explorer) -> str:
 
 def test_on_the_demo_it_opens_with_the_story_loaded(demo):
     explorer = bx.explore(demo).wait()
-    assert verdict(explorer).startswith("1,487 of 3,000 failed · all 3 pages read")
+    assert verdict(explorer).startswith("1,487 of 3,000 failed, 1,412 of them because the tag ")
+    assert " was not provided · all 3 pages read" in verdict(explorer)
+    assert explorer.view.cause == main_cause(explorer.loaded)
+    assert "{{offer.relocation_allowance :: optional}}" in explorer.view.cause[-1]
     assert explorer.jobs.height == 3000
     assert explorer.view.templates["1755012340011"] == "Offer letter"
 
@@ -355,7 +359,9 @@ def test_watch_looks_again_until_nothing_runs(connected, emulator, monkeypatch):
 
 
 def test_its_repr_is_the_verdict_and_not_a_tree_of_widgets(demo):
-    assert repr(bx.explore(demo).wait()).startswith("<Explorer: 1,487 of 3,000 failed")
+    explorer = bx.explore(demo).wait()
+    assert repr(explorer).startswith("<Explorer: 1,487 of 3,000 failed")
+    assert explorer._repr_mimebundle_()["text/plain"] == repr(explorer)
 
 
 def test_it_opens_in_the_ordinary_browser_too(demo, monkeypatch):

@@ -197,6 +197,17 @@ def test_what_is_left_out_is_nowhere_in_the_file_and_the_file_says_so(
     assert ("Secret letter" in text) == ("columns" not in options)
 
 
+def test_a_message_that_is_left_out_is_not_named_as_the_cause(written):
+    error = "The tag 'city' was not provided in the input data."
+    jobs = jobs_frame([{"status": "failed", "errors": [error]}])
+    settings = settings_of(written(jobs))
+    assert settings["verdict"]["cause"] == "1 of them because the tag city was not provided"
+    assert "{{city :: optional}}" in settings["cause"][-1]
+    redacted = settings_of(written(jobs, redact="errors"))
+    assert redacted["verdict"]["cause"] == ""
+    assert redacted["cause"] == []
+
+
 def test_what_is_left_out_is_never_found_missing():
     jobs = jobs_frame([{"status": "failed", "errors": ["Why"], **DONE}, {**DONE}])
     result = reporting.run_audit(jobs, columns=["batch_id", "job_id", "status"])

@@ -6,8 +6,8 @@ from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.analysis import tag
 from boxdocgen_explore.auditing.rule import ONLY_BATCH, AuditInput, per_group, rule
+from boxdocgen_explore.messages import tag, tag_names
 from boxdocgen_explore.text import counted, listed
 
 _TEMPLATE: Final = "template_file_id"
@@ -107,13 +107,7 @@ def failure_tags(inputs: AuditInput) -> pl.DataFrame:
 def _contents(inputs: AuditInput) -> pl.DataFrame:
     """Give one row per template version and name: of a tag, or of a field that a tag reads."""
     assert inputs.tags is not None  # noqa: S101 - the rule needs them
-    typed = pl.coalesce(tag(pl.col("tag")), pl.col("tag").str.strip_chars())
-    names = inputs.tags.select(
-        _TEMPLATE,
-        pl.col(_VERSION).fill_null("the current one"),
-        tag=pl.concat_list(typed, pl.col("json_paths").fill_null([])),
-    )
-    return names.explode("tag").drop_nulls().unique(maintain_order=True)
+    return tag_names(inputs.tags).with_columns(pl.col(_VERSION).fill_null("the current one"))
 
 
 def _association(read: list[str], holding: list[str]) -> str:

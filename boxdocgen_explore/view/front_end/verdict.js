@@ -35,7 +35,7 @@ export class VerdictLine {
 
 function withTime({ text, age: written }) {
   if (!written) return [text];
-  const start = text.indexOf(written);
+  const start = text.lastIndexOf(written);
   return [text.slice(0, start), element("time", { "aria-live": "off" }, written), text.slice(start + written.length)];
 }
 

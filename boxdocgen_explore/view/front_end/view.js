@@ -1,5 +1,5 @@
 // The view: verdict, filters, charts and table over one payload, with a kernel and without one.
-// It draws what `model` holds (payload, specs, templates, verdict, state, notice) and changes
+// It draws what `model` holds (payload, specs, templates, verdict, cause, state, notice) and changes
 // nothing but `state`; every change of it, from here or from Python, ends in `draw`.
 
 import { afterPaint, button, copy, download, element, number } from "./dom.js";
@@ -10,6 +10,7 @@ import { Figure } from "./figures.js";
 import { Table } from "./table.js";
 import { disambiguate, Sidebar } from "./sidebar.js";
 import { VerdictLine } from "./verdict.js";
+import { CauseBlock } from "./cause.js";
 import { pageModel } from "./page.js";
 
 class View {
@@ -56,6 +57,7 @@ class View {
   build() {
     this.root.classList.add("boxdocgen");
     this.verdict = new VerdictLine(this.model);
+    this.cause = new CauseBlock(this.model);
     this.shown = element("span", { class: "jobs-shown", role: "status" });
     this.message = element("span", { class: "message", role: "status" });
     this.empty = element("p", { class: "empty", hidden: "" });
@@ -82,7 +84,7 @@ class View {
       this.empty,
       this.table.root,
     ]);
-    this.root.replaceChildren(this.verdict.root, this.body);
+    this.root.replaceChildren(this.verdict.root, this.cause.root, this.body);
   }
 
   buildFigures() {
@@ -113,6 +115,7 @@ class View {
       "change:templates": () => this.load(),
       "change:verdict": () => this.verdict.draw(),
       "change:notice": () => this.verdict.draw(),
+      "change:cause": () => this.cause.draw(),
     };
     for (const [name, listener] of Object.entries(this.listeners)) model.on(name, listener);
     this.resizes = new ResizeObserver(() => {

@@ -1,0 +1,20 @@
+// The main cause of the failures and its fix: lines that Python wrote, as text and code in turn.
+
+import { element } from "./dom.js";
+
+export class CauseBlock {
+  constructor(model) {
+    Object.assign(this, { model, root: element("section", { class: "cause", "aria-label": "Main cause", hidden: "" }) });
+    this.draw();
+  }
+
+  draw() {
+    const lines = this.model.get("cause") ?? [];
+    this.root.hidden = lines.length === 0;
+    this.root.replaceChildren(...lines.map((pieces, line) => element(line ? "p" : "h3", {}, pieces.map(textOrCode))));
+  }
+}
+
+function textOrCode(piece, place) {
+  return place % 2 ? element("code", {}, piece) : piece;
+}
