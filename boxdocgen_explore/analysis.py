@@ -22,20 +22,38 @@ from boxdocgen_explore.messages import (
     tag,
     tag_names,
 )
-from boxdocgen_explore.progress import Pace, observations, pace
+from boxdocgen_explore.progress import (
+    DURATION_RANGES,
+    Pace,
+    by_duration,
+    documents_over_time,
+    duration_note,
+    duration_range,
+    durations,
+    interval,
+    observations,
+    pace,
+)
 from boxdocgen_explore.schema import STATUSES, TERMINAL
 from boxdocgen_explore.verdict import Verdict
 from boxdocgen_explore.verdict import verdict as _verdict
 
 __all__ = [
+    "DURATION_RANGES",
     "NO_REASON",
     "Pace",
     "Verdict",
     "by_batch",
     "by_day",
+    "by_duration",
     "by_template",
     "causes",
     "day",
+    "documents_over_time",
+    "duration_note",
+    "duration_range",
+    "durations",
+    "interval",
     "job_reasons",
     "jobs_of",
     "observations",

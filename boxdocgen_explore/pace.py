@@ -15,6 +15,10 @@ from typing import Any, Final
 
 from boxdocgen_explore.text import duration
 
+SHORTEST_LOOK_S: Final = 10.0
+LONGEST_LOOK_S: Final = 300.0
+"""Seconds between two looks of a watch, unless they are given."""
+
 _WINDOW: Final = timedelta(minutes=10)
 """How far back the pace is measured: an hour ago Box may have been faster."""
 

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import polars as pl
 
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.pace import Pace, measure
 from boxdocgen_explore.schema import OBSERVATIONS, RUNNING, TERMINAL
+from boxdocgen_explore.text import duration
+
+_LIMITS_S: Final = (15, 60, 300, 900, 1800, 3600, 7200)
+DURATION_RANGES: Final = (
+    "up to 15 s",
+    "15 s to 1 min",
+    "1 to 5 min",
+    "5 to 15 min",
+    "15 to 30 min",
+    "30 min to 1 h",
+    "1 to 2 h",
+    "over 2 h",
+)
+"""The ranges of `by_duration`."""
+
+_INTERVALS_MIN: Final = (1, 5, 15, 60, 360, 1440, 10_080)
+_MOST_INTERVALS: Final = 40
+
+_INFERRED: Final = "Inferred from the creation of job and file."
 
 
 def observations(given: Reading | Sequence[Reading] | pl.DataFrame) -> pl.DataFrame:
@@ -87,3 +107,89 @@ def _document_times(jobs: pl.DataFrame) -> list[datetime]:
         return []
     still_runs = pl.col("status").is_in(list(RUNNING)).any().over("batch_id")
     return jobs.filter(still_runs)["output_file_created_at"].drop_nulls().to_list()
+
+
+def duration_range() -> pl.Expr:
+    """Name the range of a document's duration, as an expression over a jobs frame."""
+    took = pl.col("duration_s")
+    name = pl.lit(DURATION_RANGES[-1])
+    for limit_s, shorter in reversed([*zip(_LIMITS_S, DURATION_RANGES, strict=False)]):
+        name = pl.when(took <= limit_s).then(pl.lit(shorter)).otherwise(name)
+    return pl.when(took.is_not_null()).then(name).alias("duration")
+
+
+def by_duration(jobs: pl.DataFrame) -> pl.DataFrame:
+    """Count documents by how long they took: ``duration`` (one of `DURATION_RANGES`), ``jobs``.
+
+    Raises:
+        InvalidRequest: no column ``duration_s``; read with ``details=True, documents=True``.
+
+    Source: ``created_at`` of the job and of its output file, an inference.
+    """
+    _need(jobs, "duration_s", "details=True, documents=True")
+    counts = jobs.select(duration_range()).drop_nulls().group_by("duration").len("jobs")
+    order = pl.col("duration").replace_strict(DURATION_RANGES, range(len(DURATION_RANGES)))
+    return counts.sort(order).cast({"jobs": pl.Int64})
+
+
+def durations(jobs: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
+    """Say how long documents took: ``documents``, ``median_s``, ``p95_s`` and ``longest_s``.
+
+    One row, or one per value of the column ``by``, such as "template_file_id", the slowest first.
+    Times are in seconds, null if no document's duration is known.
+
+    Raises, Source: as `by_duration`.
+    """
+    _need(jobs, "duration_s", "details=True, documents=True")
+    took = pl.col("duration_s")
+    columns = {
+        "documents": took.count().cast(pl.Int64),
+        "median_s": took.median(),
+        "p95_s": took.quantile(0.95, "linear"),
+        "longest_s": took.max(),
+    }
+    if by is None:
+        return jobs.select(**columns)
+    return jobs.group_by(by).agg(**columns).sort("p95_s", by, descending=[True, False])
+
+
+def duration_note(jobs: pl.DataFrame) -> str | None:
+    """Say in one sentence how long documents took, and that this is inferred."""
+    median_s, p95_s = durations(jobs).select("median_s", "p95_s").row(0)
+    if median_s is None:
+        return None
+    half, most = (duration(timedelta(seconds=seconds)) for seconds in (median_s, p95_s))
+    return f"Half within {half}, 95 % within {most}. {_INFERRED}"
+
+
+def interval(jobs: pl.DataFrame) -> pl.Expr:
+    """Name the interval in which a document was made, such as 2026-11-03T02:15Z/PT5M.
+
+    An expression over these jobs: intervals are so long that there are at most 40, from 1 minute
+    to a week.
+    """
+    made = jobs["output_file_created_at"].drop_nulls()
+    ends = made.sort().gather([0, -1]).to_list() if made.len() else [datetime.min] * 2
+    span_min = (ends[1] - ends[0]).total_seconds() / 60
+    fits = (one for one in _INTERVALS_MIN if span_min / one <= _MOST_INTERVALS - 1)
+    minutes = next(fits, _INTERVALS_MIN[-1])
+    start = pl.col("output_file_created_at").dt.truncate(f"{minutes}m")
+    return (start.dt.strftime("%Y-%m-%dT%H:%MZ") + f"/PT{minutes}M").alias("made")
+
+
+def documents_over_time(jobs: pl.DataFrame) -> pl.DataFrame:
+    """Count documents by the interval in which they were made: ``made`` (see `interval`), ``jobs``.
+
+    Raises:
+        InvalidRequest: no column ``output_file_created_at``; read with ``documents=True``.
+
+    Source: ``created_at`` of each output file.
+    """
+    _need(jobs, "output_file_created_at", "documents=True")
+    counts = jobs.select(interval(jobs)).drop_nulls().group_by("made").len("jobs")
+    return counts.sort("made").cast({"jobs": pl.Int64})
+
+
+def _need(jobs: pl.DataFrame, column: str, options: str) -> None:
+    if column not in jobs.columns:
+        raise InvalidRequest(f"These jobs have no column {column}. Read them with {options}.")

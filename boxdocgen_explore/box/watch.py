@@ -14,11 +14,9 @@ from boxdocgen_explore import errors
 from boxdocgen_explore.analysis import observations, pace
 from boxdocgen_explore.box.reading import BatchReader
 from boxdocgen_explore.errors import Reading
-from boxdocgen_explore.pace import Pace
+from boxdocgen_explore.pace import LONGEST_LOOK_S, SHORTEST_LOOK_S, Pace
 from boxdocgen_explore.schema import MAX_LIMIT, OBSERVATIONS
 
-SHORTEST_S: Final = 10.0
-LONGEST_S: Final = 300.0
 _LOOKS_TO_THE_END: Final = 20
 """How often to look until the expected end: each time, a twentieth of what remains is done."""
 
@@ -110,10 +108,10 @@ class _Watch:
             return self.every
         if pace is None or pace.expected_end is None:
             waited_s = pace.unchanged.total_seconds() if pace else 0.0
-            return min(max(waited_s / 2, SHORTEST_S), LONGEST_S)
+            return min(max(waited_s / 2, SHORTEST_LOOK_S), LONGEST_LOOK_S)
         left_s = (pace.expected_end - pace.observed_at).total_seconds()
         slow_s = pace.unchanged.total_seconds() / 2
-        return min(max(left_s / _LOOKS_TO_THE_END, slow_s, SHORTEST_S), LONGEST_S)
+        return min(max(left_s / _LOOKS_TO_THE_END, slow_s, SHORTEST_LOOK_S), LONGEST_LOOK_S)
 
     def _slept(self, seconds: float) -> bool:
         """Wait in short steps, so that Ctrl-C works everywhere; false after a cancel."""

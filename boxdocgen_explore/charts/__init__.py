@@ -20,7 +20,8 @@ import polars as pl
 from boxdocgen_explore import analysis
 from boxdocgen_explore.charts import renderer
 from boxdocgen_explore.charts.bar_rows import bars
-from boxdocgen_explore.charts.specs import COLOURS, FIGURES, MOST_BARS, UNKNOWN_COLOUR, spec
+from boxdocgen_explore.charts.figure import COLOURS, FIGURES, MOST_BARS, UNKNOWN_COLOUR
+from boxdocgen_explore.charts.specs import spec
 from boxdocgen_explore.errors import Reading
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "bars",
     "by_batch",
     "by_template",
+    "documents_over_time",
+    "durations",
     "figures",
     "outcomes",
     "output_types",
@@ -146,6 +149,43 @@ def over_time(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
     return _draw("over_time", jobs)
 
 
+def durations(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
+    """Draw how long the documents took, from a few seconds to hours.
+
+    ``jobs`` is a reading with details and documents, or a frame with ``duration_s``: an inference,
+    the creation of the output file minus that of the job. Jobs without a document are left out; a
+    subtitle gives the median and the 95th percentile, by template if there are several.
+
+    Raises InvalidRequest if there is no column ``duration_s``.
+
+    Source: ``created_at`` of ``/docgen_jobs`` and of ``/files/:id``.
+
+    >>> chart = durations(pl.DataFrame({"duration_s": [14.0, 75.5, None]}))
+    >>> chart.to_dict()["title"]["subtitle"]
+    'Half within 44 s, 95 % within 72 s. Inferred from the creation of job and file.'
+    """
+    frame = analysis.jobs_of(jobs)
+    return _draw("by_duration", frame, subtitle=analysis.duration_note(frame))
+
+
+def documents_over_time(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
+    """Draw how many documents were made in each interval of 1 minute or more, in UTC.
+
+    ``jobs`` is a reading with documents, or a frame with ``output_file_created_at``.
+
+    Raises InvalidRequest if there is no such column.
+
+    Source: ``created_at`` of ``/files/:id``.
+
+    >>> from datetime import UTC, datetime
+    >>> made = [datetime(2026, 11, 3, 2, 14, second, tzinfo=UTC) for second in (3, 40)]
+    >>> chart = documents_over_time(pl.DataFrame({"output_file_created_at": made}))
+    >>> chart.to_dict()["data"]["values"][0]["label"]
+    '2026-11-03T02:14Z/PT1M'
+    """
+    return _draw("documents_over_time", jobs)
+
+
 def figures() -> list[dict[str, Any]]:
     """List the charts of the view: name, title, grouping columns, order, and Vega-Lite spec.
 
@@ -160,6 +200,9 @@ def figures() -> list[dict[str, Any]]:
             "by_status": figure.by_status,
             "order": figure.order,
             "compare": figure.compare,
+            "values": list(figure.values),
+            "skip_none": figure.skip_none,
+            "picks": figure.picks,
             "most_bars": MOST_BARS,
             "spec": spec(figure, alt.NamedData("counts"), legend=None)
             .properties(background="transparent", padding=0)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from boxdocgen_explore import analysis
-from boxdocgen_explore.charts.specs import FIGURES, MOST_BARS
+from boxdocgen_explore.charts.figure import FIGURES, MOST_BARS
 
 NONE_LABEL: Final = "(none)"
 

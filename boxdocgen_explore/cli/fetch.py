@@ -128,8 +128,7 @@ def _print_summary(reading: Reading) -> None:
 def open_view(options: argparse.Namespace) -> int:
     """Show batches in the browser, with filters and charts."""
     from boxdocgen_explore.analysis import verdict
-    from boxdocgen_explore.explorer import open_page
-    from boxdocgen_explore.view import page
+    from boxdocgen_explore.view import open_page, page
 
     box = connected(options)
     arrived, failed = read(

@@ -9,10 +9,10 @@ import polars as pl
 
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.explorer.batch_source import Source
-from boxdocgen_explore.explorer.explorer import Explorer, open_page
+from boxdocgen_explore.explorer.explorer import Explorer
 from boxdocgen_explore.schema import JOBS
 
-__all__ = ["Explorer", "explore", "open_page"]
+__all__ = ["Explorer", "explore"]
 
 
 def explore(

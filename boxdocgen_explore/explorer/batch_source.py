@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import polars as pl
@@ -30,9 +30,22 @@ class Source(Protocol):
         ids: Sequence[str],
         *,
         refresh: bool,
+        details: bool,
+        documents: bool,
         cancelled: threading.Event,
         progress: Progress,
     ) -> Reading: ...
+
+    def watch(
+        self,
+        ids: Sequence[str],
+        *,
+        documents: bool,
+        cancelled: threading.Event,
+        progress: Progress,
+    ) -> Iterator[Reading]: ...
+
+    def document_calls(self, jobs: pl.DataFrame) -> int: ...
 
     def batch_list(
         self,
@@ -47,7 +60,9 @@ class Source(Protocol):
     def cached(self) -> list[str]: ...
 
 
-def load_batch_list(picker: Picker, source: Source, stopped: threading.Event) -> None:
+def load_batch_list(
+    picker: Picker, source: Source, stopped: threading.Event, on_complete: Callable[[], None]
+) -> None:
     """Offer batches while pages of the list arrive, and say whether the list is complete."""
     cached: list[str] = []
     names: Mapping[str, str] = {}
@@ -66,6 +81,7 @@ def load_batch_list(picker: Picker, source: Source, stopped: threading.Event) ->
         full = source.batch_list(cancelled=stopped, progress=lambda *_: None, on_partial=offer)
         batches = full.batches
         status = f"{counted(batches.height, 'batch')}, times in UTC" if batches.height else ""
+        on_complete()
         if not full.complete:
             status += ". Jobs were added during the reading, so batches may be missing"
     except NotCached:

@@ -5,10 +5,10 @@ Batches are read in a thread, so that the kernel stays free; a cancel keeps what
 
 from __future__ import annotations
 
-import tempfile
 import threading
-import webbrowser
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,16 +18,18 @@ import traitlets
 from IPython.display import HTML
 
 from boxdocgen_explore.analysis import Verdict, verdict
-from boxdocgen_explore.errors import BatchesFailed, BoxDocGenError, Reading
+from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.explorer.batch_source import Source, load_batch_list
+from boxdocgen_explore.explorer.notices import error_notice, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.snapshot import snapshot
-from boxdocgen_explore.schema import DETAILS, JOBS, RUNNING
+from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
+from boxdocgen_explore.schema import DETAILS, JOBS
 from boxdocgen_explore.text import counted
-from boxdocgen_explore.view import View, filters, main_cause, pack, page
+from boxdocgen_explore.view import View, filters, main_cause, open_page, pack, page
 
-_WATCH_S: Final = 15.0
-"""How often Watch reads again; pages with running jobs are cached for ten seconds."""
+_LIST_FRESH_S: Final = 240.0
+"""For so long, the list of all jobs is in the cache, and times and creators cost no call."""
 
 
 class Explorer(ipywidgets.VBox):  # type: ignore[misc]
@@ -62,10 +64,12 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._templates = dict(templates or {})
         self._cancelled = threading.Event()
         self._stop_list = threading.Event()
-        self._unwatch = threading.Event()
+        self._options = {"details": False, "documents": False}
+        self._listed_at = -_LIST_FRESH_S
+        self._watcher: Watcher | None = None
         self._worker: threading.Thread | None = None
         self._list_worker: threading.Thread | None = None
-        self.picker = Picker(self.load, self.refresh, self.cancel)
+        self.picker = Picker(self.load, self.refresh, self.cancel, self.load_documents)
         state = filters.check_state({} if state is None else state)
         self.view = View(self._loaded, state=state, templates=dict(self._templates))
         super().__init__([self.picker, self.view] if source else [self.view], state=state)
@@ -75,10 +79,11 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.view.on_msg(self._on_rendered)
         if isinstance(given, Reading):
             self._show(given)
-            self.view.notice = _failure_notice(given)
+            self.view.notice = reading_notice(given)
         elif given is not None:
             self._show_jobs(given)
         if source is not None:
+            self._watcher = Watcher(source, self._show_look, self._watch_ended)
             self._start(source)
 
     @traitlets.validate("state")
@@ -134,6 +139,16 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         worker.start()
         self._worker = worker  # after the start: only then can it be joined
 
+    def load_documents(self) -> None:
+        """Load the loaded batches with their documents: names, sizes and times.
+
+        The button says what that costs. Durations come along if the list of all jobs has just
+        been read, so that they cost no call.
+        """
+        fresh = time.monotonic() - self._listed_at < _LIST_FRESH_S
+        self._options = {"documents": True, "details": fresh or self._options["details"]}
+        self.load(self._ids)
+
     def refresh(self) -> None:
         """Read again what may have changed in the loaded batches."""
         if self._ids:
@@ -174,6 +189,12 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def _verdict(self) -> Verdict:
         return verdict(self._reading or self._loaded)
 
+    def _document_calls(self, jobs: pl.DataFrame) -> int | None:
+        """What the documents cost; None if they are there, or there are none."""
+        if self._source is None or "output_file_found" in jobs.columns:
+            return None
+        return self._source.document_calls(jobs) or None
+
     def _on_rendered(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
         """With a Box and no batch yet, the first thing to do is to name one."""
         if content.get("event") == "rendered" and self._source is not None and not self._ids:
@@ -184,7 +205,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if source.story_batch_id and not self._ids:
             self._read([source.story_batch_id], False, self._cancelled)
         self._list_worker = threading.Thread(
-            target=load_batch_list, args=(self.picker, source, self._stop_list), daemon=True
+            target=load_batch_list,
+            args=(self.picker, source, self._stop_list, self._list_complete),
+            daemon=True,
         )
         self._list_worker.start()
 
@@ -210,14 +233,19 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
                 self.picker.busy(f"{text} · {waiting}" if waiting else text, done=jobs, total=total)
 
         try:
-            return self._source.read(ids, refresh=refresh, cancelled=cancelled, progress=progress)
+            return self._source.read(
+                ids, refresh=refresh, cancelled=cancelled, progress=progress, **self._options
+            )
         except BoxDocGenError as error:
             return error
 
     def _show_outcome(self, ids: list[str], outcome: Reading | BoxDocGenError) -> None:
         if isinstance(outcome, Reading):
-            self._ids = ids
+            others, self._ids = ids != self._ids, ids
             self._show(outcome)
+            self.view.notice = reading_notice(outcome)
+            if others and self._watcher and self.picker.watch.value:
+                self._watcher.start(ids, documents=self._options["documents"])
             return
         arrived = outcome.reading if outcome.reading and outcome.reading.jobs.height else None
         if arrived and ids == self._ids and arrived.jobs.height < self._loaded.height:
@@ -226,43 +254,52 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             self._ids = ids
             self._show(arrived)
         before = "" if arrived or not self._ids else "The jobs below are from the reading before."
-        self.view.notice = _notice(outcome, before)
+        self.view.notice = error_notice(outcome, before)
 
     def _show(self, reading: Reading) -> None:
         self._ids = self._ids or reading.jobs["batch_id"].unique(maintain_order=True).to_list()
         self._reading = reading
         self._show_jobs(reading.jobs)
 
-    def _show_jobs(self, jobs: pl.DataFrame) -> None:
+    def _show_jobs(self, jobs: pl.DataFrame, changed: pl.Series | None = None) -> None:
         unknown = set(jobs["template_file_id"].drop_nulls().unique()) - set(self._templates)
         if self._source is not None and unknown:
             self._templates |= self._source.template_names()
         self._loaded = jobs
         self.picker.show_loaded(self._ids)
+        self.picker.offer_documents(self._document_calls(jobs))
         with self.view.hold_sync():
             self.view.templates = dict(self._templates)
             self.view.verdict = self._verdict().as_dict()
             self.view.cause = main_cause(jobs)
-            self.view.payload = pack(jobs, level=1)  # sent once: smaller is not worth the time
+            self.view.payload = pack(
+                jobs, changed=changed, level=1
+            )  # sent once: smaller is not worth the time
+
+    # --- watching ----------------------------------------------------------------------------
 
     def _on_watch(self, change: Mapping[str, Any]) -> None:
-        self._unwatch.set()
-        if change["new"] and self._source is not None:
-            self._unwatch = threading.Event()
-            threading.Thread(target=self._watch, args=(self._unwatch,), daemon=True).start()
+        if self._watcher is None:
+            return
+        if change["new"] and self._ids:
+            self._watcher.start(self._ids, documents=self._options["documents"])
+        elif self._watcher.stop():
+            self.view.watching = None
 
-    def _watch(self, stop: threading.Event) -> None:
-        """Read again at intervals until all jobs are final; final pages come from the cache."""
-        while self._ids and self._running() and not stop.wait(_WATCH_S):
-            if self._worker is None or not self._worker.is_alive():
-                self.load(self._ids)
-            if self._worker is not None:
-                self._worker.join()
-        if not stop.is_set():
-            self.picker.watch.value = False
+    def _show_look(self, reading: Reading, watching: dict[str, Any]) -> None:
+        changed = changed_jobs(self._loaded, reading.jobs)
+        self._reading = replace(reading, jobs=with_known_details(self._loaded, reading.jobs))
+        self._show_jobs(self._reading.jobs, changed)
+        self.view.watching = watching
 
-    def _running(self) -> bool:
-        return self._loaded["status"].is_in(list(RUNNING)).any()
+    def _watch_ended(self, error: BoxDocGenError | None) -> None:
+        if error is not None:
+            self.view.notice = error_notice(error, "Watch has ended.")
+            self.view.watching = None
+        self.picker.watch.value = False
+
+    def _list_complete(self) -> None:
+        self._listed_at = time.monotonic()
 
     def _supersede(self) -> None:
         """Stop what is being read, and show nothing of it: another request replaces it."""
@@ -270,31 +307,3 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         before.set()
         if self._worker is not None and self._worker is not threading.current_thread():
             self._worker.join(timeout=5)
-
-
-def _failure_notice(reading: Reading) -> str:
-    """Write the first error of a reading in full, and how many more there are."""
-    errors = [*reading.failures.values()]
-    if not errors:
-        return ""
-    others = f"{counted(len(errors) - 1, 'other batch')} failed." if len(errors) > 1 else ""
-    return _notice(errors[0], others)
-
-
-def _notice(error: BoxDocGenError, remark: str) -> str:
-    """Write an error with a remark; status, code and request id stay last, on their own line."""
-    happened, *details = str(error).split("\n")
-    if isinstance(error, BatchesFailed):  # a list, of which each entry has its own details
-        return "\n".join([happened, *details, remark]).rstrip()
-    return "\n".join([f"{happened} {remark}".rstrip(), *details])
-
-
-def open_page(text: str) -> Path:
-    """Write a page to a temporary file that only its owner can read, and open it in the browser."""
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="boxdocgen-", suffix=".html", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(text)
-    path = Path(file.name)
-    webbrowser.open(path.as_uri())
-    return path

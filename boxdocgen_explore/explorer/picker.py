@@ -57,6 +57,7 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         on_load: Callable[[list[str]], None],
         on_refresh: Callable[[], None],
         on_cancel: Callable[[], None],
+        on_documents: Callable[[], None],
     ) -> None:
         self._on_load = on_load
         self._offered = pl.DataFrame(schema=dict(BATCHES))
@@ -86,12 +87,18 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self.watch = ipywidgets.Checkbox(
             description="Watch",
             indent=False,
-            tooltip="Refresh while jobs are still running",
+            tooltip="Look again until every job is final, with pace and expected end",
             layout=_auto(),
         )
+        self.documents = ipywidgets.Button(
+            tooltip="Names, sizes and times of the documents, and whether they exist",
+            layout=_auto(),
+        )
+        self.offer_documents(None)
         self.progress = ipywidgets.HTML()
         self._choose = ipywidgets.VBox([self.search, self.batches, self.status])
-        bar = ipywidgets.HBox([self.fold, self.ids, self.refresh, self.cancel, self.watch])
+        buttons = [self.refresh, self.cancel, self.documents, self.watch]
+        bar = ipywidgets.HBox([self.fold, self.ids, *buttons])
         for widget, name in ((bar, "bar"), (self._choose, "choose"), (self.ids, "ids")):
             widget.add_class(f"boxdocgen-{name}")
         self.ids.add_class("widget-text")  # so that it looks like the fields of ipywidgets
@@ -102,6 +109,7 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self.ids.on_msg(lambda _widget, command, _buffers: self.obey(command))
         self.refresh.on_click(lambda _button: on_refresh())
         self.cancel.on_click(lambda _button: on_cancel())
+        self.documents.on_click(lambda _button: on_documents())
 
     def obey(self, command: Mapping[str, Any]) -> None:
         """Do what the field or its button sent (see `BatchIds`).
@@ -126,6 +134,12 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self._loaded = f"Batch {ids[0]}" if len(ids) == 1 else counted(len(ids), "batch")
         self.fold.value = not ids
         self._draw_fold()
+
+    def offer_documents(self, calls: int | None) -> None:
+        """Show the button that loads the documents, with what it costs; None hides it."""
+        self.documents.layout.display = "none" if calls is None else ""
+        if calls is not None:
+            self.documents.description = f"Load documents ({counted(calls, 'call')})"
 
     def known_jobs(self, ids: Collection[str]) -> int | None:
         """Count the jobs of these batches as listed; None unless all of them are listed."""

@@ -42,10 +42,13 @@ def with_documents(jobs: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
         how="left",
         maintain_order="left",
     )
-    if "created_at" not in joined.columns:
-        return joined
+    return with_durations(joined) if "created_at" in joined.columns else joined
+
+
+def with_durations(jobs: pl.DataFrame) -> pl.DataFrame:
+    """`jobs` with ``duration_s`` (schema.DURATION), from its details and documents."""
     took = pl.col("output_file_created_at") - pl.col("created_at")
-    return joined.with_columns(duration_s=took.dt.total_microseconds() / 1e6)
+    return jobs.with_columns(duration_s=took.dt.total_microseconds() / 1e6)
 
 
 def full_jobs(pages: Iterable[pl.DataFrame]) -> pl.DataFrame:

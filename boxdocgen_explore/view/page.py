@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import tempfile
+import webbrowser
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -83,6 +86,17 @@ def document(
         script_hash=_sha256(script),
         **values,
     )
+
+
+def open_page(text: str) -> Path:
+    """Write a page to a temporary file that only its owner can read, and open it in the browser."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="boxdocgen-", suffix=".html", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(text)
+    path = Path(file.name)
+    webbrowser.open(path.as_uri())
+    return path
 
 
 def _sha256(source: str) -> str:

@@ -14,21 +14,32 @@ import polars as pl
 
 from boxdocgen_explore import analysis
 from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.schema import DETAILS, JOBS
+from boxdocgen_explore.schema import DETAILS, DOCUMENTS, DURATION, JOBS
 
 _CODE_TYPES: Final = (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32))
-_SCHEMA: Final = {**JOBS, **DETAILS}
-_UNIQUE: Final = ("job_id", "external_id", "output_file_id", "output_file_version_id", "created_at")
+_SCHEMA: Final = {**JOBS, **DETAILS, **DOCUMENTS, **DURATION}
+_UNIQUE: Final = (
+    *("job_id", "external_id", "output_file_id", "output_file_version_id", "created_at"),
+    *("output_file_name", "output_file_size_bytes", "output_file_sha1", "output_file_created_at"),
+    "duration_s",
+)
 """Columns in which nearly all values differ; by all the others, jobs fall into few row groups."""
 _TIME: Final = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 
-def pack(jobs: pl.DataFrame, *, columns: Sequence[str] | None = None, level: int = 6) -> bytes:
+def pack(
+    jobs: pl.DataFrame,
+    *,
+    columns: Sequence[str] | None = None,
+    changed: pl.Series | None = None,
+    level: int = 6,
+) -> bytes:
     """Pack a jobs frame for the view.
 
     ``columns`` are those to include (default: all that `schema` knows); a column that is left out
     is not in the bytes, and cannot be filtered by. Null, empty lists and unknown statuses survive.
-    `unpack` gives the frame back. ``level`` is the compression of gzip.
+    `unpack` gives the frame back. ``changed`` (bool) marks the jobs that changed since the last
+    look. ``level`` is the compression of gzip.
 
     Jobs with equal values in all columns but the nearly unique ones form one row group. The view
     filters and counts row groups, of which there are few, however many jobs there are.
@@ -44,7 +55,7 @@ def pack(jobs: pl.DataFrame, *, columns: Sequence[str] | None = None, level: int
     if unknown := set(columns or ()) - set(known):
         raise InvalidRequest(f"The jobs have no column {', '.join(sorted(unknown))}.")
     included = [name for name in known if columns is None or name in columns]
-    groups, group_of_job = _row_groups(jobs.select(included))
+    groups, group_of_job = _row_groups(jobs.select(included), changed)
     width, block = _coded(group_of_job, groups.height)
     headers: list[dict[str, Any]] = []
     blocks = [block]
@@ -84,15 +95,22 @@ def unpack(payload: bytes) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def _row_groups(jobs: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+def _row_groups(jobs: pl.DataFrame, changed: pl.Series | None) -> tuple[pl.DataFrame, pl.Series]:
     """Give one row per row group, and the number of each job's group.
 
-    The columns are those that jobs share, and what the browser filters by but should not have to
-    work out: ``reason`` and ``day``.
+    The columns are those that jobs share, and what the browser counts by but should not have to
+    work out: ``reason``, ``day``, ``duration`` (its range) and ``made`` (the interval).
     """
-    shared = jobs.select(pl.exclude(_UNIQUE))
-    if "created_at" in jobs.columns:
-        shared = shared.with_columns(jobs.select(day=analysis.day()))
+    derived = {
+        "created_at": analysis.day().alias("day"),
+        "duration_s": analysis.duration_range(),
+    }
+    shown = [expression for column, expression in derived.items() if column in jobs.columns]
+    if "output_file_created_at" in jobs.columns:
+        shown.append(analysis.interval(jobs))
+    shared = jobs.select(pl.exclude(_UNIQUE)).with_columns(jobs.select(shown))
+    if changed is not None:
+        shared = shared.with_columns(changed=changed)
     groups, group_of_job = _distinct(shared)
     keys = ["status", "errors"]
     if set(keys) <= set(groups.columns):
@@ -122,7 +140,8 @@ def _dictionary(series: pl.Series) -> tuple[dict[str, Any], bytes]:
 
 def _unique(series: pl.Series) -> tuple[dict[str, Any], bytes]:
     """Give the length of each value, and all values joined."""
-    texts = series.dt.strftime(_TIME) if series.dtype == DETAILS["created_at"] else series
+    is_time = isinstance(series.dtype, pl.Datetime)
+    texts = series.dt.strftime(_TIME) if is_time else series.cast(pl.String)
     lengths = (texts.str.len_bytes() + 1).fill_null(0)
     longest = int(lengths.max() or 0)  # type: ignore[arg-type]
     width, coded = _coded(lengths, longest + 1)
@@ -153,6 +172,6 @@ def _texts(name: str, lengths: pl.Series, joined: bytes) -> pl.Series:
         for length, end in zip(lengths, ends, strict=True)
     ]
     series = pl.Series(name, values, dtype=pl.String)
-    if _SCHEMA[name] == pl.String():
-        return series
-    return series.str.to_datetime(_TIME, time_unit="us", time_zone="UTC")
+    if isinstance(_SCHEMA[name], pl.Datetime):
+        return series.str.to_datetime(_TIME, time_unit="us", time_zone="UTC")
+    return series.cast(_SCHEMA[name])

@@ -29,10 +29,13 @@ _MODULES: Final = (
     "columns.js",
     "filters.js",
     "bars.js",
+    "durations.js",
     "figures.js",
     "table.js",
     "sidebar.js",
+    "charts.js",
     "verdict.js",
+    "progress.js",
     "cause.js",
     "page.js",
     "view.js",
@@ -60,6 +63,8 @@ class View(anywidget.AnyWidget):
     the browser and can be set: an invalid one raises InvalidRequest. ``verdict`` is
     `analysis.Verdict.as_dict` or None, ``cause`` what `main_cause` gives; ``templates`` are names
     by file id; ``notice`` is a sentence shown under the verdict, such as why a refresh failed.
+    ``watching`` is the progress of a batch that is watched, or None: ``text``, ``final``, ``jobs``,
+    ``calls``, and ``due_at``, the ISO time by which the next look is expected (None: no next look).
     """
 
     _css = _FRONT_END / "view.css"
@@ -71,6 +76,7 @@ class View(anywidget.AnyWidget):
     cause: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
     notice = traitlets.Unicode("").tag(sync=True)
+    watching: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
 
     def __init__(self, jobs: pl.DataFrame | None = None, **values: Any) -> None:
         if jobs is not None:

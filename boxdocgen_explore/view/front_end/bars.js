@@ -17,6 +17,7 @@ export class Bars {
     this.column.values.forEach((values, code) => {
       const keys = by[0] === "reason" ? values[0].map((reason) => [reason]) : [values.slice(0, by.length)];
       for (const key of keys) {
+        if (figure.skip_none && key[0] === null) continue;
         const id = JSON.stringify(key);
         if (!bars.has(id)) bars.set(id, { key, pieces: [] });
         bars.get(id).pieces.push({ status: statusOf(figure, values), codes: [code], all: all[code] });
@@ -36,6 +37,7 @@ export class Bars {
       value: byText,
       largest: (a, b) => total(b) - total(a) || (this.figure.name === "reasons" ? byText(a, b) : 0),
       status: (a, b) => statusOrder(a.key[0], b.key[0]),
+      listed: (a, b) => this.figure.values.indexOf(a.key[0]) - this.figure.values.indexOf(b.key[0]),
     };
     this.bars.sort(orders[this.figure.order]);
   }

@@ -10,12 +10,16 @@ const MOST_PX = 12_000_000;
 // Ids are shown in full; long names of templates, and texts longer than any id, are cut.
 const LONGEST_ID = 64;
 const LONGEST_NAME = 14;
+const LONGEST_FILE_NAME = 32;
 
 const COLUMNS = [
   { name: "status", title: "Status" },
   { name: "external_id", title: "External id" },
   { name: "errors", title: "Reason" },
   { name: "template_file_id", title: "Template" },
+  { name: "output_file_name", title: "Document" },
+  { name: "output_file_size_bytes", title: "Size" },
+  { name: "output_file_created_at", title: "Made (UTC)" },
   { name: "output_file_id", title: "Output" },
   { name: "job_id", title: "Job id" },
 ];
@@ -62,6 +66,9 @@ export class Table {
     const lengths = {
       external_id: this.longest("external_id"),
       template_file_id: this.longest("template_file_id", (id) => this.templates.get(id)?.slice(0, LONGEST_NAME) ?? id),
+      output_file_name: Math.min(LONGEST_FILE_NAME, this.longest("output_file_name")),
+      output_file_size_bytes: "1,023 kB".length,
+      output_file_created_at: "2026-11-03 02:14:03".length,
       output_file_id: this.longest("output_type") + 1 + this.longest("output_file_id"),
       job_id: this.longest("job_id"),
     };
@@ -147,12 +154,29 @@ export class Table {
 
   value(name, job, tab) {
     const value = cell(this.frame, name, job);
-    if (name === "status") return [statusDot(this.specs, value), value];
+    if (name === "status") return this.status(job, value);
+    if (name === "output_file_name") return this.document(job, value, tab);
+    if (name === "output_file_size_bytes") return value === null ? "" : bytes(Number(value));
+    if (name === "output_file_created_at") return value?.slice(0, 19).replace("T", " ") ?? "";
     if (name === "errors") return this.reason(job);
     if (name === "template_file_id") return this.templates.get(value) ?? value ?? "";
     if (name === "output_file_id") return this.output(job, tab);
     if (value === null) return "";
     return button({ class: "id", title: "Copy", tabindex: tab }, value, () => this.onCopy(value));
+  }
+
+  status(job, value) {
+    const parts = [statusDot(this.specs, value), value];
+    if (cell(this.frame, "changed", job)) {
+      parts.push(element("span", { class: "changed", title: "Changed since the last look" }, "new"));
+    }
+    return parts;
+  }
+
+  document(job, name, tab) {
+    if (cell(this.frame, "output_file_found", job) === false) return element("em", {}, "does not exist");
+    const file = cell(this.frame, "output_file_id", job);
+    return name === null || file === null ? name ?? "" : fileLink(file, tab, name);
   }
 
   reason(job) {
@@ -186,6 +210,7 @@ export class Table {
     if (Array.isArray(value)) return element("ul", {}, value.map((message) => element("li", {}, message ?? "null")));
     if (name === "output_file_id") return fileLink(value, "0");
     const meanings = new Map(Object.entries(this.specs.meanings));
+    if (typeof value === "boolean") return String(value);
     const title = { status: meanings, template_file_id: this.templates }[name]?.get(value);
     return title ? `${value} (${title})` : value;
   }
@@ -238,9 +263,17 @@ function isMessages({ name }) {
   return Number(name === "errors" || name === "warnings");
 }
 
-function fileLink(file, tab) {
+function fileLink(file, tab, text = file) {
   const href = `https://app.box.com/file/${encodeURIComponent(file)}`;
-  return element("a", { href, target: "_blank", rel: "noopener noreferrer", class: "id", tabindex: tab }, file);
+  return element("a", { href, target: "_blank", rel: "noopener noreferrer", class: "id", tabindex: tab, title: text }, text);
+}
+
+/** Write a size in decimal units, as Box does. */
+export function bytes(size) {
+  for (const [unit, name] of [[1e9, "GB"], [1e6, "MB"]]) {
+    if (size >= unit) return `${(size / unit).toFixed(1)} ${name}`;
+  }
+  return size >= 1000 ? `${Math.round(size / 1000)} kB` : `${size} B`;
 }
 
 function spacer(px) {

@@ -1,6 +1,7 @@
 // The verdict line: what Python wrote about the jobs, its age, and a notice under it.
 
-import { element, number } from "./dom.js";
+import { element } from "./dom.js";
+import { time } from "./durations.js";
 
 export class VerdictLine {
   constructor(model) {
@@ -41,9 +42,5 @@ function withTime({ text, age: written }) {
 
 /** Write an age in words, as Python's `text.duration` and `verdict` do. */
 export function age(seconds) {
-  if (seconds < 60) return "just now";
-  for (const [from, unit, name] of [[172_800, 86_400, "days"], [7200, 3600, "h"], [120, 60, "min"]]) {
-    if (seconds >= from) return `${number(Math.floor(seconds / unit))} ${name} ago`;
-  }
-  return `${Math.floor(seconds)} s ago`;
+  return seconds < 60 ? "just now" : `${time(seconds)} ago`;
 }

@@ -5,10 +5,11 @@
 import { afterPaint, button, copy, download, element, number } from "./dom.js";
 import { csv, sortedJobs, unpack } from "./columns.js";
 import { Filters, queryCode } from "./filters.js";
-import { barLabel, Bars, NONE, sumNote } from "./bars.js";
-import { Figure } from "./figures.js";
+import { NONE } from "./bars.js";
+import { Charts } from "./charts.js";
 import { Table } from "./table.js";
 import { disambiguate, Sidebar } from "./sidebar.js";
+import { ProgressLine } from "./progress.js";
 import { VerdictLine } from "./verdict.js";
 import { CauseBlock } from "./cause.js";
 import { pageModel } from "./page.js";
@@ -57,6 +58,7 @@ class View {
   build() {
     this.root.classList.add("boxdocgen");
     this.verdict = new VerdictLine(this.model);
+    this.progress = new ProgressLine(this.model);
     this.cause = new CauseBlock(this.model);
     this.shown = element("span", { class: "jobs-shown", role: "status" });
     this.message = element("span", { class: "message", role: "status" });
@@ -66,7 +68,10 @@ class View {
       onChange: (change) => this.setState(change),
       onToggle: (key, value) => this.toggle(key, value),
     });
-    this.figures = this.specs.figures.map((figure) => new Figure(figure, (key) => this.pick(figure.by, key)));
+    this.charts = new Charts(this.specs, {
+      onPick: (by, key) => this.pick(by, key),
+      onCompare: (compare_by) => this.setState({ compare_by }),
+    });
     this.table = new Table({
       onSort: (sort) => this.setState({ sort }),
       onCopy: (text) => this.copy(text, `Copied ${text}.`),
@@ -79,23 +84,12 @@ class View {
     ];
     this.body = element("div", { class: "boxdocgen-body" }, [
       this.sidebar.root,
-      element("div", { class: "figures" }, this.buildFigures()),
+      this.charts.root,
       element("div", { class: "bar" }, [this.shown, this.sidebar.chips, this.message, ...actions]),
       this.empty,
       this.table.root,
     ]);
-    this.root.replaceChildren(this.verdict.root, this.cause.root, this.body);
-  }
-
-  buildFigures() {
-    const compared = this.figures.filter(({ figure }) => figure.compare);
-    const options = compared.map(({ figure }) => element("option", { value: figure.compare }, figure.compare));
-    this.compare = element("select", { "aria-label": "Compare by" }, options);
-    this.compare.onchange = () => this.setState({ compare_by: this.compare.value });
-    const label = element("label", { class: "compare" }, ["Compare by ", this.compare]);
-    const always = this.figures.filter(({ figure }) => !figure.compare);
-    const comparison = element("div", { class: "comparison" }, [label, ...compared.map(({ root }) => root)]);
-    return [...always.map(({ root }) => root), comparison];
+    this.root.replaceChildren(this.verdict.root, this.progress.root, this.cause.root, this.body);
   }
 
   async copy(text, message) {
@@ -115,6 +109,7 @@ class View {
       "change:templates": () => this.load(),
       "change:verdict": () => this.verdict.draw(),
       "change:notice": () => this.verdict.draw(),
+      "change:watching": () => this.progress.draw(),
       "change:cause": () => this.cause.draw(),
     };
     for (const [name, listener] of Object.entries(this.listeners)) model.on(name, listener);
@@ -128,7 +123,12 @@ class View {
     this.themes.observe(document.body, { attributes: true });
     this.darkness = matchMedia("(prefers-color-scheme: dark)");
     this.darkness.addEventListener("change", (this.onTheme = () => this.schedule()));
-    this.clock = setInterval(() => this.verdict.drawAge(), 30_000);
+    this.clock = setInterval(() => this.tick(), 30_000);
+  }
+
+  tick() {
+    this.verdict.drawAge();
+    this.progress.draw();
   }
 
   remove() {
@@ -136,7 +136,7 @@ class View {
     this.darkness.removeEventListener("change", this.onTheme);
     clearInterval(this.clock);
     for (const observer of [this.resizes, this.themes, this.table.observer]) observer.disconnect();
-    for (const figure of this.figures) figure.remove();
+    this.charts.remove();
   }
 
   async load() {
@@ -147,7 +147,7 @@ class View {
     this.frame = frame;
     this.templates = disambiguate(Object.entries(this.model.get("templates") ?? {}));
     this.filters = new Filters(frame);
-    this.bars = new Map();
+    this.charts.bars = new Map();
     this.sortKey = null;
     this.body.classList.toggle("no-jobs", frame.jobs === 0);
     this.sidebar.show(frame);
@@ -189,8 +189,9 @@ class View {
     Object.assign(this, { sortKey, renderKey, drawnFrame: frame });
     if (changed) this.jobs = filters.shown(this.order);
     // Charts first: they measure their space and colours, which is cheap before anything changes.
-    const figures = this.drawFigures();
+    const figures = this.charts.draw(this);
     this.verdict.draw();
+    this.progress.draw();
     this.drawEmpty();
     this.sidebar.draw(state, filters);
     if (changed) this.table.show(frame, this.jobs, state.sort, this, sameRows);
@@ -216,54 +217,6 @@ class View {
   label(key, value) {
     if (value === null) return NONE;
     return key === "template_file_id" ? this.templates.get(value) ?? value : value;
-  }
-
-  // --- the charts -----------------------------------------------------------------------------
-
-  async drawFigures() {
-    const { columns, jobs } = this.frame;
-    const drawable = this.figures.filter(({ figure }) => [...figure.by, "status"].every((name) => columns.has(name)));
-    const compared = drawable.filter(({ figure }) => figure.compare);
-    const compare = this.state.compare_by ?? this.bestComparison(compared);
-    this.compare.value = compare ?? "";
-    for (const option of this.compare.options) {
-      option.disabled = !compared.some(({ figure }) => figure.compare === option.value);
-    }
-    const theme = this.theme();
-    const totals = { jobs_all: jobs, jobs_shown: this.jobs.length };
-    const draws = this.figures.map((figure) => {
-      const { by, compare: chosenBy, name } = figure.figure;
-      figure.root.hidden = !drawable.includes(figure) || jobs === 0 || (chosenBy !== null && chosenBy !== compare);
-      if (figure.root.hidden) return null;
-      const label = (key) => barLabel(key, (value) => this.label(by[0], value));
-      const rows = this.barsOf(figure.figure).rows(this.filters, totals, label);
-      figure.root.hidden = rows.length === 0;
-      return figure.draw(rows, (key) => this.picked(by, key), theme, name === "reasons" ? this.reasonsNote(rows) : "");
-    });
-    await Promise.all(draws);
-  }
-
-  barsOf(figure) {
-    if (!this.bars.has(figure.name)) this.bars.set(figure.name, new Bars(this.frame, figure, this.specs.statuses));
-    return this.bars.get(figure.name);
-  }
-
-  bestComparison(compared) {
-    const several = compared.find(({ figure }) => this.barsOf(figure).bars.length > 1);
-    return (several ?? compared[0])?.figure.compare;
-  }
-
-  reasonsNote(rows) {
-    const column = this.frame.columns.get("reason");
-    const counts = this.filters.counts(column);
-    const jobs = counts.reduce((sum, count, code) => sum + (column.values[code].length ? count : 0), 0);
-    return sumNote(rows.reduce((sum, { shown }) => sum + shown, 0), jobs);
-  }
-
-  theme() {
-    const style = getComputedStyle(this.root);
-    const colour = (name) => style.getPropertyValue(`--boxdocgen-${name}`).trim();
-    return { ink: colour("ink"), ghost: colour("ghost") };
   }
 }
 

@@ -1,0 +1,81 @@
+// The charts of the view: which of them are shown, what they compare, and their notes.
+
+import { element } from "./dom.js";
+import { barLabel, Bars, sumNote } from "./bars.js";
+import { durationsNote, intervalNote } from "./durations.js";
+import { Figure } from "./figures.js";
+
+export class Charts {
+  /** `onPick` gets the columns and the key of a bar, `onCompare` what to compare by. */
+  constructor(specs, { onPick, onCompare }) {
+    Object.assign(this, { statuses: specs.statuses, bars: new Map() });
+    this.figures = specs.figures.map((figure) => new Figure(figure, (key) => onPick(figure.by, key)));
+    const compared = this.figures.filter(({ figure }) => figure.compare);
+    const options = compared.map(({ figure }) => element("option", { value: figure.compare }, figure.compare));
+    this.compare = element("select", { "aria-label": "Compare by" }, options);
+    this.compare.onchange = () => onCompare(this.compare.value);
+    const label = element("label", { class: "compare" }, ["Compare by ", this.compare]);
+    const always = this.figures.filter(({ figure }) => !figure.compare);
+    const comparison = element("div", { class: "comparison" }, [label, ...compared.map(({ root }) => root)]);
+    this.root = element("div", { class: "figures" }, [...always.map(({ root }) => root), comparison]);
+  }
+
+  /** Draw the charts whose columns the view's jobs have. */
+  async draw(view) {
+    const { columns, jobs } = view.frame;
+    this.frame = view.frame;
+    const drawable = this.figures.filter(({ figure }) => [...figure.by, "status"].every((name) => columns.has(name)));
+    const compared = drawable.filter(({ figure }) => figure.compare);
+    const compare = view.state.compare_by ?? this.bestComparison(compared);
+    this.compare.value = compare ?? "";
+    for (const option of this.compare.options) {
+      option.disabled = !compared.some(({ figure }) => figure.compare === option.value);
+    }
+    const theme = themeOf(view.root);
+    const totals = { jobs_all: jobs, jobs_shown: view.jobs.length };
+    const draws = this.figures.map((figure) => {
+      const { by, compare: chosenBy, name } = figure.figure;
+      figure.root.hidden = !drawable.includes(figure) || jobs === 0 || (chosenBy !== null && chosenBy !== compare);
+      if (figure.root.hidden) return null;
+      const label = (key) => barLabel(key, (value) => view.label(by[0], value));
+      const rows = this.barsOf(figure.figure).rows(view.filters, totals, label);
+      figure.root.hidden = rows.length === 0;
+      return figure.draw(rows, (key) => view.picked(by, key), theme, note(name, rows, view));
+    });
+    await Promise.all(draws);
+  }
+
+  barsOf(figure) {
+    if (!this.bars.has(figure.name)) this.bars.set(figure.name, new Bars(this.frame, figure, this.statuses));
+    return this.bars.get(figure.name);
+  }
+
+  bestComparison(compared) {
+    const several = compared.find(({ figure }) => this.barsOf(figure).bars.length > 1);
+    return (several ?? compared[0])?.figure.compare;
+  }
+
+  remove() {
+    for (const figure of this.figures) figure.remove();
+  }
+}
+
+function note(name, rows, view) {
+  if (name === "reasons") return reasonsNote(rows, view);
+  if (name === "by_duration") return durationsNote(view.frame, view.jobs, view.templates);
+  if (name === "documents_over_time") return intervalNote(rows[0]?.key[0]);
+  return "";
+}
+
+function reasonsNote(rows, { frame, filters }) {
+  const column = frame.columns.get("reason");
+  const counts = filters.counts(column);
+  const jobs = counts.reduce((sum, count, code) => sum + (column.values[code].length ? count : 0), 0);
+  return sumNote(rows.reduce((sum, { shown }) => sum + shown, 0), jobs);
+}
+
+function themeOf(root) {
+  const style = getComputedStyle(root);
+  const colour = (name) => style.getPropertyValue(`--boxdocgen-${name}`).trim();
+  return { ink: colour("ink"), ghost: colour("ghost") };
+}

@@ -1,0 +1,59 @@
+// What the charts of documents say in words: how long documents took, and how long an interval is.
+
+import { cell } from "./columns.js";
+import { number } from "./dom.js";
+
+const MOST_TEMPLATES = 4;
+
+/** Write median and 95th percentile of the jobs shown, by template if there are a few. */
+export function durationsNote(frame, jobs, templates) {
+  const byTemplate = new Map();
+  const all = [];
+  for (const job of jobs) {
+    const took = durations(frame)[job];
+    if (Number.isNaN(took)) continue;
+    all.push(took);
+    const template = cell(frame, "template_file_id", job);
+    if (!byTemplate.has(template)) byTemplate.set(template, []);
+    byTemplate.get(template).push(took);
+  }
+  if (!all.length) return "";
+  const several = byTemplate.size > 1 && byTemplate.size <= MOST_TEMPLATES;
+  const parts = several
+    ? [...byTemplate].map(([id, took]) => `${templates.get(id) ?? id ?? "(none)"}: ${inWords(took)}`)
+    : [inWords(all)];
+  return `${parts.join("; ")}. Inferred from the creation of job and file.`;
+}
+
+/** The durations as numbers: a text of each job is decoded once, and not on every change. */
+function durations(frame) {
+  frame.durations ??= Float64Array.from(frame.columns.get("duration_s").values, (text) => (text === null ? NaN : Number(text)));
+  return frame.durations;
+}
+
+function inWords(seconds) {
+  const sorted = Float64Array.from(seconds).sort();
+  return `half within ${time(quantile(sorted, 0.5))}, 95 % within ${time(quantile(sorted, 0.95))}`;
+}
+
+/** Interpolate, as Python's `analysis.durations` does. */
+export function quantile(sorted, share) {
+  const place = share * (sorted.length - 1);
+  const [low, high] = [Math.floor(place), Math.ceil(place)];
+  return sorted[low] + (place - low) * (sorted[high] - sorted[low]);
+}
+
+/** Write a time in words, as Python's `text.duration` does. */
+export function time(seconds) {
+  for (const [from, unit, name] of [[172_800, 86_400, "days"], [7200, 3600, "h"], [120, 60, "min"]]) {
+    if (seconds >= from) return `${number(Math.floor(seconds / unit))} ${name}`;
+  }
+  return `${Math.max(0, Math.floor(seconds))} s`;
+}
+
+/** Say how long the interval of a key such as 2026-11-03T02:15Z/PT5M is. */
+export function intervalNote(key) {
+  const minutes = Number(key?.match(/PT(\d+)M$/)?.[1]);
+  if (!minutes) return "";
+  return `per ${minutes === 1 ? "minute" : time(60 * minutes)}, UTC`;
+}
