@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -29,6 +29,7 @@ DURATION_RANGES: Final = (
 _INTERVALS_MIN: Final = (1, 5, 15, 60, 360, 1440, 10_080)
 _MOST_INTERVALS: Final = 40
 
+_MOST_TEMPLATES: Final = 4
 _INFERRED: Final = "Inferred from the creation of job and file."
 
 
@@ -153,13 +154,27 @@ def durations(jobs: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
     return jobs.group_by(by).agg(**columns).sort("p95_s", by, descending=[True, False])
 
 
-def duration_note(jobs: pl.DataFrame) -> str | None:
-    """Say in one sentence how long documents took, and that this is inferred."""
-    median_s, p95_s = durations(jobs).select("median_s", "p95_s").row(0)
-    if median_s is None:
-        return None
-    half, most = (duration(timedelta(seconds=seconds)) for seconds in (median_s, p95_s))
-    return f"Half within {half}, 95 % within {most}. {_INFERRED}"
+def duration_note(jobs: pl.DataFrame, templates: Mapping[str, str] | None = None) -> str:
+    """Say in words how long documents took, by template if there are a few, and that this is
+    inferred; nothing if no duration is known. ``templates`` gives names by file id."""
+    known = jobs.filter(pl.col("duration_s").is_not_null())
+    if known.is_empty():
+        return ""
+    by = "template_file_id" if "template_file_id" in jobs.columns else None
+    rows = [*durations(known, by).iter_rows(named=True)]
+    if not 1 < len(rows) <= _MOST_TEMPLATES:
+        return f"Half within {_in_words(durations(known).row(0, named=True))}. {_INFERRED}"
+    ids = [row["template_file_id"] for row in rows]
+    names = [(templates or {}).get(one, one or "(none)") for one in ids]
+    parts = sorted(
+        f"{name}: half within {_in_words(row)}" for name, row in zip(names, rows, strict=True)
+    )
+    return f"{'; '.join(parts)}. {_INFERRED}"
+
+
+def _in_words(row: Mapping[str, float]) -> str:
+    half, most = (duration(timedelta(seconds=row[name])) for name in ("median_s", "p95_s"))
+    return f"{half}, 95 % within {most}"
 
 
 def interval(jobs: pl.DataFrame) -> pl.Expr:

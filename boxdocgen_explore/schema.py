@@ -83,6 +83,12 @@ DURATION: Final[dict[str, pl.DataType]] = {"duration_s": pl.Float64()}
 """How long a document took: the creation of the output file minus that of the job, an inference
 from Box's timestamps. Box itself publishes no duration."""
 
+DURATION_IS_INFERRED: Final = (
+    "Durations are inferred from Box's timestamps: the creation of the output file minus the "
+    "creation of the job."
+)
+"""What must be said wherever a person is shown a duration."""
+
 BATCHES: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),
     "jobs": pl.Int64(),

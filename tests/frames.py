@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from boxdocgen_explore.errors import BoxDocGenError, Reading
-from boxdocgen_explore.schema import DETAILS, JOBS, PAGES
+from boxdocgen_explore.schema import DETAILS, DOCUMENTS, DURATION, JOBS, PAGES
 
 HOSTILE = '</script><img src=x onerror="alert(1)">\u202egnp.\x07{{tag}}\t"\'`$&'
 MISSING = "Tag {{candidate.start_bonus}} is missing from the input data"
@@ -59,6 +59,25 @@ def story(jobs: int = 300) -> pl.DataFrame:
             }
         )
     return jobs_frame(rows)
+
+
+def documented(jobs: pl.DataFrame) -> pl.DataFrame:
+    """Add documents to jobs that name an output file: made one after another, some missing."""
+    place = pl.int_range(pl.len())
+    found = pl.col("output_file_id").is_not_null() & (place % 17 > 0)
+    made_at = pl.lit(READ_AT) + pl.duration(seconds=13 * place)
+    columns = {
+        "output_file_found": pl.when(pl.col("output_file_id").is_not_null()).then(found),
+        "output_file_name": pl.when(found).then(pl.format("Letter {}.pdf", "job_id")),
+        "output_file_size_bytes": pl.when(found).then(40_000 + place),
+        "output_file_sha1": pl.when(found).then(pl.format("sha1 {}", "job_id")),
+        "output_file_created_at": pl.when(found).then(made_at),
+        "output_file_folder_id": pl.when(found).then(pl.lit("191001")),
+        "duration_s": pl.when(found).then(13.0 * place),
+    }
+    return jobs.with_columns(
+        columns[name].cast(dtype).alias(name) for name, dtype in {**DOCUMENTS, **DURATION}.items()
+    )
 
 
 def _errors(chance: random.Random, number: int) -> list[str | None] | None:
@@ -126,8 +145,31 @@ def running(job_id: str = "1", **fields: Any) -> dict[str, Any]:
     return failed(job_id, **{"status": "pending", **fields})
 
 
+def document(job_id: str = "1", **fields: Any) -> dict[str, Any]:
+    """Make a job whose document was looked at; no rule objects to it, either."""
+    made = {
+        "output_file_found": True,
+        "output_file_name": f"Letter {job_id}.pdf",
+        "output_file_size_bytes": 40_000,
+        "output_file_sha1": f"sha1 of {job_id}",
+        "output_file_created_at": NOON - timedelta(days=3) + timedelta(seconds=15),
+        "output_file_folder_id": "folder",
+        "duration_s": 15.0,
+    }
+    return job(job_id, **{**made, **fields})
+
+
+def without_document(job_id: str = "1", *, found: bool | None = False, **fields: Any) -> Any:
+    """Make a job whose document does not exist, or (None) was not looked at."""
+    nothing = dict.fromkeys([*DOCUMENTS, *DURATION])
+    return document(job_id, **{**nothing, "output_file_found": found, **fields})
+
+
 def frame(*jobs: dict[str, Any]) -> pl.DataFrame:
-    return pl.DataFrame(list(jobs), schema={**JOBS, **DETAILS})
+    """Make a jobs frame; the columns of documents are in it if a job has them."""
+    documents = any("output_file_found" in one for one in jobs)
+    more = {**DOCUMENTS, **DURATION} if documents else {}
+    return pl.DataFrame(list(jobs), schema={**JOBS, **DETAILS, **more})
 
 
 def chain(batch_id: str, *sizes: int, **fields: Any) -> list[dict[str, Any]]:

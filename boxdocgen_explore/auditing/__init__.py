@@ -7,7 +7,7 @@ need is in `auditing.needs`; `evaluate` runs all rules once.
 from __future__ import annotations
 
 from boxdocgen_explore.auditing.evaluation import audit, evaluate, requested, verdicts
-from boxdocgen_explore.auditing.inputs import AuditInput, split_reading
+from boxdocgen_explore.auditing.inputs import AuditInput, conform, split_reading
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.auditing.options import AuditOptions, Thresholds
 from boxdocgen_explore.auditing.rule import Rule
@@ -21,6 +21,7 @@ __all__ = [
     "Rule",
     "Thresholds",
     "audit",
+    "conform",
     "evaluate",
     "read_manifest",
     "requested",

@@ -75,6 +75,7 @@ def audit(
         now: when the audit takes place, with a time zone.
         max_failed_share, max_error_share: shares of a batch that are accepted, 0 to 1; default 0.
         running_hours: how many hours after its creation a job may still be running; default 24.
+        slow_document_s: how many seconds a document may take; default 3600 (see `Thresholds`).
         unique_external_ids: if True, a duplicate external id is an error, not a warning.
         creators, sources, enterprises: who may have created the jobs (ids or logins), where they
             may come from, whose they may be (ids); by default one of each per batch.
@@ -82,7 +83,8 @@ def audit(
     Raises:
         InvalidRequest: jobs or manifest lack columns; an option or a rule is invalid.
 
-    Source: every field of ``GET /docgen_batch_jobs/:batch_id``; details of ``/docgen_jobs``.
+    Source: every field of ``GET /docgen_batch_jobs/:batch_id``; details of ``/docgen_jobs``;
+    documents from ``/files/:id`` and ``/folders/:id/items``.
 
     >>> from boxdocgen_explore.schema import JOBS
     >>> job = {"batch_id": "1", "job_id": "7", "status": "failed", "errors": ["Row 3 is empty."]}

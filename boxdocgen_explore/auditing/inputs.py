@@ -14,7 +14,16 @@ from boxdocgen_explore.analysis import NO_REASON, reason
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.auditing.options import AuditOptions, Thresholds, texts, thresholds
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
-from boxdocgen_explore.schema import DETAILS, JOBS, PAGES, PROBLEMS, TAGS, TEMPLATES
+from boxdocgen_explore.schema import (
+    DETAILS,
+    DOCUMENTS,
+    DURATION,
+    JOBS,
+    PAGES,
+    PROBLEMS,
+    TAGS,
+    TEMPLATES,
+)
 
 _VERSION: Final = ("template_file_id", "template_file_version_id")
 
@@ -23,7 +32,8 @@ _VERSION: Final = ("template_file_id", "template_file_version_id")
 class AuditInput:
     """What the rules get; what was not given is None.
 
-    ``jobs`` has the columns of `schema.JOBS` and, if they were read, of `schema.DETAILS`.
+    ``jobs`` has the columns of `schema.JOBS` and, if they were read, of `schema.DETAILS`,
+    `schema.DOCUMENTS` and `schema.DURATION`.
     ``pages`` is None for a plain frame; ``failures`` names the batches that could not be read.
     """
 
@@ -117,8 +127,9 @@ def split_reading(
 
 
 def _jobs(jobs: pl.DataFrame) -> pl.DataFrame:
-    details = {name: dtype for name, dtype in DETAILS.items() if name in jobs.columns}
-    return conform(jobs, {**JOBS, **details}, "jobs")
+    optional = {**DETAILS, **DOCUMENTS, **DURATION}
+    read = {name: dtype for name, dtype in optional.items() if name in jobs.columns}
+    return conform(jobs, {**JOBS, **read}, "jobs")
 
 
 def problem_reasons(jobs: pl.DataFrame) -> pl.DataFrame:

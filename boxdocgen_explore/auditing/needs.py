@@ -63,6 +63,36 @@ def _manifest_ids(inputs: AuditInput) -> Missing | None:
     return _values(inputs.jobs, "external_id") if by_id else None
 
 
+def _documents(inputs: AuditInput) -> Missing | None:
+    """Jobs without an output file have no document that could be looked at."""
+    if "output_file_found" not in inputs.jobs.columns:
+        return Missing("documents (output_file_found)", True)
+    named = inputs.jobs.drop_nulls("output_file_id")
+    unknown = named.filter(pl.col("output_file_found").is_null())["output_file_id"].n_unique()
+    return Missing(f"documents ({unknown:,} not looked at)", False) if unknown else None
+
+
+def _of_documents(column: str) -> Callable[[AuditInput], Missing | None]:
+    """Need a value of every document that exists."""
+
+    def missing(inputs: AuditInput) -> Missing | None:
+        if "output_file_found" not in inputs.jobs.columns:
+            return None  # the need "documents" says so
+        if column not in inputs.jobs.columns:
+            return Missing(f"documents ({column})", True)
+        existing = inputs.jobs.drop_nulls("output_file_id").filter("output_file_found")
+        unknown = existing.filter(pl.col(column).is_null())["output_file_id"].n_unique()
+        return Missing(f"{column} of {counted(unknown, 'document')}", False) if unknown else None
+
+    return missing
+
+
+def _durations(inputs: AuditInput) -> Missing | None:
+    if "created_at" not in inputs.jobs.columns:
+        return Missing("details (created_at)", True)
+    return _of_documents("duration_s")(inputs)
+
+
 NEEDS: Final[Mapping[str, Callable[[AuditInput], Missing | None]]] = {
     "jobs": lambda inputs: _entirely(inputs.jobs.is_empty(), "jobs"),
     "complete batches": _complete_batches,
@@ -71,6 +101,10 @@ NEEDS: Final[Mapping[str, Callable[[AuditInput], Missing | None]]] = {
         inputs.pages is None and not inputs.failures, "evidence (pages)"
     ),
     "created_at": _creation_of_running,
+    "documents": _documents,
+    "document sizes": _of_documents("output_file_size_bytes"),
+    "document digests": _of_documents("output_file_sha1"),
+    "durations": _durations,
     "creator": lambda inputs: _values(inputs.jobs, "created_by_id"),
     "source": lambda inputs: _values(inputs.jobs, "source"),
     "enterprise": lambda inputs: _values(inputs.jobs, "enterprise_id"),

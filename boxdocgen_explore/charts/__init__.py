@@ -149,12 +149,15 @@ def over_time(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
     return _draw("over_time", jobs)
 
 
-def durations(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
+def durations(
+    jobs: Reading | pl.DataFrame, templates: Mapping[str, str] | None = None
+) -> alt.LayerChart:
     """Draw how long the documents took, from a few seconds to hours.
 
     ``jobs`` is a reading with details and documents, or a frame with ``duration_s``: an inference,
     the creation of the output file minus that of the job. Jobs without a document are left out; a
-    subtitle gives the median and the 95th percentile, by template if there are several.
+    subtitle gives the median and the 95th percentile, by template if there are a few.
+    ``templates`` gives names by file id.
 
     Raises InvalidRequest if there is no column ``duration_s``.
 
@@ -165,7 +168,7 @@ def durations(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
     'Half within 44 s, 95 % within 72 s. Inferred from the creation of job and file.'
     """
     frame = analysis.jobs_of(jobs)
-    return _draw("by_duration", frame, subtitle=analysis.duration_note(frame))
+    return _draw("by_duration", frame, subtitle=analysis.duration_note(frame, templates))
 
 
 def documents_over_time(jobs: Reading | pl.DataFrame) -> alt.LayerChart:

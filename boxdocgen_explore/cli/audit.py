@@ -43,12 +43,17 @@ def add_commands(commands: Any) -> None:
         "--max-age", type=parse_age, metavar="AGE", help="read pages again that are older"
     )
     command.add_argument("--details", action="store_true", help="with times, creators and source")
+    command.add_argument(
+        "--documents",
+        action="store_true",
+        help="with the output files: do they exist, with content?",
+    )
     command.add_argument("--title", metavar="TEXT", help="the report's title")
     command.add_argument(
         "--redact",
         action="append",
         default=[],
-        choices=("creators", "errors", "warnings", "external_id"),
+        choices=("creators", "errors", "warnings", "external_id", "documents"),
         help="leave this out; may be given several times",
     )
     box_options(command)
@@ -66,7 +71,8 @@ def audit(options: argparse.Namespace) -> int:
     expected = None if options.expected is None else read_manifest(options.expected).rows
     box = connected(options)
     ids, scope = _recent(box, options) if options.since else (options.ids, None)
-    reading, failure = read(box, ids, options, details=options.details, max_age=options.max_age)
+    wanted = {name: getattr(options, name) for name in ("details", "documents", "max_age")}
+    reading, failure = read(box, ids, options, **wanted)
     result = run_audit(
         reading,
         scope=scope,

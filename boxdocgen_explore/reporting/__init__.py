@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import os
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, overload
 
 import polars as pl
 
 from boxdocgen_explore.errors import InvalidRequest, Reading
-from boxdocgen_explore.reporting import document, evidence
+from boxdocgen_explore.reporting import document, embedded
 from boxdocgen_explore.reporting.result import AuditResult, Scope
 from boxdocgen_explore.reporting.run import run_audit
 from boxdocgen_explore.text import replacing
-from boxdocgen_explore.view import pack, unpack
+from boxdocgen_explore.view import pack
 
 __all__ = [
     "AuditResult",
@@ -75,15 +73,16 @@ def report(
         templates: template names by file id, or the frame of `Box.templates`.
         state: the filters that are set when the file opens, as in ``explorer.state``.
         columns: the columns to include (default: all).
-        redact: "creators", "errors", "warnings", "external_id": left out of the audit and the
-            file, and the report says so.
+        redact: "creators", "errors", "warnings", "external_id", "documents" (the names of the
+            output files): left out of the audit and the file, and the report says so.
         notes: sentences for the evidence, such as `sample_recipe` returns.
         options: what `audit` takes: ``expected``, ``rules``, ``tags``, ``now``, thresholds.
 
     Raises:
         InvalidRequest: an argument is invalid, or the file cannot be written.
 
-    Source: `schema.PAGES` for the evidence, `schema.JOBS` and `schema.DETAILS` for the rest.
+    Source: `schema.PAGES` and `schema.DOCUMENT_PAGES` for the evidence, `schema.JOBS`,
+    `schema.DETAILS` and `schema.DOCUMENTS` for the rest.
 
     >>> import tempfile
     >>> from boxdocgen_explore.schema import JOBS
@@ -138,11 +137,11 @@ def write_report(
         InvalidRequest: the file cannot be written; an existing one then stays as it was.
     """
     target = html_path(path)
-    payload = pack(result.jobs, columns=result.columns)
-    pages = evidence.pages_as_json(result.pages)
-    digest = evidence.digest(payload, pages)
+    payload = pack(result.jobs.select(result.columns))
+    evidence = embedded.evidence_as_json(result.pages, result.document_pages, result.failures)
+    digest = embedded.digest(payload, evidence)
     notes = [notes] if isinstance(notes, str) else notes
-    text = document.html(result, payload, pages, digest, title or _TITLE, notes)
+    text = document.html(result, payload, evidence, digest, title or _TITLE, notes)
     try:
         with replacing(target, private=True) as part:
             part.write_text(text, encoding="utf-8")
@@ -151,43 +150,25 @@ def write_report(
     return Report(target, result.verdict, result.complete, digest)
 
 
-def read_report(path: str | os.PathLike[str]) -> pl.DataFrame:
+@overload
+def read_report(
+    path: str | os.PathLike[str], *, evidence: Literal[False] = ...
+) -> pl.DataFrame: ...
+
+
+@overload
+def read_report(path: str | os.PathLike[str], *, evidence: Literal[True]) -> Reading: ...
+
+
+def read_report(path: str | os.PathLike[str], *, evidence: bool = False) -> pl.DataFrame | Reading:
     """Return all jobs that a report contains, with the columns that were not left out.
+
+    With ``evidence``, return a `Reading`: these jobs, the pages, the answers about documents (None
+    if documents were not read), and the text of each error that left a batch incomplete.
 
     The digest in the file is recomputed first; a match shows only that the file is consistent.
 
     Raises:
         InvalidRequest: the file is not a report, or its data does not match its digest.
     """
-    try:
-        text = Path(path).expanduser().read_text(encoding="utf-8")
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be read: {error.strerror or error}.") from None
-    except UnicodeDecodeError:
-        text = ""
-    parts = [re.search(pattern, text) for pattern in _PARTS]
-    found = [match[1] for match in parts if match]
-    if len(found) < len(_PARTS):
-        raise InvalidRequest(f"{path} is not a report: it contains no jobs with their digest.")
-    encoded, pages, digest = found
-    try:
-        payload = base64.b64decode(encoded, validate=True)
-    except ValueError:
-        payload = b""
-    if evidence.digest(payload, pages) != digest:
-        raise InvalidRequest(
-            f"{path} was changed after it was written: its data does not match its digest. "
-            "Use an unchanged copy."
-        )
-    try:
-        return unpack(payload)
-    except (Exception, pl.exceptions.PanicException) as error:  # the digest may be forged, too
-        why = type(error).__name__
-    raise InvalidRequest(f"{path} is not a report: its jobs cannot be unpacked ({why}).")
-
-
-_PARTS: Final = (
-    '<script type="text/plain" id="boxdocgen-payload">([^<]*)</script>',
-    '<script type="application/json" id="boxdocgen-pages">([^<]*)</script>',
-    '<code id="boxdocgen-digest">([0-9a-f]{64})</code>',
-)
+    return embedded.read_reading(Path(path)) if evidence else embedded.read_jobs(Path(path))

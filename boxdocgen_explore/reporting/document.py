@@ -19,9 +19,14 @@ MOST_OF_A_RULE: Final = 10
 
 
 def html(
-    result: AuditResult, payload: bytes, pages: str, digest: str, title: str, notes: Sequence[str]
+    result: AuditResult,
+    payload: bytes,
+    embedded_evidence: str,
+    digest: str,
+    title: str,
+    notes: Sequence[str],
 ) -> str:
-    """Write the report; ``digest`` is that of ``payload`` (packed jobs) and ``pages`` (JSON)."""
+    """Write the report; ``digest`` is that of ``payload`` and ``embedded_evidence`` (JSON)."""
     first = pl.int_range(pl.len()).over("rule") < MOST_OF_A_RULE
     return document(
         payload,
@@ -42,8 +47,9 @@ def html(
         rules={rule.name: rule for rule in result.rules},
         facts=evidence.facts(result, notes),
         digest=digest,
-        pages_json=pages,
+        embedded_evidence=embedded_evidence,
         pages=[] if result.pages is None else result.pages.to_dicts(),
+        document_pages=[] if result.document_pages is None else result.document_pages.to_dicts(),
         tables=_tables(result),
     )
 

@@ -10,12 +10,11 @@ from importlib.metadata import version
 from typing import Any, Final
 
 import polars as pl
-from jinja2.utils import htmlsafe_json_dumps
 
 from boxdocgen_explore.analysis import outcomes
 from boxdocgen_explore.auditing import Rule
 from boxdocgen_explore.reporting.result import AuditResult
-from boxdocgen_explore.schema import RUNNING, STATUSES
+from boxdocgen_explore.schema import DURATION_IS_INFERRED, RUNNING, STATUSES
 from boxdocgen_explore.text import counted, duration, listed, timestamp
 
 _NO_TOTAL: Final = (
@@ -37,10 +36,12 @@ def facts(result: AuditResult, notes: Sequence[str]) -> list[tuple[str, Sequence
         source = [
             ("Read by", _users(result, pages)),
             ("Read from", [f"{hosts}, box-version {versions}."]),
-            ("Read", _times(pages, result.audited_at)),
+            ("Read", _times(pages, result.audited_at, "page")),
         ]
     return [
         *source,
+        *([] if result.calls is None else [("Calls", [_calls(result.calls)])]),
+        *_documents(result),
         ("Completeness", [*_completeness(result), _NO_TOTAL]),
         ("Rows", [_rows(result.jobs)]),
         ("Still running", [_running(result.jobs)]),
@@ -68,16 +69,46 @@ def _users(result: AuditResult, pages: pl.DataFrame) -> list[str]:
     return [*sentences, f"Enterprise of the jobs: {enterprises or 'Box gave none'}."]
 
 
-def _times(pages: pl.DataFrame, now: dt.datetime) -> list[str]:
+def _times(pages: pl.DataFrame, now: dt.datetime, noun: str) -> list[str]:
     first, last = pages["fetched_at"].min(), pages["fetched_at"].max()
     if not isinstance(first, dt.datetime) or not isinstance(last, dt.datetime):
         return ["at an unknown time."]
     cached = pages.filter("from_cache")
-    sources = f"{counted(pages.height - cached.height, 'page')} from Box, {cached.height:,} cached"
+    sources = f"{counted(pages.height - cached.height, noun)} from Box, {cached.height:,} cached"
     oldest = cached["fetched_at"].min()
     if isinstance(oldest, dt.datetime):
         sources += f", the oldest {duration(now - oldest)} old"
     return [f"from {timestamp(first)} to {timestamp(last)}.", f"{sources}."]
+
+
+def _calls(calls: int) -> str:
+    return f"{counted(calls, 'call')} to Box for this reading, repeated ones included."
+
+
+def _documents(result: AuditResult) -> list[tuple[str, Sequence[str]]]:
+    """What was looked at, and when; nothing if documents were not read."""
+    facts: list[tuple[str, Sequence[str]]] = []
+    pages, counts = result.document_pages, _document_counts(result)
+    if pages is not None:
+        times = _times(pages, result.audited_at, "answer") if pages.height else ["with no call."]
+        facts.append(("Documents", [*counts, f"Read {times[0]}", *times[1:]]))
+    elif counts:
+        facts.append(("Documents", [*counts, "No evidence: it is not known how they were read."]))
+    if "duration_s" in result.columns:
+        facts.append(("Durations", [DURATION_IS_INFERRED]))
+    return facts
+
+
+def _document_counts(result: AuditResult) -> list[str]:
+    if not {"output_file_id", "output_file_found"} <= {*result.columns}:
+        return []
+    found = pl.col("output_file_found")
+    by_file = result.jobs.drop_nulls("output_file_id").group_by("output_file_id").agg(found.first())
+    exist, gone = by_file.filter(found).height, by_file.filter(~found).height
+    return [
+        f"{counted(by_file.height, 'document')}: {exist:,} found, {gone:,} not found, "
+        f"{by_file.height - exist - gone:,} not looked at."
+    ]
 
 
 def _completeness(result: AuditResult) -> list[str]:
@@ -147,14 +178,3 @@ def rules_version(rules: Sequence[Rule]) -> str:
     """Name a table of rules by its content: the same table has the same version anywhere."""
     table = [[rule.name, rule.severity, rule.checks, rule.why, *rule.needs] for rule in rules]
     return hashlib.sha256(json.dumps(table).encode()).hexdigest()[:12]
-
-
-def pages_as_json(pages: pl.DataFrame | None) -> str:
-    """Write the pages as JSON that may stand inside a script element."""
-    rows = [] if pages is None else pages.to_dicts()
-    return htmlsafe_json_dumps(rows, default=dt.datetime.isoformat, separators=(",", ":"))
-
-
-def digest(payload: bytes, pages: str) -> str:
-    """Give the SHA-256 of packed jobs and pages, in the order in which the file contains them."""
-    return hashlib.sha256(payload + pages.encode()).hexdigest()

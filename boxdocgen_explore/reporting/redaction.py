@@ -11,20 +11,24 @@ from typing import Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing import Rule, read_manifest
+from boxdocgen_explore.auditing import Rule, conform, read_manifest
 from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.schema import DETAILS, JOBS
+from boxdocgen_explore.schema import DETAILS, DOCUMENT_PAGES, DOCUMENTS, DURATION, JOBS
 
 REDACTABLE: Final = {
     "creators": ("created_by_id", "created_by_name", "created_by_login"),
     "errors": ("errors",),
     "warnings": ("warnings",),
     "external_id": ("external_id",),
+    "documents": ("output_file_name",),
 }
-"""What ``redact`` may name, and the columns that go with it."""
+"""What ``redact`` may name, and the columns that go with it.
+
+Names of documents often contain names of people."""
 
 PLACEHOLDER: Final = "(left out)"
-_SCHEMA: Final = {**JOBS, **DETAILS}
+_SCHEMA: Final = {**JOBS, **DETAILS, **DOCUMENTS, **DURATION}
+_ID_OF: Final = {"output_file_id": "/files/:id", "output_file_folder_id": "/folders/:id/items"}
 _ALWAYS: Final = ("batch_id", "job_id", "status")
 
 
@@ -44,6 +48,24 @@ def redact_jobs(
     masked = jobs.with_columns(_mask(name) for name in known if name in gone)
     removed = [name for name in _SCHEMA if name in gone]
     return masked, [name for name in known if name not in gone], removed
+
+
+def redact_document_pages(
+    pages: pl.DataFrame | None, removed: Collection[str]
+) -> pl.DataFrame | None:
+    """Take out the ids of files and folders if their columns were removed from the jobs.
+
+    Raises:
+        InvalidRequest: the frame lacks columns.
+    """
+    if pages is None:
+        return None
+    shown = pl.col("id")
+    for column, endpoint in _ID_OF.items():
+        if column in removed:
+            its_own = pl.col("endpoint") == endpoint
+            shown = pl.when(its_own).then(pl.lit(PLACEHOLDER)).otherwise(shown)
+    return conform(pages, DOCUMENT_PAGES, "document pages").with_columns(id=shown)
 
 
 def skipped_rules(

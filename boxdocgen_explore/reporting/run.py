@@ -10,7 +10,12 @@ import polars as pl
 
 from boxdocgen_explore.auditing import RULES, Rule, evaluate, requested, split_reading
 from boxdocgen_explore.errors import InvalidRequest, Reading
-from boxdocgen_explore.reporting.redaction import PLACEHOLDER, redact_jobs, skipped_rules
+from boxdocgen_explore.reporting.redaction import (
+    PLACEHOLDER,
+    redact_document_pages,
+    redact_jobs,
+    skipped_rules,
+)
 from boxdocgen_explore.reporting.result import CHAIN_RULES, AuditResult, Scope
 from boxdocgen_explore.schema import PAGES, TEMPLATES, VERDICTS
 from boxdocgen_explore.view.filters import check_state
@@ -58,7 +63,10 @@ def run_audit(
     settings = dict(options)
     if "creators" in settings and "created_by_login" in removed:
         settings["creators"] = PLACEHOLDER  # settings are written to the file, too
+    document_pages = redact_document_pages(getattr(what, "document_pages", None), removed)
     asked_for = requested(rules=rules, **options)
+    if document_pages is not None:
+        asked_for |= _document_rules(rules)
     in_vain = verdicts.filter(pl.col("rule").is_in(asked_for), verdict="not evaluated")
     return AuditResult(
         jobs=jobs,
@@ -78,7 +86,14 @@ def run_audit(
         audited_at=audited_at,
         enterprise_id=getattr(getattr(what, "user", None), "enterprise_id", None),
         as_user=getattr(what, "as_user", None),
+        document_pages=document_pages,
+        calls=getattr(what, "calls", None),
     )
+
+
+def _document_rules(rules: Sequence[Rule]) -> frozenset[str]:
+    """The rules that reading documents asks for: those that no option asks for."""
+    return frozenset(r.name for r in rules if "documents" in r.needs and r.option is None)
 
 
 def _chain_findings(

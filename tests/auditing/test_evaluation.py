@@ -91,11 +91,12 @@ def test_a_redacted_column_stops_the_rules_that_it_would_mislead() -> None:
     columns = {column for rule in bx.RULES for column in rule.columns}
     readers = {name: {r.name for r in bx.RULES if name in r.columns} for name in columns}
     outputs = "missing-output output-of-failed shared-output-file shared-output-version"
+    documents = "missing-document empty-document identical-documents slow-document"
     versions = "several-templates version-unlike-others failure-tags"
     assert readers == {
         name: set(rules.split())
         for name, rules in {
-            "output_file_id": outputs,
+            "output_file_id": f"{outputs} {documents}",
             "output_file_version_id": outputs,
             "output_type": "mixed-output-types unexpected-output-type",
             "template_file_id": versions,
@@ -107,6 +108,10 @@ def test_a_redacted_column_stops_the_rules_that_it_would_mislead() -> None:
             "created_by_login": "unexpected-creator",
             "source": "unexpected-source",
             "enterprise_id": "unexpected-enterprise",
+            "output_file_found": documents,
+            "output_file_size_bytes": "empty-document identical-documents",
+            "output_file_sha1": "identical-documents",
+            "duration_s": "slow-document",
         }.items()
     }
 

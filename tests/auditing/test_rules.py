@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 from clock import age
-from frames import NOON, chain, failed, frame, job, read, running
+from frames import NOON, chain, document, failed, frame, job, read, running, without_document
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.emulator import Emulator, plain_job
@@ -18,13 +18,13 @@ from boxdocgen_explore.schema import JOBS, TAGS
 
 SEVERITIES = {
     "error": "chain-incomplete chain-inconsistent foreign-job duplicate-job failed-share "
-    "error-share missing-output shared-output-version unapproved-version unexpected-output-type "
-    "manifest-missing manifest-unexpected",
-    "warning": "output-of-failed shared-output-file no-message errors-though-completed not-final "
-    "running-too-long unknown-status unknown-field several-templates version-unlike-others "
-    "mixed-output-types unexpected-creator unexpected-source unexpected-enterprise "
-    "doubled-external-id",
-    "info": "warnings-only failure-groups failure-tags",
+    "error-share missing-output shared-output-version missing-document empty-document "
+    "unapproved-version unexpected-output-type manifest-missing manifest-unexpected",
+    "warning": "output-of-failed shared-output-file identical-documents no-message "
+    "errors-though-completed not-final running-too-long unknown-status unknown-field "
+    "several-templates version-unlike-others mixed-output-types unexpected-creator "
+    "unexpected-source unexpected-enterprise doubled-external-id",
+    "info": "slow-document warnings-only failure-groups failure-tags",
 }
 OFFER_TAGS = pl.DataFrame(
     {
@@ -71,6 +71,22 @@ CASES: dict[str, tuple[Reading, Reading, dict[str, Any]]] = {
         read(*(job(one, output_file_id="f") for one in "12")),
         read(*(job(one, output_file_id="f", output_file_version_id="v") for one in "12")),
         {},
+    ),
+    "missing-document": (read(without_document("1"), document("2")), read(document()), {}),
+    "empty-document": (
+        read(document(output_file_size_bytes=0)),
+        read(document(output_file_size_bytes=1), failed("2")),
+        {},
+    ),
+    "identical-documents": (
+        read(*(document(one, output_file_sha1="same") for one in "12")),
+        read(document("1"), document("2", output_file_sha1="sha1 of 1", batch_id="11")),
+        {},
+    ),
+    "slow-document": (
+        read(document(duration_s=90.5)),
+        read(document(duration_s=90.0)),
+        {"slow_document_s": 90},
     ),
     "no-message": (read(failed("1", " ")), read(failed("1", "Row 3 is empty."), job("2")), {}),
     "errors-though-completed": (read(job(errors=["Row 3 is empty."])), read(job()), {}),
@@ -186,6 +202,10 @@ def test_a_batch_without_faults_has_no_findings_at_all() -> None:
         ("chain-inconsistent", "evidence (pages)"),
         ("foreign-job", "evidence (pages)"),
         ("unknown-field", "evidence (pages)"),
+        ("missing-document", "documents (output_file_found)"),
+        ("empty-document", "documents (output_file_found)"),
+        ("identical-documents", "documents (output_file_found)"),
+        ("slow-document", "documents (output_file_found); details (created_at)"),
         ("running-too-long", "details (created_at)"),
         ("unexpected-creator", "details (created_by_id)"),
         ("unexpected-source", "details (source)"),

@@ -228,6 +228,44 @@ def test_the_tags_of_failing_versions_are_looked_up(capsys):
     assert "(association, not cause)" in printed
 
 
+def test_documents_are_read_if_asked_for(box, tmp_path, capsys):
+    path = tmp_path / "audit.html"
+    assert main(["audit", "1001", "-o", str(path), *box.options]) == 0
+    assert not any("/files/" in call.path or "/folders/" in call.path for call in box.calls)
+    assert bx.read_report(path, evidence=True).document_pages is None
+    gone = box.enterprise.documents("1001")[3]
+    box.enterprise.changed = {gone.id: replace(gone, state="deleted")}
+    assert main(["audit", "1001", "--documents", "-o", str(path), *box.options]) == 1
+    printed = capsys.readouterr().out
+    assert "NOT IN ORDER: all 25 jobs completed, missing-document found an error" in printed
+    assert f"missing-document: Box has no output file {gone.id} for this user" in printed
+    statuses = bx.read_report(path, evidence=True).document_pages["status"].to_list()
+    assert statuses.count(404) == 1
+
+
+@pytest.mark.filterwarnings("default:Not looked at:UserWarning")
+def test_documents_that_may_not_be_read_are_status_1(box, capsys):
+    forbidden = [replace(one, state="forbidden") for one in box.enterprise.documents("1001")]
+    box.enterprise.changed = {one.id: one for one in forbidden}
+    assert main(["audit", "1001", "--documents", *box.options]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith("NOT COMPLETE: all 25 jobs completed, missing-document, empty-")
+    assert "25 documents: this user may not read them" in printed.err
+
+
+def test_names_of_documents_can_be_left_out(tmp_path, capsys):
+    path = tmp_path / "audit.html"
+    command = ["audit", "--demo", STORY, "--documents", "--json", "-o", str(path)]
+    assert main(command) == 1
+    named = json.loads(capsys.readouterr().out)
+    assert any(".pdf" in one["detail"] for one in named["findings"])
+    assert main([*command, "--redact", "documents"]) == 1
+    redacted = json.loads(capsys.readouterr().out)
+    assert not any(".pdf" in one["detail"] for one in redacted["findings"])
+    assert len(redacted["findings"]) == len(named["findings"])
+    assert "output_file_name: not in this file" in path.read_text("utf-8")
+
+
 @pytest.mark.browser
 def test_the_weekly_report_opens_offline(tab, tmp_path, capsys):
     path = tmp_path / "week.html"

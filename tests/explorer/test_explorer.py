@@ -2,6 +2,9 @@
 
 import stat
 import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -10,9 +13,8 @@ from frames import HOSTILE, jobs_frame, pages_frame
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.box.retry import RetryPolicy
-from boxdocgen_explore.emulator import Enterprise
+from boxdocgen_explore.emulator import Enterprise, plain_job
 from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.explorer import explorer as widgets
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.view import main_cause
 
@@ -196,6 +198,12 @@ class HeldSource:
         self.released[ids[0]].wait(30)
         return bx.Reading(jobs_frame([{"batch_id": ids[0]}]), pages_frame(1, batch_id=ids[0]))
 
+    def watch(self, ids, **_):
+        return iter(())
+
+    def document_calls(self, jobs):
+        return 0
+
     def batch_list(self, **_):
         raise bx.BoxDocGenError("There is no list.")
 
@@ -278,7 +286,7 @@ def test_load_takes_what_the_browser_shows_as_chosen_even_before_the_kernel_know
 
 def test_load_understands_a_label_that_has_just_been_replaced(demo):
     loaded = []
-    picker = Picker(loaded.append, print, print)
+    picker = Picker(loaded.append, print, print, print)
     batches = demo.batches().head(1)
     picker.offer(batches.with_columns(jobs=pl.lit(1), failed=pl.lit(0)), "so far")
     (old, batch_id), *_ = picker.batches.options
@@ -301,7 +309,7 @@ def test_what_is_chosen_stays_chosen_while_searching(demo):
 
 def test_a_batch_keeps_its_place_while_the_list_fills(demo):
     batches = demo.batches()
-    picker = Picker(print, print, print)
+    picker = Picker(print, print, print, print)
     picker.offer(batches[20:23], "so far")
     before = [one for _, one in picker.batches.options]
     picker.offer(batches, "all")
@@ -342,20 +350,121 @@ def test_without_a_network_cached_batches_open(connected, emulator):
     assert explorer.loaded.height == 25
 
 
-def test_watch_looks_again_until_nothing_runs(connected, emulator, monkeypatch):
-    monkeypatch.setattr(widgets, "_WATCH_S", 0.01)
-    jobs = emulator.enterprise.jobs("1003")
-    emulator.enterprise.put("1003", [{**job, "status": "pending"} for job in jobs])
-    explorer = bx.explore(connected(ttl_s=0)).wait()
+@pytest.fixture
+def running(connected, emulator, monkeypatch):
+    """An explorer on a batch whose jobs are pending, which is looked at without long waits."""
+    monkeypatch.setattr("boxdocgen_explore.box.watch.SHORTEST_LOOK_S", 0.01)
+    put_running(emulator, 0)
+    explorer = bx.explore(connected()).wait()
     explorer.load(["1003"])
     explorer.wait()
-    assert "10 still running" in verdict(explorer)
-    explorer.picker.watch.value = True
-    emulator.enterprise.put("1003", jobs)
-    while explorer.picker.watch.value:
-        explorer.wait(0.01)
-    assert "still running" not in verdict(explorer)
-    assert explorer.view.notice == ""
+    yield explorer
+    explorer.picker.watch.value = False
+
+
+def put_running(emulator, final):
+    jobs = [plain_job("1003", n) for n in range(10)]
+    waiting = {"status": "pending", "output_file": None}
+    emulator.enterprise.put("1003", [*jobs[:final], *(job | waiting for job in jobs[final:])])
+
+
+def until(condition):
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.005)
+    raise AssertionError("that never became true")
+
+
+def test_watch_looks_again_until_nothing_runs(running, emulator):
+    running.picker.watch.value = True
+    until(lambda: running.view.watching)
+    assert running.view.watching["text"].startswith("0 of 10 final · too early to tell")
+    put_running(emulator, 7)
+    until(lambda: running.view.watching["final"] == 7)
+    assert running.jobs["status"].value_counts().sort("count").rows() == [
+        ("pending", 3),
+        ("completed", 7),
+    ]
+    put_running(emulator, 10)
+    until(lambda: not running.picker.watch.value)
+    watching = running.view.watching
+    assert (watching["text"], watching["due_at"]) == ("10 of 10 final", None)
+    assert "still running" not in verdict(running)
+    assert running.view.notice == ""
+
+
+def test_watch_counts_its_calls_and_says_when_the_next_look_is_due(running):
+    running.picker.watch.value = True
+    until(lambda: running.view.watching and running.view.watching["calls"] > 3)
+    due_at = datetime.fromisoformat(running.view.watching["due_at"])
+    assert timedelta(minutes=4) < due_at - datetime.now(UTC) <= timedelta(minutes=5)
+    assert running.view.watching["jobs"] == 10
+
+
+def test_watch_can_be_ended(running, emulator):
+    running.picker.watch.value = True
+    until(lambda: running.view.watching)
+    running.picker.watch.value = False
+    assert running.view.watching is None
+    put_running(emulator, 10)
+    running.wait()
+    assert "10 still running" in verdict(running)
+
+
+def test_an_error_ends_watch_and_is_said(running, emulator):
+    emulator.fault("forbidden", path="/docgen_batch_jobs/1003", times=None)
+    running.picker.watch.value = True
+    until(lambda: not running.picker.watch.value)
+    assert "Watch has ended." in running.view.notice.split("\n")[0]
+    assert running.view.watching is None
+    assert running.loaded.height == 10
+
+
+def test_watch_follows_the_batch_that_is_loaded(running, emulator):
+    running.picker.watch.value = True
+    until(lambda: running.view.watching)
+    running.load(["1001"])
+    until(lambda: running.view.watching and running.view.watching["jobs"] == 25)
+    assert running.loaded["batch_id"].unique().to_list() == ["1001"]
+
+
+# --- documents -----------------------------------------------------------------------------------
+
+
+def test_the_documents_are_loaded_on_request_and_their_price_is_said(explorer):
+    button = explorer.picker.documents
+    assert button.layout.display == "none"
+    explorer.load(["1001"])
+    explorer.wait()
+    assert (button.description, button.layout.display) == ("Load documents (2 calls)", "")
+    button.click()
+    explorer.wait()
+    assert explorer.jobs["output_file_found"].sum() == 25
+    assert explorer.jobs["duration_s"].unique().to_list() == [15.0]  # the list had just been read
+    assert button.layout.display == "none"
+
+
+def test_documents_stay_when_the_batch_is_refreshed_or_another_one_is_loaded(explorer):
+    explorer.load(["1001"])
+    explorer.wait()
+    explorer.load_documents()
+    explorer.wait()
+    for load in (explorer.refresh, lambda: explorer.load(["1003"])):
+        load()
+        explorer.wait()
+        assert explorer.jobs["output_file_found"].all()
+
+
+@pytest.mark.filterwarnings("ignore:Not looked at:boxdocgen_explore.box.DocumentsWarning")
+def test_unknown_documents_are_said(explorer, emulator):
+    letter = emulator.enterprise.documents("1001")[3]
+    emulator.enterprise.changed[letter.id] = replace(letter, state="forbidden")
+    explorer.load(["1001"])
+    explorer.wait()
+    explorer.load_documents()
+    explorer.wait()
+    assert explorer.view.notice.startswith("Nothing is known of 1 document: this user may not")
 
 
 def test_its_repr_is_the_verdict_and_not_a_tree_of_widgets(demo):

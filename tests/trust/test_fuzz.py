@@ -24,7 +24,7 @@ from boxdocgen_explore.emulator import Emulator
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 from boxdocgen_explore.explorer.snapshot import snapshot
 from boxdocgen_explore.pages import frames
-from boxdocgen_explore.reporting import evidence
+from boxdocgen_explore.reporting import embedded
 from boxdocgen_explore.verdict import verdict
 
 pytestmark = pytest.mark.trust
@@ -183,7 +183,7 @@ def test_a_server_that_sends_any_body_gives_a_complete_reading_or_our_own_error(
 
 
 def forged(payload: bytes) -> str:
-    digest = evidence.digest(payload, "[]")
+    digest = embedded.digest(payload, "[]")
     return (
         '<script type="text/plain" id="boxdocgen-payload">'
         f"{base64.b64encode(payload).decode()}</script>"

@@ -8,8 +8,10 @@ import { test } from "node:test";
 import { barLabel, Bars, sumNote } from "../../boxdocgen_explore/view/front_end/bars.js";
 import { cell, csv, csvCell, sortedJobs, unpack } from "../../boxdocgen_explore/view/front_end/columns.js";
 import { number } from "../../boxdocgen_explore/view/front_end/dom.js";
+import { durationsNote, intervalNote } from "../../boxdocgen_explore/view/front_end/durations.js";
 import { Filters, queryCode } from "../../boxdocgen_explore/view/front_end/filters.js";
 import { disambiguate } from "../../boxdocgen_explore/view/front_end/sidebar.js";
+import { bytes } from "../../boxdocgen_explore/view/front_end/table.js";
 import { age } from "../../boxdocgen_explore/view/front_end/verdict.js";
 
 const table = JSON.parse(readFileSync(process.env.BOXDOCGEN_TABLE, "utf-8"));
@@ -110,4 +112,19 @@ test("no payload is no jobs", async () => {
   const frame = await unpack(new Uint8Array());
   assert.equal(frame.jobs, 0);
   assert.deepEqual([...sortedJobs(frame, null, specs.statuses)], []);
+});
+
+test("durations are said in the words of Python", () => {
+  for (const { frame: place, note } of table.duration_notes) {
+    const jobs = sortedJobs(frames[place], null, specs.statuses);
+    assert.equal(durationsNote(frames[place], jobs, templates), note);
+  }
+  assert.equal(intervalNote("2026-11-03T02:15Z/PT1M"), "per minute, UTC");
+  assert.equal(intervalNote("2026-11-03T02:15Z/PT5M"), "per 5 min, UTC");
+  assert.equal(intervalNote(undefined), "");
+});
+
+test("sizes are short", () => {
+  const sizes = [0, 999, 1000, 86_400, 999_499, 1_500_000, 2_000_000_000].map(bytes);
+  assert.deepEqual(sizes, ["0 B", "999 B", "1 kB", "86 kB", "999 kB", "1.5 MB", "2.0 GB"]);
 });

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from frames import HOSTILE, MISSING, READ_AT, jobs_frame, pages_frame, story
+from frames import HOSTILE, MISSING, READ_AT, documented, jobs_frame, pages_frame, story
 
 from boxdocgen_explore import analysis, charts, view
 from boxdocgen_explore.cli.export import flat
@@ -34,6 +34,7 @@ MANY = [
     for n in range(600)
 ]
 FRAMES = [story(), jobs_frame(ODD), jobs_frame(MANY), story().clear()]
+DOCUMENTED = [documented(story()), documented(story(4000)), documented(story()).clear()]
 STATES: list[dict[str, Any]] = [
     {},
     {"status": ["failed", "on_hold_by_box"]},
@@ -87,7 +88,9 @@ def shared_table() -> dict[str, Any]:
         "specs": view.specs(),
         "templates": TEMPLATES,
         "columns": FRAMES[0].columns,
-        "frames": [{"payload": base64.b64encode(view.pack(jobs)).decode()} for jobs in FRAMES],
+        "frames": [
+            {"payload": base64.b64encode(view.pack(jobs)).decode()} for jobs in FRAMES + DOCUMENTED
+        ],
         "states": [
             {
                 "state": state,
@@ -103,6 +106,15 @@ def shared_table() -> dict[str, Any]:
             {"frame": place, "figure": name, "rows": drawn(name, jobs)}
             for name in CHARTS
             for place, jobs in enumerate(FRAMES)
+        ]
+        + [
+            {"frame": place, "figure": name, "rows": drawn(name, jobs)}
+            for name in ("by_duration", "documents_over_time")
+            for place, jobs in enumerate(DOCUMENTED, start=len(FRAMES))
+        ],
+        "duration_notes": [
+            {"frame": place, "note": analysis.duration_note(jobs, TEMPLATES)}
+            for place, jobs in enumerate(DOCUMENTED, start=len(FRAMES))
         ],
         "filtered_bars": [
             filtered_bars(0, state, name)
@@ -142,4 +154,4 @@ def test_the_front_end_agrees_with_python(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# fail 0" in done.stdout
-    assert "# pass 10" in done.stdout
+    assert "# pass 12" in done.stdout

@@ -6,6 +6,7 @@ from typing import Final
 
 from boxdocgen_explore.auditing.rule import Rule
 from boxdocgen_explore.auditing.rules import (
+    documents,
     jobs,
     manifest,
     messages,
@@ -16,7 +17,17 @@ from boxdocgen_explore.auditing.rules import (
     templates,
 )
 
-_IN_ORDER: Final = (pages, jobs, outputs, statuses, templates, origins, manifest, messages)
+_IN_ORDER: Final = (
+    pages,
+    jobs,
+    outputs,
+    documents,
+    statuses,
+    templates,
+    origins,
+    manifest,
+    messages,
+)
 
 RULES: Final[tuple[Rule, ...]] = tuple(
     value for module in _IN_ORDER for value in vars(module).values() if isinstance(value, Rule)

@@ -20,9 +20,9 @@ export function durationsNote(frame, jobs, templates) {
   if (!all.length) return "";
   const several = byTemplate.size > 1 && byTemplate.size <= MOST_TEMPLATES;
   const parts = several
-    ? [...byTemplate].map(([id, took]) => `${templates.get(id) ?? id ?? "(none)"}: ${inWords(took)}`)
-    : [inWords(all)];
-  return `${parts.join("; ")}. Inferred from the creation of job and file.`;
+    ? [...byTemplate].map(([id, took]) => `${templates.get(id) ?? id ?? "(none)"}: half within ${inWords(took)}`)
+    : [`Half within ${inWords(all)}`];
+  return `${parts.sort().join("; ")}. Inferred from the creation of job and file.`;
 }
 
 /** The durations as numbers: a text of each job is decoded once, and not on every change. */
@@ -33,7 +33,7 @@ function durations(frame) {
 
 function inWords(seconds) {
   const sorted = Float64Array.from(seconds).sort();
-  return `half within ${time(quantile(sorted, 0.5))}, 95 % within ${time(quantile(sorted, 0.95))}`;
+  return `${time(quantile(sorted, 0.5))}, 95 % within ${time(quantile(sorted, 0.95))}`;
 }
 
 /** Interpolate, as Python's `analysis.durations` does. */

@@ -1,0 +1,230 @@
+"""The rules about documents: what they say, and for which documents they say nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+import pytest
+from frames import HOSTILE, chain, document, failed, job, read, without_document
+
+import boxdocgen_explore as bx
+from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.schema import DURATION_IS_INFERRED
+
+ABOUT = ("missing-document", "empty-document", "identical-documents")
+RULES = [rule for rule in bx.RULES if rule.name in (*ABOUT, "slow-document")]
+EMPTY_SHA1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+
+
+def findings(*jobs: dict[str, Any], **options: Any) -> list[tuple[Any, ...]]:
+    found = bx.audit(read(*jobs), rules=RULES, **options)
+    return found.select("rule", "batch_id", "job_id", "detail").rows()
+
+
+def lacks(reading: Reading | pl.DataFrame) -> dict[str, tuple[str, str | None]]:
+    rows = bx.verdicts(reading, rules=RULES)
+    return {rule: (verdict, lacks) for rule, verdict, _, lacks in rows.iter_rows()}
+
+
+def twins(*job_ids: str, **fields: Any) -> list[dict[str, Any]]:
+    return [document(one, output_file_sha1="same", **fields) for one in job_ids]
+
+
+# --- what is found -----------------------------------------------------------------------------
+
+
+def test_a_document_that_is_gone_is_found_once_and_by_one_rule():
+    assert findings(document("1"), without_document("2"), failed("3")) == [
+        (
+            "missing-document",
+            "10",
+            "2",
+            "Box has no output file f2 for this user: it was deleted, is in the trash, or was "
+            "moved to where this user has no access.",
+        )
+    ]
+
+
+def test_an_empty_document_is_named_and_not_called_identical_to_another_empty_one():
+    empty = {"output_file_size_bytes": 0, "output_file_sha1": EMPTY_SHA1}
+    found = findings(
+        document("1", **empty),
+        document("2", **empty, output_file_name=None),
+        document("3", **empty, output_file_name=HOSTILE),
+    )
+    assert found == [
+        ("empty-document", "10", "1", 'Output file f1 "Letter 1.pdf" is empty: 0 bytes.'),
+        ("empty-document", "10", "2", "Output file f2 is empty: 0 bytes."),
+        ("empty-document", "10", "3", f'Output file f3 "{HOSTILE}" is empty: 0 bytes.'),
+    ]
+
+
+def test_each_group_of_identical_documents_is_one_finding():
+    others = [document(one, output_file_sha1="other") for one in "34"]
+    assert findings(*twins("1", "2"), *others, *twins("5")) == [
+        (
+            "identical-documents",
+            "10",
+            None,
+            "Output files f1, f2, f5 have the same content: jobs 1, 2, 5; two people may have got "
+            "the same document.",
+        ),
+        (
+            "identical-documents",
+            "10",
+            None,
+            "Output files f3, f4 have the same content: jobs 3, 4; two people may have got the "
+            "same document.",
+        ),
+    ]
+
+
+def test_one_file_of_several_jobs_is_not_identical_to_itself():
+    shared = twins("1", "2", output_file_id="f", output_file_version_id="v")
+    assert [rule for rule, *_ in findings(*shared)] == []
+    assert len(findings(*shared, *twins("3"))) == 1
+
+
+def test_two_files_of_one_job_that_appears_twice_are_not_two_documents():
+    assert findings(*twins("1"), *twins("1", output_file_id="other")) == []
+
+
+def test_slow_documents_are_one_finding_for_each_batch():
+    found = findings(
+        document("1", duration_s=4000.0),
+        document("2", duration_s=10_981.4),
+        document("3", duration_s=3600.0),
+        document("4", duration_s=3600.5, batch_id="11"),
+        document("5", duration_s=-20.0, batch_id="12"),
+    )
+    slow = "took longer than 3,600 s; the slowest, of job"
+    assert found == [
+        (
+            "slow-document",
+            "10",
+            None,
+            f"2 documents {slow} 2, took 10,981.4 s (3 h). {DURATION_IS_INFERRED}",
+        ),
+        (
+            "slow-document",
+            "11",
+            None,
+            f"1 document {slow} 4, took 3,600.5 s (60 min). {DURATION_IS_INFERRED}",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("value", [-1, "an hour", None, True])
+def test_a_threshold_of_slow_documents_must_be_a_number_of_seconds(value):
+    with pytest.raises(InvalidRequest, match=r"slow_document_s must be a number from 0 to"):
+        findings(document(), slow_document_s=value)
+
+
+# --- what is not known -------------------------------------------------------------------------
+
+
+def test_without_documents_no_rule_about_them_is_evaluated():
+    missing = "documents (output_file_found)"
+    assert lacks(read(job())) == {
+        **dict.fromkeys((*ABOUT, "slow-document"), ("not evaluated", missing))
+    }
+
+
+def test_documents_without_details_have_no_durations():
+    without = read(document()).jobs.drop("created_at", "duration_s")
+    assert lacks(without) == {
+        **dict.fromkeys(ABOUT, ("passed", None)),
+        "slow-document": ("not evaluated", "details (created_at)"),
+    }
+
+
+def test_no_rule_passes_for_documents_that_were_not_looked_at():
+    unknown = [without_document(one, found=None) for one in "234"]
+    none_found = lacks(read(document("1"), *unknown, failed("5")))
+    assert set(none_found.values()) == {("not evaluated", "documents (3 not looked at)")}
+    found = lacks(read(without_document("1"), *unknown))
+    assert found["missing-document"] == ("found", "documents (3 not looked at)")
+
+
+def test_a_job_without_an_output_file_has_no_document_to_look_at():
+    assert lacks(read(document("1"), failed("2"))) == dict.fromkeys(
+        (*ABOUT, "slow-document"), ("passed", None)
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "rules"),
+    [
+        ("output_file_size_bytes", {"empty-document", "identical-documents"}),
+        ("output_file_sha1", {"identical-documents"}),
+        ("duration_s", {"slow-document"}),
+        ("output_file_name", set()),
+    ],
+)
+def test_a_rule_needs_its_value_of_every_document_that_exists(column, rules):
+    reading = read(document("1"), document("2", **{column: None}), without_document("3"))
+    gaps = {rule: gap for rule, (_, gap) in lacks(reading).items() if gap}
+    assert gaps == dict.fromkeys(rules, f"{column} of 1 document")
+    absent = lacks(reading.jobs.drop(column))
+    gaps = {rule: gap for rule, (_, gap) in absent.items() if gap}
+    assert gaps == dict.fromkeys(rules, f"documents ({column})")
+
+
+@pytest.mark.parametrize(
+    ("rule", "wrong"),
+    [
+        ("missing-document", [without_document("1")]),
+        ("empty-document", [document("1", output_file_size_bytes=0)]),
+        ("identical-documents", twins("1", "2")),
+        ("slow-document", [document("1", duration_s=1e6)]),
+    ],
+)
+def test_beside_an_incomplete_batch_a_rule_finds_and_never_passes(rule, wrong):
+    pages = [*chain("10", len(wrong)), *chain("11", 1, complete=False)]
+    cut = "complete batches (not read to their end: 11)"
+    found = read(*wrong, document("9", batch_id="11"), pages=pages)
+    assert lacks(found)[rule] == ("found", cut)
+    right = [document(one["job_id"]) for one in wrong]
+    assert lacks(read(*right, document("9", batch_id="11"), pages=pages))[rule] == (
+        "not evaluated",
+        cut,
+    )
+
+
+def test_a_column_of_documents_in_another_dtype_is_refused():
+    with pytest.raises(InvalidRequest, match="another dtype: output_file_found"):
+        bx.audit(read(document()).jobs.with_columns(output_file_found=pl.lit("yes")))
+
+
+# --- the demo's story --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def story() -> Iterator[Reading]:
+    with bx.demo() as box:
+        yield box.read("12345600319", documents=True, details=True)
+
+
+def test_the_letters_of_the_night_are_found_and_the_moved_one_is_not(story):
+    found = bx.audit(story, rules=RULES)
+    assert found["rule"].to_list() == list(ABOUT)
+    deleted = story.jobs.filter(~pl.col("output_file_found"))
+    empty = story.jobs.filter(output_file_size_bytes=0)
+    digests = story.jobs.drop_nulls("output_file_sha1")
+    same = digests.filter(pl.col("output_file_sha1").is_duplicated())
+    assert [deleted.height, empty.height, same.height] == [1, 1, 2]
+    assert found["job_id"].to_list() == [deleted["job_id"][0], empty["job_id"][0], None]
+    assert ", ".join(same["job_id"]) in found["detail"][2]
+    assert ", ".join(same["output_file_id"]) in found["detail"][2]
+    moved = story.jobs.filter(output_file_folder_id="1900000000007")
+    assert moved.height == 1
+    assert not any(moved["output_file_id"][0] in detail for detail in found["detail"])
+
+
+def test_a_lower_threshold_finds_the_letters_that_waited_longest(story):
+    (detail,) = bx.audit(story, rules=RULES[3:], slow_document_s=1800)["detail"]
+    slowest = story.jobs.sort("duration_s", nulls_last=True, descending=True)[0]
+    assert f"the slowest, of job {slowest['job_id'].item()}, took " in detail
+    assert bx.audit(story, rules=RULES[3:]).is_empty()
