@@ -70,7 +70,7 @@ def verdict(
 
     >>> errors = [["The tag 'city' was not provided in the input data."], []]
     >>> print(verdict(pl.DataFrame({"status": ["failed", "completed"], "errors": errors})))
-    1 of 2 failed, 1 of them because the tag city was not provided · no evidence
+    1 of 2 failed, because the tag city was not provided · no evidence
     """
     pages = pages if pages is not None and pages.height else None
     complete = _complete(pages, failures)
@@ -124,9 +124,12 @@ def _cause(jobs: pl.DataFrame) -> str:
     if main is None:
         return ""
     text = visible(shortened(main.missing_tag or main.reason, _LONGEST_CAUSE))
+    failed = jobs.filter(pl.col("status") == "failed").height
+    share = f"{main.jobs:,} of them " if main.jobs < failed else "all of them "
+    who = "" if failed == 1 else share
     if main.missing_tag:
-        return f"{main.jobs:,} of them because the tag {text} was not provided"
-    return f"{main.jobs:,} of them with the message “{text}”"
+        return f"{who}because the tag {text} was not provided"
+    return f"{who}with the message “{text}”"
 
 
 def _chain(pages: pl.DataFrame | None, complete: bool | None) -> str:

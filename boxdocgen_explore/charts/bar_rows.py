@@ -15,7 +15,7 @@ from boxdocgen_explore.charts.figure import FIGURES, MOST_BARS
 
 NONE_LABEL: Final = "(none)"
 
-_BY: Final = {figure.name: figure.by for figure in FIGURES}
+_FIGURES: Final = {figure.name: figure for figure in FIGURES}
 
 
 def bars(
@@ -28,9 +28,12 @@ def bars(
     counts: pl.DataFrame = getattr(analysis, "by_day" if name == "over_time" else name)(jobs)
     if name == "over_time":
         counts = counts.drop_nulls("day").with_columns(pl.col("day").cast(pl.String))
+    figure = _FIGURES[name]
+    # A share of the jobs without a value would mean nothing.
+    total = int(counts["jobs"].sum()) if figure.skip_none else jobs.height
     groups: dict[tuple[str | None, ...], dict[str | None, int]] = {}
     for count in counts.iter_rows(named=True):
-        key = tuple(count[column] for column in _BY[name])
+        key = tuple(count[column] for column in figure.by)
         groups.setdefault(key, {})[count.get("status")] = count["jobs"]
     drawn = [(_label(key, templates or {}), list(key), groups[key]) for key in [*groups]]
     if others := drawn[MOST_BARS:]:
@@ -48,8 +51,8 @@ def bars(
             "status": status,
             "all": number,
             "shown": number,
-            "jobs_all": jobs.height,
-            "jobs_shown": jobs.height,
+            "jobs_all": total,
+            "jobs_shown": total,
         }
         for group, (label, key, pieces) in enumerate(drawn)
         for piece, (status, number) in enumerate(pieces.items())

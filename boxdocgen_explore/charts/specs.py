@@ -109,6 +109,7 @@ def _columns(
         format=axis,
         title=None,
         grid=False,
+        labelBound=True,
         tickCount={"expr": "max(2, width / 70)"},
         labelColor=alt.expr("ink"),
         tickColor=alt.expr("ghost"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -60,10 +61,35 @@ class Source(Protocol):
     def cached(self) -> list[str]: ...
 
 
-def load_batch_list(
-    picker: Picker, source: Source, stopped: threading.Event, on_complete: Callable[[], None]
-) -> None:
-    """Offer batches while pages of the list arrive, and say whether the list is complete."""
+_CACHED_S: Final = 240.0
+"""For so long after it was read, the list of all jobs is in the cache."""
+
+
+class BatchListLoader:
+    """Reads the list of batches in the background, until ``stopped`` is set."""
+
+    def __init__(self, picker: Picker, source: Source) -> None:
+        self.stopped = threading.Event()
+        self._read_at = -_CACHED_S
+        self._thread = threading.Thread(target=self._load, args=(picker, source), daemon=True)
+        self._thread.start()
+
+    def join(self, timeout_s: float | None) -> None:
+        self._thread.join(timeout_s)
+
+    def is_cached(self, cancelled: threading.Event) -> bool:
+        """Whether times and creators cost no call; if the list is being read, wait for it."""
+        while self._thread.is_alive() and not cancelled.is_set():
+            self._thread.join(0.2)
+        return time.monotonic() - self._read_at < _CACHED_S
+
+    def _load(self, picker: Picker, source: Source) -> None:
+        if load_batch_list(picker, source, self.stopped):
+            self._read_at = time.monotonic()
+
+
+def load_batch_list(picker: Picker, source: Source, stopped: threading.Event) -> bool:
+    """Offer batches while pages of the list arrive; true if all of them were read."""
     cached: list[str] = []
     names: Mapping[str, str] = {}
     batches = pl.DataFrame(schema=dict(BATCHES))
@@ -75,13 +101,13 @@ def load_batch_list(
         picker.offer(batches, status, cached=cached, names=names)
 
     picker.list_busy(True)
+    all_read = False
     try:
         cached = source.cached()
         names = source.template_names()
         full = source.batch_list(cancelled=stopped, progress=lambda *_: None, on_partial=offer)
-        batches = full.batches
+        batches, all_read = full.batches, True
         status = f"{counted(batches.height, 'batch')}, times in UTC" if batches.height else ""
-        on_complete()
         if not full.complete:
             status += ". Jobs were added during the reading, so batches may be missing"
     except NotCached:
@@ -94,3 +120,4 @@ def load_batch_list(
     finally:
         picker.list_busy(False)
     picker.offer(batches, status, cached=cached, names=names)
+    return all_read

@@ -6,11 +6,10 @@ Batches are read in a thread, so that the kernel stays free; a cancel keeps what
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import ipywidgets
 import polars as pl
@@ -19,7 +18,7 @@ from IPython.display import HTML
 
 from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.errors import BoxDocGenError, Reading
-from boxdocgen_explore.explorer.batch_source import Source, load_batch_list
+from boxdocgen_explore.explorer.batch_source import BatchListLoader, Source
 from boxdocgen_explore.explorer.notices import error_notice, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.snapshot import snapshot
@@ -27,9 +26,6 @@ from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known
 from boxdocgen_explore.schema import DETAILS, JOBS
 from boxdocgen_explore.text import counted
 from boxdocgen_explore.view import View, filters, main_cause, open_page, pack, page
-
-_LIST_FRESH_S: Final = 240.0
-"""For so long, the list of all jobs is in the cache, and times and creators cost no call."""
 
 
 class Explorer(ipywidgets.VBox):  # type: ignore[misc]
@@ -63,12 +59,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._ids: list[str] = []
         self._templates = dict(templates or {})
         self._cancelled = threading.Event()
-        self._stop_list = threading.Event()
-        self._options = {"details": False, "documents": False}
-        self._listed_at = -_LIST_FRESH_S
+        self._documents = False
         self._watcher: Watcher | None = None
         self._worker: threading.Thread | None = None
-        self._list_worker: threading.Thread | None = None
+        self._list: BatchListLoader | None = None
         self.picker = Picker(self.load, self.refresh, self.cancel, self.load_documents)
         state = filters.check_state({} if state is None else state)
         self.view = View(self._loaded, state=state, templates=dict(self._templates))
@@ -142,11 +136,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def load_documents(self) -> None:
         """Load the loaded batches with their documents: names, sizes and times.
 
-        The button says what that costs. Durations come along if the list of all jobs has just
-        been read, so that they cost no call.
+        The button says what that costs. Durations come along if the list of all jobs was just
+        read, or is being read.
         """
-        fresh = time.monotonic() - self._listed_at < _LIST_FRESH_S
-        self._options = {"documents": True, "details": fresh or self._options["details"]}
+        self._documents = True
         self.load(self._ids)
 
     def refresh(self) -> None:
@@ -159,11 +152,12 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if self._worker is not None and self._worker.is_alive():
             self._cancelled.set()
         else:
-            self._stop_list.set()
+            if self._list:
+                self._list.stopped.set()
 
     def wait(self, timeout_s: float | None = None) -> Explorer:
         """Wait until batches and the list of batches are read: for scripts, not for notebooks."""
-        for thread in (self._worker, self._list_worker):
+        for thread in (self._worker, self._list):
             if thread is not None:
                 thread.join(timeout_s)
         return self
@@ -204,12 +198,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         """Load the demo's story before the next cell runs; list batches in the background."""
         if source.story_batch_id and not self._ids:
             self._read([source.story_batch_id], False, self._cancelled)
-        self._list_worker = threading.Thread(
-            target=load_batch_list,
-            args=(self.picker, source, self._stop_list, self._list_complete),
-            daemon=True,
-        )
-        self._list_worker.start()
+        self._list = BatchListLoader(self.picker, source)
 
     def _read(self, ids: list[str], refresh: bool, cancelled: threading.Event) -> None:
         """Read and show; nothing is shown once another request has superseded this one."""
@@ -234,18 +223,23 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
         try:
             return self._source.read(
-                ids, refresh=refresh, cancelled=cancelled, progress=progress, **self._options
+                ids,
+                refresh=refresh,
+                details=bool(self._documents and self._list and self._list.is_cached(cancelled)),
+                documents=self._documents,
+                cancelled=cancelled,
+                progress=progress,
             )
         except BoxDocGenError as error:
             return error
 
     def _show_outcome(self, ids: list[str], outcome: Reading | BoxDocGenError) -> None:
         if isinstance(outcome, Reading):
-            others, self._ids = ids != self._ids, ids
+            self._ids = ids
             self._show(outcome)
             self.view.notice = reading_notice(outcome)
-            if others and self._watcher and self.picker.watch.value:
-                self._watcher.start(ids, documents=self._options["documents"])
+            if self._watcher and self.picker.watch.value:
+                self._watcher.start(ids, documents=self._documents)
             return
         arrived = outcome.reading if outcome.reading and outcome.reading.jobs.height else None
         if arrived and ids == self._ids and arrived.jobs.height < self._loaded.height:
@@ -282,7 +276,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if self._watcher is None:
             return
         if change["new"] and self._ids:
-            self._watcher.start(self._ids, documents=self._options["documents"])
+            self._watcher.start(self._ids, documents=self._documents)
         elif self._watcher.stop():
             self.view.watching = None
 
@@ -297,9 +291,6 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             self.view.notice = error_notice(error, "Watch has ended.")
             self.view.watching = None
         self.picker.watch.value = False
-
-    def _list_complete(self) -> None:
-        self._listed_at = time.monotonic()
 
     def _supersede(self) -> None:
         """Stop what is being read, and show nothing of it: another request replaces it."""

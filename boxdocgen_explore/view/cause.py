@@ -18,7 +18,9 @@ _OPTIONAL: Final = ("job_id", "template_file_id", "template_file_version_id")
 
 
 def main_cause(jobs: pl.DataFrame) -> list[list[str]]:
-    """Write what the verdict names as the main cause, one line each; none if it names none.
+    """Write what is known of the main cause that the verdict names, one line each.
+
+    There is no line if it names none, or if neither a fix is known nor whom it concerns.
 
     The first line is a heading. In a line, text and code alternate, beginning with text; both are
     safe to show. Columns that were left out are not needed: then less is known.
@@ -40,6 +42,8 @@ def main_cause(jobs: pl.DataFrame) -> list[list[str]]:
     heading = [f"Main cause: {main.reason}"]
     if main.missing_tag:
         heading = ["Main cause: The tag ", main.missing_tag, " was not provided in the input data."]
+    if not cause["fix"] and not cause["only_these_versions"]:
+        return []
     lines = [heading, [_concerned(jobs, cause, main.jobs)]]
     if cause["fix"]:
         lines.append(_TYPED_TAG.split(f"Fix: {cause['fix']}"))

@@ -1,5 +1,6 @@
 """What a person sees in JupyterLab: the notebook opened, run, and worked with."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,33 @@ explorer
         assert sum(fill) > 3 * 150
     finally:
         lab.theme("JupyterLab Light")
+
+
+def test_a_running_batch_is_watched_and_its_documents_are_loaded(lab, run):
+    late = "explorer.view.watching = {**explorer.view.watching, 'due_at': '2026-01-01T00:00:00Z'}"
+    code = "import boxdocgen_explore as bx\nexplorer = bx.explore(bx.demo())\nexplorer"
+    page = run(lab.notebook("watch", code, "explorer.load(['12345600340'])"))
+    expect(verdict(page)).to_contain_text("of 1,800 ", timeout=LOADED_MS)
+    watch = page.get_by_role("checkbox", name="Watch")
+    watch.check()
+    progress = page.get_by_role("progressbar", name="Final jobs")
+    expect(progress).to_have_attribute("max", "1800", timeout=LOADED_MS)
+    line = page.locator(".boxdocgen-explorer .watching")
+    expect(line).to_contain_text(" of 1,800 final · too early to tell")
+    expect(line).to_have_attribute("title", re.compile(r"^\d+ calls of Box since the watch began$"))
+
+    page.get_by_role("button", name="Load documents (2 calls)").click()
+    expect(page.get_by_role("figure", name="Documents over time")).to_be_visible(timeout=LOADED_MS)
+    expect(page.get_by_role("figure", name="Duration")).to_contain_text("Half within ")
+    expect(line).to_contain_text(" a minute · done about ", timeout=LOADED_MS)
+    completed = page.get_by_role("group", name="Status").get_by_role("checkbox", name="completed")
+    completed.check()
+    link = page.get_by_role("table", name="Jobs").get_by_role("link").first
+    expect(link).to_have_text(re.compile(r"^Salary review 41-\d{5}\.pdf$"))
+    expect(link).to_have_attribute("href", re.compile(r"^https://app\.box\.com/file/\d+$"))
+
+    page.locator(".jp-CodeCell .jp-InputArea .cm-content").nth(1).fill(late)
+    page.keyboard.press("Control+Enter")
+    expect(line).to_contain_text("the kernel may have stopped", timeout=LOADED_MS)
+    watch.uncheck()
+    expect(line).to_be_hidden()

@@ -65,10 +65,13 @@ def test_it_says_which_versions_it_concerns_as_far_as_that_is_known(rows, concer
     assert lines(*rows) == [HEADING, concerned, FIX]
 
 
-def test_another_message_is_quoted_and_has_no_fix():
-    assert lines(of_version("5", "Row 7 is long")) == [
+def test_of_another_message_the_versions_are_said_if_they_tell_something():
+    long = of_version("5", "Row 7 is long")
+    assert lines(long) == []
+    assert lines(long, of_version("4")) == [
         "Main cause: Row # is long",
-        "1 job. It uses template version 5.",
+        "1 job. It uses template version 5; of 1 final job with other versions of this template, "
+        "none has this problem.",
     ]
 
 

@@ -42,6 +42,16 @@ export class Bars {
     this.bars.sort(orders[this.figure.order]);
   }
 
+  /** Count the jobs that have a value: a share of all others would mean nothing. */
+  withValue(shown) {
+    const pieces = this.bars.flatMap((bar) => bar.pieces);
+    const codes = pieces.flatMap((piece) => piece.codes);
+    return {
+      jobs_all: pieces.reduce((sum, { all }) => sum + all, 0),
+      jobs_shown: codes.reduce((sum, code) => sum + shown[code], 0),
+    };
+  }
+
   /** Give the rows that the figure's spec draws: one per bar, or per status within a bar. */
   rows(filters, totals, label) {
     const shown = filters.counts(this.column);
@@ -52,6 +62,7 @@ export class Bars {
       const pieces = merged(rest.flatMap((bar) => bar.pieces));
       bars.push({ key: [], label: `${number(rest.length)} others`, pieces });
     }
+    if (this.figure.skip_none) totals = this.withValue(shown);
     return bars.flatMap(({ key, label: name, pieces }, group) =>
       pieces.map(({ status, codes, all }, piece) => {
         const length = codes.reduce((sum, code) => sum + shown[code], 0);

@@ -7,7 +7,7 @@ const PATIENCE_MS = 60_000;
 
 export class ProgressLine {
   constructor(model) {
-    Object.assign(this, { model, root: element("div", { class: "progress", hidden: "" }) });
+    Object.assign(this, { model, root: element("div", { class: "watching", hidden: "" }) });
     this.bar = element("progress", { "aria-label": "Final jobs" });
     this.text = element("span", { role: "status" });
     this.root.replaceChildren(this.bar, this.text);

@@ -45,7 +45,9 @@ export class Table {
   show(frame, jobs, sort, { templates, specs }, stay) {
     const known = this.frame === frame;
     Object.assign(this, { frame, jobs, templates, specs });
-    this.columns = COLUMNS.filter(({ name }) => frame.columns.has(name));
+    // The name of a document says its type, and links to it, so that its id is in the details alone.
+    const hidden = frame.columns.has("output_file_name") ? "output_file_id" : null;
+    this.columns = COLUMNS.filter(({ name }) => frame.columns.has(name) && name !== hidden);
     if (!known) this.setWidths();
     this.active = Math.min(this.active, Math.max(0, jobs.length - 1));
     if (!stay || this.open >= jobs.length) this.open = -1;
