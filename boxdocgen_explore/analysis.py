@@ -31,6 +31,7 @@ from boxdocgen_explore.progress import (
     duration_range,
     durations,
     interval,
+    jobs_of,
     observations,
     pace,
 )
@@ -67,18 +68,6 @@ __all__ = [
 ]
 
 _VERSION: Final = ("template_file_id", "template_file_version_id")
-
-
-def jobs_of(given: Reading | pl.DataFrame) -> pl.DataFrame:
-    """Give the jobs frame of a reading; a frame is returned as it is.
-
-    Raises:
-        InvalidRequest: neither of the two.
-    """
-    jobs = given.jobs if isinstance(given, Reading) else given
-    if not isinstance(jobs, pl.DataFrame):
-        raise InvalidRequest(f"A reading or a jobs frame is needed, not {type(given).__name__}.")
-    return jobs
 
 
 def verdict(

@@ -33,6 +33,18 @@ _MOST_TEMPLATES: Final = 4
 _INFERRED: Final = "Inferred from the creation of job and file."
 
 
+def jobs_of(given: Reading | pl.DataFrame) -> pl.DataFrame:
+    """Give the jobs frame of a reading; a frame is returned as it is.
+
+    Raises:
+        InvalidRequest: neither of the two.
+    """
+    jobs = given.jobs if isinstance(given, Reading) else given
+    if not isinstance(jobs, pl.DataFrame):
+        raise InvalidRequest(f"A reading or a jobs frame is needed, not {type(given).__name__}.")
+    return jobs
+
+
 def observations(given: Reading | Sequence[Reading] | pl.DataFrame) -> pl.DataFrame:
     """List the looks at some jobs: when, how many jobs there were, how many of them were final.
 
@@ -119,7 +131,7 @@ def duration_range() -> pl.Expr:
     return pl.when(took.is_not_null()).then(name).alias("duration")
 
 
-def by_duration(jobs: pl.DataFrame) -> pl.DataFrame:
+def by_duration(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
     """Count documents by how long they took: ``duration`` (one of `DURATION_RANGES`), ``jobs``.
 
     Raises:
@@ -127,13 +139,13 @@ def by_duration(jobs: pl.DataFrame) -> pl.DataFrame:
 
     Source: ``created_at`` of the job and of its output file, an inference.
     """
-    _need(jobs, "duration_s", "details=True, documents=True")
+    jobs = _with_column(jobs, "duration_s", "details=True, documents=True")
     counts = jobs.select(duration_range()).drop_nulls().group_by("duration").len("jobs")
     order = pl.col("duration").replace_strict(DURATION_RANGES, range(len(DURATION_RANGES)))
     return counts.sort(order).cast({"jobs": pl.Int64})
 
 
-def durations(jobs: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
+def durations(jobs: Reading | pl.DataFrame, by: str | None = None) -> pl.DataFrame:
     """Say how long documents took: ``documents``, ``median_s``, ``p95_s`` and ``longest_s``.
 
     One row, or one per value of the column ``by``, such as "template_file_id", the slowest first.
@@ -141,7 +153,7 @@ def durations(jobs: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
 
     Raises, Source: as `by_duration`.
     """
-    _need(jobs, "duration_s", "details=True, documents=True")
+    jobs = _with_column(jobs, "duration_s", "details=True, documents=True")
     took = pl.col("duration_s")
     columns = {
         "documents": took.count().cast(pl.Int64),
@@ -192,7 +204,7 @@ def interval(jobs: pl.DataFrame) -> pl.Expr:
     return (start.dt.strftime("%Y-%m-%dT%H:%MZ") + f"/PT{minutes}M").alias("made")
 
 
-def documents_over_time(jobs: pl.DataFrame) -> pl.DataFrame:
+def documents_over_time(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
     """Count documents by the interval in which they were made: ``made`` (see `interval`), ``jobs``.
 
     Raises:
@@ -200,11 +212,13 @@ def documents_over_time(jobs: pl.DataFrame) -> pl.DataFrame:
 
     Source: ``created_at`` of each output file.
     """
-    _need(jobs, "output_file_created_at", "documents=True")
+    jobs = _with_column(jobs, "output_file_created_at", "documents=True")
     counts = jobs.select(interval(jobs)).drop_nulls().group_by("made").len("jobs")
     return counts.sort("made").cast({"jobs": pl.Int64})
 
 
-def _need(jobs: pl.DataFrame, column: str, options: str) -> None:
-    if column not in jobs.columns:
+def _with_column(jobs: Reading | pl.DataFrame, column: str, options: str) -> pl.DataFrame:
+    frame = jobs_of(jobs)
+    if column not in frame.columns:
         raise InvalidRequest(f"These jobs have no column {column}. Read them with {options}.")
+    return frame

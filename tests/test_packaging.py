@@ -72,6 +72,7 @@ def test_a_wheel_has_every_file_of_the_package_and_the_notebooks(tmp_path):
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     package = (ROOT / "boxdocgen_explore").rglob("*.*")
     wanted = {path.relative_to(ROOT).as_posix() for path in package if path.suffix != ".pyc"}
-    notebooks = {f"boxdocgen_explore/notebooks/{name}.ipynb" for name in ("01_explore", "02_audit")}
+    names = ("01_explore", "02_audit", "03_follow")
+    notebooks = {f"boxdocgen_explore/notebooks/{name}.ipynb" for name in names}
     assert packed == wanted | notebooks
     assert {"boxdocgen_explore/py.typed", "boxdocgen_explore/view/front_end/view.js"} <= packed

@@ -53,6 +53,11 @@ def shown_by(notebook: Any) -> list[Any]:
     return shown
 
 
+def kinds(cell: Any) -> list[list[str]]:
+    """The formats of a cell's outputs."""
+    return [sorted(output.get("data", [])) for output in cell.get("outputs", [])]
+
+
 # --- notebooks as they are committed ---------------------------------------------------------
 
 
@@ -69,7 +74,12 @@ def test_a_notebook_is_committed_with_outputs_but_without_widgets_and_is_small(p
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=stem)
 def test_run_again_a_notebook_shows_the_same_numbers_and_charts(path, executed):
     committed = nbformat.read(path, as_version=4)
-    assert shown_by(executed(path)) == shown_by(committed)
+    again = executed(path)
+    if path.stem == "03_follow":  # a batch that runs: other numbers, but the same lines and charts
+        assert [kinds(cell) for cell in again.cells] == [kinds(cell) for cell in committed.cells]
+        assert "a minute · done about" in again.cells[3].outputs[0]["text"]
+    else:
+        assert shown_by(again) == shown_by(committed)
 
 
 def test_the_audit_notebook_has_its_parameters_first_and_its_evidence_last():
