@@ -153,41 +153,44 @@ class DocumentSearch:
 
     def _list(self, folders: dict[str, list[str]]) -> None:
         """List the folder that most files of each batch are in, unless it was listed before."""
-        by_folder: dict[str, set[str]] = {}
+        batches: dict[str, list[str]] = {}
         for batch_id, ids in folders.items():
             folder_id = Counter(ids).most_common(1)[0][0]
-            if folder_id not in self._listed and len(self._open[batch_id]):
-                by_folder.setdefault(folder_id, set()).update(self._open[batch_id])
-        self._listed |= by_folder.keys()
+            if folder_id not in self._listed and self._open[batch_id]:
+                batches.setdefault(folder_id, []).append(batch_id)
+        self._listed |= batches.keys()
+        wanted = {
+            folder_id: {file_id for one in inside for file_id in self._open[one]}
+            for folder_id, inside in batches.items()
+        }
         lists = [
             endpoints.folder_items(folder_id, self.ttl_s, _Enough(ids))
-            for folder_id, ids in by_folder.items()
+            for folder_id, ids in wanted.items()
         ]
         problem: errors.BoxDocGenError | None = None
         for paged, chain, failure in self._fetched(lists):
-            self._take(paged.path[1], chain)
+            folder_id = paged.path[1]
+            self._take(folder_id, chain, wanted[folder_id], batches[folder_id])
             # A folder that may not be listed: its files are asked for one by one.
             if failure and not isinstance(failure, errors.NotFound | errors.Forbidden):
                 problem = problem or failure
         if problem:
             raise problem
 
-    def _take(self, folder_id: str, chain: Chain) -> None:
+    def _take(self, folder_id: str, chain: Chain, wanted: set[str], batches: list[str]) -> None:
         """Keep what is wanted of a folder's items."""
-        still_open = [file_id for ids in self._open.values() for file_id in ids]
+        found: set[str] = set()
         for rows in chain.frames():
-            files = rows.filter(
-                pl.col("type") == "file", pl.col("output_file_id").is_in(still_open)
-            )
-            self._found.append(
-                files.with_columns(
-                    output_file_found=pl.lit(True),
-                    output_file_folder_id=pl.lit(folder_id),
-                ).select(*_COLUMNS)
-            )
-        found = {file_id for rows in self._found for file_id in rows["output_file_id"]}
-        for batch_id, ids in self._open.items():
-            self._open[batch_id] = [file_id for file_id in ids if file_id not in found]
+            is_wanted = pl.col("output_file_id").is_in(wanted)
+            files = rows.filter(pl.col("type") == "file", is_wanted)
+            found |= set(files["output_file_id"])
+            in_folder = {
+                "output_file_found": pl.lit(True),
+                "output_file_folder_id": pl.lit(folder_id),
+            }
+            self._found.append(files.with_columns(**in_folder).select(*_COLUMNS))
+        for batch_id in batches:
+            self._open[batch_id] = [one for one in self._open[batch_id] if one not in found]
 
     def _fetched(
         self, lists: list[PagedList]

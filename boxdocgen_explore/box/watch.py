@@ -36,6 +36,8 @@ def watch(
     **options: Any,
 ) -> Iterator[Reading]:
     """See `Box.watch`; ``history`` gives what earlier watches saw (schema.TRANSITIONS)."""
+    if reader.account.session.offline:
+        raise errors.InvalidRequest("A watch asks Box again and again, so it cannot be offline.")
     if every is not None and not 0 < every < float("inf"):
         raise errors.InvalidRequest(f"every must be a number of seconds, not {every!r:.60}.")
     return _Watch(reader, ids, history, every, _seconds_left(until), options).looks()

@@ -16,9 +16,11 @@ from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
     connected,
+    now,
     parse_age,
     plain,
     read,
+    recent,
 )
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 
@@ -80,7 +82,7 @@ def audit(options: argparse.Namespace) -> int:
         tags=_tags(box, reading.jobs),
         redact=options.redact,
         expected=expected,
-        now=_now(options),
+        now=now(options),
     )
     report = None
     if options.output:
@@ -91,37 +93,33 @@ def audit(options: argparse.Namespace) -> int:
     return DONE if result.complete else FINDINGS
 
 
-def _now(options: argparse.Namespace) -> dt.datetime:
-    """The demo has its own calendar: its batches were created "last night"."""
-    if options.demo:
-        from boxdocgen_explore.emulator import STORY_NOW
-
-        return STORY_NOW
-    return dt.datetime.now(dt.UTC)
-
-
 def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
     """The ids of the batches with jobs created since then, or without creation times."""
     from boxdocgen_explore.reporting import Scope
-    from boxdocgen_explore.text import moment
+    from boxdocgen_explore.text import counted, moment
 
-    listed = box.batch_list(refresh=options.refresh)
+    listed = recent(box, options)
     too_old = options.max_age and dt.datetime.now(dt.UTC) - listed.read_at > options.max_age
     if too_old and not options.offline:
-        listed = box.batch_list(refresh=True)
-    start = _now(options) - options.since
-    created = pl.col("last_created_at")
-    recent = listed.batches.filter(created.is_null() | (created >= start))
+        options.refresh = True
+        listed = recent(box, options)
     login = box.user.login if box.user else None
-    of_all = f"of the {listed.batches.height:,} that {login or 'this user'} can see"
+    start, found = moment(now(options) - options.since), listed.batches
+    how_far = f"its end ({counted(listed.jobs, 'job')})"
+    if listed.read_down_to:
+        how_far = (
+            f"those created {moment(listed.read_down_to)}; all that were read are in the order of "
+            "their creation, which Box does not document"
+        )
     scope = Scope(
-        sentence=f"Every batch with jobs created since {moment(start)}: {recent.height:,} {of_all}",
+        sentence=f"Every batch with jobs created since {start} that {login or 'this user'} can "
+        f"see: {found.height:,}. The list of all jobs was read to {how_far}.",
         since=True,
         list_complete=listed.complete,
         listed_at=listed.read_at,
         login=login,
     )
-    return recent["batch_id"].to_list(), scope
+    return found["batch_id"].to_list(), scope
 
 
 def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:

@@ -17,7 +17,7 @@ from boxdocgen_explore.cli.options import (
     parse_age,
     plain,
 )
-from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.text import counted
 
 _GIVE_UP: Final = timedelta(hours=1)
@@ -55,8 +55,6 @@ def watch(options: argparse.Namespace) -> int:
     from boxdocgen_explore.reporting import run_audit
 
     box = connected(options)
-    if options.offline:
-        raise InvalidRequest("watch asks Box again and again, so it cannot be --offline.")
     line = _Line()
     reading: Reading | None = None
     try:
