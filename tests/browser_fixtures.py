@@ -111,4 +111,4 @@ def figure(tab: Page, title: str) -> Locator:
 
 def bar_labels(drawn: Locator) -> list[str]:
     """The accessible names of a chart's bars."""
-    return drawn.get_by_role("button").evaluate_all("all => all.map((one) => one.ariaLabel)")
+    return drawn.locator(".rows_marks path").evaluate_all("all => all.map((one) => one.ariaLabel)")

@@ -16,6 +16,9 @@ import requests
 from boxdocgen_explore.cache.store import PageStore
 from boxdocgen_explore.schema import RUNNING, TRANSITIONS
 
+FIRST_SEEN: Final = "first_seen"
+"""The second part of the keys of these entries, which are no pages."""
+
 _STATUS: Final = ["batch_id", "job_id", "status"]
 
 
@@ -55,4 +58,4 @@ def remember(
 
 
 def _key(host: str, batch_id: str) -> str:
-    return f"{quote(host, safe='')}/first_seen/{quote(batch_id, safe='')}"
+    return f"{quote(host, safe='')}/{FIRST_SEEN}/{quote(batch_id, safe='')}"

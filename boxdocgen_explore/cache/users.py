@@ -15,6 +15,7 @@ import msgspec
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.cache.files import delete_leftovers
+from boxdocgen_explore.cache.first_seen import FIRST_SEEN
 from boxdocgen_explore.cache.frame_cache import FrameCache
 from boxdocgen_explore.cache.store import PageStore, StoreWarning
 from boxdocgen_explore.schema import User
@@ -164,10 +165,10 @@ def cache_info(folder: Path) -> Iterator[CacheInfo]:
             store.close()
         except errors.StoreError as error:
             trouble = str(error)
-        places = [key.split("/") for key in keys]
+        places = [place for key in keys if (place := key.split("/"))[1:2] != [FIRST_SEEN]]
         batches = {place[2] for place in places if place[1:2] == ["docgen_batch_jobs"]}
         host = unquote(path.parent.parent.name)
-        yield CacheInfo(host, login, len(batches), len(keys), size_bytes, path, trouble)
+        yield CacheInfo(host, login, len(batches), len(places), size_bytes, path, trouble)
 
 
 def clear(folder: Path, *, older_than: timedelta | None = None) -> int:

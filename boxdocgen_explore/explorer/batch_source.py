@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import polars as pl
@@ -48,6 +48,8 @@ class Source(Protocol):
 
     def document_calls(self, jobs: pl.DataFrame) -> int: ...
 
+    def listed_jobs(self, template_ids: Collection[str]) -> pl.DataFrame: ...
+
     def batch_list(
         self,
         *,
@@ -65,13 +67,24 @@ _CACHED_S: Final = 240.0
 """For so long after it was read, the list of all jobs is in the cache."""
 
 
-class BatchListLoader:
-    """Reads the list of batches in the background, until ``stopped`` is set."""
+_MOST_LISTED: Final = 200_000
+"""Jobs of a list that are looked through for other versions of a template: it takes a second."""
 
-    def __init__(self, picker: Picker, source: Source) -> None:
+
+class BatchListLoader:
+    """Reads the list of batches in the background, until ``stopped`` is set.
+
+    ``on_read`` is called in that thread once all of the list was read.
+    """
+
+    def __init__(self, picker: Picker, source: Source, on_read: Callable[[], None]) -> None:
         self.stopped = threading.Event()
+        self._source = source
+        self._on_read = on_read
         self._read_at = -_CACHED_S
-        self._thread = threading.Thread(target=self._load, args=(picker, source), daemon=True)
+        self._jobs = 0
+        self._others: tuple[frozenset[str], pl.DataFrame] | None = None
+        self._thread = threading.Thread(target=self._load, args=(picker,), daemon=True)
         self._thread.start()
 
     def join(self, timeout_s: float | None) -> None:
@@ -83,13 +96,24 @@ class BatchListLoader:
             self._thread.join(0.2)
         return time.monotonic() - self._read_at < _CACHED_S
 
-    def _load(self, picker: Picker, source: Source) -> None:
-        if load_batch_list(picker, source, self.stopped):
-            self._read_at = time.monotonic()
+    def other_jobs(self, jobs: pl.DataFrame) -> pl.DataFrame | None:
+        """All listed jobs of the templates of these jobs; None if the list is not there."""
+        if not 0 < self._jobs <= _MOST_LISTED or not (jobs["status"] == "failed").any():
+            return None
+        templates = frozenset(jobs["template_file_id"].drop_nulls())
+        if self._others is None or self._others[0] != templates:
+            self._others = templates, self._source.listed_jobs(templates)
+        return self._others[1]
+
+    def _load(self, picker: Picker) -> None:
+        listed = load_batch_list(picker, self._source, self.stopped)
+        if listed is not None:
+            self._read_at, self._jobs = time.monotonic(), listed.jobs
+            self._on_read()
 
 
-def load_batch_list(picker: Picker, source: Source, stopped: threading.Event) -> bool:
-    """Offer batches while pages of the list arrive; true if all of them were read."""
+def load_batch_list(picker: Picker, source: Source, stopped: threading.Event) -> BatchList | None:
+    """Offer batches while pages of the list arrive; give the list if all was read."""
     cached: list[str] = []
     names: Mapping[str, str] = {}
     batches = pl.DataFrame(schema=dict(BATCHES))
@@ -101,12 +125,12 @@ def load_batch_list(picker: Picker, source: Source, stopped: threading.Event) ->
         picker.offer(batches, status, cached=cached, names=names)
 
     picker.list_busy(True)
-    all_read = False
+    full: BatchList | None = None
     try:
         cached = source.cached()
         names = source.template_names()
         full = source.batch_list(cancelled=stopped, progress=lambda *_: None, on_partial=offer)
-        batches, all_read = full.batches, True
+        batches = full.batches
         status = f"{counted(batches.height, 'batch')}, times in UTC" if batches.height else ""
         if not full.complete:
             status += ". Jobs were added during the reading, so batches may be missing"
@@ -120,4 +144,4 @@ def load_batch_list(picker: Picker, source: Source, stopped: threading.Event) ->
     finally:
         picker.list_busy(False)
     picker.offer(batches, status, cached=cached, names=names)
-    return all_read
+    return full

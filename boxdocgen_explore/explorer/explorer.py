@@ -23,7 +23,7 @@ from boxdocgen_explore.explorer.notices import error_notice, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.snapshot import snapshot
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
-from boxdocgen_explore.schema import DETAILS, JOBS
+from boxdocgen_explore.schema import JOBS
 from boxdocgen_explore.text import counted
 from boxdocgen_explore.view import View, filters, main_cause, open_page, pack, page
 
@@ -96,10 +96,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     @property
     def jobs(self) -> pl.DataFrame:
         """The jobs that the filters show, one row per job (`schema.JOBS`)."""
-        if "day" in self.state and "created_at" not in self._loaded.columns:
-            no_days = pl.lit(None, DETAILS["created_at"]).alias("created_at")
-            return self._loaded.with_columns(no_days).filter(self.query).drop("created_at")
-        return self._loaded.filter(self.query)
+        return filters.shown(self._loaded, self.state)
 
     @property
     def loaded(self) -> pl.DataFrame:
@@ -198,7 +195,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         """Load the demo's story before the next cell runs; list batches in the background."""
         if source.story_batch_id and not self._ids:
             self._read([source.story_batch_id], False, self._cancelled)
-        self._list = BatchListLoader(self.picker, source)
+        self._list = BatchListLoader(self.picker, source, self._draw_cause)
 
     def _read(self, ids: list[str], refresh: bool, cancelled: threading.Event) -> None:
         """Read and show; nothing is shown once another request has superseded this one."""
@@ -251,7 +248,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.view.notice = error_notice(outcome, before)
 
     def _show(self, reading: Reading) -> None:
-        self._ids = self._ids or reading.jobs["batch_id"].unique(maintain_order=True).to_list()
+        self._ids = self._ids or list(dict.fromkeys(reading.jobs["batch_id"]))
         self._reading = reading
         self._show_jobs(reading.jobs)
 
@@ -265,10 +262,13 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         with self.view.hold_sync():
             self.view.templates = dict(self._templates)
             self.view.verdict = self._verdict().as_dict()
-            self.view.cause = main_cause(jobs)
-            self.view.payload = pack(
-                jobs, changed=changed, level=1
-            )  # sent once: smaller is not worth the time
+            self._draw_cause()
+            # Sent once: a smaller payload is not worth the time.
+            self.view.payload = pack(jobs, changed=changed, level=1)
+
+    def _draw_cause(self) -> None:
+        others = self._list.other_jobs(self._loaded) if self._list else None
+        self.view.cause = main_cause(self._loaded, others)
 
     # --- watching ----------------------------------------------------------------------------
 

@@ -17,13 +17,15 @@ _TYPED_TAG: Final = re.compile(r"(\{\{[^{}]*\}\})")
 _OPTIONAL: Final = ("job_id", "template_file_id", "template_file_version_id")
 
 
-def main_cause(jobs: pl.DataFrame) -> list[list[str]]:
+def main_cause(jobs: pl.DataFrame, others: pl.DataFrame | None = None) -> list[list[str]]:
     """Write what is known of the main cause that the verdict names, one line each.
 
     There is no line if it names none, or if neither a fix is known nor whom it concerns.
 
-    The first line is a heading. In a line, text and code alternate, beginning with text; both are
-    safe to show. Columns that were left out are not needed: then less is known.
+    ``others`` are further jobs of the same templates, if any are known: whether other versions
+    have this problem follows from them, too. Columns that were left out are not needed: then less
+    is known. The first line is a heading. In a line, text and code alternate, beginning with text;
+    both are safe to show.
 
     >>> errors = [["The tag 'city' was not provided in the input data."]]
     >>> for line in main_cause(pl.DataFrame({"status": ["failed"], "errors": errors})):
@@ -38,16 +40,29 @@ def main_cause(jobs: pl.DataFrame) -> list[list[str]]:
         return []
     absent = [name for name in _OPTIONAL if name not in jobs.columns]
     jobs = jobs.with_columns(pl.lit(None, pl.String).alias(name) for name in absent)
-    cause = analysis.causes(jobs).row(by_predicate=pl.col("reason") == main.reason, named=True)
+    known = jobs if others is None else _joined(jobs, others)
+    cause = _cause(jobs, main.reason)
+    cause["only_these_versions"] = _cause(known, main.reason)["only_these_versions"]
     heading = [f"Main cause: {main.reason}"]
     if main.missing_tag:
         heading = ["Main cause: The tag ", main.missing_tag, " was not provided in the input data."]
     if not cause["fix"] and not cause["only_these_versions"]:
         return []
-    lines = [heading, [_concerned(jobs, cause, main.jobs)]]
+    lines = [heading, [_concerned(known, cause, main.jobs)]]
     if cause["fix"]:
         lines.append(_TYPED_TAG.split(f"Fix: {cause['fix']}"))
     return [[visible(shortened(piece)) for piece in line] for line in lines]
+
+
+def _cause(jobs: pl.DataFrame, reason: str) -> dict[str, Any]:
+    return analysis.causes(jobs).row(by_predicate=pl.col("reason") == reason, named=True)
+
+
+def _joined(jobs: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """All jobs, those of ``jobs`` as they are there."""
+    columns = ["status", "errors", *_OPTIONAL]
+    more = others.join(jobs, on="job_id", how="anti")
+    return pl.concat([jobs.select(columns), more.select(columns)])
 
 
 def _concerned(jobs: pl.DataFrame, cause: Mapping[str, Any], failed: int) -> str:

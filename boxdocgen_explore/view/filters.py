@@ -10,6 +10,7 @@ import polars as pl
 
 from boxdocgen_explore.analysis import day, job_reasons
 from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.schema import DETAILS
 
 _VALUES: Final = {
     "status": 'pl.col("status").is_in({values})',
@@ -99,6 +100,14 @@ def query(state: Mapping[str, Any]) -> pl.Expr:
         found = pl.element().str.to_lowercase().str.contains(text.lower(), literal=True)
         shown = shown & pl.col("errors").list.eval(found).list.any().fill_null(False)
     return shown
+
+
+def shown(jobs: pl.DataFrame, state: Mapping[str, Any]) -> pl.DataFrame:
+    """Give the jobs that a state shows; without times, no job has a day."""
+    if "day" not in state or "created_at" in jobs.columns:
+        return jobs.filter(query(state))
+    no_days = pl.lit(None, DETAILS["created_at"]).alias("created_at")
+    return jobs.with_columns(no_days).filter(query(state)).drop("created_at")
 
 
 def _has_value(key: str, values: list[str | None]) -> pl.Expr:

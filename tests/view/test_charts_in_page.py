@@ -4,13 +4,13 @@ import base64
 import itertools
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
 from browser_fixtures import TEMPLATES, bar_labels, figure, resize, wait_for_draw
-from frames import MISSING, READ_AT, jobs_frame, story
+from frames import MISSING, READ_AT, documented, jobs_frame, story
 from playwright.sync_api import Locator, Page, expect
 
 from boxdocgen_explore import analysis, charts, view
@@ -27,24 +27,33 @@ def pieces(drawn: Locator) -> list[str]:
 def expected(jobs: pl.DataFrame, state: dict[str, Any], by: list[str], *, pieces: bool) -> set[str]:
     """The labels of the marks, counted by polars."""
     grouped = jobs.with_columns(
-        analysis.job_reasons().alias("reason"), analysis.day().alias("day")
+        analysis.job_reasons().alias("reason"),
+        analysis.day().alias("day"),
+        analysis.duration_range(),
+        analysis.interval(jobs),
     ).with_columns(_shown=filters.query(state))
     if by == ["reason"]:
         grouped = grouped.explode("reason").drop_nulls("reason")
     if by == ["day"]:
         grouped = grouped.drop_nulls("day")
+    if by[0] in ("duration", "made"):
+        grouped = grouped.drop_nulls(by)
+        jobs = grouped.drop(by)
     keys = [*by, "status"] if pieces else by
     counts = grouped.group_by(keys).agg(pl.len().alias("all"), pl.col("_shown").sum().alias("n"))
     shown = jobs.filter(filters.query(state)).height
     texts = set()
     for row in counts.iter_rows(named=True):
-        name = _label([row[key] for key in by]) + (f", {row['status']}" if pieces else "")
+        name = _label(by, [row[key] for key in by]) + (f", {row['status']}" if pieces else "")
         rest = "" if shown == jobs.height else f" shown; {row['all']:,} of {jobs.height:,} loaded"
         texts.add(f"{name}: {row['n']:,} of {shown:,} jobs{rest}")
     return texts
 
 
-def _label(key: list[str | None]) -> str:
+def _label(by: list[str], key: list[str | None]) -> str:
+    if by == ["made"]:
+        start = datetime.fromisoformat(str(key[0]).partition("/")[0])
+        return f"{start.day} {start:%b %H:%M} UTC"
     first = "(none)" if key[0] is None else TEMPLATES.get(key[0], key[0])
     return " · ".join([first, *(f"version {part or '(none)'}" for part in key[1:])])
 
@@ -73,7 +82,7 @@ FILTERS: dict[str, tuple[dict[str, Any], Callable[[Page], None]]] = {
 
 @pytest.mark.parametrize("filtered", FILTERS)
 def test_the_bars_of_every_chart_equal_the_rows_after_a_filter(show, filtered):
-    jobs = story()
+    jobs = documented(story())
     tab = show(jobs)
     state, act = FILTERS[filtered]
     act(tab)
