@@ -161,16 +161,17 @@ def test_a_far_larger_folder_is_not_read_to_its_end(emulator: Emulator, patient:
     assert document_calls(patient) <= 2 * 7
 
 
-def test_only_so_many_files_are_asked_for_one_by_one(emulator: Emulator, patient: Box) -> None:
-    emulator.enterprise.put("2001", 1300)
-    letters = documents(emulator, "2001")
-    folders = (Folder(f"5{number}", "One employee") for number in range(1300))
-    change(emulator, *(replace(one, folder=next(folders)) for one in letters))
-    with pytest.warns(DocumentsWarning, match=r"300 documents: not in the folder of the batch"):
-        jobs = patient.jobs("2001", documents=True)
+def test_only_so_many_files_are_asked_for_one_by_one(
+    emulator: Emulator, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("boxdocgen_explore.box.documents.MAX_LOOKUPS", 20)
+    folders = (Folder(f"5{number}", "One employee") for number in range(25))
+    change(emulator, *(replace(one, folder=next(folders)) for one in documents(emulator)))
+    with pytest.warns(DocumentsWarning, match=r"5 documents: not in the folder of the batch"):
+        jobs = box.jobs("1001", documents=True)
 
-    assert jobs["output_file_found"].sum() == 1000
-    assert jobs["output_file_found"].null_count() == 300
+    assert jobs["output_file_found"].sum() == 20
+    assert jobs["output_file_found"].null_count() == 5
 
 
 def test_batches_of_one_folder_share_its_listing(emulator: Emulator, box: Box) -> None:
