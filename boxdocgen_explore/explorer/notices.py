@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+import polars as pl
+
 from boxdocgen_explore.errors import BatchesFailed, BoxDocGenError, Reading
-from boxdocgen_explore.text import counted
+from boxdocgen_explore.text import counted, listed, visible
 
 
 def reading_notice(reading: Reading) -> str:
     """Write the first error of a reading in full, how many more there are, and what is unknown."""
     errors = [*reading.failures.values()]
     if not errors:
-        return _unknown_documents(reading)
+        return _documents(reading)
     others = f"{counted(len(errors) - 1, 'other batch')} failed." if len(errors) > 1 else ""
     return error_notice(errors[0], others)
 
@@ -23,15 +27,35 @@ def error_notice(error: BoxDocGenError, remark: str) -> str:
     return "\n".join([f"{happened} {remark}".rstrip(), *details])
 
 
-def _unknown_documents(reading: Reading) -> str:
+def _documents(reading: Reading) -> str:
+    """Write what is wrong with documents: missing ones, empty ones, and those not looked at."""
     jobs = reading.jobs
     if "output_file_found" not in jobs.columns:
         return ""
-    named = jobs["output_file_id"].is_not_null()
-    unknown = int((named & jobs["output_file_found"].is_null()).sum())
-    if not unknown:
-        return ""
-    return (
-        f"Nothing is known of {counted(unknown, 'document')}: this user may not read them, or too "
-        "many were moved out of the folder of their batch."
-    )
+    found = pl.col("output_file_found")
+    named = pl.col("output_file_id").is_not_null()
+    missing = jobs.filter(named & ~found)
+    empty = jobs.filter(pl.col("output_file_size_bytes") == 0)
+    unknown = jobs.filter(named & found.is_null()).height
+    parts = []
+    if missing.height:
+        parts.append(f"{_they(missing, 'does not exist', 'do not exist')}: {_names(missing)}.")
+    if empty.height:
+        parts.append(f"{_they(empty, 'is empty', 'are empty')}: {_names(empty)}.")
+    if unknown:
+        parts.append(
+            f"Nothing is known of {counted(unknown, 'document')}: this user may not read them, or "
+            "too many were moved out of the folder of their batch."
+        )
+    return " ".join(parts)
+
+
+def _they(jobs: pl.DataFrame, one: str, several: str) -> str:
+    return f"{counted(jobs.height, 'document')} {one if jobs.height == 1 else several}"
+
+
+def _names(jobs: pl.DataFrame) -> str:
+    return listed(visible(name) for name in jobs.select(_NAME).to_series())
+
+
+_NAME: Final = pl.coalesce("external_id", pl.format("job {}", "job_id"))

@@ -463,6 +463,21 @@ def test_documents_stay_when_the_batch_is_refreshed_or_another_one_is_loaded(exp
         assert explorer.jobs["output_file_found"].all()
 
 
+def test_missing_and_empty_documents_are_named(explorer, emulator):
+    letters = emulator.enterprise.documents("1001")
+    changed = [replace(one, state="deleted") for one in letters[:7]] + [letters[9].emptied()]
+    emulator.enterprise.changed |= {one.id: one for one in changed}
+    explorer.load(["1001"])
+    explorer.wait()
+    assert explorer.view.notice == ""
+    explorer.load_documents()
+    explorer.wait()
+    missing, empty = explorer.view.notice.split(". ")
+    assert missing.startswith("7 documents do not exist: job 1001000000, job 1001000001, ")
+    assert missing.endswith("job 1001000004 and 2 more")
+    assert empty == "1 document is empty: job 1001000009."
+
+
 @pytest.mark.filterwarnings("ignore:Not looked at:boxdocgen_explore.box.DocumentsWarning")
 def test_unknown_documents_are_said(explorer, emulator):
     letter = emulator.enterprise.documents("1001")[3]

@@ -85,7 +85,8 @@ def use_credentials(kind):
 
 def read(box):
     """Read, print everything, and fail."""
-    reading = box.read(["1001", "1002"], details=True, refresh=True)
+    reading = box.read(["1001", "1002"], details=True, documents=True, refresh=True)
+    print([*box.watch("1001")], box.transitions("1001"), box.calls)
     parts = set()
     print_parts(box, parts)
     assert len(parts) > 5, parts

@@ -6,7 +6,7 @@ from datetime import timedelta
 import polars as pl
 import pytest
 from browser_fixtures import TEMPLATES, bar_labels, figure, wait_for_draw
-from frames import HOSTILE, READ_AT, jobs_frame, pages_frame, story
+from frames import HOSTILE, READ_AT, documented, jobs_frame, pages_frame, story
 from playwright.sync_api import expect
 
 from boxdocgen_explore import analysis, view
@@ -102,6 +102,19 @@ def test_hostile_content_is_text_everywhere(show):
     link = tab.locator("tr.job a").first
     assert re.fullmatch(r"https://app\.box\.com/file/[\w%.!~*'()-]+", link.get_attribute("href"))
     assert tab.locator("img").count() == 0
+
+
+def test_a_document_is_shown_by_its_name_as_text_with_size_time_and_link(show):
+    jobs = documented(jobs_frame([{"output_file_id": str(18 + n)} for n in range(3)]))
+    names = pl.Series("output_file_name", ["never shown", HOSTILE, "Letter 2.pdf"])
+    tab = show(jobs.with_columns(names))
+    gone, hostile, plain = (row.locator("td") for row in tab.locator("tr.job").all())
+    assert "does not exist" in gone.all_inner_texts()
+    assert tab.locator("img").count() == 0
+    link = hostile.get_by_role("link")
+    assert "</script><img src=x" in link.inner_text()
+    assert link.get_attribute("href") == "https://app.box.com/file/19"
+    assert {"Letter 2.pdf", "40 kB", "2026-11-03 02:14:26"} <= set(plain.all_inner_texts())
 
 
 def test_no_script_runs_but_the_page_s_own(browser, tmp_path):
