@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,8 +47,8 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def tab(browser: Browser) -> Iterator[Page]:
+@contextmanager
+def checked_tab(browser: Browser) -> Iterator[Page]:
     """A page of 1,000 by 900 px that must reach no other host and write no error to its console."""
     context = browser.new_context(viewport={"width": 1000, "height": 900}, locale="en-GB")
     refused: list[str] = []
@@ -75,6 +76,13 @@ def tab(browser: Browser) -> Iterator[Page]:
             errors.append(str(error))
     assert refused == []
     assert errors == []
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Page]:
+    """A `checked_tab` for one test."""
+    with checked_tab(browser) as page:
+        yield page
 
 
 @pytest.fixture

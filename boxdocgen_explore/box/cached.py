@@ -95,9 +95,8 @@ class CachedBatches:
 
         >>> import boxdocgen_explore as bx
         >>> with bx.demo() as box:
-        ...     batches = box.batches()
-        ...     box.listed_jobs(["1755012340011"])["template_file_version_id"].n_unique()
-        3
+        ...     box.listed_jobs(["1755012340011"]).height  # before the list was read
+        0
         """
         chain = Chain()
         with suppress(BoxDocGenError):

@@ -148,8 +148,8 @@ def test_no_recent_batch_is_not_complete(box, capsys):
 def test_a_batch_list_with_gaps_is_not_complete(box, capsys, monkeypatch):
     batch_list = Box.batch_list
 
-    def with_gaps(self, **options):
-        return replace(batch_list(self, **options), complete=False)
+    def with_gaps(self, *since, **options):
+        return replace(batch_list(self, *since, **options), complete=False)
 
     monkeypatch.setattr(Box, "batch_list", with_gaps)
     assert main(["audit", "--since", "520w", *box.options]) == 1

@@ -28,6 +28,12 @@ def demo():
     box.close()
 
 
+@pytest.fixture(scope="module")
+def on_demo(demo):
+    """An explorer of the demo, its list read; no test may change it."""
+    return bx.explore(demo).wait()
+
+
 @pytest.fixture
 def explorer(box):
     """An explorer of a Box with four small batches, its list read."""
@@ -38,8 +44,8 @@ def verdict(explorer) -> str:
     return explorer.view.verdict["text"]
 
 
-def test_on_the_demo_it_opens_with_the_story_loaded(demo):
-    explorer = bx.explore(demo).wait()
+def test_on_the_demo_it_opens_with_the_story_loaded(on_demo):
+    explorer = on_demo
     assert verdict(explorer).startswith("1,487 of 3,000 failed, 1,412 of them because the tag ")
     assert " was not provided · all 3 pages read" in verdict(explorer)
     assert explorer.view.cause != main_cause(explorer.loaded)
@@ -52,8 +58,8 @@ def test_on_the_demo_it_opens_with_the_story_loaded(demo):
     assert explorer.view.templates["1755012340011"] == "Offer letter"
 
 
-def test_the_list_says_how_many_batches_and_offers_each(demo):
-    explorer = bx.explore(demo).wait()
+def test_the_list_says_how_many_batches_and_offers_each(on_demo):
+    explorer = on_demo
     labels = [label for label, _ in explorer.picker.batches.options]
     assert "49.6 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 12345600319" in labels
     assert "41 batches, times in UTC" in explorer.picker.status.value
@@ -489,8 +495,8 @@ def test_unknown_documents_are_said(explorer, emulator):
     assert explorer.view.notice.startswith("Nothing is known of 1 document: this user may not")
 
 
-def test_its_repr_is_the_verdict_and_not_a_tree_of_widgets(demo):
-    explorer = bx.explore(demo).wait()
+def test_its_repr_is_the_verdict_and_not_a_tree_of_widgets(on_demo):
+    explorer = on_demo
     assert repr(explorer).startswith("<Explorer: 1,487 of 3,000 failed")
     assert explorer._repr_mimebundle_()["text/plain"] == repr(explorer)
 

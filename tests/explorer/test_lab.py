@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from browser_fixtures import checked_tab
+from lab_fixtures import run_all
 from playwright.sync_api import Page, expect
 
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
@@ -23,7 +25,16 @@ def shown(page: Page):
     return page.locator(".boxdocgen-explorer .jobs-shown")
 
 
-DEMO = "import boxdocgen_explore as bx\nbx.explore(bx.demo())"
+DEMO = "import boxdocgen_explore as bx\nexplorer = bx.explore(bx.demo())\nexplorer"
+
+
+@pytest.fixture(scope="module")
+def demo(lab, browser):
+    """One notebook with an explorer of the demo, in which several tests load what they need."""
+    with checked_tab(browser) as page:
+        page.set_viewport_size({"width": 1400, "height": 1000})
+        run_all(page, lab.notebook("demo", DEMO, ""))
+        yield page
 
 
 def test_the_first_notebook_shows_the_story_and_its_filters_work(lab, run):
@@ -42,8 +53,8 @@ def test_the_first_notebook_shows_the_story_and_its_filters_work(lab, run):
     expect(shown(page)).to_have_text("3,000 of 3,000 jobs")
 
 
-def test_what_is_loaded_is_what_was_chosen_or_typed_however_fast(lab, run):
-    page = run(lab.notebook("typed", DEMO))
+def test_what_is_loaded_is_what_was_chosen_or_typed_however_fast(demo):
+    page = demo
     page.get_by_role("button", name="Batch 12345600319 · change").click(timeout=LOADED_MS)
     for name in ("Refresh", "Cancel"):
         expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
@@ -76,8 +87,8 @@ def test_what_is_loaded_is_what_was_chosen_or_typed_however_fast(lab, run):
     expect(loaded).to_have_text("Batch 12345600305 · change", timeout=LOADED_MS)
 
 
-def test_a_batch_that_box_does_not_give_completely_says_so(lab, run):
-    page = run(lab.notebook("incomplete", DEMO))
+def test_a_batch_that_box_does_not_give_completely_says_so(demo):
+    page = demo
     ids = page.get_by_role("textbox", name="Batch ids")
     ids.fill("12345600270", timeout=LOADED_MS)
     ids.press("Enter")
@@ -91,6 +102,7 @@ def test_a_batch_that_box_does_not_give_completely_says_so(lab, run):
     load = page.get_by_role("button", name="Load", exact=True).bounding_box()
     explorer = page.locator(".boxdocgen-explorer").bounding_box()
     assert load["x"] + load["width"] <= explorer["x"] + explorer["width"] + 1
+    page.set_viewport_size({"width": 1400, "height": 1000})
 
 
 def test_cancel_works_against_a_server_that_falls_silent_half_way(lab, run, tmp_path):
@@ -143,10 +155,12 @@ explorer
         lab.theme("JupyterLab Light")
 
 
-def test_a_running_batch_is_watched_and_its_documents_are_loaded(lab, run):
+def test_a_running_batch_is_watched_and_its_documents_are_loaded(demo):
+    page = demo
     late = "explorer.view.watching = {**explorer.view.watching, 'due_at': '2026-01-01T00:00:00Z'}"
-    code = "import boxdocgen_explore as bx\nexplorer = bx.explore(bx.demo())\nexplorer"
-    page = run(lab.notebook("watch", code, "explorer.load(['12345600340'])"))
+    ids = page.get_by_role("textbox", name="Batch ids")
+    ids.fill("12345600340", timeout=LOADED_MS)
+    ids.press("Enter")
     expect(verdict(page)).to_contain_text("of 1,800 ", timeout=LOADED_MS)
     watch = page.get_by_role("checkbox", name="Watch")
     watch.check()
