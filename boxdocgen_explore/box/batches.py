@@ -115,7 +115,7 @@ def _counted(chain: Chain) -> BatchList:
     jobs = frames.full_jobs(chain.frames())
     # A chain that has just been restarted has no page.
     read_at = min((page.fetched_at for page in chain.pages), default=dt.datetime.now(dt.UTC))
-    return BatchList(frames.batches(jobs), jobs.height, chain.complete, read_at)
+    return BatchList(frames.batches(jobs), jobs.height, chain.complete, read_at, jobs)
 
 
 def _report_partial(

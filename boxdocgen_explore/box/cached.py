@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
 
-from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.account import Account
 from boxdocgen_explore.box.archive import Cached, archive, scan
 from boxdocgen_explore.box.arguments import batch_ids
-from boxdocgen_explore.box.chain import follow
 from boxdocgen_explore.cache import transitions
-from boxdocgen_explore.errors import BoxDocGenError, warn_renamed
-from boxdocgen_explore.pages import Chain, frames
+from boxdocgen_explore.errors import warn_renamed
 from boxdocgen_explore.schema import TRANSITIONS
 
 
@@ -86,24 +82,6 @@ class CachedBatches:
         return pl.concat(
             [pl.DataFrame(schema=TRANSITIONS), *(frame for frame in seen if frame is not None)]
         )
-
-    def listed_jobs(self, template_ids: Collection[str]) -> pl.DataFrame:
-        """The jobs of these templates in the list of all jobs, as far as it is cached: no call.
-
-        One row per job (schema.JOBS without ``origin``, and schema.DETAILS); none if the list has
-        not been read.
-
-        >>> import boxdocgen_explore as bx
-        >>> with bx.demo() as box:
-        ...     box.listed_jobs(["1755012340011"]).height  # before the list was read
-        0
-        """
-        chain = Chain()
-        with suppress(BoxDocGenError):
-            cached = self._cached
-            follow(cached.session.offline_copy(), cached.cache, endpoints.all_jobs(), chain)
-        jobs = frames.full_jobs(chain.frames())
-        return jobs.filter(pl.col("template_file_id").is_in(list(template_ids)))
 
     @property
     def _cached(self) -> Cached:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import polars as pl
@@ -48,8 +48,6 @@ class Source(Protocol):
 
     def document_calls(self, jobs: pl.DataFrame) -> int: ...
 
-    def listed_jobs(self, template_ids: Collection[str]) -> pl.DataFrame: ...
-
     def batch_list(
         self,
         *,
@@ -68,7 +66,7 @@ _CACHED_S: Final = 240.0
 
 
 _MOST_LISTED: Final = 200_000
-"""Jobs of a list that are looked through for other versions of a template: it takes a second."""
+"""Jobs of a list that stay in memory, to look for other versions of a template."""
 
 
 class BatchListLoader:
@@ -82,8 +80,7 @@ class BatchListLoader:
         self._source = source
         self._on_read = on_read
         self._read_at = -_CACHED_S
-        self._jobs = 0
-        self._others: tuple[frozenset[str], pl.DataFrame] | None = None
+        self._listed: pl.DataFrame | None = None
         self._thread = threading.Thread(target=self._load, args=(picker,), daemon=True)
         self._thread.start()
 
@@ -98,17 +95,16 @@ class BatchListLoader:
 
     def other_jobs(self, jobs: pl.DataFrame) -> pl.DataFrame | None:
         """All listed jobs of the templates of these jobs; None if the list is not there."""
-        if not 0 < self._jobs <= _MOST_LISTED or not (jobs["status"] == "failed").any():
+        if self._listed is None:
             return None
-        templates = frozenset(jobs["template_file_id"].drop_nulls())
-        if self._others is None or self._others[0] != templates:
-            self._others = templates, self._source.listed_jobs(templates)
-        return self._others[1]
+        templates = jobs["template_file_id"].drop_nulls().unique()
+        return self._listed.filter(pl.col("template_file_id").is_in(templates.implode()))
 
     def _load(self, picker: Picker) -> None:
         listed = load_batch_list(picker, self._source, self.stopped)
         if listed is not None:
-            self._read_at, self._jobs = time.monotonic(), listed.jobs
+            self._read_at = time.monotonic()
+            self._listed = listed.listed if listed.jobs <= _MOST_LISTED else None
             self._on_read()
 
 

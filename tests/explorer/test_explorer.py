@@ -214,9 +214,6 @@ class HeldSource:
     def document_calls(self, jobs):
         return 0
 
-    def listed_jobs(self, template_ids):
-        return jobs_frame([])
-
     def batch_list(self, **_):
         raise bx.BoxDocGenError("There is no list.")
 
