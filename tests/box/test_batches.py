@@ -74,6 +74,11 @@ def test_a_batch_at_the_border_is_complete(emulator: Emulator, box: Box) -> None
     assert box.calls["/docgen_jobs"] == 3
 
 
+def test_a_page_that_is_only_partly_older_is_not_the_last(emulator: Emulator, box: Box) -> None:
+    put(emulator, *range(1, 9), 20, 21, 22, 23, 24, *range(30, 50))
+    assert box.batches(NOW - timedelta(hours=25)).height == 13
+
+
 def test_a_list_that_was_cut_short_is_read_to_its_end_later(
     emulator: Emulator, connected: Callable[..., Box]
 ) -> None:

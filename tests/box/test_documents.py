@@ -151,14 +151,28 @@ def test_documents_that_were_all_moved_are_found_in_their_folder(
 
 
 def test_a_far_larger_folder_is_not_read_to_its_end(emulator: Emulator, patient: Box) -> None:
-    """Seven letters among 9,000: asking for each is cheaper than all pages."""
+    """Three letters after 9,000 others: asking for each is cheaper than ten pages."""
     emulator.enterprise.put("2001", 9000)
+    emulator.enterprise.put("2002", 3)
     shared = Folder("192001", "All letters")
-    change(emulator, *(replace(one, folder=shared) for one in documents(emulator, "1004")))
-    jobs = patient.jobs("1004", documents=True)
+    change(emulator, *(replace(one, folder=shared) for one in documents(emulator, "2002")))
+    jobs = patient.jobs("2002", documents=True)
 
     assert jobs["output_file_found"].all()
-    assert document_calls(patient) <= 2 * 7
+    assert document_calls(patient) == 1 + 2 + 2
+
+
+def test_a_folder_with_the_id_of_a_deleted_file_is_not_that_file(
+    emulator: Emulator, box: Box
+) -> None:
+    jobs = emulator.enterprise.jobs("1003")
+    jobs[1]["output_file"]["id"] = "1910031"  # the folder "Drafts" in the batch's folder
+    emulator.enterprise.put("1003", jobs)
+    gone = documents(emulator, "1003")[1]
+    change(emulator, replace(gone, state="deleted"))
+
+    found = box.jobs("1003", documents=True)["output_file_found"]
+    assert found.to_list() == [True, False] + [True] * 8
 
 
 def test_only_so_many_files_are_asked_for_one_by_one(
@@ -170,6 +184,7 @@ def test_only_so_many_files_are_asked_for_one_by_one(
     with pytest.warns(DocumentsWarning, match=r"5 documents: not in the folder of the batch"):
         jobs = box.jobs("1001", documents=True)
 
+    assert box.calls["/folders/:id/items"] == 1  # not each employee's
     assert jobs["output_file_found"].sum() == 20
     assert jobs["output_file_found"].null_count() == 5
 
@@ -254,6 +269,7 @@ def test_a_server_that_answers_with_another_file_is_refused(emulator: Emulator, 
         '{"type": "file", "id": "x", "size": -1}',
         '{"type": "file", "id": "x", "size": "1"}',
         '{"type": "file", "id": "x"}], "limit": [1',
+        '{"type": "file", "id": "x"}], "more": [1',
         '{"type": "file", "id": "x", "created_at": "yesterday"}',
     ],
 )
@@ -261,6 +277,7 @@ def test_a_body_that_is_no_file_is_an_error_that_carries_the_jobs(
     emulator: Emulator, box: Box, body: str
 ) -> None:
     first = documents(emulator)[0]
+    body = body.replace('"x"', f'"{first.id}"')
     emulator.fault("other-body", path=f"/files/{first.id}", body=body, times=None)
     with pytest.raises(errors.BrokenPage) as caught:
         box.read("1001", documents=True)
