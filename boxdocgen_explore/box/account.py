@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from boxdocgen_explore import errors
@@ -13,6 +15,25 @@ from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache import Cache, offline_cache, online_cache
 from boxdocgen_explore.schema import User
+
+_opened_in: Final[set[int]] = set()
+"""Ids of the processes that opened an account: a fork inherits its parent's."""
+
+
+def check_no_fork() -> None:
+    """Refuse to work in a fork of a process that has read: connections would be shared, so that
+    parent and child read each other's answers, and polars waits for ever for its threads.
+
+    Raises:
+        InvalidRequest: this is such a process.
+    """
+    _opened_in.add(os.getpid())
+    if len(_opened_in) > 1:
+        raise errors.InvalidRequest(
+            "This process was forked from one that had already read from Box, and neither its "
+            "connections nor polars work in a fork. Start workers by multiprocessing's 'spawn' "
+            "method, and call connect() in each."
+        )
 
 
 class Account:
@@ -35,9 +56,10 @@ class Account:
         """Ask Box who this is, once, and open that user's cache.
 
         Raises:
-            InvalidRequest: it was closed.
+            InvalidRequest: it was closed, or this is a fork (`check_no_fork`).
             BoxDocGenError: as `endpoints.me`, `offline_cache`.
         """
+        check_no_fork()
         with self._opening:
             if self._closed:
                 raise errors.InvalidRequest("This Box is closed: connect() or demo() again.")

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import NoReturn
 
 import polars as pl
 
@@ -28,7 +29,7 @@ from boxdocgen_explore.box.reading import BatchReader
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.box.templates import TemplateLists
 from boxdocgen_explore.box.watch import watch
-from boxdocgen_explore.errors import Reading
+from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.schema import MAX_LIMIT, User
 from boxdocgen_explore.text import visible
 
@@ -67,6 +68,12 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
         user = self._account.user
         who = f" as {visible(str(user.login))}" if user else ""
         return f"<Box: {self.origin}{who}{', offline' if self.offline else ''}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise InvalidRequest(
+            "A Box has connections and cannot be sent to another process. Call connect() in the "
+            "worker, with the same cache_dir, so that pages are fetched once."
+        )
 
     @property
     def offline(self) -> bool:
