@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from datetime import timedelta
 from typing import Any, Final
@@ -18,7 +19,7 @@ from boxdocgen_explore.cli.options import (
     plain,
 )
 from boxdocgen_explore.errors import Reading
-from boxdocgen_explore.text import counted
+from boxdocgen_explore.text import counted, shortened
 
 _GIVE_UP: Final = timedelta(hours=1)
 """A batch that stands still for so long is not waited for, unless that is asked for."""
@@ -96,6 +97,8 @@ class _Line:
     def show(self, text: str) -> None:
         text = plain(text)
         if self._terminal:
+            # A line that wraps could not be written again.
+            text = shortened(text, shutil.get_terminal_size().columns - 1)
             padding = " " * (len(self._shown) - len(text))
             print(f"\r{text}{padding}", end="", flush=True)
         else:

@@ -29,8 +29,7 @@ def expected(jobs: pl.DataFrame, state: dict[str, Any], by: list[str], *, pieces
     grouped = jobs.with_columns(
         analysis.job_reasons().alias("reason"),
         analysis.day().alias("day"),
-        analysis.duration_range(),
-        analysis.interval(jobs),
+        *_of_documents(jobs),
     ).with_columns(_shown=filters.query(state))
     if by == ["reason"]:
         grouped = grouped.explode("reason").drop_nulls("reason")
@@ -48,6 +47,12 @@ def expected(jobs: pl.DataFrame, state: dict[str, Any], by: list[str], *, pieces
         rest = "" if shown == jobs.height else f" shown; {row['all']:,} of {jobs.height:,} loaded"
         texts.add(f"{name}: {row['n']:,} of {shown:,} jobs{rest}")
     return texts
+
+
+def _of_documents(jobs: pl.DataFrame) -> list[pl.Expr]:
+    if "duration_s" not in jobs.columns:
+        return []
+    return [analysis.duration_range(), analysis.interval(jobs)]
 
 
 def _label(by: list[str], key: list[str | None]) -> str:
@@ -82,7 +87,7 @@ FILTERS: dict[str, tuple[dict[str, Any], Callable[[Page], None]]] = {
 
 @pytest.mark.parametrize("filtered", FILTERS)
 def test_the_bars_of_every_chart_equal_the_rows_after_a_filter(show, filtered):
-    jobs = documented(story())
+    jobs = documented(story()) if filtered in ("nothing", "a reason's bar") else story()
     tab = show(jobs)
     state, act = FILTERS[filtered]
     act(tab)
@@ -93,6 +98,8 @@ def test_the_bars_of_every_chart_equal_the_rows_after_a_filter(show, filtered):
     table = tab.get_by_role("table", name="Jobs")
     expect(table).to_have_attribute("aria-rowcount", str(shown.height + 1))
     for each in charts.figures():
+        if each["skip_none"] and "duration_s" not in jobs.columns:
+            continue
         if each["compare"]:
             tab.get_by_role("combobox", name="Compare by").select_option(each["compare"])
             wait_for_draw(tab)
