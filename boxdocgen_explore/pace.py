@@ -19,6 +19,9 @@ SHORTEST_LOOK_S: Final = 10.0
 LONGEST_LOOK_S: Final = 300.0
 """Seconds between two looks of a watch, unless they are given."""
 
+_LOOKS_TO_THE_END: Final = 20
+"""How often to look until the expected end: each time, a twentieth of what remains is done."""
+
 _WINDOW: Final = timedelta(minutes=10)
 """How far back the pace is measured: an hour ago Box may have been faster."""
 
@@ -60,6 +63,14 @@ class Pace:
     @property
     def done(self) -> bool:
         return not self.remaining
+
+    @property
+    def next_look_s(self) -> float:
+        """How many seconds a watch waits before its next look: a twentieth of the time that
+        remains, longer while nothing moves, from 10 s to 5 minutes."""
+        left = (self.expected_end or self.observed_at) - self.observed_at
+        wait_s = max(left.total_seconds() / _LOOKS_TO_THE_END, self.unchanged.total_seconds() / 2)
+        return min(max(wait_s, SHORTEST_LOOK_S), LONGEST_LOOK_S)
 
     def __str__(self) -> str:
         parts = [f"{self.final:,} of {self.jobs:,} final"]

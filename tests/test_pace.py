@@ -114,6 +114,22 @@ def test_transitions_are_observations_of_earlier_looks() -> None:
     assert analysis.pace(seen).per_minute == 10
 
 
+def test_the_next_look_comes_after_a_twentieth_of_the_time_that_remains() -> None:
+    found = analysis.pace(looks((0, 3000, 500), (5, 3000, 760)))
+    assert found.next_look_s == pytest.approx(2240 / 52 * 60 / 20)
+    assert analysis.pace(looks((0, 3000, 2000), (5, 3000, 2990))).next_look_s == 10
+    assert analysis.pace(looks((0, 90_000, 0), (5, 90_000, 300))).next_look_s == 300
+    assert analysis.pace(looks((0, 3000, 500))).next_look_s == 10
+
+
+def test_the_longer_nothing_moves_the_longer_a_watch_waits() -> None:
+    waits = [
+        analysis.pace(looks((0, 100, 0), (1, 100, 90), (1 + still, 100, 90))).next_look_s
+        for still in (0, 1, 2, 5, 60)
+    ]
+    assert waits == [10, 30, 60, 150, 300]
+
+
 def test_no_look_is_an_error() -> None:
     with pytest.raises(errors.InvalidRequest, match="no look"):
         analysis.pace(pl.DataFrame(schema=OBSERVATIONS))

@@ -10,15 +10,11 @@ from typing import Any, Final
 
 import polars as pl
 
-from boxdocgen_explore import errors
-from boxdocgen_explore.analysis import observations, pace
+from boxdocgen_explore import analysis, errors
 from boxdocgen_explore.box.reading import BatchReader
 from boxdocgen_explore.errors import Reading
-from boxdocgen_explore.pace import LONGEST_LOOK_S, SHORTEST_LOOK_S, Pace
+from boxdocgen_explore.pace import SHORTEST_LOOK_S
 from boxdocgen_explore.schema import MAX_LIMIT, OBSERVATIONS
-
-_LOOKS_TO_THE_END: Final = 20
-"""How often to look until the expected end: each time, a twentieth of what remains is done."""
 
 _MAY_PASS: Final = (errors.Unreachable, errors.RateLimited, errors.ServerError)
 _TRIES: Final = 5
@@ -78,9 +74,9 @@ class _Watch:
                 yield reading
                 if reading.pace is None or reading.pace.done:
                     return
-            wait_s = min(
-                self._interval_s(reading.pace if reading else None), end - time.monotonic()
-            )
+            pace = reading.pace if reading else None
+            interval_s = self.every or (pace.next_look_s if pace else SHORTEST_LOOK_S)
+            wait_s = min(interval_s, end - time.monotonic())
             if wait_s <= 0 or not self._slept(wait_s):
                 return
 
@@ -101,19 +97,9 @@ class _Watch:
             self.calls += self.reader.account.session.calls.total() - before
         self.failed = 0
         if self.seen.is_empty():
-            self.seen = observations(self.history(self.ids))
-        self.seen = pl.concat([self.seen, observations(reading)])
-        return replace(reading, pace=pace(self.seen, reading.jobs), calls=self.calls)
-
-    def _interval_s(self, pace: Pace | None) -> float:
-        if self.every is not None:
-            return self.every
-        if pace is None or pace.expected_end is None:
-            waited_s = pace.unchanged.total_seconds() if pace else 0.0
-            return min(max(waited_s / 2, SHORTEST_LOOK_S), LONGEST_LOOK_S)
-        left_s = (pace.expected_end - pace.observed_at).total_seconds()
-        slow_s = pace.unchanged.total_seconds() / 2
-        return min(max(left_s / _LOOKS_TO_THE_END, slow_s, SHORTEST_LOOK_S), LONGEST_LOOK_S)
+            self.seen = analysis.observations(self.history(self.ids))
+        self.seen = pl.concat([self.seen, analysis.observations(reading)])
+        return replace(reading, pace=analysis.pace(self.seen, reading.jobs), calls=self.calls)
 
     def _slept(self, seconds: float) -> bool:
         """Wait in short steps, so that Ctrl-C works everywhere; false after a cancel."""

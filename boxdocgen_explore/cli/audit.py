@@ -23,6 +23,7 @@ from boxdocgen_explore.cli.options import (
     recent,
 )
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
+from boxdocgen_explore.text import counted
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
@@ -87,7 +88,11 @@ def audit(options: argparse.Namespace) -> int:
     report = None
     if options.output:
         report = write_report(result, options.output, title=options.title)
-    print(_as_json(result, report) if options.json else _summary(result, report))
+    calls = sum(box.calls.values())
+    if options.json:
+        print(_as_json(result, report, calls))
+    else:
+        print(_summary(result, report, calls if options.verbose else None))
     if failure is not None:
         raise failure
     return DONE if result.complete else FINDINGS
@@ -96,7 +101,7 @@ def audit(options: argparse.Namespace) -> int:
 def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
     """The ids of the batches with jobs created since then, or without creation times."""
     from boxdocgen_explore.reporting import Scope
-    from boxdocgen_explore.text import counted, moment
+    from boxdocgen_explore.text import moment
 
     listed = recent(box, options)
     too_old = options.max_age and dt.datetime.now(dt.UTC) - listed.read_at > options.max_age
@@ -135,9 +140,10 @@ def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:
         return None
 
 
-def _summary(result: AuditResult, report: Report | None) -> str:
-    """The verdict first; then each rule that found something, with its first finding."""
-    lines = [result.verdict]
+def _summary(result: AuditResult, report: Report | None, calls: int | None) -> str:
+    """The verdict first, with the calls if they are given; then each rule that found something,
+    with its first finding."""
+    lines = [result.verdict + ("" if calls is None else f"; {counted(calls, 'call')}")]
     groups = result.findings.group_by("rule", maintain_order=True)
     for row in groups.agg(pl.len(), pl.col("severity", "detail").first()).iter_rows(named=True):
         more = f" (and {row['len'] - 1:,} more)" if row["len"] > 1 else ""
@@ -147,12 +153,13 @@ def _summary(result: AuditResult, report: Report | None) -> str:
     return "\n".join(map(plain, lines))
 
 
-def _as_json(result: AuditResult, report: Report | None) -> str:
+def _as_json(result: AuditResult, report: Report | None, calls: int) -> str:
     values: dict[str, Any] = {
         "verdict": result.verdict,
         "complete": result.complete,
         "as_of": result.as_of and result.as_of.isoformat(),
         "jobs": result.jobs.height,
+        "calls": calls,
         "batches": result.batches,
         "incomplete_batches": result.incomplete,
         "findings": result.findings.to_dicts(),

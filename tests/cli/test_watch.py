@@ -109,6 +109,10 @@ def test_the_number_of_calls_is_said_on_request(box, capsys):
     assert capsys.readouterr().out.splitlines()[0].endswith(" · just now · 2 calls")
     assert main(["fetch", "1001", *box.options]) == 0
     assert "call" not in capsys.readouterr().out
+    assert main(["audit", "1001", "-v", *box.options]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("; 2 calls")
+    assert main(["audit", "1001", "--json", *box.options]) == 0
+    assert json.loads(capsys.readouterr().out)["calls"] == 1  # all else is cached
 
 
 def test_fetch_writes_the_documents(box, tmp_path, capsys):

@@ -363,7 +363,7 @@ def test_without_a_network_cached_batches_open(connected, emulator):
 @pytest.fixture
 def running(connected, emulator, monkeypatch):
     """An explorer on a batch whose jobs are pending, which is looked at without long waits."""
-    monkeypatch.setattr("boxdocgen_explore.box.watch.SHORTEST_LOOK_S", 0.01)
+    monkeypatch.setattr("boxdocgen_explore.pace.SHORTEST_LOOK_S", 0.01)
     put_running(emulator, 0)
     explorer = bx.explore(connected()).wait()
     explorer.load(["1003"])
