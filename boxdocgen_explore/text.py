@@ -92,6 +92,19 @@ def duration(delta: dt.timedelta) -> str:
     return f"{seconds} s"
 
 
+EARLIEST: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+"""Nothing on Box is older; with earlier times, arithmetic fails."""
+
+
+def long_ago(now: dt.datetime, age: dt.timedelta) -> dt.datetime:
+    """Give the time that is so long before another one, at the earliest 1970.
+
+    >>> long_ago(dt.datetime(2026, 11, 3, tzinfo=dt.UTC), dt.timedelta(days=999_999_999)).year
+    1970
+    """
+    return now - age if age < now - EARLIEST else EARLIEST
+
+
 def moment(time: dt.datetime) -> str:
     """Write a time to the minute, in UTC.
 

@@ -15,6 +15,7 @@ from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.records import Chain
 from boxdocgen_explore.schema import BatchList
+from boxdocgen_explore.text import EARLIEST, long_ago
 
 
 class IncompleteListWarning(UserWarning):
@@ -34,13 +35,12 @@ def start_of(since: dt.datetime | dt.timedelta | None) -> dt.datetime | None:
     Raises:
         InvalidRequest: it is neither.
     """
+    if since is None:
+        return None
     if isinstance(since, dt.timedelta):
-        try:
-            return dt.datetime.now(dt.UTC) - since
-        except OverflowError:
-            return dt.datetime.min.replace(tzinfo=dt.UTC)
-    if since is None or (isinstance(since, dt.datetime) and since.tzinfo):
-        return since
+        return long_ago(dt.datetime.now(dt.UTC), since)
+    if isinstance(since, dt.datetime) and since.tzinfo:
+        return max(since, EARLIEST)
     raise InvalidRequest(
         f"since must be a time with a time zone, or a timedelta, not {since!r:.60}."
     )

@@ -101,7 +101,7 @@ def audit(options: argparse.Namespace) -> int:
 def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
     """The ids of the batches with jobs created since then, or without creation times."""
     from boxdocgen_explore.reporting import Scope
-    from boxdocgen_explore.text import moment
+    from boxdocgen_explore.text import long_ago, moment
 
     listed = recent(box, options)
     too_old = options.max_age and dt.datetime.now(dt.UTC) - listed.read_at > options.max_age
@@ -109,7 +109,7 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
         options.refresh = True
         listed = recent(box, options)
     login = box.user.login if box.user else None
-    start, found = moment(now(options) - options.since), listed.batches
+    start, found = moment(long_ago(now(options), options.since)), listed.batches
     how_far = f"its end ({counted(listed.jobs, 'job')})"
     if listed.read_down_to:
         how_far = (

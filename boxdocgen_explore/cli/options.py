@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from polars.exceptions import PolarsError
 
 from boxdocgen_explore.errors import BatchesFailed, InvalidRequest
-from boxdocgen_explore.text import counted, moment, replacing, shortened
+from boxdocgen_explore.text import counted, long_ago, moment, replacing, shortened
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
@@ -86,7 +86,7 @@ def verdict_line(reading: Reading, box: Box, options: argparse.Namespace) -> str
 
 def recent(box: Box, options: argparse.Namespace) -> BatchList:
     """List the batches since ``--since``; say with ``-v`` how far the list of jobs was read."""
-    start = now(options) - options.since
+    start = long_ago(now(options), options.since)
     listed = box.batch_list(start, refresh=options.refresh)
     if options.verbose:
         down_to = listed.read_down_to

@@ -100,4 +100,8 @@ def test_an_invalid_time_is_refused_before_anything_is_sent(
 
 
 def test_a_time_before_all_time_means_everything(emulator: Emulator, box: Box) -> None:
-    assert box.batches(timedelta(days=999_999_999)).height == box.batches().height == 3
+    put(emulator, *range(1, 200, 10))
+    everything = box.batch_list(timedelta(days=999_999_999))
+    assert (everything.batches.height, everything.read_down_to) == (20, None)
+    long_before = datetime.min.replace(tzinfo=UTC)
+    assert box.batches(long_before).height == 20
