@@ -116,6 +116,18 @@ TAGS: Final[dict[str, pl.DataType]] = {
 }
 """One row per tag of one template version."""
 
+_ANSWER: Final[dict[str, pl.DataType]] = {
+    "fetched_at": pl.Datetime("us", "UTC"),
+    "from_cache": pl.Boolean(),
+    "box_request_id": pl.String(),
+    "body_sha256": pl.String(),
+    "box_version": pl.String(),
+    "host": pl.String(),
+    "user_id": pl.String(),
+    "user_login": pl.String(),
+}
+"""What is recorded of every answer of Box, the request id and a digest of its body included."""
+
 PAGES: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),
     "page": pl.Int64(),
@@ -126,14 +138,7 @@ PAGES: Final[dict[str, pl.DataType]] = {
     "jobs": pl.Int64(),
     "duplicates": pl.Int64(),
     "unknown_fields": pl.List(pl.String()),
-    "fetched_at": pl.Datetime("us", "UTC"),
-    "from_cache": pl.Boolean(),
-    "box_request_id": pl.String(),
-    "body_sha256": pl.String(),
-    "box_version": pl.String(),
-    "host": pl.String(),
-    "user_id": pl.String(),
-    "user_login": pl.String(),
+    **_ANSWER,
     "complete": pl.Boolean(),
 }
 """One row per page read: the evidence. ``marker_sha256`` is null on a chain's first page,
@@ -164,14 +169,7 @@ DOCUMENT_PAGES: Final[dict[str, pl.DataType]] = {
     "entries": pl.Int64(),
     "marker_sha256": pl.String(),
     "next_marker_sha256": pl.String(),
-    "fetched_at": pl.Datetime("us", "UTC"),
-    "from_cache": pl.Boolean(),
-    "box_request_id": pl.String(),
-    "body_sha256": pl.String(),
-    "box_version": pl.String(),
-    "host": pl.String(),
-    "user_id": pl.String(),
-    "user_login": pl.String(),
+    **_ANSWER,
 }
 """One row per answer about documents: the evidence. ``endpoint`` is "/files/:id" or
 "/folders/:id/items", ``status`` is Box's (404: the file does not exist)."""

@@ -66,7 +66,7 @@ class CachedBatches:
         """When each job of batches that were seen running was first seen in its status.
 
         One row per job (schema.TRANSITIONS), in the order of the batch; times are UTC. These are
-        our observations, kept with the pages: Box does not say when a status changed.
+        our observations, stored with the pages: Box does not say when a status changed.
 
         Raises:
             InvalidRequest: an id is invalid.

@@ -19,7 +19,7 @@ from boxdocgen_explore import errors
 from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.fetch import Fetch
-from boxdocgen_explore.pages.records import Chain, marker_sha256
+from boxdocgen_explore.pages.records import Chain
 from boxdocgen_explore.schema import DOCUMENT_PAGES, DOCUMENTS, MAX_LIMIT, User
 from boxdocgen_explore.text import counted
 
@@ -137,7 +137,7 @@ class DocumentSearch:
                 row = self._checked(file_id, chain)
                 self._found.append(row)
                 folder_id = row["output_file_folder_id"].item()
-                if folder_id and re.match(_ID, folder_id):
+                if folder_id and re.fullmatch(_ID, folder_id):
                     folders.setdefault(wanted[file_id], []).append(folder_id)
             elif isinstance(failure, errors.NotFound):
                 self._found.append(_rows([file_id], found=False))
@@ -238,15 +238,9 @@ class DocumentSearch:
             rows += [
                 {
                     **about,
-                    "page": page.number,
+                    **page.evidence(),
                     "status": 200,
                     "entries": page.parsed.height,
-                    "marker_sha256": marker_sha256(page.marker),
-                    "next_marker_sha256": marker_sha256(page.parsed.next_marker),
-                    "fetched_at": page.fetched_at,
-                    "from_cache": page.from_cache,
-                    "box_request_id": page.request_id,
-                    "body_sha256": page.body_sha256,
                 }
                 for page in chain.pages
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from boxdocgen_explore.box.fetch import Fetch, Progress
 from boxdocgen_explore.cache import remember
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.pages import frames
-from boxdocgen_explore.pages.records import Chain, marker_sha256
+from boxdocgen_explore.pages.records import Chain
 from boxdocgen_explore.schema import PAGES, User
 
 
@@ -93,7 +94,7 @@ class BatchReader:
         except errors.BoxDocGenError as error:
             problem = error
         if not stopped and problem is None and (text := search.warning()):
-            warnings.warn(text, DocumentsWarning, stacklevel=5)
+            warnings.warn(text, DocumentsWarning, stacklevel=_stack_level())
         jobs = frames.with_documents(reading.jobs, search.documents)
         pages = search.pages(self.origin, self.account.user)
         return replace(reading, jobs=jobs, document_pages=pages), problem
@@ -106,6 +107,14 @@ class BatchReader:
     def _report_documents(self, pages: int, files: int, waiting: str | None) -> None:
         assert self.progress  # noqa: S101 - this is called in its place
         self.progress(pages, files, waiting or "looking for the documents")
+
+
+def _stack_level() -> int:
+    """How far up the stack the caller of this package is, so that a warning names that line."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("boxdocgen_explore."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def combine(fetch: Fetch, batches: Sequence[PagedList], user: User | None, origin: str) -> Reading:
@@ -138,18 +147,12 @@ def evidence(origin: str, user: User | None, chains: Mapping[PagedList, Chain]) 
     rows = [
         {
             "batch_id": paged.batch_id,
-            "page": page.number,
-            "marker_sha256": marker_sha256(page.marker),
-            "next_marker_sha256": marker_sha256(page.parsed.next_marker),
+            **page.evidence(),
             "limit_requested": page.limit_requested,
             "limit_used": page.parsed.limit,
             "jobs": page.parsed.height,
             "duplicates": duplicates,
             "unknown_fields": page.parsed.unknown_fields,
-            "fetched_at": page.fetched_at,
-            "from_cache": page.from_cache,
-            "box_request_id": page.request_id,
-            "body_sha256": page.body_sha256,
             "box_version": paged.version,
             "host": origin,
             "user_id": user.id if user else None,

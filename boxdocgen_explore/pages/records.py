@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -41,6 +42,18 @@ class PageRead:
     @property
     def age(self) -> dt.timedelta:
         return dt.datetime.now(dt.UTC) - self.fetched_at
+
+    def evidence(self) -> dict[str, Any]:
+        """What is recorded of this page, whatever list it belongs to."""
+        return {
+            "page": self.number,
+            "marker_sha256": marker_sha256(self.marker),
+            "next_marker_sha256": marker_sha256(self.parsed.next_marker),
+            "fetched_at": self.fetched_at,
+            "from_cache": self.from_cache,
+            "box_request_id": self.request_id,
+            "body_sha256": self.body_sha256,
+        }
 
     def matches(self, other: PageRead, id_column: str | None) -> bool:
         """Whether the pages that follow `other` in a chain also follow this one."""
