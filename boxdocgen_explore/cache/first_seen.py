@@ -31,7 +31,10 @@ def transitions(store: PageStore, host: str, batch_id: str) -> pl.DataFrame | No
         frame = pl.read_parquet(io.BytesIO(entry.content))
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return None
-    return frame if frame.schema == pl.Schema(TRANSITIONS) else None
+    if frame.schema != pl.Schema(TRANSITIONS):
+        return None
+    # The file may have been changed: no row may be without a time, or there twice.
+    return frame.drop_nulls().unique(_STATUS, maintain_order=True)
 
 
 def remember(

@@ -124,6 +124,22 @@ def test_a_file_that_may_not_be_read_is_unknown_and_said_once(emulator: Emulator
     assert jobs["output_file_found"].to_list() == [None, None] + [True] * 23
 
 
+@pytest.mark.parametrize("method", ["read", "jobs"])
+def test_the_warning_names_the_line_that_asked(emulator: Emulator, box: Box, method: str) -> None:
+    change(emulator, replace(documents(emulator)[0], state="forbidden"))
+    with pytest.warns(DocumentsWarning) as caught:
+        getattr(box, method)("1001", documents=True)
+    assert caught[0].filename == __file__
+
+
+def test_a_file_that_box_calls_trashed_does_not_exist(emulator: Emulator, box: Box) -> None:
+    emulator.enterprise.put("2001", 1)
+    (letter,) = documents(emulator, "2001")
+    body = json.dumps({**letter.item(None), "item_status": "trashed"})
+    emulator.fault("other-body", path=f"/files/{letter.id}", body=body)
+    assert box.jobs("2001", documents=True)["output_file_found"].to_list() == [False]
+
+
 def test_a_folder_that_may_not_be_listed_costs_a_call_per_document(
     emulator: Emulator, box: Box
 ) -> None:

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from boxdocgen_explore import analysis, view
 from boxdocgen_explore.view import filters
+from boxdocgen_explore.view.page import document
 
 pytestmark = pytest.mark.browser
 
@@ -115,6 +116,18 @@ def test_a_document_is_shown_by_its_name_as_text_with_size_time_and_link(show):
     assert "</script><img src=x" in link.inner_text()
     assert link.get_attribute("href") == "https://app.box.com/file/19"
     assert {"Letter 2.pdf", "40 kB", "2026-11-03 02:14:26"} <= set(plain.all_inner_texts())
+
+
+def test_a_job_that_changed_since_the_last_look_is_marked(tab, tmp_path):
+    payload = view.pack(story(3), changed=pl.Series([False, True, False]))
+    page = tmp_path / "changed.html"
+    text = document(payload, None, cause=[], templates={}, state={}, title="Changed")
+    page.write_text(text, encoding="utf-8")
+    tab.goto(page.as_uri())
+    wait_for_draw(tab)
+    marked = tab.locator("tr.job").filter(has=tab.get_by_text("new", exact=True))
+    expect(marked).to_have_count(1)
+    expect(marked).to_contain_text(story(3)["job_id"][1])
 
 
 def test_no_script_runs_but_the_page_s_own(browser, tmp_path):
