@@ -159,7 +159,8 @@ def me(session: BoxSession, context: RequestContext | None = None) -> User:
     user = body if isinstance(body, dict) else {}
     user_id = _text(user.get("id"))
     # The id becomes the name of a folder.
-    if user_id is None or not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", user_id):
+    is_user = user.get("type") in (None, "user")
+    if not is_user or user_id is None or not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", user_id):
         raise errors.BrokenPage(
             f"{session.host} answered /users/me with 200, but not with a user. Perhaps a proxy "
             "wants a login: sign in to it and try again.",

@@ -19,6 +19,8 @@ from boxdocgen_explore.schema import JOBS
 _MADE_FROM: Final = "boxdocgen.made_from"
 _JOBS: Final = "boxdocgen.jobs"
 _PAGES: Final = "boxdocgen.pages"
+_PARSER: Final = 2
+"""Raised when the same pages give other rows than before: files made until then are ignored."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class FileMetadata:
 
 
 def made_from(fingerprints: Iterable[tuple[str, bytes]]) -> str:
-    """The digest of cached pages, given as keys and fingerprints, and of the schema."""
-    return hashlib.sha256(f"1 {JOBS} {[*fingerprints]}".encode()).hexdigest()
+    """The digest of cached pages, given as keys and fingerprints, and of what parses them."""
+    return hashlib.sha256(f"{_PARSER} {JOBS} {[*fingerprints]}".encode()).hexdigest()
 
 
 def write(

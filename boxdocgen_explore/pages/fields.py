@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
 from operator import itemgetter
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import polars as pl
@@ -30,11 +30,15 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class RecordSpec:
-    """The entries of one of Box's lists, by column; ``required`` names the columns whose text
-    must not be missing."""
+    """The entries of one of Box's lists, by column.
+
+    ``required`` names the columns whose text must not be missing, ``types`` what Box documents as
+    the ``type`` of an entry (under its own name: "") and of the objects in it.
+    """
 
     columns: Mapping[str, Column]
     required: tuple[str, ...]
+    types: Mapping[str, str]
 
     @cached_property
     def fields(self) -> Mapping[str, Set[str]]:
@@ -47,6 +51,12 @@ class RecordSpec:
             found["enterprise"].add("name")  # documented by Box, but no column is made of it
         return found
 
+    @cached_property
+    def optional_ids(self) -> list[str]:
+        """Columns of ids that may be missing."""
+        ids = [name for name, column in self.columns.items() if column.path[-1] == "id"]
+        return [name for name in ids if name not in self.required]
+
     @lru_cache(maxsize=16)  # noqa: B019 - there are four specs, and they live as long as the program
     def decoder(self, more: frozenset[Path]) -> msgspec.json.Decoder[Any]:
         """A decoder of pages that checks every documented field; other fields are ignored.
@@ -58,6 +68,11 @@ class RecordSpec:
             paths: list[Path] = [(outer, inner) for inner in names] or [(outer,)]
             kinds |= dict.fromkeys(paths, _TEXT)
         kinds |= {column.path: _kind(column.dtype) for column in self.columns.values()}
+        # An object of another type has another meaning, whatever its fields are called.
+        kinds |= {
+            (outer, "type") if outer else ("type",): Literal[name]
+            for outer, name in self.types.items()
+        }
         kinds |= {path[1:]: Any for path in more if path[1:]}
         entry = _struct("Entry", kinds, {self.columns[name].path for name in self.required})
         page: dict[Path, Any] = {("entries",): list[entry], **_AROUND}  # type: ignore[valid-type]
@@ -123,15 +138,30 @@ _DETAILS: Final = _columns(
     enterprise_id="enterprise.id",
 )
 
-JOB: Final = RecordSpec(_JOBS, required=("job_id", "status", "batch_id"))
-FULL_JOB: Final = RecordSpec({**_JOBS, **_DETAILS}, JOB.required)
+JOB: Final = RecordSpec(
+    _JOBS,
+    required=("job_id", "status", "batch_id"),
+    types={
+        "": "docgen_job",
+        "batch": "docgen_batch",
+        **dict.fromkeys(("template_file", "output_file"), "file"),
+        **dict.fromkeys(("template_file_version", "output_file_version"), "file_version"),
+    },
+)
+FULL_JOB: Final = RecordSpec(
+    {**_JOBS, **_DETAILS},
+    JOB.required,
+    {**JOB.types, "created_by": "user", "enterprise": "enterprise"},
+)
 TEMPLATE: Final = RecordSpec(
     _columns(TEMPLATES, template_file_id="file.id", template_name="file_name"),
     required=("template_file_id",),
+    types={"file": "file"},
 )
 TAG: Final = RecordSpec(
     _columns({name: TAGS[name] for name in ("tag", "tag_type", "json_paths")}, tag="tag_content"),
     required=("tag",),
+    types={},
 )
 ITEM: Final = RecordSpec(
     _columns(
@@ -147,5 +177,6 @@ ITEM: Final = RecordSpec(
         output_file_folder_id="parent.id",
     ),
     required=("output_file_id", "type"),
+    types={"parent": "folder"},
 )
 """A file, or an item in a folder: those of other types are not files."""

@@ -36,13 +36,15 @@ class ParsedPage:
     """One page, checked and typed; ``rows`` has one row per entry.
 
     ``next_marker`` is None at the end, ``limit`` is None if Box does not say which it used;
-    ``unknown_fields`` are those that this package does not know.
+    ``unknown_fields`` are those that this package does not know. ``names_previous`` says if Box
+    names a page before this one.
     """
 
     rows: pl.DataFrame
     next_marker: str | None
     limit: int | None
     unknown_fields: list[str]
+    names_previous: bool = False
 
     @property
     def height(self) -> int:
@@ -97,9 +99,10 @@ def file_page(body: bytes) -> ParsedPage:
 
 def _parse(body: bytes, spec: RecordSpec) -> ParsedPage:
     odd = b"\\" in body and _ODD_ESCAPE.search(body) is not None
-    if odd:
-        body = _ESCAPE.sub(_plain_escape, body)
     try:
+        if odd:
+            json.loads(body)  # replacing its escapes could turn into JSON what is none
+            body = _ESCAPE.sub(_plain_escape, body)
         answer, unknown = _decode(body, spec)
     except msgspec.ValidationError as error:
         raise BrokenPage(_in_words(str(error))) from None
@@ -107,6 +110,8 @@ def _parse(body: bytes, spec: RecordSpec) -> ParsedPage:
         start = " ".join(body[:60].decode("utf-8", "replace").split())
         raise BrokenPage(f"the body is not JSON; it begins {start!r}") from None
     rows = frame(answer.entries, spec)
+    if b'""' in body:
+        rows = rows.with_columns(pl.col(spec.optional_ids).replace("", None))
     _check_required(rows, spec, odd=odd)
     if odd:
         text = pl.element().str.replace_all("\0", "\ufffd", literal=True)
@@ -116,7 +121,13 @@ def _parse(body: bytes, spec: RecordSpec) -> ParsedPage:
         )
     names = {".".join(path[-2:] if len(path) > 2 else path[-1:]) for path in unknown}
     unknown_fields = sorted(name.replace("\0", "\ufffd") for name in names)
-    return ParsedPage(rows, _marker(answer.next_marker), _limit(answer.limit), unknown_fields)
+    return ParsedPage(
+        rows,
+        _marker(answer.next_marker),
+        _limit(answer.limit),
+        unknown_fields,
+        bool(answer.prev_marker),
+    )
 
 
 def _decode(body: bytes, spec: RecordSpec) -> tuple[Any, set[Path]]:
@@ -226,24 +237,29 @@ def _in_words(error: str) -> str:
     'batch.id of entry 2 should be a text, not a list'
     >>> _in_words("Object missing required field `status` - at `$.entries[0]`")
     'status of entry 1 is missing'
+    >>> _in_words("Invalid enum value 'file' - at `$.entries[0].batch.type`")
+    "batch.type of entry 1 is 'file', another type than Box documents"
     """
     found = _ERROR.fullmatch(error)
     if found is None:
         return error
-    expected, got, missing, number, path = found.groups()
+    expected, got, value, missing, number, path = found.groups()
     where = ".".join(filter(None, [re.sub(r"\[.*?\]", "", path or ""), missing]))
     if number:
         entry = f"entry {int(number) + 1}"
         where = f"{where} of {entry}" if where else entry
     if missing:
         return f"{where} is missing"
+    if value:
+        return f"{where} is {value}, another type than Box documents"
     kinds = expected.split(" | ")
     kind = next(words for name, words in _KINDS.items() if name in kinds)
     return f"{where or 'the body'} should be {kind}, not {_KINDS[got]}"
 
 
 _ERROR: Final = re.compile(
-    r"(?:Expected `([^`]+)`, got `([^`]+)`|Object missing required field `([^`]+)`)"
+    r"(?:Expected `([^`]+)`, got `([^`]+)`|Invalid enum value (.+?)"
+    r"|Object missing required field `([^`]+)`)"
     r"(?: - at `\$(?:\.entries\[(\d+)\])?\.?(.*)`)?"
 )
 _KINDS: Final = {

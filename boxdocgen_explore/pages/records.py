@@ -36,12 +36,16 @@ class PageRead:
     body_sha256: str
 
     @property
-    def expired(self) -> bool:
-        return self.expires is not None and dt.datetime.now(dt.UTC) >= self.expires
-
-    @property
     def age(self) -> dt.timedelta:
         return dt.datetime.now(dt.UTC) - self.fetched_at
+
+    def is_fresh(self, max_age: dt.timedelta | None = None) -> bool:
+        """Whether it need not be read again. A page from the future must: the clock was wrong
+        when it was read, or is now, so that nobody knows how old it is."""
+        age = self.age
+        if age < dt.timedelta() or (max_age is not None and age > max_age):
+            return False
+        return self.expires is None or dt.datetime.now(dt.UTC) < self.expires
 
     def evidence(self) -> dict[str, Any]:
         """What is recorded of this page, whatever list it belongs to."""

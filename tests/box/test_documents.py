@@ -322,7 +322,7 @@ def test_an_id_that_changes_the_address_is_never_called(emulator: Emulator, box:
         for n, one in enumerate(hostile)
     ]
     emulator.enterprise.put("2001", jobs)
-    with pytest.warns(DocumentsWarning, match="6 documents: their id is not a valid one"):
+    with pytest.warns(DocumentsWarning, match="5 documents: their id is not a valid one"):
         found = box.jobs("2001", documents=True)["output_file_found"]
 
     assert found.to_list() == [None] * 6

@@ -13,100 +13,13 @@ import pytest
 from bodies import JOB, body, job
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slow_reader import Refused, reference
 
 from boxdocgen_explore.emulator import plain_job
 from boxdocgen_explore.emulator.enterprise import FULL_ONLY
 from boxdocgen_explore.errors import BrokenPage
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.schema import DETAILS, JOBS
-
-# --- a second reader, slow and plain, that the parser has to agree with -------------------------
-
-INNER = {
-    "batch": ["id"],
-    "template_file": ["id"],
-    "template_file_version": ["id"],
-    "output_file": ["id"],
-    "output_file_version": ["id"],
-    "failures": ["errors", "warnings"],
-}
-COLUMNS = {
-    "batch_id": "batch.id",
-    "job_id": "id",
-    "output_file_id": "output_file.id",
-    "output_file_version_id": "output_file_version.id",
-    "template_file_id": "template_file.id",
-    "template_file_version_id": "template_file_version.id",
-    "errors": "failures.errors",
-    "warnings": "failures.warnings",
-}
-
-
-class Refused(Exception):
-    """What the second reader does not take."""
-
-
-def need(condition: object) -> None:
-    if not condition:
-        raise Refused
-
-
-def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = {re.sub("[\0\ud800-\udfff]", "\ufffd", key): value for key, value in pairs}
-    need(len(found) == len(pairs))
-    return found
-
-
-def as_text(value: Any) -> str | None:
-    need(value is None or type(value) in (str, int))
-    return None if value is None else str(value)
-
-
-def as_texts(value: Any) -> list[str | None] | None:
-    need(value is None or type(value) is list)
-    return value and [as_text(one) for one in value]
-
-
-def as_object(value: Any) -> dict[str, Any]:
-    need(value is None or type(value) is dict)
-    return value or {}
-
-
-def visible(value: Any) -> Any:
-    if isinstance(value, list):
-        return [visible(one) for one in value]
-    return value and re.sub("[\0\ud800-\udfff]", "\ufffd", value)
-
-
-def reference(page: bytes) -> tuple[list[dict[str, Any]], str | None, int | None, list[str]]:
-    """The same rules as the parser's, one value after another."""
-    answer = json.loads(page.decode(), object_pairs_hook=once, parse_constant=as_object)
-    need(type(answer) is dict and type(answer.get("entries")) is list)
-    unknown = answer.keys() - {"entries", "limit", "next_marker", "prev_marker"}
-    rows = []
-    for entry in answer["entries"]:
-        need(type(entry) is dict)
-        flat = {"type": as_text(entry.get("type"))}
-        for name in ("id", "status", "output_type", "external_id"):
-            flat[name] = as_text(entry.get(name))
-        for name, inner in INNER.items():
-            value = as_object(entry.get(name))
-            as_text(value.get("type"))
-            unknown |= {f"{name}.{one}" for one in value.keys() - {"type", *inner}}
-            for one in inner:
-                convert = as_texts if name == "failures" else as_text
-                flat[f"{name}.{one}"] = convert(value.get(one))
-        unknown |= entry.keys() - flat.keys() - INNER.keys()
-        for name in ("id", "status", "batch.id"):
-            need(flat[name] and flat[name] == visible(flat[name]))
-        columns = [name for name in JOBS if name != "origin"]
-        rows.append({name: visible(flat[COLUMNS.get(name, name)]) for name in columns})
-    marker, limit = answer.get("next_marker"), answer.get("limit")
-    for text in (marker, answer.get("prev_marker")):
-        need(text is None or type(text) is str)
-    need(marker is None or marker == visible(marker))
-    need(limit is None or (type(limit) is int and 0 <= limit < 2**63))
-    return rows, marker or None, limit, sorted(unknown)
 
 
 def standard(number: int) -> dict[str, Any]:
@@ -195,6 +108,23 @@ def test_an_unknown_status_comes_through_unharmed() -> None:
 def test_numbers_become_the_text_of_an_id() -> None:
     rows = frames.page(body({**JOB, "id": 7}, {**JOB, "id": 10**30}, JOB)).rows
     assert rows["job_id"].to_list() == ["7", str(10**30), "7"]
+
+
+def test_an_empty_id_is_a_missing_one() -> None:
+    ids = ("output_file", "output_file_version", "template_file", "template_file_version")
+    rows = frames.page(body({**JOB, **{name: {"id": ""} for name in ids}}, JOB)).rows
+    assert rows.select(f"{name}_id" for name in ids).null_count().row(0) == (2, 2, 2, 2)
+    created_by = {"id": "", "name": "", "login": ""}
+    full = frames.full_page(job(created_by=created_by, external_id="", output_type="")).rows
+    given_texts = full.select("created_by_name", "external_id", "output_type").row(0)
+    assert (full["created_by_id"].item(), given_texts) == (None, ("", "", ""))
+
+
+@pytest.mark.parametrize(
+    ("previous", "named"), [(None, False), ("", False), ("0", True), ("m\0", True)]
+)
+def test_a_page_says_if_box_names_one_before_it(previous: str | None, named: bool) -> None:
+    assert frames.page(body(prev_marker=previous)).names_previous is named
 
 
 @pytest.mark.parametrize("end", [{"next_marker": None}, {"next_marker": ""}, {}])
@@ -296,6 +226,13 @@ def test_a_key_that_appears_twice_is_refused_wherever_it_is(name: str) -> None:
         (job(output_type={"a": 1}), "^output_type of entry 1 should be a text, not an object"),
         (job(failures={"errors": "a"}), "^failures.errors of entry 1 should be a list"),
         (job(failures={"errors": [{}]}), "^failures.errors of entry 1 should be a text, not an"),
+        (body(JOB, {**JOB, "type": "docgen_batch"}), "^type of entry 2 is 'docgen_batch', another"),
+        (job(batch={"id": "1", "type": "file"}), "^batch.type of entry 1 is 'file', another type"),
+        (
+            job(output_file={"id": "7", "type": "folder"}),
+            "^output_file.type of entry 1 is 'folder'",
+        ),
+        (job(output_file={"id": "7", "type": 5}), "^output_file.type of entry 1 should be a text"),
         (body(next_marker=5), "^next_marker should be a text, not a number"),
         (body(next_marker="\ud800"), "^next_marker"),
         (body(limit=10**30), "^limit"),
@@ -306,6 +243,20 @@ def test_a_key_that_appears_twice_is_refused_wherever_it_is(name: str) -> None:
 def test_an_error_names_the_field_and_the_entry(broken: bytes, named: str) -> None:
     with pytest.raises(BrokenPage, match=named):
         frames.page(broken)
+
+
+def test_objects_of_every_list_must_have_the_type_that_box_documents() -> None:
+    for parse, page in (
+        (frames.full_page, job(created_by={"id": "1", "type": "group"})),
+        (frames.full_page, job(enterprise={"id": "1", "type": "user"})),
+        (frames.template_page, body({"file": {"id": "1", "type": "folder"}, "file_name": "a"})),
+        (
+            frames.item_page,
+            body({"id": "1", "type": "file", "parent": {"id": "2", "type": "file"}}),
+        ),
+    ):
+        with pytest.raises(BrokenPage, match="another type than Box documents"):
+            parse(page)
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-01-01", "+12345-01-01T00:00:00Z"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
+import random
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,10 +19,11 @@ from bodies import EXTREMES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from slow_reader import Refused, reference
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.box import Box
-from boxdocgen_explore.emulator import Emulator
+from boxdocgen_explore.emulator import Emulator, plain_job
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 from boxdocgen_explore.explorer.snapshot import snapshot
 from boxdocgen_explore.pages import frames
@@ -42,6 +45,46 @@ PLACES = {
     "warnings": ("failures", "warnings"),
     "external_id": ("external_id",),
 }
+
+
+MUTATIONS = int(os.environ.get("BOXDOCGEN_MUTATIONS", "4000"))
+"""Two hundred thousand take some minutes: set the variable for them."""
+
+TOKENS = (
+    *"{}[],:\"\\ 0-.eE\0\n\t\x7f\ufeff\ud7ff", "null", "true", '""', '"id":"9",', '"a":{',
+    '"type":', "\\u0022", "\\u003a", "\\ud800", "\\udc00", "\\u0000", "1e999", "9" * 20, "NaN",
+    '"next_marker":null,', '"prev_marker":"p",', '"limit":', '"failures":', "/**/", "'", "\\/",
+)  # fmt: skip
+
+
+def real_page(jobs: int) -> bytes:
+    """A page as the emulator sends it, with messages, a failure and an escape."""
+    entries = [plain_job("1001", number) for number in range(jobs)]
+    entries[0] |= {
+        "status": "failed",
+        "output_file": None,
+        "failures": {"errors": ["The tag 'a: \u2028' was not provided.", '"x":'], "warnings": []},
+    }
+    return json.dumps(
+        {"entries": entries, "limit": 1000, "next_marker": "m:", "prev_marker": ""}
+    ).encode()
+
+
+def mutated(page: bytes, chance: random.Random) -> bytes:
+    """The page after one to four changes of any kind: to bytes, tokens, or whole parts."""
+    for _ in range(chance.choice([1, 1, 2, 4])):
+        start = chance.randrange(len(page))
+        end = min(len(page), start + chance.choice([0, 1, 1, 3, 20, 200]))
+        other = chance.randrange(len(page))
+        piece = {
+            "delete": b"",
+            "byte": bytes([chance.randrange(256)]),
+            "token": chance.choice(TOKENS).encode("utf-8", "surrogatepass"),
+            "again": page[start:end] * 2,
+            "copy": page[other : other + chance.choice([1, 4, 40])],
+        }[chance.choice(["delete", "byte", "token", "token", "again", "copy"])]
+        page = page[:start] + piece + page[end:] or b" "
+    return page
 
 
 def examples(number: int) -> Callable[..., Any]:
@@ -128,6 +171,24 @@ def parse_all(body: bytes) -> pl.DataFrame | None:
 @examples(400)
 def test_any_body_comes_through_with_every_value_or_is_our_own_error(body: bytes) -> None:
     parse_all(body)
+
+
+def test_the_parser_agrees_with_a_slow_reader_on_mutated_pages_or_both_refuse_them() -> None:
+    chance = random.Random(MUTATIONS)
+    pages = [real_page(jobs) for jobs in (1, 2, 5)]
+    taken = 0
+    for _ in range(MUTATIONS):
+        page = mutated(chance.choice(pages), chance)
+        try:
+            expected = reference(page)
+        except (Refused, ValueError, RecursionError):
+            assert answered(frames.page, page) is None, page
+        else:
+            parsed = frames.page(page)
+            got = (parsed.rows.to_dicts(), parsed.next_marker, parsed.limit, parsed.unknown_fields)
+            assert got == expected, page
+            taken += 1
+    assert MUTATIONS / 20 < taken < MUTATIONS / 2
 
 
 @pytest.mark.parametrize("name", EXTREMES)
