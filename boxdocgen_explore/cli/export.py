@@ -12,7 +12,11 @@ import polars as pl
 from boxdocgen_explore.cli.options import output_file
 
 # With the full-width forms, which some spreadsheets treat alike.
-_FORMULA: Final = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+_STARTS: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+_FORMULA: Final = f"^[{_STARTS}\t\r\n]"
+_CELL_FORMULA: Final = f"([;\t\r\n][\\s\"']*)([{_STARTS}])"
+"""A spreadsheet that splits at semicolons or tabs does so within quoted texts, too, and takes a
+line break there for the end of the row."""
 
 
 def write(jobs: pl.DataFrame, path: Path) -> None:
@@ -38,7 +42,7 @@ def flat(jobs: pl.DataFrame) -> pl.DataFrame:
     as_json = pl.col(lists).map_elements(
         lambda values: json.dumps(list(values), ensure_ascii=False), return_dtype=pl.String
     )
-    text = pl.col(pl.String)
+    text = pl.col(pl.String).str.replace_all(_CELL_FORMULA, "${1}'${2}")
     return jobs.with_columns(as_json).with_columns(
         pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep()
     )

@@ -47,6 +47,7 @@ STATES: list[dict[str, Any]] = [
     {"text": 'a "quoted" $& text \u2028 Ω \U0001f600 \x07', "day": [None]},
 ]
 CELLS = ["=1+1", "+1", "-1", "@x", "\tx", "\r", "\n1", "\uff1dx", "a=1", '"', "a,b", "", " =1", "1"]
+CELLS += ["a;=1", "a\t+1", 'a; "-1"', "a\r\n@x", ";;\uff1d1;=2", "\t=1", "a;'=1", "a,=1"]
 SECONDS = [0, 59, 60, 119, 120, 3599, 3600, 7199, 7200, 86_400, 172_799, 172_800, 40_000_000]
 FACETS = ("status", "output_type", "template_file_id")
 
