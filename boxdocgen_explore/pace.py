@@ -125,6 +125,7 @@ def measure(
     760 of 3,000 final · 52 a minute · done about 03:18 UTC (03:13 to 03:24)
     """
     observed_at, jobs, final = looks[-1]
+    looks = [look for look in looks if look[0] <= observed_at]  # the clock may have gone back
     unchanged = observed_at - _last_change(looks)
     measured, by = _by_documents(document_times), "documents"
     if measured is None:

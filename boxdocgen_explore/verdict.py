@@ -14,12 +14,14 @@ import polars as pl
 
 from boxdocgen_explore.messages import main_reason
 from boxdocgen_explore.schema import RUNNING, STATUSES
-from boxdocgen_explore.text import counted, duration, percent, shortened, visible
+from boxdocgen_explore.text import counted, duration, moment, percent, shortened, visible
 
 _LONGEST_NAME: Final = 200
 """Characters of a name that a line has room for."""
 _LONGEST_CAUSE: Final = 80
 """Characters of a tag or a message that the headline has room for."""
+_CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
+"""Two clocks may differ by so much."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def verdict(
         headline = headline if jobs.height else ""
     who = _who(pages)
     read_at = None if pages is None else cast("datetime | None", pages["fetched_at"].min())
-    age = _age((now or datetime.now(UTC)) - read_at) if read_at else ""
+    age = _age(read_at, now or datetime.now(UTC)) if read_at else ""
     demo = _is_demo(jobs, "origin") or (pages is not None and _is_demo(pages, "host"))
     result = f"{headline}, {cause}" if cause else headline
     parts = [
@@ -158,7 +160,10 @@ def _who(pages: pl.DataFrame | None) -> str | None:
     return ", ".join(visible(shortened(login, _LONGEST_NAME)) for login in logins) or None
 
 
-def _age(delta: timedelta) -> str:
+def _age(read_at: datetime, now: datetime) -> str:
+    if read_at - now > _CLOCK_DIFFERENCE:
+        return f"as of {moment(read_at)}, by a clock that was wrong"
+    delta = now - read_at
     return "just now" if delta < timedelta(minutes=1) else f"{duration(delta)} ago"
 
 

@@ -13,6 +13,7 @@ from frames import HOSTILE, READ_AT, jobs_frame, pages_frame
 from boxdocgen_explore import analysis
 from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.schema import RUNNING, STATUSES
+from boxdocgen_explore.text import moment
 from boxdocgen_explore.verdict import Verdict, batch_label, verdict
 
 NOW = READ_AT + timedelta(minutes=2)
@@ -172,7 +173,14 @@ def test_the_cause_of_many_different_messages_is_named_only_if_it_is_counted_exa
 def test_the_age_is_that_of_the_oldest_page_and_never_negative() -> None:
     pages = pl.concat([pages_frame(1), pages_frame(1, fetched_at=READ_AT - timedelta(hours=5))])
     assert verdict(of_statuses(), pages, now=NOW).age == "5 h ago"
-    assert verdict(of_statuses(), pages_frame(1), now=READ_AT - timedelta(days=1)).age == "just now"
+    assert (
+        verdict(of_statuses(), pages_frame(1), now=READ_AT - timedelta(minutes=4)).age == "just now"
+    )
+
+
+def test_an_age_that_nobody_knows_is_not_called_just_now() -> None:
+    age = verdict(of_statuses(), pages_frame(1), now=READ_AT - timedelta(days=1)).age
+    assert age == f"as of {moment(READ_AT)}, by a clock that was wrong"
 
 
 @pytest.mark.parametrize("status", STATUSES)

@@ -115,10 +115,11 @@ class _ChainReader:
     def run(self, generation: int) -> None:
         """Page after page, from the first to the end."""
         self.chain.reset()
-        if self.max_age is None:
-            self.cached.load_frame(self.chain, generation)
-            for page in self.chain.pages:
-                self.on_page(page)
+        self.cached.load_frame(self.chain, generation)
+        if not self.session.offline and not all(map(self._is_fresh, self.chain.pages)):
+            self.chain.reset()
+        for page in self.chain.pages:
+            self.on_page(page)
         at_end = self._follow(generation)
         if self.chain.has_duplicates(self.paged.id_column):
             self._restart(generation)
@@ -177,9 +178,8 @@ class _ChainReader:
         return replace(page, expires=expires)
 
     def _is_fresh(self, page: PageRead) -> bool:
-        if self.max_age is not None and page.age > self.max_age:
-            return False
-        return page.expires is None or not (self.refresh or page.expired)
+        may_change = self.refresh and page.expires is not None
+        return page.is_fresh(self.max_age) and not may_change
 
     def _cached_page(self, generation: int, number: int, marker: str | None) -> PageRead | None:
         stored = self.cached.page(generation, marker)

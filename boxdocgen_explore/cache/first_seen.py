@@ -6,7 +6,7 @@ One entry per batch that was seen running, beside the batch's pages.
 from __future__ import annotations
 
 import io
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
@@ -33,8 +33,10 @@ def transitions(store: PageStore, host: str, batch_id: str) -> pl.DataFrame | No
         return None
     if frame.schema != pl.Schema(TRANSITIONS):
         return None
-    # The file may have been changed: no row may be without a time, or there twice.
-    return frame.drop_nulls().unique(_STATUS, maintain_order=True)
+    # The file may have been changed, and the clock may have been wrong: no row may be without a
+    # time, from the future, or there twice.
+    past = pl.col("first_seen_at") <= datetime.now(UTC)
+    return frame.drop_nulls().filter(past).unique(_STATUS, maintain_order=True)
 
 
 def remember(

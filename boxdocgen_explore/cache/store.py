@@ -166,9 +166,11 @@ class PageStore:
         """Delete all pages, or those fetched longer ago; gives their number."""
         before = keys = self.keys()
         if older_than is not None:
-            oldest = datetime.now(UTC) - older_than
+            now = datetime.now(UTC)
             pages = ((key, self.page(key)) for key in keys)
-            keys = [key for key, page in pages if page is None or page.created_at < oldest]
+            fetched = ((key, page.created_at if page else None) for key, page in pages)
+            # Nobody knows the age of a page from the future.
+            keys = [key for key, at in fetched if not at or not now - older_than <= at <= now]
         self.delete(keys)
         with self._guarded("the file could not be made smaller"):
             self._pages.vacuum()  # type: ignore[no-untyped-call]

@@ -83,6 +83,34 @@ def test_max_age_reads_older_pages_again(emulator: Emulator, box: Box) -> None:
     assert box.read("1001", limit=10, max_age=ten).pages["from_cache"].all()
 
 
+@pytest.mark.parametrize("limit", [10, 1])  # without and with a file of the frame
+def test_pages_from_the_future_are_read_again_and_believed_offline_only(
+    emulator: Emulator, box: Box, connected: Callable[..., Box], limit: int
+) -> None:
+    assert box.read("1001", limit=limit).pages.height == -(-25 // limit)
+    age(box, days=-400)
+    offline = connected(offline=True).read("1001", limit=limit)
+    assert offline.pages["from_cache"].all()
+    assert "by a clock that was wrong" in offline.verdict
+    emulator.enterprise.put("1001", made(["failed"] * 25))
+    reading = box.read("1001", limit=limit)
+    assert reading.jobs["status"].to_list() == ["failed"] * 25
+    assert not reading.pages["from_cache"].any()
+    assert box.read("1001", limit=limit).pages["from_cache"].all()
+
+
+def test_a_clock_that_was_wrong_leaves_no_first_sight_from_the_future(
+    emulator: Emulator, box: Box
+) -> None:
+    emulator.enterprise.put("1001", made(["pending"] * 3))
+    box.read("1001")
+    age(box, days=-400)
+    assert box.transitions("1001").height == 0
+    box.read("1001")
+    assert (box.transitions("1001")["first_seen_at"] < dt.datetime.now(dt.UTC)).all()
+    assert box.transitions("1001").height == 3
+
+
 def test_a_chain_that_no_longer_matches_is_read_beside_the_old_one_which_is_then_deleted(
     emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:

@@ -3,6 +3,8 @@
 import { element } from "./dom.js";
 import { time } from "./durations.js";
 
+const CLOCK_DIFFERENCE_S = 300;
+
 export class VerdictLine {
   constructor(model) {
     Object.assign(this, { model, root: element("div", { class: "verdict", role: "status" }) });
@@ -30,7 +32,9 @@ export class VerdictLine {
     if (!time || !readAt) return;
     time.setAttribute("datetime", readAt);
     time.title = readAt;
-    time.textContent = age((Date.now() - Date.parse(readAt)) / 1000);
+    const seconds = (Date.now() - Date.parse(readAt)) / 1000;
+    // Read in the future: what Python wrote about that stays.
+    if (seconds > -CLOCK_DIFFERENCE_S) time.textContent = age(seconds);
   }
 }
 
