@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -23,13 +24,22 @@ _TEMPLATE: Final = """
 {%- block html_head -%}
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';
  img-src data:; font-src data:; base-uri 'none'; form-action 'none'">
+<meta http-equiv="x-dns-prefetch-control" content="off">
 {{ super() }}
 {%- endblock -%}
+{%- block body -%}{{ super() | without_calls }}{%- endblock -%}
 {%- block html_head_js -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block data_javascript -%}{%- endblock -%}
 """
+# Elements that can send a reader, or a request, elsewhere in spite of that policy. Whatever
+# surrounds them, a browser only ever sees one where its name follows "<" directly.
+_CALLING: Final = re.compile(
+    r"<(?=/?(?:applet|base|embed|fencedframe|form|frame|frameset|iframe|link|meta|object|portal|script)"
+    r"(?![a-z0-9]))",
+    re.IGNORECASE,
+)
 
 
 def add_commands(commands: Any) -> None:
@@ -133,12 +143,16 @@ def _without_widgets(outputs: Iterable[Any]) -> Iterator[Any]:
 def to_html(notebook: Any, title: str) -> str:
     """Convert a notebook with its outputs to a page that contains everything it shows.
 
-    Formulas and diagrams, which need scripts, stay as they were typed.
+    Formulas and diagrams, which need scripts, stay as they were typed; so does markup that would
+    call another host, such as frames, forms, prefetched links and redirections.
     """
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         raw_template=_TEMPLATE, embed_images=True, exclude_anchor_links=True
+    )
+    exporter.register_filter(  # type: ignore[no-untyped-call]
+        "without_calls", lambda body: _CALLING.sub("&lt;", body)
     )
     resources = {"metadata": {"name": title, "path": os.curdir}}
     return str(exporter.from_notebook_node(notebook, resources)[0])

@@ -5,12 +5,21 @@ from __future__ import annotations
 import base64
 import copy
 import re
+import socketserver
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import (
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_output,
+    new_raw_cell,
+)
 from playwright.sync_api import Browser, expect
 
 from boxdocgen_explore.cli import main, render
@@ -151,6 +160,58 @@ def test_a_rendered_notebook_needs_nothing_from_anywhere(path, executed, tab, tm
     assert tab.locator("img").count() >= 2
     assert tab.evaluate("[...document.images].every((one) => one.naturalWidth > 0)")
     assert [url for url in requested if not url.startswith("data:")] == [file.as_uri()]
+
+
+CALLS = """
+<meta http-equiv="refresh" content="0; url=URL/refresh">
+<META content="0; url=URL/again" http-equiv=refresh>
+<link rel="preconnect" href="URL"><link rel=prefetch href="URL/prefetch"><link/rel=stylesheet
+href=URL/css><base href="URL/"><form action="URL/form"><button>Send</button></form>
+<iframe src="URL/frame"></iframe><iframe srcdoc="<meta http-equiv=refresh content='0;url=URL/in'>">
+</iframe><object data="URL/object"></object><embed src="URL/embed"><img src="URL/img">
+<svg><script href="URL/js"></script><image href="URL/svg"/></svg><video src="URL/video"></video>
+<div style="background: url(URL/css-image)"></div><style>@import "URL/import";</style>
+<a ping="URL/ping" href="#seen">link</a> <p id="seen">seen</p>
+"""
+
+
+@pytest.fixture
+def connections() -> Iterator[tuple[str, list[Any]]]:
+    """The address of a server on this machine, and who connected to it."""
+    seen: list[Any] = []
+    with socketserver.ThreadingTCPServer(
+        ("127.0.0.1", 0), lambda _request, client, _server: seen.append(client)
+    ) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", seen
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("place", ["markdown", "output", "raw"])
+def test_a_rendered_notebook_calls_no_host_whatever_it_contains(
+    browser: Browser, connections: tuple[str, list[Any]], place: str, tmp_path: Path
+) -> None:
+    url, seen = connections
+    markup = CALLS.replace("URL", url)
+    output = new_output("display_data", data={"text/html": markup})
+    cells = {
+        "markdown": new_markdown_cell(markup),
+        "output": new_code_cell("", outputs=[output]),
+        "raw": new_raw_cell(markup, metadata={"raw_mimetype": "text/html"}),
+    }
+    file = tmp_path / "page.html"
+    file.write_text(render.to_html(new_notebook(cells=[cells[place]]), "Title"), "utf-8")
+    page = browser.new_page()
+    page.goto(file.as_uri(), wait_until="networkidle")
+    expect(page.get_by_text("seen").last).to_be_visible()
+    page.get_by_text("link", exact=True).click()
+    page.wait_for_load_state("networkidle")
+    assert page.url.partition("#")[0] == file.as_uri()
+    page.close()
+    assert seen == []
 
 
 @pytest.mark.browser
