@@ -17,6 +17,7 @@ VERSION: Final = 2
 """Of the file's layout: a file of another version is quarantined."""
 
 _MAGIC: Final = b"SQLite format 3\0"
+_ABANDONED_S: Final = 86_400
 _SIDE_FILES: Final = ("-wal", "-shm", "")
 
 
@@ -58,6 +59,7 @@ def create(path: Path, make: Callable[[str], None]) -> None:
     the busy timeout; with a link exactly one of them wins and the other one uses its file.
     """
     private_folder(path.parent)
+    delete_abandoned(path.parent)
     if path.exists():
         return
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=".sqlite")
@@ -73,6 +75,15 @@ def create(path: Path, make: Callable[[str], None]) -> None:
                 Path(name).replace(path)
     finally:
         _delete(Path(name))
+
+
+def delete_abandoned(folder: Path) -> None:
+    """Delete the temporary files of killed processes, once they are a day old."""
+    now = datetime.now(UTC).timestamp()
+    for path in [*folder.glob(".new-*.sqlite*"), *folder.glob(".*.part")]:
+        with suppress(OSError):
+            if abs(now - path.stat().st_mtime) > _ABANDONED_S:
+                path.unlink()
 
 
 def delete_leftovers(path: Path, owner: Path) -> None:

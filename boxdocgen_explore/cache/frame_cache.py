@@ -20,6 +20,7 @@ import msgspec
 import polars as pl
 
 from boxdocgen_explore.cache import frame_file
+from boxdocgen_explore.cache.files import delete_abandoned
 from boxdocgen_explore.pages import Chain, PageRead, page_place
 from boxdocgen_explore.schema import JOBS
 from boxdocgen_explore.text import replacing
@@ -64,6 +65,7 @@ class FrameCache:
         with suppress(OSError, KeyError, pl.exceptions.PolarsError):
             content = _content(jobs, final, _made_from(prefix, final, fingerprints()))
             self.folder.mkdir(mode=0o700, exist_ok=True)
+            delete_abandoned(self.folder)
             with replacing(self.folder / _name(prefix, content), private=True) as part:
                 part.write_bytes(content)
             _delete(path for path in self._files(prefix) if path.name != _name(prefix, content))
