@@ -132,13 +132,6 @@ def _last_used(path: Path) -> float:
         return 0.0
 
 
-def default_cache_dir() -> Path:
-    """Where pages are cached by default."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("boxdocgen_explore", appauthor=False)
-
-
 @dataclass(frozen=True)
 class CacheInfo:
     """One user's cached pages, counted; ``trouble`` says why they could not be counted."""

@@ -12,17 +12,24 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
 import altair as alt
 import polars as pl
 
 from boxdocgen_explore import analysis
 from boxdocgen_explore.charts import renderer
-from boxdocgen_explore.charts.bar_rows import bars
-from boxdocgen_explore.charts.figure import COLOURS, FIGURES, MOST_BARS, UNKNOWN_COLOUR
 from boxdocgen_explore.charts.specs import spec
 from boxdocgen_explore.errors import Reading
+from boxdocgen_explore.figures import (
+    COLOURS,
+    FIGURES,
+    MOST_BARS,
+    UNKNOWN_COLOUR,
+    bars,
+    reasons_note,
+    sum_note,
+)
 
 __all__ = [
     "COLOURS",
@@ -39,8 +46,6 @@ __all__ = [
     "reasons",
     "sum_note",
 ]
-
-_FIGURES: Final = {figure.name: figure for figure in FIGURES}
 
 renderer.register()
 
@@ -91,11 +96,7 @@ def reasons(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
     'Row # is empty'
     """
     frame = analysis.jobs_of(jobs)
-    # Few jobs differ in both status and errors, so reasons are worked out once for each pair.
-    pairs = frame.group_by("status", "errors").agg(jobs=pl.len())
-    explained = int(pairs.filter(analysis.job_reasons().list.len() > 0)["jobs"].sum())
-    total = int(analysis.reasons(frame)["jobs"].sum())
-    return _draw("reasons", frame, subtitle=sum_note(total, explained))
+    return _draw("reasons", frame, subtitle=reasons_note(frame))
 
 
 def by_batch(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
@@ -211,15 +212,8 @@ def figures() -> list[dict[str, Any]]:
             .properties(background="transparent", padding=0)
             .to_dict(validate=False),  # tests validate; here it would take half as long again
         }
-        for figure in FIGURES
+        for figure in FIGURES.values()
     ]
-
-
-def sum_note(total: int, jobs: int) -> str | None:
-    """Explain the sum of the reasons' bars, if jobs have several reasons."""
-    if total == jobs:
-        return None
-    return f"The bars sum to {total:,}: {jobs:,} jobs, each counted once for each of its reasons."
 
 
 def _draw(
@@ -230,7 +224,7 @@ def _draw(
     subtitle: str | None = None,
 ) -> alt.LayerChart:
     """Draw the figure of this name as a chart that needs no view: light card, legend."""
-    figure = _FIGURES[name]
+    figure = FIGURES[name]
     rows = renderer.writable(bars(name, analysis.jobs_of(jobs), templates))
     statuses = dict.fromkeys(row["status"] for row in rows if row["status"] is not None)
     legend = list(statuses) if figure.by_status else None

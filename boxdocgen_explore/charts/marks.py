@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import altair as alt
 
-from boxdocgen_explore.charts.figure import COLOURS, PLAIN_COLOUR, UNKNOWN_COLOUR, Figure
+from boxdocgen_explore.figures import COLOURS, PLAIN_COLOUR, UNKNOWN_COLOUR, Figure
 
 LINE_PX: Final = 15
 """Height of a line of text."""

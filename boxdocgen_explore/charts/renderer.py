@@ -65,13 +65,6 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
     }
 
 
-def svg(spec: dict[str, Any]) -> str:
-    """Draw a Vega-Lite spec as SVG."""
-    import vl_convert
-
-    return str(vl_convert.vegalite_to_svg(writable(spec), vl_version=_version()))
-
-
 def _version() -> str:
     return ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 

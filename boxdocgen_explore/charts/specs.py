@@ -12,7 +12,6 @@ from typing import Any
 
 import altair as alt
 
-from boxdocgen_explore.charts.figure import Figure
 from boxdocgen_explore.charts.marks import (
     LINE_PX,
     counted,
@@ -24,6 +23,7 @@ from boxdocgen_explore.charts.marks import (
     row_of,
     text,
 )
+from boxdocgen_explore.figures import Figure
 
 _GAP_PX, _BAR_PX = 5, 11
 

@@ -22,9 +22,9 @@ def add_commands(commands: Any) -> None:
 
 def cache_info(options: argparse.Namespace) -> int:
     """Show what is cached on disk."""
-    from boxdocgen_explore.cache import users
+    from boxdocgen_explore.cache import default_cache_dir, users
 
-    folder = options.cache_dir or users.default_cache_dir()
+    folder = options.cache_dir or default_cache_dir()
     print(folder)
     for info in users.cache_info(folder):
         sizes = f"{counted(info.batches, 'batch')}  {counted(info.pages, 'page')}"
@@ -35,9 +35,9 @@ def cache_info(options: argparse.Namespace) -> int:
 
 def cache_clear(options: argparse.Namespace) -> int:
     """Delete what is cached, all of it or what is older than an age."""
-    from boxdocgen_explore.cache import users
+    from boxdocgen_explore.cache import default_cache_dir, users
 
-    folder = options.cache_dir or users.default_cache_dir()
+    folder = options.cache_dir or default_cache_dir()
     pages = users.clear(folder, older_than=options.older_than)
     print(f"{counted(pages, 'page')} deleted from {folder}")
     return DONE

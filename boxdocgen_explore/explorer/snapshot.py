@@ -6,17 +6,16 @@ widget it therefore carries this picture of its charts, with a table of the coun
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-import altair as alt
 import polars as pl
 
-from boxdocgen_explore import analysis, charts
-from boxdocgen_explore.charts.renderer import svg
+from boxdocgen_explore import analysis
+from boxdocgen_explore.figures import reasons_note
 from boxdocgen_explore.view import filters, tables
 from boxdocgen_explore.view.html import fill
+from boxdocgen_explore.view.pictures import picture
 
 HEADING: Final = "Snapshot. Run the notebook to filter."
 
@@ -32,15 +31,14 @@ def snapshot(
     ``jobs`` are all jobs that are loaded; ``templates`` are names by file id.
     """
     shown = jobs.filter(filters.query(state))
-    drawn = [charts.outcomes(shown), charts.output_types(shown)] if shown.height else []
-    if analysis.reasons(shown).height:
-        drawn.append(charts.reasons(shown))
+    notes = {"outcomes": None, "output_types": None, "reasons": reasons_note(shown)}
+    drawn = [picture(name, shown, note) for name, note in notes.items()]
     return fill(
         "view/templates/snapshot.html",
         heading=HEADING,
         verdict=verdict.text,
         shown=f"{shown.height:,} of {jobs.height:,} jobs{_filters(state, templates)}",
-        pictures=[_picture(chart) for chart in drawn],
+        pictures=[one for one in drawn if one],
         counts=tables.statuses(shown) if shown.height else None,
     )
 
@@ -55,9 +53,3 @@ def _filters(state: Mapping[str, Any], templates: Mapping[str, str]) -> str:
     if state.get("text"):
         named.append(f"errors with “{state['text']}”")
     return f", where {' and '.join(named)}" if named else ""
-
-
-def _picture(chart: alt.LayerChart) -> dict[str, str]:
-    """Draw a chart as an image: readers that strip markup leave images alone."""
-    spec = chart.to_dict()
-    return {"title": spec["title"]["text"], "svg": base64.b64encode(svg(spec).encode()).decode()}

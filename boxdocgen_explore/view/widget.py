@@ -9,7 +9,9 @@ vl-convert; no page asks another host for anything.
 from __future__ import annotations
 
 import functools
+import json
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +19,8 @@ import anywidget
 import polars as pl
 import traitlets
 
-from boxdocgen_explore import analysis, charts
+from boxdocgen_explore import analysis, build_cache
+from boxdocgen_explore.figures import COLOURS, UNKNOWN_COLOUR
 from boxdocgen_explore.schema import STATUS_MEANINGS, STATUSES
 from boxdocgen_explore.view import filters
 from boxdocgen_explore.view.cause import main_cause
@@ -46,11 +49,11 @@ _MODULES: Final = (
 def specs() -> dict[str, Any]:
     """Give what the front end draws and says by: charts, statuses, their colours, filter code."""
     return {
-        "figures": charts.figures(),
+        "figures": json.loads(_figures()),
         "statuses": list(STATUSES),
         "meanings": dict(STATUS_MEANINGS),
-        "colours": dict(charts.COLOURS),
-        "unknown_colour": charts.UNKNOWN_COLOUR,
+        "colours": dict(COLOURS),
+        "unknown_colour": UNKNOWN_COLOUR,
         "no_reason": analysis.NO_REASON,
         "query_code": dict(filters.QUERY_CODE),
     }
@@ -111,13 +114,29 @@ def script(*names: str) -> str:
     )
 
 
-@functools.cache
-def _vega() -> str:
-    """Give vega-embed, Vega-Lite and Vega as one constant, ``vegaEmbed``; takes about a second."""
-    import vl_convert
+def _figures() -> str:
+    """Give `charts.figures` as JSON, if it is cached without an import of Altair."""
 
-    bundle = vl_convert.javascript_bundle("boxdocgen.vegaEmbed = vegaEmbed;")
+    def build() -> str:
+        from boxdocgen_explore import charts
+
+        return json.dumps(charts.figures())
+
+    key = f"altair {version('altair')}, sources {build_cache.sources()}"
+    return build_cache.built("figures.json", key, build)
+
+
+def _vega() -> str:
+    """Give vega-embed, Vega-Lite and Vega as one constant, ``vegaEmbed``."""
+    export = "boxdocgen.vegaEmbed = vegaEmbed;"
+
+    def build() -> str:
+        import vl_convert
+
+        return str(vl_convert.javascript_bundle(export))
+
+    key = f"vl-convert {version('vl-convert-python')}, {export}"
     return (
-        "const boxdocgen = {};\n(() => {" + bundle + "\n})();\n"
+        f"const boxdocgen = {{}};\n(() => {{{build_cache.built('vega.js', key, build)}\n}})();\n"
         "const vegaEmbed = boxdocgen.vegaEmbed;\n"
     )

@@ -3,6 +3,8 @@
 in_a_child.py read URL FOLDER ID,ID...   jobs of batches, from Box or from what FOLDER keeps
 in_a_child.py parquet FILE               the same frame, read back by polars
 in_a_child.py import NAME                a module
+in_a_child.py explorer                   the demo in an explorer, with what a notebook displays
+in_a_child.py widgets                    the modules that any such explorer needs
 in_a_child.py profile URL ID,ID... N [FOLDER]   the same reading N times, to be sampled
 """
 
@@ -61,6 +63,25 @@ def module(name: str, attribute: str = "__name__") -> dict[str, Any]:
     return {"took_s": perf_counter() - start}
 
 
+def explorer() -> dict[str, Any]:
+    start = perf_counter()
+    import boxdocgen_explore as bx
+
+    with bx.demo() as box:
+        explorer = bx.explore(box)
+        explorer._repr_mimebundle_()
+        took_s = perf_counter() - start
+        explorer.wait()
+    return {"took_s": took_s}
+
+
+def widgets() -> dict[str, Any]:
+    start = perf_counter()
+    for name in ("polars", "ipywidgets", "anywidget"):
+        importlib.import_module(name)
+    return {"took_s": perf_counter() - start}
+
+
 def profile(url: str, ids: str, times: str, folder: str = "") -> dict[str, Any]:
     from contenders import opened
 
@@ -73,4 +94,5 @@ def profile(url: str, ids: str, times: str, folder: str = "") -> dict[str, Any]:
 if __name__ == "__main__":
     ways: dict[str, Callable[..., dict[str, Any]]]
     ways = {"read": read, "parquet": parquet, "import": module, "profile": profile}
+    ways |= {"explorer": explorer, "widgets": widgets}
     sys.stdout.write(json.dumps(ways[sys.argv[1]](*sys.argv[2:])))

@@ -1,0 +1,147 @@
+"""What a chart shows, without a library that draws: titles, groups, colours, and rows of counts.
+
+`charts` draws with Altair; the view draws in the browser, where `bars.js` makes the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from boxdocgen_explore import analysis
+from boxdocgen_explore.progress import DURATION_RANGES
+
+NONE_LABEL: Final = "(none)"
+
+COLOURS: Final = {
+    "failed": "#C2022F",
+    "completed_with_error": "#D07600",
+    "pending": "#B03DF0",
+    "submitted": "#848186",
+    "completed": "#0280B3",
+}
+UNKNOWN_COLOUR: Final = "#5F7A61"
+PLAIN_COLOUR: Final = "#5B7083"
+
+MOST_BARS: Final = 40
+"""Bars of one chart; a last one sums up the others, and says how many they are."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One chart of the view: its title, the columns it groups by, and the order of its bars.
+
+    ``order`` is "status" (problems first), "largest", "appearance", "value" or "listed" (as in
+    ``values``); ``compare`` is the value of the state's ``compare_by`` that shows it, None for
+    charts that are always shown. Jobs without a value are left out if ``skip_none``; a click on a
+    bar filters if ``picks``.
+    """
+
+    name: str
+    title: str
+    by: tuple[str, ...]
+    order: str
+    by_status: bool = False
+    compare: str | None = None
+    label_share: float = 0.34
+    number_px: int = 156
+    values: tuple[str, ...] = ()
+    skip_none: bool = False
+    picks: bool = True
+
+
+_VERSION: Final = ("template_file_id", "template_file_version_id")
+
+_ALL: Final = (
+    Figure("outcomes", "Job outcomes", ("status",), "status", label_share=0.37, number_px=120),
+    Figure("output_types", "Output types", ("output_type",), "largest", True, None, 0.2),
+    Figure("reasons", "Failure reasons", ("reason",), "largest", label_share=0.55, number_px=132),
+    Figure(
+        "by_duration",
+        "Duration",
+        ("duration",),
+        "listed",
+        number_px=120,
+        values=DURATION_RANGES,
+        skip_none=True,
+        picks=False,
+    ),
+    Figure(
+        "documents_over_time",
+        "Documents over time",
+        ("made",),
+        "value",
+        skip_none=True,
+        picks=False,
+    ),
+    Figure("by_batch", "Outcomes by batch", ("batch_id",), "appearance", True, "batch", 0.2),
+    Figure("by_template", "Outcomes by template", _VERSION, "largest", True, "template"),
+    Figure("over_time", "Jobs over time", ("day",), "value", True, "day"),
+)
+
+FIGURES: Final = {figure.name: figure for figure in _ALL}
+
+
+def bars(
+    name: str, jobs: pl.DataFrame, templates: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Count jobs for the figure of this name; ``templates`` gives template names by file id.
+
+    Bars beyond the first `MOST_BARS` are summed up in a last one, without a key.
+    """
+    counts: pl.DataFrame = getattr(analysis, "by_day" if name == "over_time" else name)(jobs)
+    if name == "over_time":
+        counts = counts.drop_nulls("day").with_columns(pl.col("day").cast(pl.String))
+    figure = FIGURES[name]
+    # A share of the jobs without a value would mean nothing.
+    total = int(counts["jobs"].sum()) if figure.skip_none else jobs.height
+    groups: dict[tuple[str | None, ...], dict[str | None, int]] = {}
+    for count in counts.iter_rows(named=True):
+        key = tuple(count[column] for column in figure.by)
+        groups.setdefault(key, {})[count.get("status")] = count["jobs"]
+    drawn = [(_label(key, templates or {}), list(key), groups[key]) for key in [*groups]]
+    if others := drawn[MOST_BARS:]:
+        sums: dict[str | None, int] = {}
+        for _, _, pieces in others:
+            for status, number in pieces.items():
+                sums[status] = sums.get(status, 0) + number
+        drawn[MOST_BARS:] = [(f"{len(others):,} others", [], sums)]
+    return [
+        {
+            "group": group,
+            "piece": piece,
+            "label": label,
+            "key": key,
+            "status": status,
+            "all": number,
+            "shown": number,
+            "jobs_all": total,
+            "jobs_shown": total,
+        }
+        for group, (label, key, pieces) in enumerate(drawn)
+        for piece, (status, number) in enumerate(pieces.items())
+    ]
+
+
+def reasons_note(jobs: pl.DataFrame) -> str | None:
+    """Explain the sum of the reasons' bars, if jobs have several reasons."""
+    # Few jobs differ in both status and errors, so reasons are worked out once for each pair.
+    pairs = jobs.group_by("status", "errors").agg(jobs=pl.len())
+    explained = int(pairs.filter(analysis.job_reasons().list.len() > 0)["jobs"].sum())
+    total = int(analysis.reasons(jobs)["jobs"].sum())
+    return sum_note(total, explained)
+
+
+def sum_note(total: int, jobs: int) -> str | None:
+    """Explain the sum of the reasons' bars, if jobs have several reasons."""
+    if total == jobs:
+        return None
+    return f"The bars sum to {total:,}: {jobs:,} jobs, each counted once for each of its reasons."
+
+
+def _label(key: tuple[str | None, ...], templates: Mapping[str, str]) -> str:
+    first = NONE_LABEL if key[0] is None else templates.get(key[0], key[0])
+    return " · ".join([first, *(f"version {part or NONE_LABEL}" for part in key[1:])])

@@ -1,0 +1,59 @@
+"""The first explorer of a process needs neither Altair nor Vega's compiler."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boxdocgen_explore
+
+PACKAGE = Path(boxdocgen_explore.__file__).parent
+CODE = """
+import sys
+sys.modules["rfc3987_syntax"] = None  # as in conftest.py
+import hashlib, json, boxdocgen_explore as bx
+from boxdocgen_explore import view
+with bx.demo() as box:
+    explorer = bx.explore(box)
+    explorer._repr_mimebundle_()
+    explorer.wait()
+print(json.dumps({
+    "figures": view.specs()["figures"],
+    "module": hashlib.sha256(view.module().encode()).hexdigest(),
+    "imported": [name for name in ("altair", "vl_convert") if name in sys.modules],
+}))
+"""
+
+
+def first_explorer(cache: Path, package: Path) -> dict[str, Any]:
+    """What an explorer of the demo is made of, in a process of its own."""
+    run = subprocess.run(
+        [sys.executable, "-c", CODE],
+        cwd=package.parent,  # is where modules are looked for first
+        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stderr == ""
+    found: dict[str, Any] = json.loads(run.stdout)
+    return found
+
+
+def test_chart_specs_and_vega_are_built_once_until_a_source_is_edited(tmp_path: Path) -> None:
+    cold = first_explorer(tmp_path / "cache", PACKAGE)
+    assert cold["imported"] == ["altair", "vl_convert"]
+    warm = first_explorer(tmp_path / "cache", PACKAGE)
+    assert warm == {**cold, "imported": []}
+    edited = tmp_path / PACKAGE.name
+    shutil.copytree(PACKAGE, edited, ignore=shutil.ignore_patterns("__pycache__"))
+    specs = edited / "charts" / "specs.py"
+    specs.write_text(specs.read_text("utf-8").replace("system-ui", "serif"), "utf-8")
+    again = first_explorer(tmp_path / "cache", edited)
+    assert again["imported"] == ["altair"]
+    assert again["figures"] == json.loads(json.dumps(cold["figures"]).replace("system-ui", "serif"))
