@@ -58,6 +58,8 @@ def _digest(key: str, text: str) -> str:
 
 def _own_bytes(path: Path) -> bytes:
     """Read a regular file that this user alone can write; raises OSError for any other."""
+    if not hasattr(os, "geteuid"):  # Windows, where this cannot be checked in the same way
+        raise PermissionError(f"nobody knows who can write {path}")
     # Not blocking: to open a pipe would wait for a writer.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         found = os.fstat(file.fileno())
