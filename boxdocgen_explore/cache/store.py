@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -27,6 +26,8 @@ from boxdocgen_explore.cache.serializer import (
     CorruptEntry,
     cached_page,
 )
+from boxdocgen_explore.errors import warn
+from boxdocgen_explore.text import long_ago
 
 if TYPE_CHECKING:
     from requests import Response
@@ -166,7 +167,7 @@ class PageStore:
         """Delete all pages, or those fetched longer ago; gives their number."""
         before = keys = self.keys()
         if older_than is not None:
-            oldest = datetime.now(UTC) - older_than
+            oldest = long_ago(datetime.now(UTC), older_than)
             pages = ((key, self.page(key)) for key in keys)
             keys = [key for key, page in pages if page is None or page.created_at < oldest]
         self.delete(keys)
@@ -194,7 +195,7 @@ class PageStore:
         """A full disk is one message, not one per page."""
         if what not in self._warned:
             self._warned.add(what)
-            warnings.warn(f"{self.path}: {what}.", StoreWarning, stacklevel=6)
+            warn(f"{self.path}: {what}.", StoreWarning)
 
     def _recreate(self, path: Path) -> None:
         self._pages.close()  # type: ignore[no-untyped-call]
