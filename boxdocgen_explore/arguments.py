@@ -37,9 +37,6 @@ def checked(name: str, value: Any, kind: Any, what: str) -> Any:
     return value
 
 
-# --- numbers and times -------------------------------------------------------------------------
-
-
 def whole_number(name: str, value: object, most: int | None = None) -> int:
     """The number, from 1 to ``most``."""
     if type(value) is not int or value < 1 or (most and value > most):
@@ -64,9 +61,6 @@ def checked_time(name: str, value: object, what: str = "a time with a time zone"
         except OverflowError:
             pass
     raise InvalidRequest(f"{name} must be {what}, not {quoted(value)}.")
-
-
-# --- text --------------------------------------------------------------------------------------
 
 
 def is_text(value: object) -> TypeGuard[str]:
@@ -95,9 +89,6 @@ def template_names(value: Mapping[str, str] | None) -> dict[str, str]:
     if not isinstance(names, Mapping) or not all(map(is_text, [*names, *names.values()])):
         raise InvalidRequest(f"templates must be names (texts) by file id, not {quoted(value)}.")
     return dict(names)
-
-
-# --- ids and addresses -------------------------------------------------------------------------
 
 
 def batch_ids(ids: str | int | Iterable[str | int]) -> list[str]:
@@ -160,9 +151,6 @@ def checked_url(url: str) -> str:
             "itself (127.0.0.1, localhost) may be called by http."
         )
     return url
-
-
-# --- files -------------------------------------------------------------------------------------
 
 
 def checked_path(name: str, value: str | os.PathLike[str]) -> Path:

@@ -141,8 +141,8 @@ def default_cache_dir() -> Path:
     from platformdirs import user_cache_path
 
     try:
-        return checked_path("The cache folder", user_cache_path("boxdocgen_explore", False))
-    except (RuntimeError, errors.InvalidRequest) as error:
+        return user_cache_path("boxdocgen_explore", appauthor=False)
+    except RuntimeError as error:
         raise errors.StoreError(
             f"There is no place for the cache ({error}). Choose one with cache_dir= or "
             "--cache-dir, or set HOME."

@@ -14,19 +14,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from boxdocgen_explore import __version__
-from boxdocgen_explore.cli.terminal import (
-    DONE,
-    FINDINGS,
-    INTERRUPTED,
-    REFUSED,
-    USAGE,
-    OutputFailed,
-    flush,
-    note,
-    plain,
-    say,
-    standard_streams,
-)
+from boxdocgen_explore.cli import terminal
+from boxdocgen_explore.cli.terminal import note, plain, say
 from boxdocgen_explore.text import shortened
 
 
@@ -38,26 +27,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = sys.argv[1:] if arguments is None else [*arguments]
     ended: SystemExit | None = None
-    with standard_streams():
+    with terminal.standard_streams():
         warnings.showwarning = _show_warning
         try:
             status = _run(given)
-        except SystemExit as end:  # argparse has printed its help, or what is wrong
-            status, ended = int(end.code or DONE), end
+        except SystemExit as end:  # of argparse, or of JupyterLab, whose status may be 1 or a text
+            known = end.code in (None, terminal.DONE, terminal.USAGE)
+            status, ended = int(end.code or terminal.DONE) if known else terminal.REFUSED, end
+            if isinstance(end.code, str):
+                _print_error(end.code)
         except KeyboardInterrupt:
             _print_error("stopped; what had arrived is cached")
-            status = INTERRUPTED
-        except OutputFailed as error:
+            status = terminal.INTERRUPTED
+        except terminal.OutputFailed as error:
             _print_error(str(error))
-            status = USAGE
+            status = terminal.USAGE
         except BaseException as error:  # polars' panics are no Exception
             _print_unexpected(error, verbose=not {"-v", "--verbose"}.isdisjoint(given))
-            status = REFUSED
+            status = terminal.REFUSED
         try:
-            flush()
-        except OutputFailed as error:
+            terminal.flush()
+        except terminal.OutputFailed as error:
             _print_error(str(error))
-            status = USAGE if status in (DONE, FINDINGS) else status
+            status = max(status, terminal.USAGE)
     if ended:
         raise SystemExit(status) from None
     return status
@@ -80,10 +72,10 @@ def _run(arguments: list[str]) -> int:
         for batch_id, failure in failures.items():
             batch = f"batch {batch_id}: " if batch_id else ""
             _print_error(f"{batch}{failure}")
-        return USAGE if isinstance(error, InvalidRequest) else REFUSED
+        return terminal.USAGE if isinstance(error, InvalidRequest) else terminal.REFUSED
     except ModuleNotFoundError as error:
         _print_error(f"{error.name} is not installed: pip install 'boxdocgen-explore[lab]'.")
-        return USAGE
+        return terminal.USAGE
 
 
 def _print_error(text: str) -> None:
@@ -109,7 +101,7 @@ class _Parser(argparse.ArgumentParser):
     """Reports wrong arguments in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
+        self.exit(terminal.USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         # argparse's own hides that standard output is full.

@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
-from typing import TextIO
 
 from boxdocgen_explore.text import shortened
 
@@ -67,20 +66,14 @@ def flush() -> None:
     Raises:
         OutputFailed: standard output cannot be written.
     """
-    _flush(sys.stderr)
-    error = _flush(sys.stdout)
-    if error and not isinstance(error, BrokenPipeError):
-        raise _failed(error)
-
-
-def _flush(stream: TextIO) -> Exception | None:
-    try:
-        stream.flush()
-    except (OSError, ValueError) as error:
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        return error
-    return None
+    for stream in (sys.stderr, sys.stdout):
+        try:
+            stream.flush()
+        except (OSError, ValueError) as error:
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+                raise _failed(error) from None
 
 
 def _failed(error: Exception) -> OutputFailed:

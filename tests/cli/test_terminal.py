@@ -109,6 +109,15 @@ def test_an_error_while_a_module_is_imported_is_no_finding(module, tmp_path):
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
+@pytest.mark.parametrize(("code", "status"), [(None, 0), (0, 0), (1, 3), ("no port", 3)])
+def test_a_program_that_ends_itself_has_no_findings(code, status, capsys, monkeypatch):
+    monkeypatch.setattr(fetch, "connected", lambda _: sys.exit(code))
+    with pytest.raises(SystemExit) as ended:
+        main(["fetch", STORY])
+    assert ended.value.code == status
+    assert ("no port" in capsys.readouterr().err) == (code == "no port")
+
+
 def test_every_command_takes_verbose(capsys):
     for command in (["lab"], ["render"], ["emulator"], ["cache", "info"], ["cache", "clear"]):
         with pytest.raises(SystemExit):
