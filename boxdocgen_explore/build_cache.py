@@ -18,10 +18,17 @@ from boxdocgen_explore.text import replacing
 
 
 def default_cache_dir() -> Path:
-    """Where everything is cached by default."""
+    """Where everything is cached by default.
+
+    Raises:
+        FileNotFoundError: this user has no home folder, as in some containers.
+    """
     from platformdirs import user_cache_path
 
-    return user_cache_path("boxdocgen_explore", appauthor=False)
+    try:
+        return user_cache_path("boxdocgen_explore", appauthor=False)
+    except RuntimeError as error:
+        raise FileNotFoundError(str(error)) from None
 
 
 def built(name: str, key: str, build: Callable[[], str]) -> str:
@@ -30,18 +37,22 @@ def built(name: str, key: str, build: Callable[[], str]) -> str:
     The ``key`` names all that the text depends on. A cache that cannot be read or written costs
     the time of ``build`` and nothing else.
     """
-    path = default_cache_dir() / "built" / name
     with suppress(OSError, UnicodeError):
-        digest, _, text = _own_bytes(path).decode().partition("\n")
+        digest, _, text = _own_bytes(_file(name)).decode().partition("\n")
         if digest == _digest(key, text):
             return text
     text = build()
     with suppress(OSError):
+        path = _file(name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)  # a link or a pipe would be written through
         with replacing(path, private=True) as part:
             part.write_bytes(f"{_digest(key, text)}\n{text}".encode())
     return text
+
+
+def _file(name: str) -> Path:
+    return default_cache_dir() / "built" / name
 
 
 def sources() -> str:

@@ -29,8 +29,10 @@ a response.
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -182,13 +184,41 @@ class Reading:
         return f"<Reading: {self.verdict}>"
 
 
+deliver_warnings: Final[ContextVar[Callable[[str, type[Warning]], None] | None]] = ContextVar(
+    "deliver_warnings", default=None
+)
+"""What `warn` calls in a thread whose warnings another thread must show."""
+
+_INNER: Final = frozenset({"boxdocgen_explore", "contextlib", "importlib"})
+"""Packages whose lines say nothing to the caller of this one."""
+
+
+Line = tuple[str, int, str, Any]
+"""File, number and module of a line, and what Python remembers of its warnings."""
+
+
+def caller_line() -> Line:
+    """The line that called this package, however deep below it this is."""
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _INNER:
+        frame = frame.f_back
+    names = frame.f_globals
+    registry = names.setdefault("__warningregistry__", {})
+    return frame.f_code.co_filename, frame.f_lineno, names.get("__name__", ""), registry
+
+
+def warn(text: str, category: type[Warning], line: Line | None = None) -> None:
+    """Warn of a line: that which called this package, unless another thread did."""
+    if deliver := deliver_warnings.get():
+        deliver(text, category)
+    else:
+        warnings.warn_explicit(text, category, *(line or caller_line()))
+
+
 def warn_renamed(old: str, new: str) -> None:
-    """Warn the caller's caller; old names work for one minor version."""
-    warnings.warn(
-        f"{old} is now {new}; the old name goes with the next minor version.",
-        DeprecationWarning,
-        stacklevel=3,
-    )
+    """Warn of an old name; it works for one minor version."""
+    text = f"{old} is now {new}; the old name goes with the next minor version."
+    warn(text, DeprecationWarning)
 
 
 if not TYPE_CHECKING:  # a type checker would accept any name

@@ -102,7 +102,7 @@ def long_ago(now: dt.datetime, age: dt.timedelta) -> dt.datetime:
     >>> long_ago(dt.datetime(2026, 11, 3, tzinfo=dt.UTC), dt.timedelta(days=999_999_999)).year
     1970
     """
-    return now - age if age < now - EARLIEST else EARLIEST
+    return now - max(age, dt.timedelta()) if age < now - EARLIEST else EARLIEST
 
 
 def moment(time: dt.datetime) -> str:

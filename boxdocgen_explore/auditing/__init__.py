@@ -6,7 +6,13 @@ need is in `auditing.needs`; `evaluate` runs all rules once.
 
 from __future__ import annotations
 
-from boxdocgen_explore.auditing.evaluation import audit, evaluate, requested, verdicts
+from boxdocgen_explore.auditing.evaluation import (
+    audit,
+    checked_rules,
+    evaluate,
+    requested,
+    verdicts,
+)
 from boxdocgen_explore.auditing.inputs import AuditInput, conform, split_reading
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.auditing.options import AuditOptions, Thresholds
@@ -21,6 +27,7 @@ __all__ = [
     "Rule",
     "Thresholds",
     "audit",
+    "checked_rules",
     "conform",
     "evaluate",
     "read_manifest",

@@ -35,7 +35,7 @@ def evaluate(
     inputs = audit_input(reading, options)
     findings = [pl.DataFrame(schema=FINDINGS)]
     rows: list[tuple[str, str, int, str | None]] = []
-    for rule in _checked(rules):
+    for rule in checked_rules(rules):
         missing = [gap for need in rule.needs if (gap := NEEDS[need](inputs))]
         entirely = [gap.text for gap in missing if gap.entirely]
         if entirely:
@@ -136,7 +136,7 @@ def requested(
     ['running-too-long', 'unapproved-version']
     """
     asked = {name for name, value in options.items() if value is not None and value is not False}
-    return frozenset(rule.name for rule in _checked(rules) if rule.option in asked)
+    return frozenset(rule.name for rule in checked_rules(rules) if rule.option in asked)
 
 
 def _findings(rule: Rule, inputs: AuditInput) -> pl.DataFrame:
@@ -149,8 +149,9 @@ def _findings(rule: Rule, inputs: AuditInput) -> pl.DataFrame:
     return found.select(columns[name].cast(dtype).alias(name) for name, dtype in FINDINGS.items())
 
 
-def _checked(rules: Iterable[Rule] | None) -> Sequence[Rule]:
-    chosen = RULES if rules is None else tuple(rules)
+def checked_rules(rules: Iterable[Rule] | None) -> Sequence[Rule]:
+    """All rules, or those that are given, if each is one and has its own name."""
+    chosen = RULES if rules is None else tuple(rules) if isinstance(rules, Iterable) else (None,)
     if not all(isinstance(rule, Rule) for rule in chosen):
         raise InvalidRequest("rules must be a list of Rule; to add one, pass [*RULES, mine].")
     names: set[str] = set()

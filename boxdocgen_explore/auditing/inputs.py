@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 import polars as pl
 
 from boxdocgen_explore.analysis import NO_REASON, reason
+from boxdocgen_explore.arguments import checked, checked_time
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.auditing.options import AuditOptions, Thresholds, texts, thresholds
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
@@ -89,8 +90,6 @@ def audit_input(reading: Reading | pl.DataFrame, options: AuditOptions) -> Audit
     given = cast(dict[str, Any], dict(options))
     expected, now = given.pop("expected", None), given.pop("now", None)
     templates, tags = given.pop("templates", None), given.pop("tags", None)
-    if now is not None and now.tzinfo is None:
-        raise InvalidRequest("now needs a time zone, for example datetime.now(UTC).")
     return AuditInput(
         jobs=jobs,
         pages=pages,
@@ -100,7 +99,7 @@ def audit_input(reading: Reading | pl.DataFrame, options: AuditOptions) -> Audit
         tags=None if tags is None else conform(tags, TAGS, "tags"),
         approved_versions=texts(given.pop("approved_versions", None), "approved_versions"),
         output_types=texts(given.pop("output_type", None), "output_type"),
-        now=now or dt.datetime.now(dt.UTC),
+        now=dt.datetime.now(dt.UTC) if now is None else checked_time("now", now),
         thresholds=thresholds(given),
     )
 
@@ -159,8 +158,9 @@ def conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType], name: str) -
     """Select the schema's columns of a frame, in their dtypes.
 
     Raises:
-        InvalidRequest: a column is missing or has another dtype.
+        InvalidRequest: not a frame, or a column is missing or has another dtype.
     """
+    checked(name, frame, pl.DataFrame, "a frame")
     missing = [column for column in schema if column not in frame.columns]
     if missing:
         raise InvalidRequest(f"The frame of {name} lacks the columns {', '.join(missing)}.")

@@ -14,6 +14,7 @@ from typing import Final
 
 import polars as pl
 
+from boxdocgen_explore.arguments import checked_path
 from boxdocgen_explore.errors import InvalidRequest
 
 
@@ -46,7 +47,8 @@ def read_manifest(source: str | os.PathLike[str] | pl.DataFrame) -> Manifest:
     if isinstance(source, pl.DataFrame):
         rows, name = source, "The manifest"
     elif isinstance(source, str | os.PathLike):
-        rows, name = _csv(Path(source)), f"The manifest {Path(source).name}"
+        path = checked_path("The manifest", source)
+        rows, name = _csv(path), f"The manifest {path.name}"
     else:
         raise InvalidRequest(
             f"A manifest is a path to a CSV file or a frame, not {type(source).__name__}."

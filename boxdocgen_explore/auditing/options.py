@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
@@ -11,6 +10,7 @@ from typing import Any, Final, TypedDict
 
 import polars as pl
 
+from boxdocgen_explore.arguments import checked_texts, number, quoted
 from boxdocgen_explore.errors import InvalidRequest
 
 
@@ -78,12 +78,11 @@ def thresholds(options: Mapping[str, Any]) -> Thresholds:
             raise InvalidRequest(f"There is no threshold {name!r:.60}; known: {', '.join(known)}.")
         if name == "unique_external_ids":
             if not isinstance(value, bool):
-                raise InvalidRequest(f"{name} must be True or False, not {value!r:.60}.")
+                raise InvalidRequest(f"{name} must be True or False, not {quoted(value)}.")
         elif name not in _MOST:
             checked[name] = texts(value, name)
-        elif not (_is_number(value) and 0 <= value <= _MOST[name]):
-            most = f"{_MOST[name]:,}"
-            raise InvalidRequest(f"{name} must be a number from 0 to {most}, not {value!r:.60}.")
+        else:
+            number(name, value, _MOST[name])
     return Thresholds(**checked)
 
 
@@ -93,13 +92,4 @@ def texts(value: object, name: str) -> frozenset[str] | None:
     Raises:
         InvalidRequest: it is something else.
     """
-    if value is None:
-        return None
-    values = [value] if isinstance(value, str) else value
-    if not isinstance(values, Collection) or not all(isinstance(one, str) for one in values):
-        raise InvalidRequest(f"{name} must be a text or several texts, not {value!r:.60}.")
-    return frozenset(values)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return None if value is None else frozenset(checked_texts(name, value))

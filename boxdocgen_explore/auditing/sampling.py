@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Final
 
 import polars as pl
 
 from boxdocgen_explore.analysis import jobs_of
+from boxdocgen_explore.arguments import checked_texts, is_text, quoted, whole_number
 from boxdocgen_explore.errors import InvalidRequest, Reading
+
+_MOST: Final = 1_000_000_000
+_LONGEST_SEED: Final = 100
 
 
 def sample(
@@ -26,7 +31,7 @@ def sample(
     in a sentence what was done.
 
     Raises:
-        InvalidRequest: n below 1, a column of ``by`` that is not there.
+        InvalidRequest: an argument is invalid, or a column of ``by`` is not there.
 
     Source: ``id`` of each job.
 
@@ -34,7 +39,7 @@ def sample(
     >>> sample(jobs, 2, seed=7).equals(sample(jobs.reverse(), 2, seed=7))
     True
     """
-    groups, jobs = _sampling(n, by), jobs_of(reading)
+    groups, jobs = _sampling(n, seed, by), jobs_of(reading)
     if missing := [name for name in ("job_id", *groups) if name not in jobs.columns]:
         raise InvalidRequest(f"These jobs have no column {missing[0]}.")
     once = jobs.filter(pl.col("job_id").is_not_null()).unique("job_id", keep="first")
@@ -50,7 +55,7 @@ def sample_recipe(n: int, seed: int | str, by: str | Sequence[str] | None = None
     >>> sample_recipe(25, 2026)
     'Sample: the 25 jobs whose SHA-256 of "2026:" and job id, in hexadecimal, comes first.'
     """
-    groups = _sampling(n, by)
+    groups = _sampling(n, seed, by)
     which = f" of each {' and '.join(groups)}" if groups else ""
     return (
         f'Sample: the {n:,} jobs{which} whose SHA-256 of "{seed}:" and job id, '
@@ -58,7 +63,8 @@ def sample_recipe(n: int, seed: int | str, by: str | Sequence[str] | None = None
     )
 
 
-def _sampling(n: int, by: str | Sequence[str] | None) -> list[str]:
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise InvalidRequest(f"n must be a whole number from 1, not {n!r:.60}.")
-    return [] if by is None else [by] if isinstance(by, str) else list(by)
+def _sampling(n: int, seed: int | str, by: str | Sequence[str] | None) -> list[str]:
+    whole_number("n", n, _MOST)
+    if not is_text(seed) and (type(seed) is not int or abs(seed) >= 10**_LONGEST_SEED):
+        raise InvalidRequest(f"seed must be a whole number or a text, not {quoted(seed)}.")
+    return [] if by is None else checked_texts("by", by)

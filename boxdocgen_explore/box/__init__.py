@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from boxdocgen_explore.box.batches import BatchList, IncompleteListWarning
+from boxdocgen_explore.box.batches import BatchList
+from boxdocgen_explore.box.chain import IncompleteListWarning
 from boxdocgen_explore.box.client import Box
 from boxdocgen_explore.box.connection import connect, demo
 from boxdocgen_explore.box.documents import DocumentsWarning

@@ -6,7 +6,6 @@ shown as if it were all of it.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,9 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from boxdocgen_explore import errors
+from boxdocgen_explore.arguments import checked, checked_path, checked_text
 from boxdocgen_explore.box import endpoints
-from boxdocgen_explore.box.batches import IncompleteListWarning
-from boxdocgen_explore.box.chain import follow
+from boxdocgen_explore.box.chain import IncompleteListWarning, follow
 from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.reading import evidence
 from boxdocgen_explore.box.session import BoxSession
@@ -64,6 +63,7 @@ def scan(cached: Cached) -> pl.LazyFrame:
 
     Batches are read one after another, so that they need not fit into memory together.
     """
+    line = errors.caller_line()  # polars collects in a thread of its own
 
     def batches(
         columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _size: int | None
@@ -82,11 +82,11 @@ def scan(cached: Cached) -> pl.LazyFrame:
             if rows is not None and rows <= 0:
                 return
         if incomplete:
-            warnings.warn(
+            errors.warn(
                 f"{counted(incomplete, 'batch')} left out, because not all pages are cached. "
                 "Read them once more to complete them.",
                 IncompleteListWarning,
-                stacklevel=2,
+                line,
             )
 
     return register_io_source(batches, schema=dict(JOBS))
@@ -99,9 +99,21 @@ def _matching(batch_ids: list[str], predicate: pl.Expr | None) -> list[str]:
     return pl.DataFrame({"batch_id": batch_ids}).filter(predicate)["batch_id"].to_list()
 
 
-def archive(
-    cached: Cached, url: str | Path, storage_options: Mapping[str, str] | None = None
-) -> pl.DataFrame:
+def checked_target(
+    url: str | Path, storage_options: Mapping[str, str] | None
+) -> tuple[str, dict[str, Any]]:
+    """Where an archive is, and polars' options for it.
+
+    Raises:
+        InvalidRequest: an argument is invalid.
+    """
+    checked("storage_options", storage_options, Mapping | None, "texts by name")
+    remote = isinstance(url, str) and "://" in url
+    root = checked_text("url", url) if remote else str(checked_path("url", url))
+    return root, {"storage_options": dict(storage_options)} if storage_options else {}
+
+
+def archive(cached: Cached, root: str, options: Mapping[str, Any]) -> pl.DataFrame:
     """Write each final batch that is not in the archive yet, or has changed.
 
     One row per cached batch (schema.ARCHIVED).
@@ -109,10 +121,9 @@ def archive(
     Raises:
         StoreError: the archive cannot be written.
     """
-    options: dict[str, Any] = {"storage_options": dict(storage_options)} if storage_options else {}
     rows = []
     for batch_id in cached.batch_ids():
-        file = f"{str(url).rstrip('/')}/batch={quote(batch_id, safe='')}/jobs.parquet"
+        file = f"{root.rstrip('/')}/batch={quote(batch_id, safe='')}/jobs.parquet"
         outcome, jobs = _archive_batch(cached, batch_id, file, options)
         rows.append({"batch_id": batch_id, "outcome": outcome, "jobs": jobs, "file": file})
     return pl.DataFrame(rows, schema=ARCHIVED)

@@ -10,17 +10,12 @@ from typing import Final
 
 import polars as pl
 
+from boxdocgen_explore.arguments import checked_time
 from boxdocgen_explore.box.fetch import Fetch, Progress
-from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.records import Chain
 from boxdocgen_explore.schema import BatchList
-from boxdocgen_explore.text import EARLIEST, long_ago
-
-
-class IncompleteListWarning(UserWarning):
-    """A list that kept moving while it was read: it may have gaps."""
-
+from boxdocgen_explore.text import long_ago
 
 _TOLERANCE: Final = dt.timedelta(hours=1)
 """Jobs of one batch are created within minutes, in an order of their own."""
@@ -39,11 +34,7 @@ def start_of(since: dt.datetime | dt.timedelta | None) -> dt.datetime | None:
         return None
     if isinstance(since, dt.timedelta):
         return long_ago(dt.datetime.now(dt.UTC), since)
-    if isinstance(since, dt.datetime) and since.tzinfo:
-        return max(since, EARLIEST)
-    raise InvalidRequest(
-        f"since must be a time with a time zone, or a timedelta, not {since!r:.60}."
-    )
+    return checked_time("since", since, "a time with a time zone, or a timedelta")
 
 
 class DownTo:

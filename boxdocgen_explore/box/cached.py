@@ -7,9 +7,9 @@ from pathlib import Path
 
 import polars as pl
 
+from boxdocgen_explore.arguments import batch_ids
 from boxdocgen_explore.box.account import Account
-from boxdocgen_explore.box.archive import Cached, archive, scan
-from boxdocgen_explore.box.arguments import batch_ids
+from boxdocgen_explore.box.archive import Cached, archive, checked_target, scan
 from boxdocgen_explore.cache import transitions
 from boxdocgen_explore.errors import warn_renamed
 from boxdocgen_explore.schema import TRANSITIONS
@@ -58,9 +58,11 @@ class CachedBatches:
         only if it is missing or made from other pages, so this can be called again.
 
         Raises:
+            InvalidRequest: an argument is invalid.
             StoreError: the dataset cannot be written.
         """
-        return archive(self._cached, url, storage_options)
+        target = checked_target(url, storage_options)
+        return archive(self._cached, *target)
 
     def transitions(self, ids: str | int | Iterable[str | int]) -> pl.DataFrame:
         """When each job of batches that were seen running was first seen in its status.
@@ -77,8 +79,8 @@ class CachedBatches:
         ...     box.transitions("12345600340").height == running.height
         True
         """
-        cached = self._cached
-        seen = [transitions(cached.cache.store, cached.session.host, one) for one in batch_ids(ids)]
+        wanted, cached = batch_ids(ids), self._cached
+        seen = [transitions(cached.cache.store, cached.session.host, one) for one in wanted]
         return pl.concat(
             [pl.DataFrame(schema=TRANSITIONS), *(frame for frame in seen if frame is not None)]
         )

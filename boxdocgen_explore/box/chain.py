@@ -30,6 +30,10 @@ _PARSING: Final = threading.Lock()
 memory."""
 
 
+class IncompleteListWarning(UserWarning):
+    """A list that may have gaps: it moved while it was read, or began before its first page."""
+
+
 class _Restart(Exception):
     """Restart from the first page; ``error`` is raised when no restarts are left."""
 
@@ -79,6 +83,13 @@ def follow(
         except errors.MarkerRefused as error:
             failure = error
         else:
+            if chain.pages[0].parsed.names_previous:
+                errors.warn(
+                    f"The first page of {paged.name} names a page before it, so entries may be "
+                    "missing. Something between this machine and Box may change requests: read "
+                    "again without a proxy and compare.",
+                    IncompleteListWarning,
+                )
             if chain.complete:
                 cached.delete_before(generation)
                 cached.save_frame(chain, generation)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,24 +11,19 @@ from typing import NoReturn
 
 import polars as pl
 
+from boxdocgen_explore.arguments import batch_ids, checked, whole_number
 from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.account import Account
-from boxdocgen_explore.box.arguments import batch_ids, whole_number
-from boxdocgen_explore.box.batches import (
-    BatchList,
-    DownTo,
-    IncompleteListWarning,
-    read_batch_list,
-    start_of,
-)
+from boxdocgen_explore.box.batches import BatchList, DownTo, read_batch_list, start_of
 from boxdocgen_explore.box.cached import CachedBatches
+from boxdocgen_explore.box.chain import IncompleteListWarning
 from boxdocgen_explore.box.documents import expected_calls
 from boxdocgen_explore.box.fetch import Progress
 from boxdocgen_explore.box.reading import BatchReader
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.box.templates import TemplateLists
 from boxdocgen_explore.box.watch import watch
-from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.errors import InvalidRequest, Reading, warn
 from boxdocgen_explore.schema import MAX_LIMIT, User
 from boxdocgen_explore.text import visible
 
@@ -171,6 +165,7 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
         all 3 pages read · as svc-hr@example.com · just now · demo data
         """
         wanted, limit = batch_ids(ids), whole_number("limit", limit, MAX_LIMIT)
+        checked("max_age", max_age, dt.timedelta | None, "a timedelta")
         reader = self._reader(cancelled, progress)
         options = {"limit": limit, "refresh": refresh, "max_age": max_age}
         return reader.read(wanted, details=details, documents=documents, **options)
@@ -245,10 +240,9 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
             since, refresh=refresh, cancelled=cancelled, progress=progress, on_partial=on_partial
         )
         if not found.complete:
-            warnings.warn(
+            warn(
                 "Jobs were added while the batch list was being read: some batches may be missing.",
                 IncompleteListWarning,
-                stacklevel=2,
             )
         return found.batches
 
@@ -266,8 +260,9 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
         Parameters, Raises and Source: as `batches`.
         """
         start = start_of(since)
+        checked("on_partial", on_partial, Callable | None, "a function")
         paged = endpoints.all_jobs(None if start is None else DownTo(start))
-        fetch = self._reader(cancelled, None).fetch([paged])
+        fetch = self._reader(cancelled, progress).fetch([paged])
         return read_batch_list(fetch, progress, on_partial, refresh=refresh)
 
     def document_calls(self, jobs: pl.DataFrame) -> int:
@@ -283,5 +278,7 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
         self.close()
 
     def _reader(self, cancelled: threading.Event | None, progress: Progress | None) -> BatchReader:
+        checked("cancelled", cancelled, threading.Event | None, "a threading.Event")
+        checked("progress", progress, Callable | None, "a function")
         cancelled = cancelled or threading.Event()
         return BatchReader(self._account, self.origin, self._ttl_s, cancelled, progress)

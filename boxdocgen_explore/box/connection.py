@@ -7,14 +7,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box.arguments import BOX_URL, checked_id, whole_number
+from boxdocgen_explore.arguments import (
+    BOX_URL,
+    checked,
+    checked_id,
+    checked_path,
+    checked_text,
+    number,
+)
 from boxdocgen_explore.box.auth import Token, as_secret, credentials
 from boxdocgen_explore.box.client import Box
 from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.box.session import BoxSession
-from boxdocgen_explore.cache import default_cache_dir
+from boxdocgen_explore.cache import StoreWarning, default_cache_dir
 
 _TTL_S: Final = 10.0
+_MOST_TTL_S: Final = 1_000_000_000
+"""About 30 years; with much more, the arithmetic of times fails."""
 _RENAMED: Final = {"waits": "retry", "live_s": "ttl_s"}
 
 
@@ -49,7 +58,9 @@ def connect(
 
     Raises:
         NoCredentials: no credentials, and nobody to ask.
-        InvalidRequest: an argument is invalid.
+        InvalidRequest: an argument is invalid, or a proxy or the certificates that the environment
+            names.
+        StoreError: offline, without ``cache_dir`` and without a home folder.
 
     >>> connect("secret")
     <Box: api.box.com>
@@ -60,10 +71,18 @@ def connect(
             raise TypeError(f"connect() got an unexpected keyword argument {old!r}")
         errors.warn_renamed(f"connect({old}=)", f"connect({_RENAMED[old]}=)")
         retry, ttl_s = (value, ttl_s) if old == "waits" else (retry, value)
-    policy = retry or RetryPolicy()
+    policy = (
+        RetryPolicy() if retry is None else checked("retry", retry, RetryPolicy, "a RetryPolicy")
+    )
     if calls_per_minute is not None:
-        calls = whole_number("calls_per_minute", calls_per_minute)
-        policy = replace(policy, calls_per_minute=calls)
+        policy = replace(policy, calls_per_minute=calls_per_minute)
+    ttl_s = number("ttl_s", ttl_s, _MOST_TTL_S)
+    user = None if user is None else checked_text("user", user)
+    folder = (
+        _default_folder(offline=offline)
+        if cache_dir is None
+        else checked_path("cache_dir", cache_dir)
+    )
     session = BoxSession(
         base_url,
         Token("") if offline else credentials(token),
@@ -71,8 +90,18 @@ def connect(
         offline=offline,
         retry=policy,
     )
-    folder = Path(cache_dir).expanduser() if cache_dir else default_cache_dir()
     return Box(session, origin=session.host, cache_dir=folder, user=user, ttl_s=ttl_s)
+
+
+def _default_folder(*, offline: bool) -> Path | None:
+    """Where pages are cached; None, with a warning, if this user has no such place."""
+    try:
+        return default_cache_dir()
+    except errors.StoreError as error:
+        if offline:
+            raise
+        errors.warn(f"{error} Box is read all the same, and nothing is cached.", StoreWarning)
+        return None
 
 
 def demo() -> Box:

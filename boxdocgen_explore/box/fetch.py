@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class Fetch:
         self._arrived = dict.fromkeys(self.lists, (0, 0))
         self._unfinished = len(self.lists)
         self._waiting: dict[int, str | None] = {}
+        self._warnings: deque[tuple[str, type[Warning]]] = deque()
         self._refused: errors.Unauthorized | None = None
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
@@ -73,6 +75,9 @@ class Fetch:
         except BaseException:  # Ctrl-C must stop the workers, too
             self.cancelled.set()
             raise
+        finally:
+            while self._warnings:
+                errors.warn(*self._warnings.popleft())
 
     def result(self, paged: PagedList) -> Chain:
         """The chain of a list; raises the error that it ended with."""
@@ -92,6 +97,8 @@ class Fetch:
 
     def _work(self, todo: Iterator[PagedList], options: dict[str, Any]) -> None:
         worker = threading.get_ident()
+        # A warning must name the caller's line, which only the caller's thread knows.
+        errors.deliver_warnings.set(lambda *about: self._warnings.append(about))
         context = RequestContext(
             self.cancelled, lambda why: self._post(self._on_waiting, worker, why)
         )

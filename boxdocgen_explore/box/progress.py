@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Any, Final
 
@@ -14,7 +14,10 @@ _SHORT_S: Final = 1.0
 
 def interactive() -> bool:
     """Whether a person watches: a terminal, or a notebook."""
-    return in_notebook() or sys.stderr.isatty()
+    try:
+        return in_notebook() or sys.stderr.isatty()
+    except (AttributeError, ValueError):  # no standard error, as in a daemon, or a closed one
+        return False
 
 
 def in_notebook() -> bool:
@@ -26,7 +29,8 @@ def in_notebook() -> bool:
 class ProgressBar(AbstractContextManager["ProgressBar"]):
     """Pages, jobs and waits on one line, in notebooks and terminals alike (tqdm).
 
-    Not shown if nobody watches, nor until a second has passed or something is waited for.
+    Not shown if nobody watches, nor until a second has passed or something is waited for. A
+    terminal that takes nothing more is no error.
     """
 
     def __init__(self, noun: str = "jobs") -> None:
@@ -42,12 +46,14 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
         if self._bar is None and due and interactive():
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(unit=f" {self.noun}", leave=False)
+            with suppress(OSError):
+                self._bar = tqdm(unit=f" {self.noun}", leave=False)
         if self._bar is not None:
-            self._bar.set_description(f"{pages:,} pages", refresh=False)
-            # A wait must be shown at once, because no job may arrive for a long time.
-            self._bar.set_postfix_str(waiting or "", refresh=waiting != self._waiting)
-            self._bar.update(jobs - self._bar.n)
+            with suppress(OSError):
+                self._bar.set_description(f"{pages:,} pages", refresh=False)
+                # A wait must be shown at once, because no job may arrive for a long time.
+                self._bar.set_postfix_str(waiting or "", refresh=waiting != self._waiting)
+                self._bar.update(jobs - self._bar.n)
         self._waiting = waiting
 
     def __exit__(
@@ -58,9 +64,10 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
     ) -> None:
         if self._bar is None:
             return
-        self._bar.close()
         seconds = time.monotonic() - self._start
         end = "" if error is None else ", then stopped"
         line = f"{self._jobs:,} {self.noun}, {self._pages:,} pages in {seconds:.0f} s{end}"
         # Standard output is what a notebook shows as plain text; a terminal's is for results.
-        print(line, file=sys.stdout if in_notebook() else sys.stderr)
+        with suppress(OSError):
+            self._bar.close()
+            print(line, file=sys.stdout if in_notebook() else sys.stderr)

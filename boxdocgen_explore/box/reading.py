@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -94,7 +92,7 @@ class BatchReader:
         except errors.BoxDocGenError as error:
             problem = error
         if not stopped and problem is None and (text := search.warning()):
-            warnings.warn(text, DocumentsWarning, stacklevel=_stack_level())
+            errors.warn(text, DocumentsWarning)
         jobs = frames.with_documents(reading.jobs, search.documents)
         pages = search.pages(self.origin, self.account.user)
         return replace(reading, jobs=jobs, document_pages=pages), problem
@@ -107,14 +105,6 @@ class BatchReader:
     def _report_documents(self, pages: int, files: int, waiting: str | None) -> None:
         assert self.progress  # noqa: S101 - this is called in its place
         self.progress(pages, files, waiting or "looking for the documents")
-
-
-def _stack_level() -> int:
-    """How far up the stack the caller of this package is, so that a warning names that line."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith("boxdocgen_explore."):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def combine(fetch: Fetch, batches: Sequence[PagedList], user: User | None, origin: str) -> Reading:

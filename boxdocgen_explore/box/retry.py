@@ -18,18 +18,24 @@ import tenacity
 import urllib3
 
 from boxdocgen_explore import errors
+from boxdocgen_explore.arguments import number, whole_number
 
 if TYPE_CHECKING:
     from requests import Response
 
 _REPEATED: Final = frozenset({429, 500, 502, 503, 504})
 _LONGEST_BACKOFF_S: Final = 30
+_LONGEST_S: Final = 1_000_000
+"""A socket takes no timeout of a month."""
 _CHUNK_BYTES: Final = 65_536
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
     """How fast to call and how long to wait. All times in seconds; the defaults fit Box.
+
+    Raises:
+        InvalidRequest: a value is not a number that fits.
 
     >>> RetryPolicy(deadline_s=2, attempts=3).calls_per_minute
     900
@@ -45,6 +51,12 @@ class RetryPolicy:
     attempts: int = 8
     backoff_s: float = 0.5
     """Before the first repeat if Box names no time; doubles with each, up to 30 seconds."""
+
+    def __post_init__(self) -> None:
+        for name in ("calls_per_minute", "attempts"):
+            whole_number(name, getattr(self, name), 1_000_000)
+        for name in ("connect_timeout_s", "read_timeout_s", "deadline_s", "backoff_s"):
+            number(name, getattr(self, name), _LONGEST_S)
 
 
 @dataclass

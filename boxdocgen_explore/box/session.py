@@ -23,8 +23,9 @@ from requests.adapters import HTTPAdapter
 from requests.utils import default_headers
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box.arguments import checked_url, is_loopback
+from boxdocgen_explore.arguments import checked_url
 from boxdocgen_explore.box.auth import Credentials, Token
+from boxdocgen_explore.box.environment import environment_settings
 from boxdocgen_explore.box.error_messages import client_error, error_class, explanation
 from boxdocgen_explore.box.rate_limit import rate_limiter, same_user
 from boxdocgen_explore.box.retry import RequestContext, RetryPolicy, read_body, retrying
@@ -112,13 +113,7 @@ class BoxSession:
         self._counting = threading.Lock()
         self._refreshing = threading.Lock()
         self._adapter = _SystemTLS()
-        # Proxies and certificates, resolved once: requests would do so for every call.
-        environment = requests.Session()
-        self._options: dict[str, Any] = {
-            **environment.merge_environment_settings(self.base_url, {}, True, None, None)
-        }
-        if is_loopback(self.base_url):  # HTTP_PROXY without NO_PROXY would get the token
-            self._options["proxies"] = {}
+        self._options = {} if offline else environment_settings(self.base_url)
         self._headers = {**default_headers(), "Accept": "application/json"}
         if as_user:
             self._headers["as-user"] = as_user

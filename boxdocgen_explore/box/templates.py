@@ -8,8 +8,8 @@ from abc import ABC, abstractmethod
 import polars as pl
 
 from boxdocgen_explore import errors
+from boxdocgen_explore.arguments import checked_id
 from boxdocgen_explore.box import endpoints
-from boxdocgen_explore.box.arguments import checked_id
 from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.fetch import Progress
 from boxdocgen_explore.box.reading import BatchReader
@@ -49,7 +49,8 @@ class TemplateLists(ABC):
         Source: ``GET /docgen_templates/:id/tags``.
         """
         template_id = checked_id(template_id, "template")
-        version_id = version_id and checked_id(version_id, "template version")
+        if version_id is not None:
+            version_id = checked_id(version_id, "template version")
         paged = endpoints.tags(template_id, version_id)
         return frames.tags(self._list(paged, refresh=False), template_id, version_id)
 

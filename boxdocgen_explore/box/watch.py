@@ -11,6 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from boxdocgen_explore import analysis, errors
+from boxdocgen_explore.arguments import checked_time, number
 from boxdocgen_explore.box.reading import BatchReader
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.pace import SHORTEST_LOOK_S
@@ -21,6 +22,7 @@ _TRIES: Final = 5
 """Looks in a row that may fail like that."""
 
 _STEP_S: Final = 0.2
+_LONGEST_S: Final = 1_000_000_000
 
 
 def watch(
@@ -34,8 +36,8 @@ def watch(
     """See `Box.watch`; ``history`` gives what earlier watches saw (schema.TRANSITIONS)."""
     if reader.account.session.offline:
         raise errors.InvalidRequest("A watch asks Box again and again, so it cannot be offline.")
-    if every is not None and not 0 < every < float("inf"):
-        raise errors.InvalidRequest(f"every must be a number of seconds, not {every!r:.60}.")
+    if every is not None and not number("every", every, _LONGEST_S):
+        raise errors.InvalidRequest("every must be a number of seconds above 0.")
     return _Watch(reader, ids, history, every, _seconds_left(until), options).looks()
 
 
@@ -44,11 +46,8 @@ def _seconds_left(until: dt.datetime | dt.timedelta | None) -> float:
         return float("inf")
     if isinstance(until, dt.timedelta):
         return until.total_seconds()
-    if not isinstance(until, dt.datetime) or until.tzinfo is None:
-        raise errors.InvalidRequest(
-            f"until must be a time with a time zone, or a timedelta, not {until!r:.60}."
-        )
-    return (until - dt.datetime.now(dt.UTC)).total_seconds()
+    end = checked_time("until", until, "a time with a time zone, or a timedelta")
+    return (end - dt.datetime.now(dt.UTC)).total_seconds()
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """The cache on disk: checked pages go in; the same pages come out, for their user alone."""
 
-from boxdocgen_explore.build_cache import default_cache_dir
 from boxdocgen_explore.cache.first_seen import remember, transitions
 from boxdocgen_explore.cache.store import PageStore, StoreWarning
 from boxdocgen_explore.cache.users import (
@@ -8,6 +7,7 @@ from boxdocgen_explore.cache.users import (
     CacheInfo,
     cache_info,
     clear,
+    default_cache_dir,
     offline_cache,
     online_cache,
 )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -27,6 +26,8 @@ from boxdocgen_explore.cache.serializer import (
     CorruptEntry,
     cached_page,
 )
+from boxdocgen_explore.errors import warn
+from boxdocgen_explore.text import long_ago
 
 if TYPE_CHECKING:
     from requests import Response
@@ -167,10 +168,11 @@ class PageStore:
         before = keys = self.keys()
         if older_than is not None:
             now = datetime.now(UTC)
+            oldest = long_ago(now, older_than)
             pages = ((key, self.page(key)) for key in keys)
             fetched = ((key, page.created_at if page else None) for key, page in pages)
             # Nobody knows the age of a page from the future.
-            keys = [key for key, at in fetched if not at or not now - older_than <= at <= now]
+            keys = [key for key, at in fetched if not at or not oldest <= at <= now]
         self.delete(keys)
         with self._guarded("the file could not be made smaller"):
             self._pages.vacuum()  # type: ignore[no-untyped-call]
@@ -196,7 +198,7 @@ class PageStore:
         """A full disk is one message, not one per page."""
         if what not in self._warned:
             self._warned.add(what)
-            warnings.warn(f"{self.path}: {what}.", StoreWarning, stacklevel=6)
+            warn(f"{self.path}: {what}.", StoreWarning)
 
     def _recreate(self, path: Path) -> None:
         self._pages.close()  # type: ignore[no-untyped-call]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
-import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,8 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from boxdocgen_explore import errors
+from boxdocgen_explore import build_cache, errors
+from boxdocgen_explore.arguments import checked, checked_path
 from boxdocgen_explore.cache.files import delete_leftovers
 from boxdocgen_explore.cache.first_seen import FIRST_SEEN
 from boxdocgen_explore.cache.frame_cache import FrameCache
@@ -45,11 +47,10 @@ def online_cache(user: User | None, folder: Path | None) -> Cache:
     A folder that cannot be used is a warning: Box is read all the same.
     """
     if user is None:
-        warnings.warn(
+        errors.warn(
             "Box does not say who this token belongs to, so nothing is cached on disk: a cache "
             "without an owner might be read by another user.",
             StoreWarning,
-            stacklevel=4,
         )
     if user is None or folder is None:
         return Cache.of(PageStore(None))
@@ -68,7 +69,7 @@ def _replacement(path: Path, error: errors.StoreError) -> PageStore:
         store, rest = PageStore(path, read_only=True), "Its pages are used; no page is added."
     except errors.StoreError:
         store, rest = PageStore(None), "Box is read all the same, and nothing is cached."
-    warnings.warn(f"{error} {rest}", StoreWarning, stacklevel=5)
+    errors.warn(f"{error} {rest}", StoreWarning)
     return store
 
 
@@ -81,7 +82,7 @@ def _write_owner(folder: Path, user: User) -> None:
         os.utime(path)  # offline reading takes the user who read last, unless one is named
     except OSError as error:
         text = f"{path} cannot be written ({error}); offline reading will not find this user."
-        warnings.warn(text, StoreWarning, stacklevel=5)
+        errors.warn(text, StoreWarning)
 
 
 def _owner(folder: Path) -> User | None:
@@ -103,7 +104,7 @@ def offline_cache(folder: Path | None, wanted: str | None) -> tuple[User, Cache]
         NotCached: nothing is cached for such a user.
         StoreError: the store cannot be read.
     """
-    places = sorted(folder.glob(f"*/{_OWNER}"), key=_last_used) if folder else []
+    places = sorted(_found(folder, f"*/{_OWNER}"), key=_last_used) if folder else []
     owners = [(path.parent, user) for path in places if (user := _owner(path.parent))]
     matching = [(place, user) for place, user in owners if wanted in (None, user.id, user.login)]
     if not matching:
@@ -112,11 +113,10 @@ def offline_cache(folder: Path | None, wanted: str | None) -> tuple[User, Cache]
     *others, (place, user) = matching
     if others:
         names = ", ".join(other.login or other.id for _, other in others)
-        warnings.warn(
+        errors.warn(
             f"Pages of several users are cached; these are of {user.login or user.id}, who read "
             f"last. The others: {names} (user=, --user).",
             StoreWarning,
-            stacklevel=4,
         )
     try:
         store = PageStore(place / _PAGES)
@@ -130,6 +130,37 @@ def _last_used(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
+
+
+def default_cache_dir() -> Path:
+    """Where pages are cached by default.
+
+    Raises:
+        StoreError: this user has no home folder, as in some containers.
+    """
+    try:
+        return build_cache.default_cache_dir()
+    except FileNotFoundError as error:
+        raise errors.StoreError(
+            f"There is no place for the cache ({error}). Choose one with cache_dir= or "
+            "--cache-dir, or set HOME."
+        ) from None
+
+
+def _found(folder: Path, pattern: str) -> list[Path]:
+    """The files of a cache folder, without those that vanish meanwhile."""
+    # Path.glob raises if a folder vanishes, or has a name that is too long.
+    return [folder / name for name in sorted(glob.glob(pattern, root_dir=folder))]  # noqa: PTH207
+
+
+def _size_bytes(folder: Path) -> int:
+    """The size of all files in a folder, without those that vanish meanwhile."""
+    sizes = 0
+    for inner, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                sizes += Path(inner, name).stat().st_size
+    return sizes
 
 
 @dataclass(frozen=True)
@@ -146,11 +177,15 @@ class CacheInfo:
 
 
 def cache_info(folder: Path) -> Iterator[CacheInfo]:
-    """Every store in a cache folder; nothing is changed."""
-    for path in sorted(folder.glob(f"*/*/{_PAGES}")):
+    """Every store in a cache folder; nothing is changed.
+
+    Raises:
+        InvalidRequest: no folder can have this name.
+    """
+    for path in _found(checked_path("folder", folder), f"*/*/{_PAGES}"):
         owner = _owner(path.parent)
         login = owner.login if owner and owner.login else unquote(path.parent.name)
-        size_bytes = sum(one.stat().st_size for one in path.parent.rglob("*") if one.is_file())
+        size_bytes = _size_bytes(path.parent)
         keys, trouble = [], None
         try:
             store = PageStore(path, read_only=True)
@@ -170,10 +205,12 @@ def clear(folder: Path, *, older_than: timedelta | None = None) -> int:
     Frame files and quarantined stores are deleted as well; files of other programs are not.
 
     Raises:
+        InvalidRequest: an argument is invalid.
         StoreError: a store cannot be opened or written.
     """
     deleted = 0
-    for path in sorted(folder.glob(f"*/*/{_PAGES}")):
+    checked("older_than", older_than, timedelta | None, "a timedelta")
+    for path in _found(checked_path("folder", folder), f"*/*/{_PAGES}"):
         store = PageStore(path)
         pages = store.clear(older_than)
         deleted += pages

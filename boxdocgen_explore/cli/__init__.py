@@ -1,28 +1,64 @@
 """``boxdocgen``, the command line: arguments go in, printed lines and an exit status come out.
 
-Exit status: 0 done, 1 findings of severity error, 2 usage, 3 Box refused or failed, 130 Ctrl-C.
+Exit status: 0 done, 1 findings of severity error, 2 usage or output that cannot be written, 3 Box
+refused or failed, or an unexpected error, 130 Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from boxdocgen_explore import __version__
-from boxdocgen_explore.cli import audit, caches, emulator, fetch, lab, render, watch
-from boxdocgen_explore.cli.options import DONE, INTERRUPTED, REFUSED, USAGE, plain
-from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
+from boxdocgen_explore.cli import terminal
+from boxdocgen_explore.cli.terminal import note, plain, say
+from boxdocgen_explore.text import shortened
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit status; every error is one line on standard error."""
-    warnings.showwarning = _show_warning
-    if isinstance(sys.stdout, io.TextIOWrapper):  # its encoding may lack a character of a name
-        sys.stdout.reconfigure(errors="backslashreplace")
+    """Run one command and give its exit status; every error is one line on standard error.
+
+    Raises:
+        SystemExit: the arguments are wrong, or ask for help.
+    """
+    given = sys.argv[1:] if arguments is None else [*arguments]
+    ended: SystemExit | None = None
+    with terminal.standard_streams():
+        warnings.showwarning = _show_warning
+        try:
+            status = _run(given)
+        except SystemExit as end:  # of argparse, or of JupyterLab, whose status may be 1 or a text
+            known = end.code in (None, terminal.DONE, terminal.USAGE)
+            status, ended = int(end.code or terminal.DONE) if known else terminal.REFUSED, end
+            if isinstance(end.code, str):
+                _print_error(end.code)
+        except KeyboardInterrupt:
+            _print_error("stopped; what had arrived is cached")
+            status = terminal.INTERRUPTED
+        except terminal.OutputFailed as error:
+            _print_error(str(error))
+            status = terminal.USAGE
+        except BaseException as error:  # polars' panics are no Exception
+            _print_unexpected(error, verbose=not {"-v", "--verbose"}.isdisjoint(given))
+            status = terminal.REFUSED
+        try:
+            terminal.flush()
+        except terminal.OutputFailed as error:
+            _print_error(str(error))
+            status = max(status, terminal.USAGE)
+    if ended:
+        raise SystemExit(status) from None
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    """Parse the arguments and run the command; the errors that are foreseen become its status."""
+    from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
+
     parser = _parser()
     options, others = parser.parse_known_args(arguments)
     if others and options.command != "lab":
@@ -36,20 +72,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for batch_id, failure in failures.items():
             batch = f"batch {batch_id}: " if batch_id else ""
             _print_error(f"{batch}{failure}")
-        return USAGE if isinstance(error, InvalidRequest) else REFUSED
+        return terminal.USAGE if isinstance(error, InvalidRequest) else terminal.REFUSED
     except ModuleNotFoundError as error:
         _print_error(f"{error.name} is not installed: pip install 'boxdocgen-explore[lab]'.")
-        return USAGE
-    except KeyboardInterrupt:
-        _print_error("stopped; what had arrived is cached")
-        return INTERRUPTED
-    except BrokenPipeError:  # | head
-        sys.stderr.close()
-        return DONE
+        return terminal.USAGE
 
 
 def _print_error(text: str) -> None:
-    print(f"boxdocgen: {plain(text)}", file=sys.stderr)
+    note(f"boxdocgen: {plain(text)}")
+
+
+def _print_unexpected(error: BaseException, *, verbose: bool) -> None:
+    what = shortened("".join(traceback.format_exception_only(error)).strip(), 500)
+    _print_error(
+        f"unexpected error, {what}. Please report it under Issues on this project's page; "
+        "-v shows the traceback."
+    )
+    if verbose:
+        lines = "".join(traceback.format_exception(error)).splitlines()
+        note("\n".join(map(plain, lines)))
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -60,10 +101,20 @@ class _Parser(argparse.ArgumentParser):
     """Reports wrong arguments in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
+        self.exit(terminal.USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse's own hides that standard output is full.
+        if file is sys.stdout:
+            say(message, end="")
+        else:
+            note(message.removesuffix("\n"))
 
 
 def _parser() -> argparse.ArgumentParser:
+    # Imported here, so that an error in it is reported like any other.
+    from boxdocgen_explore.cli import audit, caches, emulator, fetch, lab, render, watch
+
     parser = _Parser(prog="boxdocgen", description="See what became of Box Doc Gen batches.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -5,23 +5,22 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from boxdocgen_explore.arguments import output_path
 from boxdocgen_explore.cli.options import (
-    DONE,
-    FINDINGS,
     add_command,
     box_options,
     connected,
     now,
     parse_age,
-    plain,
+    parse_path,
     read,
     recent,
 )
+from boxdocgen_explore.cli.terminal import DONE, FINDINGS, plain, say
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 from boxdocgen_explore.text import counted
 
@@ -36,11 +35,11 @@ _MOST_VERSIONS: Final = 20
 def add_commands(commands: Any) -> None:
     command = add_command(commands, "audit", audit)
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
-    command.add_argument("-o", "--output", type=Path, metavar="FILE", help="an .html file")
+    command.add_argument("-o", "--output", type=parse_path, metavar="FILE", help="an .html file")
     command.add_argument(
         "--since", type=parse_age, metavar="AGE", help="all batches of the last 7d, for example"
     )
-    command.add_argument("--expected", type=Path, metavar="FILE", help="a manifest, as CSV")
+    command.add_argument("--expected", type=parse_path, metavar="FILE", help="a manifest, as CSV")
     command.add_argument("--json", action="store_true", help="verdict and findings as JSON")
     command.add_argument(
         "--max-age", type=parse_age, metavar="AGE", help="read pages again that are older"
@@ -65,12 +64,12 @@ def add_commands(commands: Any) -> None:
 def audit(options: argparse.Namespace) -> int:
     """Findings and evidence, in one HTML file."""
     from boxdocgen_explore.auditing import read_manifest
-    from boxdocgen_explore.reporting import html_path, run_audit, write_report
+    from boxdocgen_explore.reporting import HTML_ENDINGS, run_audit, write_report
 
     if bool(options.ids) == bool(options.since):
         raise InvalidRequest("audit needs either batch ids or --since.")
     if options.output:
-        html_path(options.output)
+        output_path("the report", options.output, *HTML_ENDINGS)
     expected = None if options.expected is None else read_manifest(options.expected).rows
     box = connected(options)
     ids, scope = _recent(box, options) if options.since else (options.ids, None)
@@ -90,9 +89,9 @@ def audit(options: argparse.Namespace) -> int:
         report = write_report(result, options.output, title=options.title)
     calls = sum(box.calls.values())
     if options.json:
-        print(_as_json(result, report, calls))
+        say(_as_json(result, report, calls))
     else:
-        print(_summary(result, report, calls if options.verbose else None))
+        say(_summary(result, report, calls if options.verbose else None))
     if failure is not None:
         raise failure
     return DONE if result.complete else FINDINGS

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from boxdocgen_explore.cli.options import DONE, add_command, parse_age, plain
+from boxdocgen_explore.cli.options import add_command, parse_age, parse_path
+from boxdocgen_explore.cli.terminal import DONE, plain, say
 from boxdocgen_explore.text import counted
 
 
@@ -17,7 +17,9 @@ def add_commands(commands: Any) -> None:
     clear = add_command(actions, "clear", cache_clear)
     clear.add_argument("--older-than", type=parse_age, metavar="AGE", help="such as 90d")
     for command in (info, clear):
-        command.add_argument("--cache-dir", type=Path, metavar="DIR", help="the cache's folder")
+        command.add_argument(
+            "--cache-dir", type=parse_path, metavar="DIR", help="the cache's folder"
+        )
 
 
 def cache_info(options: argparse.Namespace) -> int:
@@ -25,11 +27,11 @@ def cache_info(options: argparse.Namespace) -> int:
     from boxdocgen_explore.cache import default_cache_dir, users
 
     folder = options.cache_dir or default_cache_dir()
-    print(folder)
+    say(str(folder))
     for info in users.cache_info(folder):
         sizes = f"{counted(info.batches, 'batch')}  {counted(info.pages, 'page')}"
         about = info.trouble or f"{sizes}  {info.size_bytes / 1e6:,.1f} MB"
-        print(plain(f"  {info.host}  {info.login}  {about}"))
+        say(plain(f"  {info.host}  {info.login}  {about}"))
     return DONE
 
 
@@ -39,5 +41,5 @@ def cache_clear(options: argparse.Namespace) -> int:
 
     folder = options.cache_dir or default_cache_dir()
     pages = users.clear(folder, older_than=options.older_than)
-    print(f"{counted(pages, 'page')} deleted from {folder}")
+    say(f"{counted(pages, 'page')} deleted from {folder}")
     return DONE

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from boxdocgen_explore.cli.options import DONE, add_command
+from boxdocgen_explore.cli.options import add_command
+from boxdocgen_explore.cli.terminal import DONE, say
 from boxdocgen_explore.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -29,16 +30,16 @@ def emulator(options: argparse.Namespace) -> int:
     from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, serve
 
     def started(listening: Emulator) -> None:
-        print(f"{listening.url} (token: {DEMO_TOKEN})", flush=True)
+        say(f"{listening.url} (token: {DEMO_TOKEN})", flush=True)
 
     if "list" in options.fault:
         for name, about in FAULTS.items():
-            print(f"{name:20} {about}")
+            say(f"{name:20} {about}")
         return DONE
     try:
         serve(port=options.port, faults=options.fault, started=started)
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise InvalidRequest(f"Port {options.port} is not available: {error}.") from None
     return DONE

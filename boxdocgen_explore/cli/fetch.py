@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from boxdocgen_explore.arguments import output_path
 from boxdocgen_explore.cli.options import (
-    DONE,
     add_command,
     box_options,
-    check_output,
     connected,
     parse_age,
-    plain,
+    parse_path,
     read,
     recent,
     verdict_line,
 )
+from boxdocgen_explore.cli.terminal import DONE, plain, say
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.text import counted
 
@@ -36,7 +35,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
     _since_option(command)
     command.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="a .parquet, .csv or .ndjson file"
+        "-o", "--output", type=parse_path, metavar="FILE", help="a .parquet, .csv or .ndjson file"
     )
     _column_options(command)
     box_options(command)
@@ -72,9 +71,9 @@ def batches(options: argparse.Namespace) -> int:
     frame = recent(box, options).batches if since else box.batches(refresh=options.refresh)
     names = box.template_names()
     for row in frame.iter_rows(named=True):
-        print(plain(batch_label(row, names)))
+        say(plain(batch_label(row, names)))
     if not frame.height:
-        print("No batches. Box shows them only to their creator, often a service account.")
+        say("No batches. Box shows them only to their creator, often a service account.")
     return DONE
 
 
@@ -83,7 +82,7 @@ def fetch(options: argparse.Namespace) -> int:
     from boxdocgen_explore.cli.export import WRITERS, write
 
     if options.output:
-        check_output(options.output, *WRITERS)
+        output_path("the file", options.output, *WRITERS)
     if bool(options.ids) == bool(options.since):
         raise InvalidRequest("fetch needs either batch ids or --since.")
     box = connected(options)
@@ -92,9 +91,9 @@ def fetch(options: argparse.Namespace) -> int:
     reading = _complete_batches(arrived)
     if options.output:
         write(reading.jobs, options.output)
-        print(f"{options.output}: {verdict_line(reading, box, options)}")
+        say(f"{options.output}: {verdict_line(reading, box, options)}")
     else:
-        print(verdict_line(reading, box, options))
+        say(verdict_line(reading, box, options))
         _print_summary(reading)
     if failed:
         raise failed
@@ -113,16 +112,16 @@ def _print_summary(reading: Reading) -> None:
     from boxdocgen_explore import analysis
 
     for status, jobs in analysis.outcomes(reading).iter_rows():
-        print(f"{jobs:>9,}  {plain(status)}")
+        say(f"{jobs:>9,}  {plain(status)}")
     causes = analysis.causes(reading)
     if causes.height:
-        print("Reasons:")
+        say("Reasons:")
     for row in causes.head(10).iter_rows(named=True):
-        print(f"{row['jobs']:>9,}  {plain(row['reason'])}")
+        say(f"{row['jobs']:>9,}  {plain(row['reason'])}")
         if row["fix"]:
-            print(f"           fix: {plain(row['fix'])}")
+            say(f"           fix: {plain(row['fix'])}")
     if causes.height > 10:
-        print(f"           and {causes.height - 10} more")
+        say(f"           and {causes.height - 10} more")
 
 
 def open_view(options: argparse.Namespace) -> int:
@@ -135,7 +134,8 @@ def open_view(options: argparse.Namespace) -> int:
         box, options.ids, options, details=options.details, documents=options.documents
     )
     reading = _complete_batches(arrived)
-    print(open_page(page(reading.jobs, verdict(reading), templates=box.template_names())))
+    shown = open_page(page(reading.jobs, verdict(reading), templates=box.template_names()))
+    say(str(shown))
     if failed:
         raise failed
     return DONE
@@ -146,7 +146,7 @@ def archive(options: argparse.Namespace) -> int:
     written = connected(options).archive(options.url)
     groups = written.group_by("outcome", maintain_order=True).agg(pl.len(), pl.col("jobs").sum())
     for outcome, batches, jobs in groups.iter_rows():
-        print(f"{counted(batches, 'batch')} {outcome}, {counted(jobs, 'job')}")
+        say(f"{counted(batches, 'batch')} {outcome}, {counted(jobs, 'job')}")
     if not written.height:
-        print("No batch is cached. Fetch some first.")
+        say("No batch is cached. Fetch some first.")
     return DONE

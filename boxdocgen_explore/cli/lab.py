@@ -9,7 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from boxdocgen_explore.cli.options import DONE, add_command
+from boxdocgen_explore.cli.options import add_command
+from boxdocgen_explore.cli.terminal import DONE, say
 
 if TYPE_CHECKING:
     from traitlets.config import Config
@@ -30,11 +31,11 @@ def lab(options: argparse.Namespace) -> int:
     from boxdocgen_explore.box import auth
 
     if auth.in_environment():
-        print("Credentials found. In the notebook, replace bx.demo() by bx.connect().")
+        say("Credentials found. In the notebook, replace bx.demo() by bx.connect().")
     else:
-        print("No Box credentials are set: the notebook shows the demo, synthetic data.")
+        say("No Box credentials are set: the notebook shows the demo, synthetic data.")
     folder = notebooks(Path.cwd())
-    print(f"Notebooks: {folder}")
+    say(f"Notebooks: {folder}")
     server = LabApp.initialize_server(argv=options.others, config=_settings(folder))
     server.web_app.settings["page_config_hook"] = _without_news
     # Printed when it listens: whoever reads the line may go there at once.

@@ -1,11 +1,9 @@
-"""What several commands share: options, the connection, reading, files and text for a terminal."""
+"""What several commands share: options, the connection, reading and files."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,16 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from polars.exceptions import PolarsError
 
+from boxdocgen_explore.arguments import checked_path
+from boxdocgen_explore.cli.terminal import note, plain
 from boxdocgen_explore.errors import BatchesFailed, InvalidRequest
-from boxdocgen_explore.text import counted, long_ago, moment, replacing, shortened
+from boxdocgen_explore.text import counted, long_ago, moment, replacing
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
     from boxdocgen_explore.errors import Reading
     from boxdocgen_explore.schema import BatchList
-
-DONE, FINDINGS, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit statuses; a shell uses the last one for any program that Ctrl-C ended."""
 
 Command = Callable[[argparse.Namespace], int]
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -35,6 +32,9 @@ def add_command(commands: Any, name: str, run: Command, **more: Any) -> argparse
     command: argparse.ArgumentParser = commands.add_parser(
         name, help=about, description=about, **more
     )
+    command.add_argument(
+        "-v", "--verbose", action="store_true", help="say more: calls, an error's traceback"
+    )
     command.set_defaults(run=run)
     return command
 
@@ -44,11 +44,12 @@ def box_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("Box")
     group.add_argument("--demo", action="store_true", help="read the built-in synthetic batches")
     group.add_argument("--base-url", metavar="URL", help="read another server than api.box.com")
-    group.add_argument("--cache-dir", type=Path, metavar="DIR", help="the folder of the cache")
+    group.add_argument(
+        "--cache-dir", type=parse_path, metavar="DIR", help="the folder of the cache"
+    )
     group.add_argument("--as-user", metavar="ID", help="read as this user, if the token may")
     group.add_argument("--refresh", action="store_true", help="read again what may have changed")
     group.add_argument("--offline", action="store_true", help="read only what is cached")
-    group.add_argument("-v", "--verbose", action="store_true", help="say how many calls it took")
     group.add_argument("--user", metavar="LOGIN", help="with --offline: whose pages to read")
 
 
@@ -58,8 +59,9 @@ def connected(options: argparse.Namespace) -> Box:
 
     if options.demo:
         return demo()
-    names = ("cache_dir", "as_user", "offline", "user", *(["base_url"] if options.base_url else []))
-    return connect(**{name: getattr(options, name) for name in names})
+    names = ("cache_dir", "as_user", "offline", "user", "base_url")
+    given = {name: getattr(options, name) for name in names}
+    return connect(**{name: value for name, value in given.items() if value is not None})
 
 
 def read(
@@ -91,7 +93,7 @@ def recent(box: Box, options: argparse.Namespace) -> BatchList:
     if options.verbose:
         down_to = listed.read_down_to
         end = f"down to jobs created {moment(down_to)}" if down_to else "to its end"
-        print(f"{counted(listed.jobs, 'job')} of the list of all jobs read, {end}", file=sys.stderr)
+        note(f"{counted(listed.jobs, 'job')} of the list of all jobs read, {end}")
     return listed
 
 
@@ -102,18 +104,6 @@ def now(options: argparse.Namespace) -> datetime:
 
         return STORY_NOW
     return datetime.now(UTC)
-
-
-def check_output(path: Path, *endings: str) -> None:
-    """Refuse a file that cannot be written, before anything is fetched for it.
-
-    Raises:
-        InvalidRequest: another ending than these, or a folder that cannot be written to.
-    """
-    if path.suffix.lower() not in endings:
-        raise InvalidRequest(f"{path.name!r}: the file's name must end in {', '.join(endings)}.")
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise InvalidRequest(f"{path} cannot be written.")
 
 
 @contextmanager
@@ -131,6 +121,14 @@ def output_file(path: Path) -> Iterator[Path]:
         raise InvalidRequest(f"{path} cannot be written: {why}.") from None
 
 
+def parse_path(text: str) -> Path:
+    """Parse the path that an option gives."""
+    try:
+        return checked_path("the file or folder", text)
+    except InvalidRequest as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def parse_age(text: str) -> timedelta:
     """Parse the age that an option gives, such as 90d, 12h or 30m.
 
@@ -141,9 +139,3 @@ def parse_age(text: str) -> timedelta:
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is not an age such as 90d, 12h or 30m")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def plain(text: str) -> str:
-    """Write text from outside on one line, without anything that commands a terminal."""
-    short = shortened(text)
-    return "".join(character if character.isprintable() else " " for character in short)

@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from boxdocgen_explore.cli.options import DONE, add_command, check_output, output_file
+from boxdocgen_explore.arguments import output_path
+from boxdocgen_explore.cli.options import add_command, output_file, parse_path
+from boxdocgen_explore.cli.terminal import DONE, say
 from boxdocgen_explore.errors import InvalidRequest
 
 _WIDGET: Final = "application/vnd.jupyter.widget-view+json"
@@ -44,9 +46,9 @@ _CALLING: Final = re.compile(
 
 def add_commands(commands: Any) -> None:
     command = add_command(commands, "render", render)
-    command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
+    command.add_argument("notebook", type=parse_path, metavar="NOTEBOOK")
     target = command.add_mutually_exclusive_group(required=True)
-    target.add_argument("-o", "--output", type=Path, metavar="FILE", help="an .html file")
+    target.add_argument("-o", "--output", type=parse_path, metavar="FILE", help="an .html file")
     target.add_argument(
         "--in-place", action="store_true", help="write the outputs into the notebook"
     )
@@ -55,7 +57,7 @@ def add_commands(commands: Any) -> None:
 def render(options: argparse.Namespace) -> int:
     """Run a notebook and write it as one page for people without Python."""
     target: Path = options.notebook if options.in_place else options.output
-    check_output(target, *([".ipynb"] if options.in_place else [".html", ".htm"]))
+    output_path("the page", target, *([".ipynb"] if options.in_place else [".html", ".htm"]))
     notebook = run(options.notebook)
     if options.in_place:
         import nbformat
@@ -65,7 +67,7 @@ def render(options: argparse.Namespace) -> int:
         text = to_html(notebook, options.notebook.stem)
     with output_file(target) as part:
         part.write_text(text, encoding="utf-8")
-    print(target)
+    say(str(target))
     return DONE
 
 

@@ -9,15 +9,8 @@ import sys
 from datetime import timedelta
 from typing import Any, Final
 
-from boxdocgen_explore.cli.options import (
-    DONE,
-    FINDINGS,
-    add_command,
-    box_options,
-    connected,
-    parse_age,
-    plain,
-)
+from boxdocgen_explore.cli.options import add_command, box_options, connected, parse_age
+from boxdocgen_explore.cli.terminal import DONE, FINDINGS, plain, say
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.text import counted, shortened
 
@@ -60,8 +53,8 @@ def watch(options: argparse.Namespace) -> int:
     reading: Reading | None = None
     try:
         for reading in box.watch(options.ids, every=options.every, until=options.timeout):
-            line.show(_as_json(reading) if options.json else _progress(reading))
-            if _stands_still(reading) and not options.until_done:
+            read = line.show(_as_json(reading) if options.json else _progress(reading))
+            if not read or (_stands_still(reading) and not options.until_done):
                 break
     finally:
         line.end()
@@ -69,7 +62,7 @@ def watch(options: argparse.Namespace) -> int:
         return FINDINGS
     result = run_audit(reading, templates=box.template_names())
     if not options.json:
-        print(plain(result.verdict))
+        say(plain(result.verdict))
     return DONE if result.complete else FINDINGS
 
 
@@ -94,17 +87,17 @@ class _Line:
         self._terminal = sys.stdout.isatty()
         self._shown = ""
 
-    def show(self, text: str) -> None:
+    def show(self, text: str) -> bool:
+        """Show it; False if nobody reads any more."""
         text = plain(text)
         if self._terminal:
             # A line that wraps could not be written again.
             text = shortened(text, shutil.get_terminal_size().columns - 1)
             padding = " " * (len(self._shown) - len(text))
-            print(f"\r{text}{padding}", end="", flush=True)
-        else:
-            print(text, flush=True)
-        self._shown = text
+            text = f"\r{text}{padding}"
+        self._shown = text.strip()
+        return say(text, end="" if self._terminal else "\n", flush=True)
 
     def end(self) -> None:
         if self._terminal and self._shown:
-            print()
+            say("")

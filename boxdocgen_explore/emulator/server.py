@@ -32,7 +32,7 @@ class Emulator(Backend):
     clock:
         Seconds since the start, for the batch that still runs; None is real time.
 
-    Raises OSError from `start` if the port is taken.
+    Raises ValueError if there is no such port, and OSError from `start` if it is taken.
 
     >>> import json, urllib.request
     >>> with Emulator() as emulator:
@@ -51,6 +51,8 @@ class Emulator(Backend):
         clock: Callable[[], float] | None = None,
     ) -> None:
         super().__init__(story() if enterprise is None else enterprise, users or [DEMO_USER], clock)
+        if not 0 <= port <= 65535:  # a socket would be made, and never closed
+            raise ValueError(f"Port {port} does not exist: choose one from 0 to 65535.")
         self._requested_port = port
         self._port: int | None = None
         self._thread: threading.Thread | None = None
@@ -137,7 +139,7 @@ def serve(
     """Run the demo until it is interrupted; ``started`` is called once it listens.
 
     ``faults`` are typed as for `parse_fault`. Raises OSError if the port is taken, and ValueError
-    if a fault is invalid, before anything listens.
+    if it or a fault is invalid, before anything listens.
     """
     emulator = Emulator(port)
     for text in faults:

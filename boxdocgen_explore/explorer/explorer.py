@@ -17,6 +17,7 @@ import traitlets
 from IPython.display import HTML
 
 from boxdocgen_explore.analysis import Verdict, verdict
+from boxdocgen_explore.arguments import template_names
 from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.explorer.batch_source import BatchListLoader, Source
 from boxdocgen_explore.explorer.notices import error_notice, reading_notice
@@ -57,7 +58,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._loaded = pl.DataFrame(schema=dict(JOBS))
         self._reading: Reading | None = None
         self._ids: list[str] = []
-        self._templates = dict(templates or {})
+        self._templates = template_names(templates)
         self._cancelled = threading.Event()
         self._documents = False
         self._watcher: Watcher | None = None

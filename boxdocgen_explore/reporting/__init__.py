@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, overload
 
 import polars as pl
 
+from boxdocgen_explore.arguments import checked_path, checked_text, checked_texts, output_path
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting import document, embedded
 from boxdocgen_explore.reporting.result import AuditResult, Scope
@@ -18,16 +19,17 @@ from boxdocgen_explore.text import replacing
 from boxdocgen_explore.view import pack
 
 __all__ = [
+    "HTML_ENDINGS",
     "AuditResult",
     "Report",
     "Scope",
-    "html_path",
     "read_report",
     "report",
     "run_audit",
     "write_report",
 ]
 
+HTML_ENDINGS: Final = (".html", ".htm")
 _TITLE: Final = "Audit of Box Doc Gen batches"
 
 
@@ -94,7 +96,7 @@ an error; demo data'
     >>> read_report(path)["job_id"].to_list()
     ['7']
     """
-    html_path(path)
+    output_path("path", path, *HTML_ENDINGS)
     result = run_audit(
         what,
         scope=scope,
@@ -105,23 +107,6 @@ an error; demo data'
         **options,
     )
     return write_report(result, path, title=title, notes=notes)
-
-
-def html_path(path: str | os.PathLike[str]) -> Path:
-    """Check that an HTML file can be written there, so that a typing error costs no work.
-
-    Raises:
-        InvalidRequest: the name does not end in .html, or the folder cannot be written to.
-    """
-    target = Path(path).expanduser()
-    if target.suffix.lower() not in (".html", ".htm"):
-        raise InvalidRequest(f"{target.name!r} is not an HTML file: choose a name ending in .html.")
-    if target.is_dir():
-        raise InvalidRequest(f"{target} is a folder: add the name of a file.")
-    if not os.access(target.parent, os.W_OK):
-        why = "cannot be written to" if target.parent.is_dir() else "does not exist"
-        raise InvalidRequest(f"The folder {target.parent} {why}: choose another one.")
-    return target
 
 
 def write_report(
@@ -136,12 +121,13 @@ def write_report(
     Raises:
         InvalidRequest: the file cannot be written; an existing one then stays as it was.
     """
-    target = html_path(path)
+    target = output_path("path", path, *HTML_ENDINGS)
+    title = checked_text("title", _TITLE if title is None else title) or _TITLE
+    notes = checked_texts("notes", notes)
     payload = pack(result.jobs.select(result.columns))
     evidence = embedded.evidence_as_json(result.pages, result.document_pages, result.failures)
     digest = embedded.digest(payload, evidence)
-    notes = [notes] if isinstance(notes, str) else notes
-    text = document.html(result, payload, evidence, digest, title or _TITLE, notes)
+    text = document.html(result, payload, evidence, digest, title, notes)
     try:
         with replacing(target, private=True) as part:
             part.write_text(text, encoding="utf-8")
@@ -171,4 +157,5 @@ def read_report(path: str | os.PathLike[str], *, evidence: bool = False) -> pl.D
     Raises:
         InvalidRequest: the file is not a report, or its data does not match its digest.
     """
-    return embedded.read_reading(Path(path)) if evidence else embedded.read_jobs(Path(path))
+    source = checked_path("path", path)
+    return embedded.read_reading(source) if evidence else embedded.read_jobs(source)

@@ -74,7 +74,7 @@ def read_reading(path: Path) -> Reading:
 
 def _checked_parts(path: Path) -> tuple[bytes, str]:
     try:
-        text = path.expanduser().read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from boxdocgen_explore.arguments import checked_texts, quoted
 from boxdocgen_explore.auditing import Rule, conform, read_manifest
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS, DOCUMENT_PAGES, DOCUMENTS, DURATION, JOBS
@@ -86,7 +87,8 @@ def _unwanted(known: Sequence[str], columns: Collection[str] | None) -> set[str]
     if columns is None:
         return set()
     if isinstance(columns, str):
-        raise InvalidRequest(f"columns must be a list of names, not {columns!r:.60}.")
+        raise InvalidRequest(f"columns must be a list of names, not {quoted(columns)}.")
+    columns = checked_texts("columns", columns)
     if unknown := [name for name in columns if name not in known]:
         raise InvalidRequest(
             f"The jobs have no column {unknown[0]!r:.60}; they have {', '.join(known)}."
@@ -97,7 +99,7 @@ def _unwanted(known: Sequence[str], columns: Collection[str] | None) -> set[str]
 
 
 def _redacted(redact: str | Collection[str]) -> set[str]:
-    names = [redact] if isinstance(redact, str) else list(redact)
+    names = checked_texts("redact", redact)
     if unknown := [name for name in names if name not in REDACTABLE]:
         raise InvalidRequest(
             f"{unknown[0]!r:.60} cannot be redacted; redact takes {', '.join(REDACTABLE)}."

@@ -8,7 +8,15 @@ from typing import Any
 
 import polars as pl
 
-from boxdocgen_explore.auditing import RULES, Rule, evaluate, requested, split_reading
+from boxdocgen_explore.arguments import checked_text, template_names
+from boxdocgen_explore.auditing import (
+    RULES,
+    Rule,
+    checked_rules,
+    evaluate,
+    requested,
+    split_reading,
+)
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting.redaction import (
     PLACEHOLDER,
@@ -40,13 +48,15 @@ def run_audit(
     Raises:
         InvalidRequest: an option, the state, or a column to leave out is invalid.
     """
+    if not isinstance(scope, Scope):
+        scope = Scope("" if scope is None else checked_text("scope", scope))
     names: Mapping[str, str] = {}
     if isinstance(getattr(what, "loaded", None), pl.DataFrame):  # an explorer: all its rows
         names, state = what.view.templates, what.state if state is None else state
         what = what.loaded if what.reading is None else what.reading
     jobs, pages, failures = split_reading(what)
     jobs, columns, removed = redact_jobs(jobs, columns, redact)
-    rules = RULES if rules is None else rules
+    rules = checked_rules(rules)
     options = {name: value for name, value in options.items() if value is not None}
     audited_at = dt.datetime.now(dt.UTC)
     named = _template_frame(templates, names)
@@ -80,7 +90,7 @@ def run_audit(
         unevaluated=in_vain["rule"].to_list(),
         rules=rules,
         settings=settings,
-        scope=scope if isinstance(scope, Scope) else Scope(scope or ""),
+        scope=scope,
         state=_without_filters(state or {}, removed),
         names=dict(named.drop_nulls().iter_rows()),
         audited_at=audited_at,
@@ -129,7 +139,7 @@ def _template_frame(
 ) -> pl.DataFrame:
     """Names of templates as a frame (`schema.TEMPLATES`), however they were given."""
     if not isinstance(templates, pl.DataFrame):
-        names = {**known, **(templates or {})}
+        names = {**known, **template_names(templates)}
         return pl.DataFrame(list(names.items()), schema=TEMPLATES, orient="row")
     if missing := [name for name in TEMPLATES if name not in templates.columns]:
         raise InvalidRequest(

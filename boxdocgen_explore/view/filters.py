@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from boxdocgen_explore.analysis import day, job_reasons
+from boxdocgen_explore.arguments import is_text, quoted
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS
 
@@ -43,7 +44,7 @@ _MUST_BE: Final = {
 
 def _is_valid(key: str, value: object) -> bool:
     if key == "text":
-        return isinstance(value, str)
+        return is_text(value)
     if key == "compare_by":
         return value is None or value in COMPARISONS
     if key == "sort" and value is None:
@@ -52,8 +53,8 @@ def _is_valid(key: str, value: object) -> bool:
         return False
     if key == "sort":
         column, *direction = value or (None,)
-        return isinstance(column, str) and direction in (["ascending"], ["descending"])
-    return all(one is None or isinstance(one, str) for one in value)
+        return is_text(column) and direction in (["ascending"], ["descending"])
+    return all(one is None or is_text(one) for one in value)
 
 
 def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,9 +74,11 @@ def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in state.items():
         if key not in _MUST_BE:
             known = ", ".join(_MUST_BE)
-            raise InvalidRequest(f"The state has no key {key!r}; it may have {known}.")
+            raise InvalidRequest(f"The state has no key {quoted(key)}; it may have {known}.")
         if not _is_valid(key, value):
-            raise InvalidRequest(f"{key!r} in the state must be {_MUST_BE[key]}, not {value!r}.")
+            raise InvalidRequest(
+                f"{key!r} in the state must be {_MUST_BE[key]}, not {quoted(value)}."
+            )
     return {key: list(value) if isinstance(value, tuple) else value for key, value in state.items()}
 
 

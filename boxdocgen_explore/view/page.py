@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import secrets
 import tempfile
 import webbrowser
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ from typing import Any
 import polars as pl
 
 from boxdocgen_explore import analysis
+from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.text import replacing
 from boxdocgen_explore.view import filters
 from boxdocgen_explore.view.cause import main_cause
 from boxdocgen_explore.view.html import fill, front_end
@@ -89,12 +92,17 @@ def document(
 
 
 def open_page(text: str) -> Path:
-    """Write a page to a temporary file that only its owner can read, and open it in the browser."""
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="boxdocgen-", suffix=".html", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(text)
-    path = Path(file.name)
+    """Write a page to a temporary file that only its owner can read, and open it in the browser.
+
+    Raises:
+        InvalidRequest: the file cannot be written; nothing is left of it.
+    """
+    try:
+        path = Path(tempfile.gettempdir()) / f"boxdocgen-{secrets.token_hex(8)}.html"
+        with replacing(path, private=True) as part:
+            part.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidRequest(f"The page cannot be written: {error.strerror or error}.") from None
     webbrowser.open(path.as_uri())
     return path
 

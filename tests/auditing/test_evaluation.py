@@ -133,7 +133,7 @@ def test_every_option_is_explained_by_audit_and_every_threshold_is_one() -> None
         ({"unique_external_ids": "yes"}, "unique_external_ids must be True or False, not 'yes'."),
         ({"creators": 7}, "creators must be a text or several texts, not 7."),
         ({"output_type": 7}, "output_type must be a text or several texts, not 7."),
-        ({"now": dt.datetime(2026, 11, 3)}, "now needs a time zone"),
+        ({"now": dt.datetime(2026, 11, 3)}, "now must be a time with a time zone"),
         ({"rules": ["no-slides"]}, "rules must be a list of Rule"),
         ({"rules": [NO_SLIDES, NO_SLIDES]}, "Two rules are called 'no-slides'"),
         (

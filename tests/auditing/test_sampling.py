@@ -53,8 +53,8 @@ def test_a_recipe_says_how_a_sample_was_drawn() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((0, 1), "n must be a whole number from 1, not 0."),
-        ((True, 1), "n must be a whole number from 1, not True."),
+        ((0, 1), "n must be a whole number from 1 to 1000000000, not 0."),
+        ((True, 1), "n must be a whole number from 1 to 1000000000, not True."),
         ((1, 1, "colour"), "These jobs have no column colour."),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box import Box, RetryPolicy, connect
+from boxdocgen_explore.box import Box, IncompleteListWarning, RetryPolicy, connect
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
 
 BRIEF = RetryPolicy(calls_per_minute=1_000_000, deadline_s=2, attempts=1)
@@ -135,6 +136,25 @@ def test_pages_that_always_overlap_are_an_error_that_carries_them(
     assert caught.value.reading.pages["duplicates"].sum() == 3
     assert not caught.value.reading.pages["complete"].any()
     assert calls_to(emulator) == 12
+
+
+@pytest.mark.parametrize("previous", ["0", "m1"])
+def test_a_first_page_that_names_one_before_it_is_a_warning(
+    emulator: Emulator, box: Box, previous: str
+) -> None:
+    last = json.loads(page(emulator.enterprise.jobs("1001")[-3:], None))
+    body = json.dumps({**last, "prev_marker": previous})
+    emulator.fault("other-body", path=PATH, body=body, times=None)
+    with pytest.warns(IncompleteListWarning, match="first page of batch 1001 names a page before"):
+        assert box.read("1001").jobs.height == 3
+
+
+def test_a_later_page_may_name_one_before_it(emulator: Emulator, box: Box) -> None:
+    first, last = (emulator.enterprise.jobs("1001")[part] for part in (slice(3), slice(3, 6)))
+    emulator.fault("other-body", path=PATH, body=page(first, "m"))
+    body = json.dumps({**json.loads(page(last, None)), "prev_marker": "m0"})
+    emulator.fault("other-body", path=PATH, body=body)
+    assert box.read("1001").jobs.height == 6
 
 
 def test_a_marker_that_repeats_is_an_error_and_is_not_believed_again(

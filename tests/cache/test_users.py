@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from datetime import timedelta
@@ -154,6 +155,19 @@ def test_clearing_deletes_all_pages_or_those_that_are_older(box: Box, tmp_path: 
     assert cache.clear(folder) == 1
     assert box.cached() == []
     assert cache.clear(tmp_path / "nothing") == 0
+
+
+def test_files_that_vanish_while_they_are_listed_are_not_counted(box: Box, tmp_path: Path) -> None:
+    box.read("1001")
+    folder = user_folder(tmp_path)
+    (folder / "gone").symlink_to("nowhere")  # as a file that vanishes before it is looked at
+    shutil.copytree(folder, folder.with_name("other"), symlinks=True)
+    listed = cache.cache_info(tmp_path / "cache")
+    first = next(listed)
+    shutil.rmtree(folder.with_name("other"))
+    assert (first.pages, first.trouble) == (1, None)
+    (second,) = listed
+    assert "No such file" in str(second.trouble)
 
 
 @pytest.mark.parametrize("older_than", [None, timedelta(0)])

@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import polars as pl
 import pytest
+from full_disk import full_disk
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from boxdocgen_explore.cli import main, render
@@ -123,17 +124,12 @@ def writing(request, tmp_path, notebook):
 def test_a_full_disk_costs_no_existing_file_and_leaves_no_part_of_a_new_one(
     writing, tmp_path, capsys
 ):
-    resource = pytest.importorskip("resource")
     command, path = writing
     if not path.exists():
         path.write_text("old", "utf-8")
     before, files = path.read_bytes(), set(tmp_path.iterdir())
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limit[1]))
-    try:
+    with full_disk(20_000):
         status = main(command)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert status == 2
     assert f"boxdocgen: {path} cannot be written" in capsys.readouterr().err
     assert path.read_bytes() == before

@@ -248,8 +248,8 @@ def test_an_invalid_argument_is_one_sentence_and_no_file(tmp_path, options, mess
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("audit.xlsx", "choose a name ending in .html"),
-        ("audit", "choose a name ending in .html"),
+        ("audit.xlsx", "must end in .html"),
+        ("audit", "must end in .html"),
         ("nowhere/audit.html", "nowhere does not exist: choose another one"),
         ("folder.html", "folder.html is a folder"),
     ],

@@ -1,0 +1,87 @@
+"""What a command says: standard output and error, even if they are closed, full or left.
+
+Nothing here needs another package, so that an installation that is broken can still say so.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+
+from boxdocgen_explore.text import shortened
+
+DONE, FINDINGS, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit statuses; a shell uses the last one for any program that Ctrl-C ended."""
+
+
+class OutputFailed(Exception):
+    """Standard output cannot be written."""
+
+
+@contextmanager
+def standard_streams() -> Iterator[None]:
+    """Replace the streams that are closed, and let none fail for a character that it lacks."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        # A file that is opened later must not get the number of a standard stream: whatever a
+        # library writes to standard error would be written into that file.
+        while os.open(os.devnull, os.O_RDWR) < 2:
+            pass
+    with ExitStack() as stack:
+        for stream, redirect in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
+            if stream is None:
+                nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+                stack.enter_context(redirect(stack.enter_context(nowhere)))
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        yield
+
+
+def say(text: str, end: str = "\n", *, flush: bool = False) -> bool:
+    """Print a result; False if nobody reads it any more (``| head``), which is no error.
+
+    Raises:
+        OutputFailed: it cannot be written.
+    """
+    try:
+        print(text, end=end, flush=flush)
+    except BrokenPipeError:
+        return False
+    except (OSError, ValueError) as error:
+        raise _failed(error) from None
+    return True
+
+
+def note(text: str) -> None:
+    """Print to standard error, which may be closed or full."""
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr)
+
+
+def flush() -> None:
+    """Write what is still buffered; Python does so at its end, with an exit status of its own.
+
+    Raises:
+        OutputFailed: standard output cannot be written.
+    """
+    for stream in (sys.stderr, sys.stdout):
+        try:
+            stream.flush()
+        except (OSError, ValueError) as error:
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+                raise _failed(error) from None
+
+
+def _failed(error: Exception) -> OutputFailed:
+    why = getattr(error, "strerror", None) or error
+    return OutputFailed(f"Standard output cannot be written: {why}.")
+
+
+def plain(text: str) -> str:
+    """Write text from outside on one line, without anything that commands a terminal."""
+    short = shortened(text)
+    return "".join(character if character.isprintable() else " " for character in short)

@@ -1,0 +1,216 @@
+"""Arguments that are invalid are refused before anything is sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import boxdocgen_explore as bx
+from boxdocgen_explore import cache, errors
+from boxdocgen_explore.box import Box, RetryPolicy, connect
+from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        *("", "10 01", " 1001", "..", ".", "1\n2", "1\0", "\ud800", "9" * 10_000),
+        *(None, 1.5, True, b"1001"),
+        *(["1001", ""], ["1001", None], [["1001"]], {"1001": 1}.items()),
+    ],
+)
+def test_invalid_ids_are_refused_before_anything_is_sent(
+    emulator: Emulator, box: Box, ids: Any
+) -> None:
+    with pytest.raises(errors.InvalidRequest) as caught:
+        box.read(ids)
+    assert len(str(caught.value)) < 200
+    assert emulator.calls == []
+
+
+@pytest.mark.parametrize(
+    "batch_id", ["1/../1001", "1001?x=1", "1001#", "%2e%2e", "ü", "'--", "1001/"]
+)
+def test_odd_ids_are_sent_as_they_are_and_not_found(
+    emulator: Emulator, box: Box, batch_id: str
+) -> None:
+    with pytest.raises(errors.NotFound, match="service account"):
+        box.read(batch_id)
+    assert box.cached() == []
+    assert emulator.calls[-1].path.startswith("/docgen_batch_jobs/")
+    assert emulator.calls[-1].query == {"limit": "1000"}
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001, "x", None, 1.0, True])
+def test_invalid_limits_are_refused(emulator: Emulator, box: Box, limit: Any) -> None:
+    with pytest.raises(errors.InvalidRequest, match="1 to 1000"):
+        box.read("1001", limit=limit)
+    assert emulator.calls == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "api.box.com",
+        "ftp://api.box.com",
+        "http://",
+        "http://[",
+        "https://me:secret@api.box.com/2.0",
+        "https://api.box.com/2.0?x=1",
+        "http://host:99999",
+        None,
+        5,
+    ],
+)
+def test_invalid_addresses_are_refused(url: Any) -> None:
+    with pytest.raises(errors.InvalidRequest, match="base_url"):
+        connect("t", base_url=url)
+
+
+@pytest.mark.parametrize("calls", [0, -1, "x", True, 1.5])
+def test_invalid_call_rates_are_refused(calls: Any) -> None:
+    with pytest.raises(errors.InvalidRequest, match="calls_per_minute"):
+        connect("t", calls_per_minute=calls)
+
+
+@pytest.mark.parametrize("as_user", ["", "1\n2", "ü\n", True, 1.5, ".."])
+def test_invalid_users_are_refused(as_user: Any) -> None:
+    with pytest.raises(errors.InvalidRequest, match="user id"):
+        connect("t", as_user=as_user)
+
+
+@pytest.mark.parametrize("template_id", ["", "..", None, 1.5])
+def test_invalid_template_ids_are_refused(box: Box, template_id: Any) -> None:
+    with pytest.raises(errors.InvalidRequest, match="template id"):
+        box.tags(template_id)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(st.characters(exclude_categories=()), max_size=12))
+def test_any_text_as_id_stays_one_segment_of_the_path_or_is_refused(
+    emulator: Emulator, box: Box, text: str
+) -> None:
+    before = len(emulator.calls)
+    try:
+        box.read(text)
+    except errors.InvalidRequest:
+        assert len(emulator.calls) == before
+    except errors.NotFound:
+        *_, ids = emulator.calls[-1].path.split("/docgen_batch_jobs/")
+        assert unquote(ids) == text
+        assert not {*ids} & {*"/?#'\\ "}
+
+
+# --- every argument of every public function -----------------------------------------------------
+
+WEST = dt.timezone(dt.timedelta(hours=-9))
+MOST = int(os.environ.get("BOXDOCGEN_ODD_CALLS", "100"))
+"""More of them take minutes."""
+NOW = dt.datetime(2026, 11, 3, tzinfo=dt.UTC)
+STATE = {"text": "", "status": []}
+ODD = [
+    *(math.nan, math.inf, -math.inf, 1e300, -1, 0, 1.5, 10**30, 10**5000, -(10**5000)),
+    *(True, b"1001", object(), int, [[]], {}, (), "", "\0", "a\0b", "\ud800", "~nosuchuser/x"),
+    *("x" * 300, "漢", "http://", dt.timedelta.min, dt.timedelta.max),
+    *(dt.datetime.min, dt.datetime.max, dt.datetime.max.replace(tzinfo=WEST)),
+    *(dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC)),
+]
+odd_values = st.one_of(
+    *(st.sampled_from(ODD), st.floats(), st.integers(), st.binary(max_size=3)),
+    st.text(st.characters(exclude_categories=()), max_size=5),
+    st.lists(st.sampled_from(ODD), max_size=2),
+)
+
+
+def calls(box: Box, folder: Path) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
+    """Public functions, each with arguments of which one at a time is replaced."""
+    path, jobs = folder / "audit.html", box.read([]).jobs
+    connecting = ("base_url", "cache_dir", "as_user", "user", "calls_per_minute", "ttl_s", "retry")
+    thresholds = ("max_failed_share", "running_hours", "slow_document_s", "unique_external_ids")
+    rules = ("rules", "expected", "templates", "tags", "approved_versions", "now", "creators")
+    paging: dict[str, Any] = dict.fromkeys(["cancelled", "progress"])
+    given = {"url": folder / "archive", "storage_options": None}
+    auditing: dict[str, Any] = dict.fromkeys([*rules, *thresholds])
+    report = {name: auditing[name] for name in ("expected", "now", "rules")}
+    report |= dict.fromkeys(["title", "scope", "templates", "state", "columns"])
+    made = {"n": 1, "seed": 1, "by": None}
+    return {
+        "connect": (connect, dict.fromkeys(["token", *connecting])),
+        "RetryPolicy": (RetryPolicy, asdict(RetryPolicy())),
+        "renew": (box.renew, {"token": DEMO_TOKEN}),
+        "read": (box.read, {"ids": [], "limit": 9, "max_age": None, **paging}),
+        "watch": (lambda **o: next(box.watch(**o)), {"ids": [], "every": 1, "until": None}),
+        "batches": (box.batches, {"since": NOW, "on_partial": None, **paging}),
+        "tags": (box.tags, {"template_id": "1", "version_id": None}),
+        "archive": (box.archive, given),
+        "transitions": (box.transitions, {"ids": []}),
+        "clear": (cache.clear, {"folder": folder / "none", "older_than": None}),
+        "report": (lambda **o: bx.report(jobs, **o), {"path": path, "notes": (), **report}),
+        "read_report": (bx.read_report, {"path": path}),
+        "explore": (bx.explore, {"what": jobs, "templates": None, "state": STATE}),
+        "audit": (lambda **o: bx.audit(jobs, **o), auditing),
+        "sample": (lambda **o: bx.sample(jobs, **o), made),
+        "sample_recipe": (bx.sample_recipe, made),
+        "resubmission": (bx.resubmission, {"reading": jobs, "expected": None}),
+        "compare": (bx.compare, {"before": jobs, "after": jobs}),
+    }
+
+
+def odd_call(name: str, argument: str, value: Any, box: Box, folder: Path) -> str:
+    """Call with one odd argument: what came of it."""
+    function, arguments = calls(box, folder)[name]
+    arguments = {key: one for key, one in arguments.items() if one is not None}
+    try:
+        function(**{**arguments, argument: value})
+    except errors.InvalidRequest as error:
+        str(error).encode()
+        return "refused"
+    except (errors.NoCredentials, errors.NotFound, errors.NotCached, StopIteration):
+        pass  # a valid argument, for which there is nothing
+    return "works"
+
+
+@pytest.mark.trust
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=MOST)
+@given(st.data())
+def test_an_odd_argument_works_or_is_refused_before_anything_is_sent(
+    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path, data: st.DataObject
+) -> None:
+    with connected() as box:
+        public = calls(box, tmp_path)
+        name = data.draw(st.sampled_from(sorted(public)))
+        argument = data.draw(st.sampled_from(sorted(public[name][1])))
+        before = len(emulator.calls)
+        if odd_call(name, argument, data.draw(odd_values), box, tmp_path) == "refused":
+            assert emulator.calls[before:] == []
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [
+        *[("RetryPolicy", "attempts"), ("archive", "url"), ("audit", "now")],
+        *[("clear", "older_than"), ("connect", "cache_dir"), ("connect", "ttl_s")],
+        ("explore", "templates"),
+        *[("read", "ids"), ("read", "max_age"), ("report", "path"), ("report", "title")],
+        *[("sample", "n"), ("sample", "seed"), ("watch", "every"), ("watch", "until")],
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_each_odd_value_works_or_is_refused(
+    box: Box, tmp_path: Path, name: str, argument: str, value: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    odd_call(name, argument, value, box, tmp_path)
