@@ -15,6 +15,7 @@ import polars as pl
 from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.account import Account
 from boxdocgen_explore.box.arguments import batch_ids, whole_number
+from boxdocgen_explore.box.auth import as_secret
 from boxdocgen_explore.box.batches import (
     BatchList,
     DownTo,
@@ -110,6 +111,7 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
             InvalidRequest: not a token, or another user's.
             Unauthorized: Box refuses it as well; the old one stays.
         """
+        token = as_secret(token) or ""  # tracebacks show the variables of this frame
         self._account.renew(token)
 
     def jobs(
