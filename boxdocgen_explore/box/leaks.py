@@ -44,7 +44,7 @@ def proxy_passwords(addresses: Iterable[str]) -> Iterator[str]:
     ['pass@word']
     """
     for address in addresses:
-        if (found := _USERINFO.match(address)) and len(found[1]) > 3:
+        if (found := _USERINFO.match(address)) and found[1]:
             yield unquote(found[1])
 
 
