@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from clock import travels
 from hypothesis import settings
 
@@ -72,6 +73,15 @@ def connected(emulator: Emulator, tmp_path: Path) -> Iterator[Callable[..., Box]
 @pytest.fixture
 def box(connected: Callable[..., Box]) -> Box:
     return connected()
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """A company's own authority, which this process trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    return authority
 
 
 @pytest.fixture(autouse=True)

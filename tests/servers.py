@@ -6,16 +6,25 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import trustme
 
 
+def tls_context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
 @contextmanager
-def raw_server(answer: Callable[[socket.socket], Any]) -> Iterator[str]:
+def raw_server(
+    answer: Callable[[socket.socket], Any], authority: trustme.CA | None = None
+) -> Iterator[str]:
     """Answer every connection with these bytes, whatever the request, and close it."""
+    tls = tls_context(authority) if authority else None
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -24,16 +33,15 @@ def raw_server(answer: Callable[[socket.socket], Any]) -> Iterator[str]:
                     connection, _ = listening.accept()
                 except OSError:
                     return
-                with connection:
-                    try:
-                        connection.recv(65_536)
-                        answer(connection)
-                    except OSError:
-                        pass
+                with suppress(OSError):
+                    opened = tls.wrap_socket(connection, server_side=True) if tls else connection
+                    with opened:
+                        opened.recv(65_536)
+                        answer(opened)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/2.0"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{listening.getsockname()[1]}/2.0"
         listening.shutdown(socket.SHUT_RDWR)
     thread.join()
 
@@ -80,9 +88,7 @@ def tls_server(authority: trustme.CA) -> Iterator[str]:
             """Ignore clients that hang up: some tests are about them."""
 
     server = Server(("127.0.0.1", 0), _Answer)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    server.socket = context.wrap_socket(
+    server.socket = tls_context(authority).wrap_socket(
         server.socket, server_side=True, do_handshake_on_connect=True
     )
     with _serving(server):

@@ -6,9 +6,12 @@ import getpass
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
+from boxdocgen_explore.box.attempt import run_apart
+from boxdocgen_explore.box.leaks import without
 from boxdocgen_explore.box.progress import in_notebook
+from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.errors import InvalidRequest, NoCredentials, Unauthorized, Unreachable
 
 if TYPE_CHECKING:
@@ -19,6 +22,9 @@ _HOW = (
     "BOX_JWT_CONFIG_FILE, or BOX_CLIENT_ID, BOX_CLIENT_SECRET, BOX_SUBJECT_TYPE and "
     "BOX_SUBJECT_ID. Without an account, use boxdocgen_explore.demo(), or --demo."
 )
+
+
+_SDK_DEADLINE_S: Final = 60
 
 
 class Credentials(Protocol):
@@ -60,31 +66,35 @@ class SdkCredentials:
         self._authentication = authentication
 
     def token(self) -> str:
-        return checked_token(_call_sdk(self._authentication.retrieve_token).access_token)
+        return checked_token(self._call(self._authentication.retrieve_token).access_token)
 
     def refresh(self) -> bool:
-        _call_sdk(self._authentication.refresh_token)
+        self._call(self._authentication.refresh_token)
         return True
 
+    def _call(self, ask: Callable[[], AccessToken]) -> AccessToken:
+        return run_apart(ask, self._failure, _SDK_DEADLINE_S, RequestContext())
 
-def _call_sdk(ask: Callable[[], AccessToken]) -> AccessToken:
-    """The SDK's token; its errors become this package's."""
-    try:
-        return ask()
-    except Exception as error:  # the SDK and its parts may raise anything
+    def _failure(self, error: Exception) -> Exception:
+        """This package's error for any of the SDK's, which hold the secrets."""
+        config = getattr(self._authentication, "config", None)
+        names = ("client_secret", "private_key", "private_key_passphrase")
+        secrets = filter(None, (getattr(config, name, None) for name in names))
         answer = getattr(error, "response_info", None)
         words = str(getattr(error, "message", None) or type(error).__name__).split("\n")[0][:200]
-    # Raised out here: the SDK's error would become the __context__, and it holds the secret.
-    status, request_id = (getattr(answer, name, None) for name in ("status_code", "request_id"))
-    if status is None:
-        raise Unreachable(f"Box could not be asked for a token. Check the network. Cause: {words}.")
-    raise Unauthorized(
-        "Box refused these credentials. Check BOX_JWT_CONFIG_FILE, or BOX_CLIENT_ID, "
-        "BOX_CLIENT_SECRET, BOX_SUBJECT_TYPE and BOX_SUBJECT_ID."
-        f"\n{words}, status {status}, request id {request_id}",
-        status=status,
-        request_id=request_id,
-    )
+        words = without(secrets, words)
+        status, request_id = (getattr(answer, name, None) for name in ("status_code", "request_id"))
+        if status is None:
+            return Unreachable(
+                f"Box could not be asked for a token. Check the network. Cause: {words}."
+            )
+        return Unauthorized(
+            "Box refused these credentials. Check BOX_JWT_CONFIG_FILE, or BOX_CLIENT_ID, "
+            "BOX_CLIENT_SECRET, BOX_SUBJECT_TYPE and BOX_SUBJECT_ID."
+            f"\n{words}, status {status}, request id {request_id}",
+            status=status,
+            request_id=request_id,
+        )
 
 
 def as_secret(token: object) -> Secret | None:
@@ -146,14 +156,15 @@ def _sdk_authentication(environment: Mapping[str, str]) -> Authentication:
         ) from None
     path = environment.get("BOX_JWT_CONFIG_FILE")
     if path:
-        try:
-            return BoxJWTAuth(JWTConfig.from_config_file(path))
-        except Exception as error:
-            why = type(error).__name__
-        # Raised out here: the SDK's error may quote the file, and with it the key.
-        raise InvalidRequest(
-            f"BOX_JWT_CONFIG_FILE={path} is invalid: it must be the JSON file that the Box "
-            f"Developer Console gives. Cause: {why}."
+        return run_apart(
+            lambda: BoxJWTAuth(JWTConfig.from_config_file(path)),
+            # The SDK's error may quote the file, and with it the key.
+            lambda error: InvalidRequest(
+                f"BOX_JWT_CONFIG_FILE={path} is invalid: it must be the JSON file that the Box "
+                f"Developer Console gives. Cause: {type(error).__name__}."
+            ),
+            _SDK_DEADLINE_S,
+            RequestContext(),
         )
     names = ("BOX_CLIENT_ID", "BOX_CLIENT_SECRET", "BOX_SUBJECT_TYPE", "BOX_SUBJECT_ID")
     missing = [name for name in names if not environment.get(name)]

@@ -14,6 +14,7 @@ import polars as pl
 from boxdocgen_explore.arguments import batch_ids, checked, whole_number
 from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.account import Account
+from boxdocgen_explore.box.auth import as_secret
 from boxdocgen_explore.box.batches import BatchList, DownTo, read_batch_list, start_of
 from boxdocgen_explore.box.cached import CachedBatches
 from boxdocgen_explore.box.chain import IncompleteListWarning
@@ -104,6 +105,7 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
             InvalidRequest: not a token, or another user's.
             Unauthorized: Box refuses it as well; the old one stays.
         """
+        token = as_secret(token) or ""  # tracebacks show the variables of this frame
         self._account.renew(token)
 
     def jobs(

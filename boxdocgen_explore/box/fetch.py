@@ -66,9 +66,9 @@ class Fetch:
             BoxDocGenError: as ``open_cache``.
         """
         todo = iter(self.lists)
-        for _ in range(min(WORKERS, len(self.lists))):
-            threading.Thread(target=self._work, args=(todo, options), daemon=True).start()
         try:
+            for _ in range(min(WORKERS, len(self.lists))):
+                threading.Thread(target=self._work, args=(todo, options), daemon=True).start()
             with ProgressBar(noun) as bar:
                 while self._unfinished:
                     self._step(progress or bar)

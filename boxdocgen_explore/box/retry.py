@@ -6,14 +6,11 @@ Every wait is bounded, is reported to whoever watches, and ends within a second 
 from __future__ import annotations
 
 import math
-import ssl
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import requests
 import tenacity
 import urllib3
 
@@ -27,7 +24,6 @@ _REPEATED: Final = frozenset({429, 500, 502, 503, 504})
 _LONGEST_BACKOFF_S: Final = 30
 _LONGEST_S: Final = 1_000_000
 """A socket takes no timeout of a month."""
-_CHUNK_BYTES: Final = 65_536
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class RetryPolicy:
     read_timeout_s: float = 60
     """Longest silence within a response."""
     deadline_s: float = 300
-    """For one page: no repeat starts later, and a body that only trickles in is given up."""
+    """For one page: no repeat starts later, and a response that takes longer is given up."""
     attempts: int = 8
     backoff_s: float = 0.5
     """Before the first repeat if Box names no time; doubles with each, up to 30 seconds."""
@@ -76,6 +72,19 @@ class RequestContext:
         self.check()
 
 
+class Failed(Exception):
+    """An attempt without a usable response: the error that this is for a person, as kind and text.
+
+    No exception of requests or urllib3 is kept with it: they hold the request, and so the token.
+    """
+
+    def __init__(self, kind: type[errors.BoxDocGenError], text: str, *, again: bool) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.again = again
+        """Whether another attempt may succeed."""
+
+
 def retrying(
     attempt: Callable[[], Response], policy: RetryPolicy, context: RequestContext
 ) -> Response:
@@ -85,7 +94,7 @@ def retrying(
     retry-after, does not repeat a cut body, and cannot be interrupted.
 
     Raises:
-        requests.RequestException, ValueError: no response, even after repeating.
+        Failed: no usable response, even after repeating.
         Cancelled: the context was cancelled.
     """
     backoff = tenacity.wait_random_exponential(policy.backoff_s, max=_LONGEST_BACKOFF_S)
@@ -100,7 +109,7 @@ def retrying(
         stop=tenacity.stop_after_attempt(policy.attempts)
         | tenacity.stop_before_delay(policy.deadline_s),
         retry=tenacity.retry_if_result(lambda response: response.status_code in _REPEATED)
-        | tenacity.retry_if_exception(_is_retryable),
+        | tenacity.retry_if_exception(lambda error: isinstance(error, Failed) and error.again),
         before_sleep=lambda state: context.waiting(_reason(state)),
         retry_error_callback=_outcome,
     )
@@ -108,37 +117,6 @@ def retrying(
         return repeat(attempt)
     finally:
         context.waiting(None)
-
-
-def read_body(response: Response, deadline_s: float, context: RequestContext) -> None:
-    """Read the whole body; one that stops half-way or takes too long is an attempt that failed."""
-    late = time.monotonic() + deadline_s
-    chunks = []
-    try:
-        # read1 returns what is there; read would block until the full chunk has arrived.
-        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
-            context.check()
-            if time.monotonic() > late:
-                raise requests.ReadTimeout("the response takes too long")
-            chunks.append(chunk)
-    except urllib3.exceptions.HTTPError as error:
-        raise requests.ConnectionError(error) from error
-    finally:
-        response.close()
-    response._content = b"".join(chunks)
-    response._content_consumed = True  # type: ignore[attr-defined]
-
-
-def _is_retryable(error: BaseException) -> bool:
-    """Whether another attempt may succeed: not with a wrong address or certificate."""
-    if not isinstance(error, requests.RequestException) or isinstance(error, ValueError):
-        return False
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.CertificateError):
-            return False
-        cause = cause.__context__
-    return True
 
 
 def _retry_after_s(response: Response) -> float | None:

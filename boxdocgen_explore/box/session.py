@@ -8,27 +8,33 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import hashlib
-import json
-import ssl
 import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 import requests
-import truststore
-from requests.adapters import HTTPAdapter
 from requests.utils import default_headers
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.arguments import checked_url
-from boxdocgen_explore.box.auth import Credentials, Token
+from boxdocgen_explore.box.attempt import run_apart
+from boxdocgen_explore.box.auth import Credentials, Secret, Token
 from boxdocgen_explore.box.environment import environment_settings
 from boxdocgen_explore.box.error_messages import client_error, error_class, explanation
+from boxdocgen_explore.box.leaks import proxy_passwords, repeats, without
 from boxdocgen_explore.box.rate_limit import rate_limiter, same_user
-from boxdocgen_explore.box.retry import RequestContext, RetryPolicy, read_body, retrying
+from boxdocgen_explore.box.retry import Failed, RequestContext, RetryPolicy, retrying
+from boxdocgen_explore.box.transport import (
+    ACCEPTED_ENCODING,
+    Transport,
+    Unacceptable,
+    cause_of,
+    may_pass,
+    read_body,
+)
 from boxdocgen_explore.schema import User
 
 if TYPE_CHECKING:
@@ -43,20 +49,6 @@ _CONNECTIONS: Final = 8 * WORKERS
 
 _SHORTEST_SECRET: Final = 16
 """Box's tokens have 32 characters and more; shorter strings could match page content by chance."""
-
-
-class _SystemTLS(HTTPAdapter):
-    """Trusts the system's certificates, and so a company's own authority."""
-
-    def __init__(self) -> None:
-        self._tls = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        super().__init__(pool_maxsize=_CONNECTIONS)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._tls, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -112,9 +104,13 @@ class BoxSession:
         """Calls that were sent, repeats included, by endpoint."""
         self._counting = threading.Lock()
         self._refreshing = threading.Lock()
-        self._adapter = _SystemTLS()
+        self._adapter = Transport(_CONNECTIONS)
         self._options = {} if offline else environment_settings(self.base_url)
+        proxies = self._options.get("proxies", {})
+        self._options["proxies"] = {scheme: Secret(url) for scheme, url in proxies.items()}
+        self._passwords = [Secret(one) for one in proxy_passwords(proxies.values())]
         self._headers = {**default_headers(), "Accept": "application/json"}
+        self._headers["Accept-Encoding"] = ACCEPTED_ENCODING
         if as_user:
             self._headers["as-user"] = as_user
 
@@ -170,9 +166,11 @@ class BoxSession:
         token = self.credentials.token()
         response = self._send(path, request, token, context)
         if response.status_code == 401 and self._refreshed(token):
-            response = self._send(path, request, self.credentials.token(), context)
+            token = self.credentials.token()
+            response = self._send(path, request, token, context)
         if response.status_code != 200:
-            raise self._refusal(url, response, by_marker=bool(params and params.get("marker")))
+            by_marker = bool(params and params.get("marker"))
+            raise self._refusal(url, response, token, by_marker=by_marker)
         return Answer(response, dt.datetime.now(dt.UTC))
 
     def _send(
@@ -183,7 +181,6 @@ class BoxSession:
         context: RequestContext,
     ) -> Response:
         policy = self._policy
-        timeout = policy.connect_timeout_s, policy.read_timeout_s
         if self._rate_name is None:
             digest = hashlib.sha256(f"{token} as {self.as_user}".encode()).hexdigest()
             self._rate_name = f"token {digest}"
@@ -196,35 +193,59 @@ class BoxSession:
                 context.sleep(seconds)
             with self._counting:
                 self.calls[_endpoint(path)] += 1
-            response = self._adapter.send(prepared, timeout=timeout, **self._options)
-            read_body(response, policy.deadline_s, context)
-            return response
+            return run_apart(
+                lambda: self._exchange(request, token),
+                lambda error: self._failed(_url(path), token, error),
+                policy.deadline_s,
+                context,
+            )
 
         try:
-            prepared = request.prepare()
-            prepared.headers["Authorization"] = f"Bearer {token}"
-            response = retrying(attempt, policy, context)
-        except (requests.RequestException, ValueError) as error:
-            why = _innermost(error)
-        else:
-            # The header has done its work, and must not stay with the response.
-            response.request.headers.pop("Authorization", None)
-            return _scrub_token(token, response)
-        # Raised out here: the exception above would become the __context__, and it holds the
-        # request and so the token.
-        raise errors.Unreachable(
-            f"No response from {self.host} to GET {_url(path)}. Check the network, proxy and "
+            return retrying(attempt, policy, context)
+        except Failed as failed:
+            raise failed.kind(str(failed)) from None
+
+    def _exchange(self, request: requests.Request, token: str) -> Response:
+        """One request and its response. Only here is the token in a variable as plain text."""
+        prepared = request.prepare()
+        prepared.headers["Authorization"] = f"Bearer {token}"
+        timeout = self._policy.connect_timeout_s, self._policy.read_timeout_s
+        response = self._adapter.send(prepared, timeout=timeout, **self._options)
+        read_body(response)
+        if response.status_code == 200:
+            head = "\n".join(response.headers.values()).encode("utf-8", "replace")
+            for secret in _secrets(token):
+                if repeats(head, secret) or repeats(response.content, secret):
+                    raise Unacceptable("a page that repeats the token")
+        # The header has done its work, and must not stay with the response.
+        response.request.headers.pop("Authorization", None)
+        return response
+
+    def _failed(self, url: str, token: str, error: Exception) -> Failed:
+        if isinstance(error, Unacceptable):
+            text = (
+                f"{self.host} answered GET {url} with {error}. Box has no such pages, so perhaps a "
+                "proxy did this: try again, or without it."
+            )
+            return Failed(errors.BrokenPage, text, again=False)
+        why = without([*_secrets(token), *self._passwords], cause_of(error))
+        text = (
+            f"No response from {self.host} to GET {url}. Check the network, proxy and "
             "certificates (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE); what is cached can be read with "
             f"offline=True (--offline). Cause: {why}."
         )
+        return Failed(errors.Unreachable, text, again=may_pass(error))
 
     def _refreshed(self, refused: str) -> bool:
         with self._refreshing:  # several workers may meet the same expired token at once
             return self.credentials.token() != refused or self.credentials.refresh()
 
-    def _refusal(self, url: str, response: Response, *, by_marker: bool) -> errors.BoxError:
-        body = client_error(response)
-        request_id = response.headers.get("box-request-id") or body.get("request_id")
+    def _refusal(
+        self, url: str, response: Response, token: str, *, by_marker: bool
+    ) -> errors.BoxError:
+        named = {**client_error(response), "header": response.headers.get("box-request-id", "")}
+        body = {name: without(_secrets(token), text) for name, text in named.items()}
+        request_id = body["header"] or body.get("request_id")
         status = response.status_code
         kind = error_class(status, by_marker)
         who = f"user {self.as_user}" if self.as_user else self.login
@@ -262,21 +283,6 @@ def _endpoint(path: tuple[str, ...]) -> str:
     return "/" + "/".join(":id" if ids and at == 1 else part for at, part in enumerate(path))
 
 
-def _scrub_token(token: str, response: Response) -> Response:
-    """The response without the token; some proxies and debugging servers echo the request."""
-    if len(token) < _SHORTEST_SECRET:
-        return response
-    for form in {token, json.dumps(token)[1:-1]}:
-        if form.encode() in response.content:
-            response._content = response.content.replace(form.encode(), b"***")
-        for name, value in response.headers.items():
-            if form in value:
-                response.headers[name] = value.replace(form, "***")
-    return response
-
-
-def _innermost(error: BaseException) -> str:
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    words = str(error) or type(error).__name__
-    return words.rpartition("object at 0x")[2] if "object at 0x" in words else words
+def _secrets(token: str) -> list[str]:
+    """What a response must not repeat; some proxies and debugging servers echo the request."""
+    return [token] if len(token) >= _SHORTEST_SECRET else []

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from boxdocgen_explore.emulator.enterprise import Account, Enterprise
@@ -17,8 +18,11 @@ from boxdocgen_explore.emulator.faults import BY_NAME, Fault, Interception
 from boxdocgen_explore.emulator.paging import page_at, static_list
 from boxdocgen_explore.emulator.replies import Reply
 
+_Record = TypeVar("_Record")
+
 MAX_RECORDS: Final = 10_000
-"""The most calls and strikes that an emulator remembers; older ones are dropped."""
+MAX_RECORDED_BYTES: Final = 16 << 20
+"""The most calls and strikes that an emulator remembers, and their size; older ones are dropped."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,23 @@ class Trigger:
         return self.page in (None, page.number) and (self.fault.on is None or self.fault.on(page))
 
 
+class _Log(deque[_Record]):
+    """The last records, as many as `MAX_RECORDS` and `MAX_RECORDED_BYTES` allow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sizes: deque[int] = deque()
+        self._bytes = 0
+
+    def add(self, record: _Record) -> None:
+        self.append(record)
+        self._sizes.append(sys.getsizeof(repr(record)))
+        self._bytes += self._sizes[-1]
+        while self._bytes > MAX_RECORDED_BYTES or len(self) > MAX_RECORDS:
+            self.popleft()
+            self._bytes -= self._sizes.popleft()
+
+
 _TRIAL: Final = Interception(
     "/trial", Reply(200), page_at(static_list("trial", []), 0, limit=1, by_marker=True)
 )
@@ -79,26 +100,26 @@ class Backend:
         self.started_s = time.monotonic()
         self._clock = clock
         self._triggers: list[Trigger] = []
-        self._calls: deque[Call] = deque(maxlen=MAX_RECORDS)
-        self._strikes: deque[Strike] = deque(maxlen=MAX_RECORDS)
+        self._calls: _Log[Call] = _Log()
+        self._strikes: _Log[Strike] = _Log()
         self._lock = threading.Lock()
 
     @property
     def calls(self) -> list[Call]:
-        """The calls so far, oldest first (the last 10,000); paths are below the base URL."""
+        """The last 10,000 calls, or 16 MB of them, oldest first; paths are below the base URL."""
         with self._lock:
             return list(self._calls)
 
     @property
     def strikes(self) -> list[Strike]:
-        """The faults that have struck so far, oldest first (the last 10,000)."""
+        """The last 10,000 faults that have struck, or 16 MB of them, oldest first."""
         with self._lock:
             return list(self._strikes)
 
     def record(self, call: Call) -> None:
         """Remember a call."""
         with self._lock:
-            self._calls.append(call)
+            self._calls.add(call)
 
     def elapsed_s(self) -> float:
         """Seconds since the start, by the emulator's clock."""
@@ -142,7 +163,7 @@ class Backend:
                 return call.reply
             call = replace(call, earlier_strikes=trigger.strikes)
             trigger.strikes += 1
-            self._strikes.append(Strike(trigger.name, call.path))
+            self._strikes.add(Strike(trigger.name, call.path))
             if trigger.times is not None and trigger.strikes >= trigger.times:
                 self._triggers.remove(trigger)
         return trigger.fault.apply(call, **trigger.options)

@@ -59,7 +59,8 @@ def test_ctrl_c_stops_the_workers(emulator: Emulator, box: Box) -> None:
     with pytest.raises(KeyboardInterrupt):
         box.read("1001", limit=1, progress=interrupt)
     for worker in set(threading.enumerate()) - others:
-        worker.join()
+        if worker.name != "boxdocgen-attempt":  # a worker waits for its own
+            worker.join()
     assert calls_to(emulator) < 10
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -207,6 +208,22 @@ def test_the_log_of_calls_is_bounded_and_drops_the_oldest(emulator: Emulator) ->
     calls = emulator.calls
     assert len(calls) == 10_000
     assert (calls[0].path, calls[-1].path) == ("/5", "/10004")
+
+
+def test_the_log_of_calls_is_bounded_in_memory_however_long_their_paths(
+    emulator: Emulator,
+) -> None:
+    for number in range(4000):
+        path = f"/{number}/" + "\u6f22" * 30_000
+        emulator.record(Call("GET", path, {"marker": path}, {}, None))
+
+    calls = emulator.calls
+    assert sum(sys.getsizeof(call.path) + sys.getsizeof(call.query["marker"]) for call in calls) < (
+        20 << 20
+    )
+    assert calls[-1].path.startswith("/3999/")
+    emulator.record(Call("GET", "x" * (20 << 20), {}, {}, None))
+    assert emulator.calls == []
 
 
 def test_calls_are_recorded_without_the_token(client: Client) -> None:
