@@ -31,6 +31,7 @@ _MODULES: Final = (
     "bars.js",
     "durations.js",
     "figures.js",
+    "virtual_table.js",
     "table.js",
     "sidebar.js",
     "charts.js",
