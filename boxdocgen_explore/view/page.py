@@ -16,7 +16,7 @@ from boxdocgen_explore import analysis
 from boxdocgen_explore.view import filters
 from boxdocgen_explore.view.cause import main_cause
 from boxdocgen_explore.view.html import fill, front_end
-from boxdocgen_explore.view.payload import pack
+from boxdocgen_explore.view.payload import batch_labels, pack
 from boxdocgen_explore.view.widget import module, specs
 
 
@@ -25,6 +25,7 @@ def page(
     verdict: analysis.Verdict | None,
     *,
     templates: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
     state: Mapping[str, Any] | None = None,
     title: str = "Box Doc Gen jobs",
     columns: Sequence[str] | None = None,
@@ -32,15 +33,23 @@ def page(
     """Write the view as one HTML document.
 
     ``jobs`` has one row per job (`schema.JOBS`); ``columns`` are those that the page contains
-    (default: all). ``templates`` are names by file id, ``state`` is that of `check_state`.
+    (default: all). ``templates`` are names by file id, ``labels`` those of the batches (default:
+    `batch_labels` of the columns); ``state`` is that of `check_state`.
 
     Raises:
         InvalidRequest: the state is invalid, or the jobs have no such column.
     """
     payload = pack(jobs, columns=columns)
-    cause = main_cause(jobs if columns is None else jobs.select(columns))
+    shown = jobs if columns is None else jobs.select(columns)
+    templates = templates or {}
     return document(
-        payload, verdict, cause, templates=templates or {}, state=state or {}, title=title
+        payload,
+        verdict,
+        main_cause(shown),
+        templates=templates,
+        labels=batch_labels(shown, templates) if labels is None else labels,
+        state=state or {},
+        title=title,
     )
 
 
@@ -50,6 +59,7 @@ def document(
     cause: Sequence[Sequence[str]],
     *,
     templates: Mapping[str, str],
+    labels: Mapping[str, str],
     state: Mapping[str, Any],
     template: str = "view/templates/page.html",
     style: str = "",
@@ -73,6 +83,7 @@ def document(
         "cause": cause,
         "state": filters.check_state(state),
         "templates": dict(templates),
+        "batch_labels": dict(labels),
         "specs": specs(),
         "notice": "",
     }

@@ -2,7 +2,7 @@
 
 import { button, element } from "./dom.js";
 
-const ROW_PX = 26;
+export const ROW_PX = 26;
 const SPARE_ROWS = 6;
 // Browsers fail on elements of some tens of millions of pixels; beyond this, scrolling is scaled.
 const MOST_PX = 12_000_000;
@@ -35,6 +35,7 @@ export class VirtualTable {
   }
 
   drawHead(columns, [sorted, direction]) {
+    const focused = [...this.head.children].findIndex((th) => th.contains(document.activeElement));
     this.head.replaceChildren(
       ...columns.map(({ name, title, unsorted }) => {
         const attributes = { scope: "col", class: `column-${name}` };
@@ -44,6 +45,7 @@ export class VirtualTable {
         return element("th", attributes, button({}, title, () => this.onSort([name, next])));
       }),
     );
+    this.head.children[focused]?.querySelector("button").focus();
   }
 
   /** Put the rows in sight between two spacers. */
