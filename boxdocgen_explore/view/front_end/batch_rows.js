@@ -28,7 +28,7 @@ export function batchesOf(rows, statuses, marks) {
 
 function statesOf(id, running, { loaded, partial, cached }) {
   const arrived = partial.has(id) ? "partly read" : loaded.has(id) ? "loaded" : cached.has(id) ? "cached" : "";
-  return [running ? `${number(running)} still running` : "", arrived].filter(Boolean);
+  return [running ? `running (${number(running)} jobs)` : "", arrived].filter(Boolean);
 }
 
 /** The date as 2026-11-03, which can be searched for, too. */

@@ -36,7 +36,7 @@ export class BatchTable extends VirtualTable {
     this.statuses = statuses;
     this.batches = batchesOf(rows, statuses, marks);
     const ids = new Set(this.batches.map(({ id }) => id));
-    this.select(new Set([...this.selected].filter((id) => ids.has(id))));
+    this.selected = new Set([...this.selected].filter((id) => ids.has(id)));
     this.arrange(true);
   }
 
@@ -52,7 +52,7 @@ export class BatchTable extends VirtualTable {
     this.shown = found(this.batches, this.search, this.sort);
     const place = (id) => Math.max(0, this.shown.findIndex((batch) => batch.id === id));
     this.active = place(active);
-    this.showEmpty();
+    this.empty.textContent = this.batches.length && !this.shown.length ? `No batch matches “${this.search.trim()}”.` : "";
     this.drawHead(COLUMNS, this.sort);
     this.setCount(this.shown.length);
     if (!this.top) return;
@@ -60,19 +60,12 @@ export class BatchTable extends VirtualTable {
     this.measureAndDraw();
   }
 
-  showEmpty() {
-    this.empty.hidden = this.shown.length > 0;
-    this.empty.textContent = this.batches.length ? `No batch matches “${this.search.trim()}”.` : this.emptyText;
-  }
-
   row(place) {
     const batch = this.shown[place];
-    const tab = place === this.active ? "0" : "-1";
-    const attributes = { "aria-rowindex": place + 2, tabindex: tab, title: batch.label, "data-place": place };
+    const kind = batch.running ? "batch running" : "batch";
     const cells = COLUMNS.map(({ name }) => element("td", { class: `column-${name}` }, this.value(name, batch)));
-    const row = element("tr", attributes, cells);
-    row.classList.toggle("running", batch.running > 0);
-    return this.mark(row);
+    const places = { "aria-rowindex": place + 2, "data-place": place };
+    return this.mark(element("tr", { class: kind, title: batch.label, ...places }, cells));
   }
 
   value(name, batch) {
@@ -97,32 +90,29 @@ export class BatchTable extends VirtualTable {
 
   // --- the selection --------------------------------------------------------------------------
 
-  /** Show in a row whether it is selected. */
+  /** Select these; rows stay the same elements, or a double click would be two clicks. */
+  select(ids) {
+    this.selected = new Set(ids);
+    for (const row of this.body.querySelectorAll("tr.batch")) this.mark(row);
+    this.onSelect();
+  }
+
   mark(row) {
-    const selected = this.selected.has(this.shown[row.dataset.place].id);
+    const place = Number(row.dataset.place);
+    const selected = this.selected.has(this.shown[place].id);
+    row.tabIndex = place === this.active ? 0 : -1;
     row.setAttribute("aria-selected", String(selected));
     row.querySelector("input").checked = selected;
     return row;
   }
 
-  select(selected) {
-    const changed = selected.size !== this.selected.size || [...selected].some((id) => !this.selected.has(id));
-    this.selected = selected;
-    if (changed) this.onSelect();
-  }
-
-  /** A person selected a row, with the keys held down that mean more than this one. */
+  /** A person selected a row; `add` and `range` if keys were held down that mean more than this one. */
   pick(place, { add, range }) {
-    const { id } = this.shown[place];
-    const order = this.shown.map((batch) => batch.id);
-    const after = selection(this.selected, order, { anchor: this.anchor, id, add, range });
+    const order = this.shown.map(({ id }) => id);
+    const [id, anchor] = [order[place], this.anchor];
     if (!range) this.anchor = id;
-    this.select(after);
     this.active = place;
-    for (const row of this.body.querySelectorAll("tr[tabindex]")) {
-      row.tabIndex = Number(row.dataset.place) === place ? 0 : -1;
-      this.mark(row);
-    }
+    this.select(selection(this.selected, order, { anchor, id, add, range }));
     this.focusRow();
   }
 
@@ -139,7 +129,7 @@ export class BatchTable extends VirtualTable {
     const held = event.ctrlKey || event.metaKey;
     if (event.key === "Enter") this.loadActive();
     else if (event.key === " ") this.pick(this.active, { add: true, range: event.shiftKey });
-    else if (held && event.key === "a") this.selectAll();
+    else if (held && event.key === "a") this.select(this.shown.map(({ id }) => id));
     else if (place === undefined) return;
     else this.step(place, event.shiftKey);
     event.preventDefault();
@@ -151,16 +141,6 @@ export class BatchTable extends VirtualTable {
     this.move(place);
     if (range) this.pick(place, { range });
     else this.anchor = this.shown[place].id;
-  }
-
-  selectAll() {
-    this.select(new Set(this.shown.map(({ id }) => id)));
-    this.draw();
-  }
-
-  clear() {
-    this.select(new Set());
-    this.draw();
   }
 
   /** Enter means the row with the focus, and what is selected if that row is. */

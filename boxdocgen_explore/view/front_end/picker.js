@@ -4,28 +4,20 @@
 import { button, element, number } from "./dom.js";
 import { BatchTable } from "./batch_table.js";
 
-const EMPTY = {
-  read: "Reading the list of batches…",
-  complete: "There are no batches to show.",
-  failed: "The list of batches was not read.",
-};
-
 class Picker {
   constructor(model, root) {
     Object.assign(this, { model, root });
     this.build();
-    this.listeners = {
-      "change:rows": () => this.showBatches(),
-      "change:loaded": () => this.showBatches(),
-      "change:partial": () => this.showBatches(),
-      "change:cached": () => this.showBatches(),
-      "change:status": () => this.showStatus(),
-      "change:listing": () => this.showStatus(),
-      "change:expanded": () => this.showExpanded(),
-      "msg:custom": (message) => message.event === "focus" && this.ids.focus({ preventScroll: true }),
-    };
-    for (const [name, listener] of Object.entries(this.listeners)) model.on(name, listener);
-    for (const draw of [this.showBatches, this.showStatus, this.showExpanded, this.showSelected]) draw.call(this);
+    const batches = () => this.showBatches();
+    const status = () => this.showStatus();
+    this.listeners = [
+      ...["rows", "loaded", "partial", "cached"].map((key) => [`change:${key}`, batches]),
+      ...["status", "listing", "expanded"].map((key) => [`change:${key}`, status]),
+      ["msg:custom", ({ event }) => event === "focus" && this.ids.focus({ preventScroll: true })],
+    ];
+    for (const [name, listener] of this.listeners) model.on(name, listener);
+    batches();
+    status();
   }
 
   build() {
@@ -36,21 +28,20 @@ class Picker {
     this.table = new BatchTable({ onSelect: () => this.onSelect(), onLoad: () => this.load("") });
     this.status = element("div", { class: "list-status", role: "status" });
     this.ids = element("input", { type: "text", placeholder: "12345, 12346: typed or pasted" });
-    this.ids.oninput = () => this.ids.value && this.table.clear();
+    this.ids.oninput = () => this.ids.value && this.table.select([]);
     this.ids.onkeydown = (event) => {
       if (event.key !== "Enter" || event.isComposing) return;
       this.load(this.ids.value);
       this.ids.select(); // what is typed or scanned next replaces it
     };
     this.selected = element("span", { class: "selected", role: "status" });
-    const primary = { class: "jupyter-button mod-primary" };
     this.panel = element("div", { class: "panel" }, [
       element("div", { class: "line" }, [element("label", {}, ["Search batches", this.search]), this.matches]),
       this.table.root,
       this.status,
     ]);
     const ids = element("label", {}, ["Batch ids", this.ids]);
-    const load = button(primary, "Load", () => this.load(this.ids.value));
+    const load = button({ class: "jupyter-button mod-primary" }, "Load", () => this.load(this.ids.value));
     this.root.classList.add("boxdocgen");
     this.root.addEventListener("keydown", keepFromJupyter);
     this.root.replaceChildren(this.panel, element("div", { class: "line ids" }, [ids, this.selected, load]));
@@ -66,7 +57,6 @@ class Picker {
     this.table.search = this.search.value;
     this.table.arrange(false);
     this.showMatches();
-    this.showSelected();
   }
 
   enterTable(event) {
@@ -87,6 +77,7 @@ class Picker {
     const [loaded, partial, cached] = ["loaded", "partial", "cached"].map((key) => new Set(this.model.get(key)));
     this.table.show(this.model.get("rows"), this.model.get("statuses"), { loaded, partial, cached });
     this.showMatches();
+    this.showStatus();
   }
 
   showMatches() {
@@ -94,16 +85,15 @@ class Picker {
     const all = `${number(batches.length)} batch${batches.length === 1 ? "" : "es"}`;
     this.matches.textContent = this.search.value.trim() ? `${number(shown.length)} of ${all}` : all;
     this.matches.hidden = !batches.length;
+    this.showSelected();
   }
 
   showSelected() {
     const { selected, shown, batches } = this.table;
-    const inSight = shown.filter(({ id }) => selected.has(id)).length;
-    const hidden = selected.size - inSight;
-    const [only] = selected.size === 1 ? batches.filter(({ id }) => selected.has(id)) : [];
-    const more = hidden && !only ? ` (${number(hidden)} not in this search)` : "";
-    const text = only ? `1 selected: ${only.label}` : `${number(selected.size)} selected${more}`;
-    this.selected.textContent = selected.size ? text : "";
+    const hidden = selected.size - shown.filter(({ id }) => selected.has(id)).length;
+    let more = hidden ? ` (${number(hidden)} not in this search)` : "";
+    if (selected.size === 1) more = `: ${batches.find(({ id }) => selected.has(id)).label}`;
+    this.selected.textContent = selected.size ? `${number(selected.size)} selected${more}` : "";
   }
 
   /** Say how far the list of batches is: what happened first, the details of an error folded. */
@@ -115,16 +105,13 @@ class Picker {
     if (details.length) parts.push(element("details", {}, [element("summary", {}, "Details"), details.join("\n")]));
     this.status.replaceChildren(...parts);
     this.status.classList.toggle("failed", listing === "failed");
-    this.table.emptyText = EMPTY[listing];
-    this.table.showEmpty();
-  }
-
-  showExpanded() {
+    this.status.setAttribute("aria-live", listing === "read" ? "off" : "polite"); // counts come too fast
+    this.table.root.hidden = !this.table.batches.length && listing !== "read";
     this.panel.hidden = !this.model.get("expanded");
   }
 
   remove() {
-    for (const [name, listener] of Object.entries(this.listeners)) this.model.off(name, listener);
+    for (const [name, listener] of this.listeners) this.model.off(name, listener);
     this.table.observer.disconnect();
   }
 }

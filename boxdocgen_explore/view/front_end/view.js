@@ -107,7 +107,8 @@ class View {
       "change:payload": () => this.load(),
       "change:state": () => this.schedule(),
       "change:templates": () => this.load(),
-      "change:batch_labels": () => this.schedule(),
+      // Jobs that are being unpacked will be drawn with them; those from before may lack a label now.
+      "change:batch_labels": () => queueMicrotask(() => this.turn || this.schedule()),
       "change:verdict": () => this.verdict.draw(),
       "change:notice": () => this.verdict.draw(),
       "change:watching": () => this.progress.draw(),
@@ -145,7 +146,7 @@ class View {
     const turn = (this.turn = Symbol("turn"));
     const frame = await unpack(this.model.get("payload"));
     if (turn !== this.turn) return this.busy(-1);
-    this.frame = frame;
+    Object.assign(this, { frame, turn: null });
     this.templates = disambiguate(Object.entries(this.model.get("templates") ?? {}));
     this.filters = new Filters(frame);
     this.charts.bars = new Map();
