@@ -167,7 +167,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             # ipywidgets' own meaning of the name: its constructor opens the channel to the page.
             super().open()
             return None
-        names = {"templates": self._templates, "labels": self.view.batch_labels}
+        names: dict[str, Any] = {"templates": self._templates, "labels": self.view.batch_labels}
         return open_page(page(self._loaded, self._verdict(), state=self.state, **names))
 
     def snapshot(self) -> HTML:
@@ -187,7 +187,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def _on_rendered(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
         """With a Box and no batch yet, the first thing to do is to name one."""
         if content.get("event") == "rendered" and self._source is not None and not self._ids:
-            self.picker.ids.focus()
+            self.picker.table.focus()
 
     def _start(self, source: Source) -> None:
         """Load the demo's story before the next cell runs; list batches in the background."""
@@ -265,12 +265,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             self.view.payload = pack(jobs, changed=changed, level=1)
 
     def _draw_listed(self) -> None:
-        """Show what the list of batches adds: the cause, what batches are called."""
         others = self._list.other_jobs(self._loaded) if self._list else None
         self.view.cause = main_cause(self._loaded, others)
         known = batch_labels(self._loaded, self._templates) | self.picker.labels
-        ids = self._loaded["batch_id"].unique().sort()
-        self.view.batch_labels = {one: known[one] for one in ids if one in known}
+        self.view.batch_labels = {one: known[one] for one in {*self._loaded["batch_id"]} & {*known}}
 
     # --- watching ----------------------------------------------------------------------------
 
