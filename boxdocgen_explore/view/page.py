@@ -59,8 +59,8 @@ def document(
     cause: Sequence[Sequence[str]],
     *,
     templates: Mapping[str, str],
-    labels: Mapping[str, str],
     state: Mapping[str, Any],
+    labels: Mapping[str, str] | None = None,
     template: str = "view/templates/page.html",
     style: str = "",
     script: str = "",
@@ -83,7 +83,7 @@ def document(
         "cause": cause,
         "state": filters.check_state(state),
         "templates": dict(templates),
-        "batch_labels": dict(labels),
+        "batch_labels": dict(labels or {}),
         "specs": specs(),
         "notice": "",
     }
