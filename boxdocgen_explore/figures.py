@@ -77,7 +77,7 @@ _ALL: Final = (
         skip_none=True,
         picks=False,
     ),
-    Figure("by_batch", "Outcomes by batch", ("batch_id",), "appearance", True, "batch", 0.2),
+    Figure("by_batch", "Outcomes by batch", ("batch_id",), "appearance", True, "batch"),
     Figure("by_template", "Outcomes by template", _VERSION, "largest", True, "template"),
     Figure("over_time", "Jobs over time", ("day",), "value", True, "day"),
 )

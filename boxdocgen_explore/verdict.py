@@ -1,6 +1,6 @@
 """One line about a reading: the result, its main cause, complete or not, as whom, how old.
 
-And one line about a batch.
+And what a batch is called.
 """
 
 from __future__ import annotations
@@ -167,23 +167,48 @@ def _age(read_at: datetime, now: datetime) -> str:
     return "just now" if delta < timedelta(minutes=1) else f"{duration(delta)} ago"
 
 
-def batch_label(batch: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """Describe a batch (a row of `schema.BATCHES`) in one line, as lists show it; times are UTC.
+def batch_label(
+    batch: Mapping[str, Any], names: Mapping[str, str], *, now: datetime | None = None
+) -> str:
+    """Name a batch (a row of `schema.BATCHES`) by its template and the time (UTC) of its first job.
 
-    >>> from datetime import datetime
-    >>> row = {"batch_id": "7", "jobs": 3000, "failed": 1487, "template_file_ids": ["9"]}
-    >>> row["first_created_at"] = datetime(2026, 11, 3, 2, 14)
-    >>> batch_label(row, {"9": "Offer letter"})
-    '49.6 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 7'
+    ``names`` are the templates' by file id. The year is left out if it is that of ``now`` (UTC).
+    An id belongs beside it, because several batches can have the same name.
+
+    >>> row = {"template_file_ids": ["9"], "first_created_at": datetime(2026, 11, 3, 2, 14)}
+    >>> batch_label(row, {"9": "Offer letter"}, now=datetime(2026, 12, 1))
+    'Offer letter · 3 Nov 02:14'
     """
-    templates = batch["template_file_ids"]
+    return " · ".join(batch_label_parts(batch, names, now=now))
+
+
+def batch_label_parts(
+    batch: Mapping[str, Any], names: Mapping[str, str], *, now: datetime | None = None
+) -> tuple[str, str]:
+    """Give the two parts of `batch_label`: the template and the time."""
+    templates, created = batch["template_file_ids"], batch["first_created_at"]
     template = names.get(templates[0]) or f"template {templates[0]}" if templates else "no template"
     more = f" and {len(templates) - 1} more" if len(templates) > 1 else ""
-    created = batch["first_created_at"]
+    time = "no date"
+    if created:
+        year = "" if created.year == (now or datetime.now(UTC)).year else f" {created.year}"
+        time = f"{created.day} {created:%b}{year} {created:%H:%M}"
+    return visible(shortened(template, _LONGEST_NAME)) + more, time
+
+
+def batch_line(
+    batch: Mapping[str, Any], names: Mapping[str, str], *, now: datetime | None = None
+) -> str:
+    """Describe a batch in one line, as terminals list them.
+
+    >>> row = {"batch_id": "7", "jobs": 3000, "failed": 1487, "template_file_ids": ["9"]}
+    >>> row["first_created_at"] = datetime(2026, 11, 3, 2, 14)
+    >>> batch_line(row, {"9": "Offer letter"}, now=datetime(2026, 12, 1))
+    '49.6 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 7'
+    """
     parts = [
         f"{percent(batch['failed'] / max(batch['jobs'], 1))} failed",
-        visible(shortened(template, _LONGEST_NAME)) + more,
-        f"{created.day} {created:%b %H:%M}" if created else "no date",
+        batch_label(batch, names, now=now),
         f"{batch['jobs']:,}",
         visible(shortened(batch["batch_id"], _LONGEST_NAME)),
     ]

@@ -14,7 +14,7 @@ from boxdocgen_explore import analysis
 from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.schema import RUNNING, STATUSES
 from boxdocgen_explore.text import moment
-from boxdocgen_explore.verdict import Verdict, batch_label, verdict
+from boxdocgen_explore.verdict import Verdict, batch_label, batch_line, verdict
 
 NOW = READ_AT + timedelta(minutes=2)
 WHO = "as svc-hr · 2 min ago · demo data"
@@ -235,4 +235,12 @@ def test_the_parts_of_a_verdict_are_json() -> None:
 def test_a_batch_is_described_in_one_line(changes: dict[str, Any], label: str) -> None:
     batch = {"batch_id": "7", "jobs": 3000, "failed": 1487, "template_file_ids": ["9"]}
     batch["first_created_at"] = datetime(2026, 11, 3, 2, 14, tzinfo=UTC)
-    assert batch_label(batch | changes, {"9": "Offer letter"}) == label
+    assert batch_line(batch | changes, {"9": "Offer letter"}, now=NOW) == label
+
+
+def test_a_batch_of_another_year_is_named_with_its_year() -> None:
+    batch = {
+        "template_file_ids": ["9"],
+        "first_created_at": datetime(2025, 11, 3, 2, 4, tzinfo=UTC),
+    }
+    assert batch_label(batch, {}, now=NOW) == "template 9 · 3 Nov 2025 02:04"

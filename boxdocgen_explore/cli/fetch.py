@@ -64,14 +64,14 @@ def _column_options(command: argparse.ArgumentParser) -> None:
 
 def batches(options: argparse.Namespace) -> int:
     """List the batches that this user can see, the newest first."""
-    from boxdocgen_explore.verdict import batch_label
+    from boxdocgen_explore.verdict import batch_line
 
     box = connected(options)
     since = options.since
     frame = recent(box, options).batches if since else box.batches(refresh=options.refresh)
     names = box.template_names()
     for row in frame.iter_rows(named=True):
-        say(plain(batch_label(row, names)))
+        say(plain(batch_line(row, names)))
     if not frame.height:
         say("No batches. Box shows them only to their creator, often a service account.")
     return DONE

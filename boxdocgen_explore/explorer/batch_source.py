@@ -68,20 +68,30 @@ _CACHED_S: Final = 240.0
 _MOST_LISTED: Final = 200_000
 """Jobs of a list that stay in memory, to look for other versions of a template."""
 
+_GROWTH: Final = 1.1
+"""While the list is read, its batches are shown again each time it has grown so much: all that is
+sent to the browser is then at most eleven times the list."""
+
 
 class BatchListLoader:
     """Reads the list of batches in the background, until ``stopped`` is set.
 
-    ``on_read`` is called in that thread once all of the list was read.
+    ``on_read`` is called in that thread at the end, whether all of the list was read or not.
     """
 
     def __init__(self, picker: Picker, source: Source, on_read: Callable[[], None]) -> None:
-        self.stopped = threading.Event()
+        self._picker = picker
+        picker.on_retry = self.start
         self._source = source
         self._on_read = on_read
         self._read_at = -_CACHED_S
         self._listed: pl.DataFrame | None = None
-        self._thread = threading.Thread(target=self._load, args=(picker,), daemon=True)
+        self.start()
+
+    def start(self) -> None:
+        """Read the list, or read it again."""
+        self.stopped = threading.Event()
+        self._thread = threading.Thread(target=self._load, daemon=True)
         self._thread.start()
 
     def join(self, timeout_s: float | None) -> None:
@@ -100,12 +110,12 @@ class BatchListLoader:
         templates = jobs["template_file_id"].drop_nulls().unique()
         return self._listed.filter(pl.col("template_file_id").is_in(templates.implode()))
 
-    def _load(self, picker: Picker) -> None:
-        listed = load_batch_list(picker, self._source, self.stopped)
+    def _load(self) -> None:
+        listed = load_batch_list(self._picker, self._source, self.stopped)
         if listed is not None:
             self._read_at = time.monotonic()
             self._listed = listed.listed if listed.jobs <= _MOST_LISTED else None
-            self._on_read()
+        self._on_read()
 
 
 def load_batch_list(picker: Picker, source: Source, stopped: threading.Event) -> BatchList | None:
@@ -113,31 +123,37 @@ def load_batch_list(picker: Picker, source: Source, stopped: threading.Event) ->
     cached: list[str] = []
     names: Mapping[str, str] = {}
     batches = pl.DataFrame(schema=dict(BATCHES))
+    offered_jobs = 0
 
     def offer(found: pl.DataFrame, jobs: int) -> None:
-        nonlocal batches
+        nonlocal batches, offered_jobs
         batches = found
-        status = f"{counted(batches.height, 'batch')} so far, from {counted(jobs, 'job')}"
-        picker.offer(batches, status, cached=cached, names=names)
+        if jobs >= _GROWTH * offered_jobs:
+            offered_jobs = jobs
+            picker.offer(batches, cached, names)
+        so_far = f"{counted(batches.height, 'batch')} so far, from {counted(jobs, 'job')}"
+        picker.list_status(f"Reading the list of batches: {so_far}", "read")
 
-    picker.list_busy(True)
+    picker.list_status("Reading the list of batches", "read")
     full: BatchList | None = None
+    listing, status = "failed", ""
     try:
         cached = source.cached()
         names = source.template_names()
         full = source.batch_list(cancelled=stopped, progress=lambda *_: None, on_partial=offer)
         batches = full.batches
-        status = f"{counted(batches.height, 'batch')}, times in UTC" if batches.height else ""
-        if not full.complete:
-            status += ". Jobs were added during the reading, so batches may be missing"
+        if full.complete:
+            listing = "complete"
+        else:
+            status = "Jobs were added during the reading, so batches may be missing."
     except NotCached:
-        status = f"{counted(len(cached), 'batch')} in the cache. The list of batches is not in it"
+        listing = "complete"
+        status = "These batches are in the cache. The list of all batches is not in it."
     except Cancelled:
-        status = f"{counted(batches.height, 'batch')}. The list was stopped, so there may be more"
+        status = "The list was stopped, so there may be more batches."
     except BoxDocGenError as error:
-        found = counted(batches.height, "batch")
-        status = f"{found}. The list could not be read completely, so there may be more. {error}"
+        status = f"The list could not be read completely, so there may be more batches. {error}"
     finally:
-        picker.list_busy(False)
-    picker.offer(batches, status, cached=cached, names=names)
+        picker.offer(batches, cached, names)
+        picker.list_status(status, listing)
     return full

@@ -20,13 +20,13 @@ from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.arguments import template_names
 from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.explorer.batch_source import BatchListLoader, Source
-from boxdocgen_explore.explorer.notices import error_notice, reading_notice
+from boxdocgen_explore.explorer.notices import error_notice, incomplete, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.snapshot import snapshot
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
 from boxdocgen_explore.schema import JOBS
 from boxdocgen_explore.text import counted
-from boxdocgen_explore.view import View, filters, main_cause, open_page, pack, page
+from boxdocgen_explore.view import View, batch_labels, filters, main_cause, open_page, pack, page
 
 
 class Explorer(ipywidgets.VBox):  # type: ignore[misc]
@@ -74,7 +74,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.view.on_msg(self._on_rendered)
         if isinstance(given, Reading):
             self._show(given)
-            self.view.notice = reading_notice(given)
+            self.view.notice = reading_notice(given, self.view.batch_labels)
         elif given is not None:
             self._show_jobs(given)
         if source is not None:
@@ -149,9 +149,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         """Stop reading and keep what has arrived; if no batch is being read, stop the list."""
         if self._worker is not None and self._worker.is_alive():
             self._cancelled.set()
-        else:
-            if self._list:
-                self._list.stopped.set()
+        elif self._list:
+            self._list.stopped.set()
 
     def wait(self, timeout_s: float | None = None) -> Explorer:
         """Wait until batches and the list of batches are read: for scripts, not for notebooks."""
@@ -169,9 +168,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             # ipywidgets' own meaning of the name: its constructor opens the channel to the page.
             super().open()
             return None
-        return open_page(
-            page(self._loaded, self._verdict(), templates=self._templates, state=self.state)
-        )
+        names: dict[str, Any] = {"templates": self._templates, "labels": self.view.batch_labels}
+        return open_page(page(self._loaded, self._verdict(), state=self.state, **names))
 
     def snapshot(self) -> HTML:
         """Draw what is shown now, filters included, as HTML without scripts (displays itself)."""
@@ -190,13 +188,13 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def _on_rendered(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
         """With a Box and no batch yet, the first thing to do is to name one."""
         if content.get("event") == "rendered" and self._source is not None and not self._ids:
-            self.picker.ids.focus()
+            self.picker.table.focus()
 
     def _start(self, source: Source) -> None:
         """Load the demo's story before the next cell runs; list batches in the background."""
         if source.story_batch_id and not self._ids:
             self._read([source.story_batch_id], False, self._cancelled)
-        self._list = BatchListLoader(self.picker, source, self._draw_cause)
+        self._list = BatchListLoader(self.picker, source, self._draw_listed)
 
     def _read(self, ids: list[str], refresh: bool, cancelled: threading.Event) -> None:
         """Read and show; nothing is shown once another request has superseded this one."""
@@ -235,7 +233,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if isinstance(outcome, Reading):
             self._ids = ids
             self._show(outcome)
-            self.view.notice = reading_notice(outcome)
+            self.view.notice = reading_notice(outcome, self.view.batch_labels)
             if self._watcher and self.picker.watch.value:
                 self._watcher.start(ids, documents=self._documents)
             return
@@ -246,7 +244,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             self._ids = ids
             self._show(arrived)
         before = "" if arrived or not self._ids else "The jobs below are from the reading before."
-        self.view.notice = error_notice(outcome, before)
+        self.view.notice = error_notice(outcome, before, self.picker.labels)
 
     def _show(self, reading: Reading) -> None:
         self._ids = self._ids or list(dict.fromkeys(reading.jobs["batch_id"]))
@@ -258,18 +256,20 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if self._source is not None and unknown:
             self._templates |= self._source.template_names()
         self._loaded = jobs
-        self.picker.show_loaded(self._ids)
+        self.picker.show_loaded(self._ids, incomplete(self._reading))
         self.picker.offer_documents(self._document_calls(jobs))
         with self.view.hold_sync():
             self.view.templates = dict(self._templates)
             self.view.verdict = self._verdict().as_dict()
-            self._draw_cause()
+            self._draw_listed()
             # Sent once: a smaller payload is not worth the time.
             self.view.payload = pack(jobs, changed=changed, level=1)
 
-    def _draw_cause(self) -> None:
+    def _draw_listed(self) -> None:
         others = self._list.other_jobs(self._loaded) if self._list else None
         self.view.cause = main_cause(self._loaded, others)
+        known = batch_labels(self._loaded, self._templates) | self.picker.labels
+        self.view.batch_labels = {one: known[one] for one in {*self._loaded["batch_id"]} & {*known}}
 
     # --- watching ----------------------------------------------------------------------------
 
@@ -289,7 +289,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def _watch_ended(self, error: BoxDocGenError | None) -> None:
         if error is not None:
-            self.view.notice = error_notice(error, "Watch has ended.")
+            self.view.notice = error_notice(error, "Watch has ended.", self.picker.labels)
             self.view.watching = None
         self.picker.watch.value = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
@@ -10,21 +11,41 @@ from boxdocgen_explore.errors import BatchesFailed, BoxDocGenError, Reading
 from boxdocgen_explore.text import counted, listed, visible
 
 
-def reading_notice(reading: Reading) -> str:
-    """Write the first error of a reading in full, how many more there are, and what is unknown."""
+def reading_notice(reading: Reading, labels: Mapping[str, str]) -> str:
+    """Write the first error of a reading in full, how many more there are, and what is unknown.
+
+    ``labels`` are the names of batches by id.
+    """
     errors = [*reading.failures.values()]
     if not errors:
         return _documents(reading)
     others = f"{counted(len(errors) - 1, 'other batch')} failed." if len(errors) > 1 else ""
-    return error_notice(errors[0], others)
+    return error_notice(errors[0], others, labels)
 
 
-def error_notice(error: BoxDocGenError, remark: str) -> str:
-    """Write an error with a remark; status, code and request id stay last, on their own line."""
-    happened, *details = str(error).split("\n")
+def error_notice(error: BoxDocGenError, remark: str, labels: Mapping[str, str]) -> str:
+    """Write an error with a remark; status, code and request id stay last, on their own line.
+
+    A batch that it is about is named by its label.
+    """
+    text = str(error)
+    failed = error.failures if isinstance(error, BatchesFailed) else ()
+    for batch_id in set(failed) & set(labels):
+        text = text.replace(f"\n  {batch_id}: ", f"\n  {labels[batch_id]} · {batch_id}: ")
+    if error.batch_id and error.batch_id in labels:
+        text = f"{labels[error.batch_id]} · {error.batch_id}: {text}"
+    happened, *details = text.split("\n")
     if isinstance(error, BatchesFailed):  # a list, of which each entry has its own details
         return "\n".join([happened, *details, remark]).rstrip()
     return "\n".join([f"{happened} {remark}".rstrip(), *details])
+
+
+def incomplete(reading: Reading | None) -> set[str]:
+    """The batches of a reading of which pages are missing."""
+    if reading is None:
+        return set()
+    cut = reading.pages.filter(~pl.col("complete").fill_null(False))
+    return {*reading.failures, *cut["batch_id"]}
 
 
 def _documents(reading: Reading) -> str:

@@ -29,6 +29,7 @@ class Watcher:
     show: Callable[[Reading, dict[str, Any]], None]
     ended: Callable[[BoxDocGenError | None], None]
     _stopped: threading.Event | None = field(default=None, init=False)
+    _showing: threading.RLock = field(default_factory=threading.RLock, init=False)
 
     def start(self, ids: Sequence[str], *, documents: bool) -> None:
         """Watch these batches, and no others any more."""
@@ -43,7 +44,8 @@ class Watcher:
         stopped, self._stopped = self._stopped, None
         if stopped is None:
             return False
-        stopped.set()
+        with self._showing:  # or a look that came too late would replace what is shown next
+            stopped.set()
         return True
 
     def _run(self, ids: list[str], documents: bool, stopped: threading.Event) -> None:
@@ -53,9 +55,10 @@ class Watcher:
             for reading in self.source.watch(
                 ids, documents=documents, cancelled=stopped, progress=lambda *_: None
             ):
-                if stopped.is_set():
-                    return
-                self.show(reading, _progress(reading, before))
+                with self._showing:
+                    if stopped.is_set():
+                        return
+                    self.show(reading, _progress(reading, before))
                 before = reading
         except BoxDocGenError as caught:
             error = caught

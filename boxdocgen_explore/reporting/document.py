@@ -11,7 +11,7 @@ from boxdocgen_explore.reporting import evidence
 from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.schema import SEVERITIES
 from boxdocgen_explore.text import counted, listed
-from boxdocgen_explore.view import main_cause, tables
+from boxdocgen_explore.view import batch_labels, main_cause, tables
 from boxdocgen_explore.view.html import front_end
 from boxdocgen_explore.view.page import document
 
@@ -27,12 +27,14 @@ def html(
     notes: Sequence[str],
 ) -> str:
     """Write the report; ``digest`` is that of ``payload`` and ``embedded_evidence`` (JSON)."""
+    visible = result.jobs.select(result.columns)
     first = pl.int_range(pl.len()).over("rule") < MOST_OF_A_RULE
     return document(
         payload,
         result.view_verdict,
-        main_cause(result.jobs.select(result.columns)),
+        main_cause(visible),
         templates=result.names,
+        labels=batch_labels(visible, result.names),
         state=result.state,
         template="reporting/templates/report.html",
         style=front_end("report.css"),

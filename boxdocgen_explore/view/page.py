@@ -19,7 +19,7 @@ from boxdocgen_explore.text import replacing
 from boxdocgen_explore.view import filters
 from boxdocgen_explore.view.cause import main_cause
 from boxdocgen_explore.view.html import fill, front_end
-from boxdocgen_explore.view.payload import pack
+from boxdocgen_explore.view.payload import batch_labels, pack
 from boxdocgen_explore.view.widget import module, specs
 
 
@@ -28,6 +28,7 @@ def page(
     verdict: analysis.Verdict | None,
     *,
     templates: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
     state: Mapping[str, Any] | None = None,
     title: str = "Box Doc Gen jobs",
     columns: Sequence[str] | None = None,
@@ -35,15 +36,23 @@ def page(
     """Write the view as one HTML document.
 
     ``jobs`` has one row per job (`schema.JOBS`); ``columns`` are those that the page contains
-    (default: all). ``templates`` are names by file id, ``state`` is that of `check_state`.
+    (default: all). ``templates`` are names by file id, ``labels`` those of the batches (default:
+    `batch_labels` of the columns); ``state`` is that of `check_state`.
 
     Raises:
         InvalidRequest: the state is invalid, or the jobs have no such column.
     """
     payload = pack(jobs, columns=columns)
-    cause = main_cause(jobs if columns is None else jobs.select(columns))
+    shown = jobs if columns is None else jobs.select(columns)
+    templates = templates or {}
     return document(
-        payload, verdict, cause, templates=templates or {}, state=state or {}, title=title
+        payload,
+        verdict,
+        main_cause(shown),
+        templates=templates,
+        labels=batch_labels(shown, templates) if labels is None else labels,
+        state=state or {},
+        title=title,
     )
 
 
@@ -54,6 +63,7 @@ def document(
     *,
     templates: Mapping[str, str],
     state: Mapping[str, Any],
+    labels: Mapping[str, str] | None = None,
     template: str = "view/templates/page.html",
     style: str = "",
     script: str = "",
@@ -76,6 +86,7 @@ def document(
         "cause": cause,
         "state": filters.check_state(state),
         "templates": dict(templates),
+        "batch_labels": dict(labels or {}),
         "specs": specs(),
         "notice": "",
     }

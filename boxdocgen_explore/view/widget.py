@@ -24,7 +24,7 @@ from boxdocgen_explore.figures import COLOURS, UNKNOWN_COLOUR
 from boxdocgen_explore.schema import STATUS_MEANINGS, STATUSES
 from boxdocgen_explore.view import filters
 from boxdocgen_explore.view.cause import main_cause
-from boxdocgen_explore.view.payload import pack
+from boxdocgen_explore.view.payload import batch_labels, pack
 
 _FRONT_END: Final = Path(__file__).parent / "front_end"
 _MODULES: Final = (
@@ -34,6 +34,7 @@ _MODULES: Final = (
     "bars.js",
     "durations.js",
     "figures.js",
+    "virtual_table.js",
     "table.js",
     "sidebar.js",
     "charts.js",
@@ -65,9 +66,10 @@ class View(anywidget.AnyWidget):
     ``payload`` is what `pack` gives; ``state`` is the dict of `filters.check_state`, which follows
     the browser and can be set: an invalid one raises InvalidRequest. ``verdict`` is
     `analysis.Verdict.as_dict` or None, ``cause`` what `main_cause` gives; ``templates`` are names
-    by file id; ``notice`` is a sentence shown under the verdict, such as why a refresh failed.
-    ``watching`` is the progress of a batch that is watched, or None: ``text``, ``final``, ``jobs``,
-    ``calls``, and ``due_at``, the ISO time by which the next look is expected (None: no next look).
+    by file id, ``batch_labels`` those of batches (see `payload`); ``notice`` is a sentence shown
+    under the verdict, such as why a refresh failed. ``watching`` is the progress of a batch that
+    is watched, or None: ``text``, ``final``, ``jobs``, ``calls``, and ``due_at``, the ISO time by
+    which the next look is expected (None: no next look).
     """
 
     _css = _FRONT_END / "view.css"
@@ -75,6 +77,7 @@ class View(anywidget.AnyWidget):
     payload = traitlets.Bytes(b"").tag(sync=True)
     specs = traitlets.Dict().tag(sync=True)
     templates = traitlets.Dict().tag(sync=True)
+    batch_labels = traitlets.Dict().tag(sync=True)
     verdict = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     cause: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
@@ -85,6 +88,7 @@ class View(anywidget.AnyWidget):
         if jobs is not None:
             values.setdefault("payload", pack(jobs))
             values.setdefault("cause", main_cause(jobs))
+            values.setdefault("batch_labels", batch_labels(jobs, values.get("templates", {})))
         values.setdefault("specs", specs())
         super().__init__(_esm=module(), **values)
 

@@ -1,5 +1,6 @@
 """The explorer without a browser: what it loads, shows and reports."""
 
+import re
 import stat
 import threading
 import time
@@ -15,7 +16,9 @@ import boxdocgen_explore as bx
 from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.emulator import Enterprise, plain_job
 from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.explorer.batch_source import load_batch_list
 from boxdocgen_explore.explorer.picker import Picker
+from boxdocgen_explore.schema import BATCHES, BatchList
 from boxdocgen_explore.view import main_cause
 
 STORY = "12345600319"
@@ -58,11 +61,31 @@ def test_on_the_demo_it_opens_with_the_story_loaded(on_demo):
     assert explorer.view.templates["1755012340011"] == "Offer letter"
 
 
-def test_the_list_says_how_many_batches_and_offers_each(on_demo):
-    explorer = on_demo
-    labels = [label for label, _ in explorer.picker.batches.options]
-    assert "49.6 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 12345600319" in labels
-    assert "41 batches, times in UTC" in explorer.picker.status.value
+def test_the_table_has_a_row_per_batch_and_marks_what_is_loaded(on_demo):
+    table = on_demo.picker.table
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert len(rows) == 41
+    template, time, created, counts = rows[STORY]
+    assert template == "Offer letter"
+    assert re.fullmatch(r"3 Nov( 2026)? 02:14", time)
+    assert datetime.fromtimestamp(created, UTC).strftime("%H:%M") == "02:14"
+    assert dict(zip([one["name"] for one in table.statuses], counts, strict=True)) == {
+        "failed": 1487,
+        "completed_with_error": 96,
+        "pending": 0,
+        "submitted": 0,
+        "completed": 1417,
+        "other": 0,
+    }
+    assert (table.loaded, table.partial, table.listing) == ([STORY], [], "complete")
+    assert STORY in table.cached
+
+
+def test_a_batch_has_one_name_wherever_it_is_shown(on_demo):
+    name = on_demo.view.batch_labels[STORY]
+    assert re.fullmatch(r"Offer letter · 3 Nov( 2026)? 02:14", name)
+    assert on_demo.picker.labels[STORY] == name
+    assert on_demo.picker.fold.description == f"{name} · {STORY} · change"
 
 
 def test_a_batch_of_the_demo_without_jobs_is_labelled_too(demo):
@@ -252,99 +275,96 @@ def test_a_new_request_ends_the_wait_of_the_one_before(explorer, emulator):
     assert explorer.picker.cancel.disabled
 
 
-def enter(explorer, text):
-    explorer.picker.obey({"event": "enter", "text": text})
-    return explorer.wait()
-
-
-def press_load(explorer, text="", chosen=()):
-    explorer.picker.obey({"event": "load", "text": text, "chosen": chosen})
+def load(explorer, text="", selected=()):
+    """What the browser sends when a person presses Load, or Enter in the field."""
+    explorer.picker.obey({"event": "load", "text": text, "selected": selected})
     return explorer.wait()
 
 
 def test_ids_may_be_pasted_with_any_separator(explorer):
-    enter(explorer, " 1001, 1003;1004\t1002 ")
+    load(explorer, " 1001, 1003;1004\t1002 ")
     assert verdict(explorer).startswith("42 of 42 completed · 4 batches")
 
 
-def test_enter_loads_what_was_typed_and_never_what_is_chosen_in_the_list(explorer):
-    explorer.picker.batches.value = ("1003",)
-    for typed in ("1001", "1004"):
-        enter(explorer, typed)
-        assert explorer.loaded["batch_id"].unique().to_list() == [typed]
+def test_load_takes_what_was_typed_and_else_what_the_message_says_is_selected(explorer):
+    load(explorer, selected=["1003", "1004"])
+    assert sorted(explorer.loaded["batch_id"].unique()) == ["1003", "1004"]
+    load(explorer, "1001", selected=["1003"])
+    assert explorer.loaded["batch_id"].unique().to_list() == ["1001"]
 
 
-def test_enter_in_the_empty_field_loads_nothing_and_says_what_to_do(explorer):
-    explorer.picker.batches.value = ("1003",)
+def test_loading_nothing_says_what_to_do(explorer):
     explorer.picker.fold.value = False
-    enter(explorer, " ")
+    load(explorer, " ")
     assert explorer.loaded.height == 0
-    assert "Type or paste a batch id." in explorer.picker.status.value
+    assert "Select batches in the table" in explorer.picker.table.status
     assert explorer.picker.fold.value
 
 
-def test_load_takes_what_the_browser_shows_as_chosen_even_before_the_kernel_knows(explorer):
-    labels = {one: label for label, one in explorer.picker.batches.options}
-    explorer.picker.batches.value = ("1001",)
-    press_load(explorer, chosen=[labels["1003"], labels["1004"]])
-    assert sorted(explorer.loaded["batch_id"].unique()) == ["1003", "1004"]
-    press_load(explorer, "1001", chosen=[labels["1003"]])
-    assert explorer.loaded["batch_id"].unique().to_list() == ["1001"]
-    press_load(explorer, chosen=None)  # a notebook program that gives no access to the list
-    assert explorer.loaded["batch_id"].unique().to_list() == ["1001"]
+class GrowingList(HeldSource):
+    """A source whose list of batches arrives in 100 parts."""
+
+    def batch_list(self, *, on_partial, **_):
+        for part in range(1, 101):
+            on_partial(batches_frame(part * 50), part * 50)
+        return BatchList(batches_frame(5000), 5000, True, datetime.now(UTC), jobs_frame([]))
 
 
-def test_load_understands_a_label_that_has_just_been_replaced(demo):
-    loaded = []
-    picker = Picker(loaded.append, print, print, print)
-    batches = demo.batches().head(1)
-    picker.offer(batches.with_columns(jobs=pl.lit(1), failed=pl.lit(0)), "so far")
-    (old, batch_id), *_ = picker.batches.options
-    picker.offer(batches, "all")
-    assert old not in dict(picker.batches.options)
-    picker.obey({"event": "load", "text": "", "chosen": [old]})
-    assert loaded == [[batch_id]]
+def batches_frame(height):
+    rows = {"batch_id": [str(n) for n in range(height)], "template_file_ids": [["9"]] * height}
+    counts = {name: [1] * height for name in BATCHES if BATCHES[name] == pl.Int64}
+    return pl.DataFrame(rows | counts).match_to_schema(BATCHES, missing_columns="insert")
 
 
-def test_what_is_chosen_stays_chosen_while_searching(demo):
-    picker = bx.explore(demo).wait().picker
-    picker.batches.value = (STORY,)
-    picker.search.value = "invoice"
-    labels = [label for label, _ in picker.batches.options]
-    assert STORY in labels[0]
-    assert picker.batches.value == (STORY,)
-    assert all("Invoice" in label for label in labels[1:])
-    assert len(labels) > 1
-
-
-def test_a_batch_keeps_its_place_while_the_list_fills(demo):
-    batches = demo.batches()
+def test_a_growing_list_is_sent_to_the_browser_only_a_few_times():
     picker = Picker(print, print, print, print)
-    picker.offer(batches[20:23], "so far")
-    before = [one for _, one in picker.batches.options]
-    picker.offer(batches, "all")
-    after = [one for _, one in picker.batches.options]
-    assert after[:3] == before
-    assert sorted(after) == sorted(batches["batch_id"])
+    sent, said = [], []
+    picker.table.observe(lambda change: sent.append(len(change["new"])), "rows")
+    picker.table.observe(lambda change: said.append(change["new"]), "status")
+    load_batch_list(picker, GrowingList(), threading.Event())
+    assert sent[0] == 50
+    assert sent[-1] == 5000
+    assert sum(sent) <= 11 * 5000
+    assert "Reading the list of batches: 5,000 batches so far, from 5,000 jobs" in said
+    assert not [line for line in said if "no batches" in line]
+    assert said[-1] == ""
 
 
-def test_loading_without_a_choice_says_what_to_do(explorer):
-    press_load(explorer)
-    assert "Choose a batch" in explorer.picker.status.value
+def test_a_list_that_failed_can_be_read_again(connected, emulator):
+    emulator.fault("forbidden", path="/docgen_jobs", times=None)
+    explorer = bx.explore(connected()).wait()
+    assert (explorer.picker.table.listing, explorer.picker.table.rows) == ("failed", [])
+    emulator.clear_faults()
+    explorer.picker.obey({"event": "retry"})
+    explorer.wait()
+    table = explorer.picker.table
+    assert (table.listing, len(table.rows), table.status) == ("complete", 3, "")
+
+
+def test_a_batch_that_is_not_read_completely_is_marked(explorer, emulator):
+    emulator.enterprise.put("2001", 2500)
+    emulator.fault("other-body", path="/docgen_batch_jobs/2001", page=3, body="{}", times=None)
+    load(explorer, "2001 1003")
+    assert explorer.picker.table.loaded == ["2001", "1003"]
+    assert explorer.picker.table.partial == ["2001"]
+    assert explorer.view.notice.startswith("1 of 2 batches")
+    emulator.clear_faults()
+    explorer.refresh()
+    explorer.wait()
+    assert explorer.picker.table.partial == []
 
 
 def test_an_error_of_the_batch_list_is_text(connected, emulator):
     emulator.fault("forbidden", path="/docgen_jobs", times=None, code=HOSTILE)
-    status = bx.explore(connected()).wait().picker.status.value
-    assert "0 batches. The list could not be read completely" in status
-    assert "&lt;img src=x" in status
-    assert "<img" not in status
+    table = bx.explore(connected()).wait().picker.table
+    assert table.status.startswith("The list could not be read completely")
+    assert "<img src=x" in table.status  # the browser shows it as text
 
 
 def test_a_user_without_batches_reads_why(connected, emulator):
     emulator.enterprise = Enterprise.of({})
     explorer = bx.explore(connected()).wait()
-    assert "a batch belongs to the user who started it" in explorer.picker.status.value
+    assert "a batch belongs to the user who started it" in explorer.picker.table.status
 
 
 def test_without_a_network_cached_batches_open(connected, emulator):
@@ -354,7 +374,8 @@ def test_without_a_network_cached_batches_open(connected, emulator):
     offline = connected(offline=True)
     emulator.stop()
     explorer = bx.explore(offline).wait()
-    assert {one for _, one in explorer.picker.batches.options} == {"1001", "1003"}
+    assert explorer.picker.table.rows == [[one, "", "", None, None] for one in ("1003", "1001")]
+    assert explorer.picker.table.cached == ["1001", "1003"]
     explorer.load(["1001"])
     explorer.wait()
     assert explorer.loaded.height == 25

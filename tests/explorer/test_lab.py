@@ -53,38 +53,140 @@ def test_the_first_notebook_shows_the_story_and_its_filters_work(lab, run):
     expect(shown(page)).to_have_text("3,000 of 3,000 jobs")
 
 
-def test_what_is_loaded_is_what_was_chosen_or_typed_however_fast(demo):
+def batches(page: Page):
+    return page.get_by_role("grid", name="Batches")
+
+
+def row(page: Page, text: str):
+    return batches(page).get_by_role("row").filter(has_text=text)
+
+
+def selected(page: Page):
+    return batches(page).locator('tr[aria-selected="true"] .column-id')
+
+
+def loaded(page: Page):
+    return page.get_by_role("button", name=" · change")
+
+
+def open_list(page: Page):
+    loaded(page).click(timeout=LOADED_MS)
+    expect(page.locator(".boxdocgen-picker .matches")).to_have_text("41 batches", timeout=LOADED_MS)
+
+
+def test_what_is_loaded_is_what_was_selected_or_typed_however_fast(demo):
     page = demo
-    page.get_by_role("button", name="Batch 12345600319 · change").click(timeout=LOADED_MS)
+    expect(loaded(page)).to_have_text(
+        re.compile(r"^Offer letter · 3 Nov( 2026)? 02:14 · 12345600319 · change$"),
+        timeout=LOADED_MS,
+    )
+    open_list(page)
     for name in ("Refresh", "Cancel"):
         expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
     expect(page.get_by_role("checkbox", name="Watch")).to_be_visible()
-    page.get_by_role("textbox", name="Search batches").fill("non-disclosure")
-    batches = page.get_by_role("listbox", name="Batches")
-    expect(batches.get_by_role("option").first).to_contain_text("Non-disclosure")
-    batches.select_option(index=0)
+    expect(row(page, "12345600319")).to_contain_text("49.6 %loaded")
+    expect(row(page, "12345600340")).to_contain_text(re.compile(r"running \([\d,]+ jobs\)"))
+    search = page.get_by_role("searchbox", name="Search batches")
+    search.fill("non-disclosure")
+    expect(row(page, "Offer")).to_have_count(0)
+    row(page, "12345600305").click()
+    search.fill("payslip")  # what is selected is said, even if it is out of sight
+    expect(page.locator(".boxdocgen-picker .selected")).to_contain_text("Non-disclosure agreement")
     page.get_by_role("button", name="Load", exact=True).click()
-    loaded = page.get_by_role("button", name=" · change")
-    expect(loaded).not_to_contain_text("12345600319", timeout=LOADED_MS)
+    expect(loaded(page)).to_contain_text("12345600305", timeout=LOADED_MS)
     expect(verdict(page)).to_contain_text("51 of 51 completed")
 
     page.get_by_role("textbox", name="Batch ids").focus()
     for typed in ("12345600333", "12345600312", "12345600298"):  # as a scanner types
         page.keyboard.type(typed)
         page.keyboard.press("Enter")
-    expect(loaded).to_have_text("Batch 12345600298 · change", timeout=LOADED_MS)
+    expect(loaded(page)).to_contain_text("12345600298", timeout=LOADED_MS)
     expect(verdict(page)).to_contain_text("of 22 ")
     page.keyboard.type("12345600277")
     page.get_by_role("button", name="Load", exact=True).click()
-    expect(loaded).to_have_text("Batch 12345600277 · change", timeout=LOADED_MS)
+    expect(loaded(page)).to_contain_text("12345600277", timeout=LOADED_MS)
 
-    loaded.click()
-    page.get_by_role("textbox", name="Batch ids").fill("12345600312")
-    expect(batches).to_have_values([])
-    batches.select_option(index=0)  # takes the place of what was typed
-    expect(page.get_by_role("textbox", name="Batch ids")).to_have_value("")
-    page.get_by_role("button", name="Load", exact=True).click()
-    expect(loaded).to_have_text("Batch 12345600305 · change", timeout=LOADED_MS)
+    loaded(page).click()
+    search.fill("")
+    row(page, "12345600305").click()
+    ids = page.get_by_role("textbox", name="Batch ids")
+    ids.fill("12345600312")  # either ids are typed or batches are selected, never both
+    expect(selected(page)).to_have_count(0)
+    row(page, "12345600333").click()
+    expect(ids).to_have_value("")
+    row(page, "12345600305").dblclick()
+    expect(loaded(page)).to_contain_text("12345600305", timeout=LOADED_MS)
+
+
+def test_the_table_works_with_keys_alone_and_several_batches_are_named_in_the_charts(demo):
+    page = demo
+    open_list(page)
+    page.get_by_role("button", name="Id", exact=True).click()
+    header = batches(page).get_by_role("columnheader", name="Id")
+    expect(header).to_have_attribute("aria-sort", "ascending")
+    expect(page.get_by_role("button", name="Id", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(header).to_have_attribute("aria-sort", "descending")
+    expect(batches(page).get_by_role("row").nth(1)).to_contain_text("12345600340")
+
+    page.get_by_role("searchbox", name="Search batches").fill("payslip")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    expect(selected(page)).to_have_count(0)  # to look at a batch is not to select it
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowDown")
+    expect(selected(page)).to_have_count(2)
+    page.keyboard.press("Shift+ArrowUp")
+    expect(selected(page)).to_have_text(["12345600256"])
+    row(page, "12345600333").get_by_role("checkbox").check()
+    expect(page.locator(".boxdocgen-picker .selected")).to_have_text("2 selected")
+    page.keyboard.press("Enter")
+    expect(loaded(page)).to_have_text("2 batches · change", timeout=LOADED_MS)
+    bar = page.get_by_role("figure", name="Outcomes by batch").get_by_role("button")
+    named = re.compile(r"^Payslip · 3 Nov( 2026)? 02:30 · 12345600333: 1,260 of 2,518 jobs$")
+    expect(bar.and_(page.get_by_role("button", name=named))).to_be_visible()
+
+
+def test_thousands_of_batches_are_few_rows_and_what_is_selected_stays(demo):
+    page = demo
+    cell = """
+def grow(height):
+    rows = [[str(n), "Offer letter", "3 Nov 02:14", 10**9 + n, [n % 7, 0, 0, 0, 9, 0]]
+            for n in range(height)]
+    explorer.picker.table.rows = rows
+grow(3000)
+"""
+    code = page.locator(".jp-CodeCell .jp-InputArea .cm-content").nth(1)
+    code.fill(cell)
+    page.keyboard.press("Control+Enter")
+    loaded(page).click()
+    page.get_by_role("searchbox", name="Search batches").fill("")
+    matches = page.locator(".boxdocgen-picker .matches")
+    expect(matches).to_have_text("3,000 batches")
+    header = batches(page).get_by_role("columnheader", name="Id")
+    while header.get_attribute("aria-sort") != "descending":  # so that new ones come first
+        header.get_by_role("button").click()
+    row(page, "Offer letter").first.click()
+    page.keyboard.press("Home")
+    for _ in range(9):
+        page.keyboard.press("PageDown")
+    page.keyboard.press("Space")
+    expect(selected(page)).to_have_count(1)
+    chosen = selected(page).inner_text()
+    box = page.locator(".boxdocgen-picker .batches")
+
+    def place() -> float:
+        return selected(page).bounding_box()["y"] - box.bounding_box()["y"]
+
+    before = place()
+    code.fill("grow(5000)")
+    page.keyboard.press("Control+Enter")
+    expect(matches).to_have_text("5,000 batches")
+    expect(selected(page)).to_have_text([chosen])
+    assert place() == pytest.approx(before, abs=1)
+    assert batches(page).get_by_role("row").count() < 40
 
 
 def test_a_batch_that_box_does_not_give_completely_says_so(demo):

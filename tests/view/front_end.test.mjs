@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { batchesOf, found, outcomes, percentFailed, selection } from "../../boxdocgen_explore/view/front_end/batch_rows.js";
 import { barLabel, Bars, sumNote } from "../../boxdocgen_explore/view/front_end/bars.js";
 import { cell, csv, csvCell, sortedJobs, unpack } from "../../boxdocgen_explore/view/front_end/columns.js";
 import { number } from "../../boxdocgen_explore/view/front_end/dom.js";
@@ -127,4 +128,51 @@ test("durations are said in the words of Python", () => {
 test("sizes are short", () => {
   const sizes = [0, 999, 1000, 86_400, 999_499, 1_500_000, 2_000_000_000].map(bytes);
   assert.deepEqual(sizes, ["0 B", "999 B", "1 kB", "86 kB", "999 kB", "1.5 MB", "2.0 GB"]);
+});
+
+const STATUSES = [{ name: "failed" }, { name: "pending", running: true }, { name: "completed" }];
+const ROWS = [
+  ["9", "Payslip", "3 Nov 02:30", 1793673003, [2, 0, 1252]],
+  ["10", "Offer letter", "3 Nov 02:14", 1793672040, [1487, 0, 1513]],
+  ["8", "offer letter", "2 Nov 2025 07:52", 1762069920, [0, 12, 0]],
+  ["7", "", "", null, null],
+];
+const marks = { loaded: new Set(["10", "8"]), partial: new Set(["8"]), cached: new Set(["7", "10"]) };
+const batches = batchesOf(ROWS, STATUSES, marks);
+const order = (search, column, direction = "ascending") => found(batches, search, [column, direction]).map(({ id }) => id);
+
+test("a batch says whether it runs, and how much of it was read", () => {
+  assert.deepEqual(batches.map(({ states }) => states), ["", "loaded", "running (12 jobs), partly read", "cached"]);
+  assert.deepEqual(batches.map(({ jobs }) => jobs), [1254, 3000, 12, undefined]);
+  assert.equal(batches[1].label, "Offer letter · 3 Nov 02:14 · 10");
+  assert.equal(outcomes([1487, 0, 1513], STATUSES), "1,487 failed, 1,513 completed");
+  assert.deepEqual([0, 0.0001, 0.4957, 0.9999, 1].map(percentFailed), ["0.0 %", "< 0.1 %", "49.6 %", "> 99.9 %", "100.0 %"]);
+});
+
+test("batches are sorted by any column; what is unknown comes last", () => {
+  assert.deepEqual(order("", "id"), ["7", "8", "9", "10"]);
+  assert.deepEqual(order("", "created", "descending"), ["9", "10", "8", "7"]);
+  assert.deepEqual(order("", "created"), ["8", "10", "9", "7"]);
+  assert.deepEqual(order("", "template"), ["8", "10", "9", "7"]);
+  assert.deepEqual(order("", "failed", "descending"), ["10", "9", "8", "7"]);
+  assert.deepEqual(order("", "jobs"), ["8", "9", "10", "7"]);
+  assert.deepEqual(order("", "state"), ["7", "10", "8", "9"]);
+});
+
+test("every word of a search must be in the template, the date, the id or the state", () => {
+  assert.deepEqual(order("  OFFER nov ", "id"), ["8", "10"]);
+  assert.deepEqual(order("2026-11-03", "id"), ["9", "10"]);
+  assert.deepEqual(order("running", "id"), ["8"]);
+  assert.deepEqual(order("cached", "id"), ["7"]);
+  assert.deepEqual(order("pay offer", "id"), []);
+});
+
+test("a selection is one batch, or grows by one, or is a range", () => {
+  const pick = (before, options) => [...selection(new Set(before), ["a", "b", "c", "d"], options)].sort().join("");
+  assert.equal(pick("ab", { id: "c" }), "c");
+  assert.equal(pick("ab", { id: "c", add: true }), "abc");
+  assert.equal(pick("ab", { id: "b", add: true }), "a");
+  assert.equal(pick("a", { id: "d", anchor: "b", range: true }), "bcd");
+  assert.equal(pick("d", { id: "a", anchor: "b", range: true, add: true }), "abd");
+  assert.equal(pick("d", { id: "b", anchor: "gone", range: true }), "ab");
 });

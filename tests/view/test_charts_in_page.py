@@ -41,9 +41,12 @@ def expected(jobs: pl.DataFrame, state: dict[str, Any], by: list[str], *, pieces
     keys = [*by, "status"] if pieces else by
     counts = grouped.group_by(keys).agg(pl.len().alias("all"), pl.col("_shown").sum().alias("n"))
     shown = jobs.filter(filters.query(state)).height
+    labels = view.batch_labels(jobs, TEMPLATES) if by == ["batch_id"] else {}
     texts = set()
     for row in counts.iter_rows(named=True):
-        name = _label(by, [row[key] for key in by]) + (f", {row['status']}" if pieces else "")
+        name = _label(by, [row[key] for key in by])
+        name = f"{labels[name]} · {name}" if name in labels else name
+        name += f", {row['status']}" if pieces else ""
         rest = "" if shown == jobs.height else f" shown; {row['all']:,} of {jobs.height:,} loaded"
         texts.add(f"{name}: {row['n']:,} of {shown:,} jobs{rest}")
     return texts
@@ -298,3 +301,13 @@ def test_days_are_utc_days_whatever_the_browser_s_time_zone(browser, tmp_path):
     midnights = dict(reversed(list(zip(names, ticks, strict=True))))
     assert starts[0] == pytest.approx(midnights["29 Oct"], abs=1)
     assert starts[-1] == pytest.approx(midnights["3 Nov"], abs=1)
+
+
+def test_a_batch_is_called_by_its_name_with_its_id_beside_it(show):
+    row = {"batch_id": "12345", "created_at": datetime(2025, 3, 2, 1, tzinfo=READ_AT.tzinfo)}
+    tab = show(jobs_frame([row | {"template_file_id": next(iter(TEMPLATES))}, {"batch_id": "6"}]))
+    labels = bar_labels(figure(tab, "Outcomes by batch"))
+    assert labels == ["Offer letter · 2 Mar 2025 01:00 · 12345: 1 of 2 jobs", "6: 1 of 2 jobs"]
+    figure(tab, "Outcomes by batch").get_by_role("button", name="12345").click()
+    name = "Remove filter batch Offer letter · 2 Mar 2025 01:00 · 12345"
+    expect(tab.get_by_role("button", name=name)).to_be_visible()

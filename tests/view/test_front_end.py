@@ -155,4 +155,4 @@ def test_the_front_end_agrees_with_python(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# fail 0" in done.stdout
-    assert "# pass 12" in done.stdout
+    assert "# pass 16" in done.stdout

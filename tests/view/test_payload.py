@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -47,3 +48,14 @@ def test_columns_that_are_left_out_are_not_in_the_bytes():
 def test_a_column_that_is_not_there_is_refused():
     with pytest.raises(InvalidRequest, match="no column moon"):
         view.pack(story(), columns=["status", "moon"])
+
+
+def test_batches_are_named_by_template_and_time_if_the_jobs_have_details():
+    one = {
+        "batch_id": "1",
+        "template_file_id": "7",
+        "created_at": datetime(2025, 3, 2, 1, tzinfo=UTC),
+    }
+    jobs = jobs_frame([one, one | {"created_at": one["created_at"] - timedelta(hours=1)}])
+    assert view.batch_labels(jobs, {"7": "Payslip"}) == {"1": "Payslip · 2 Mar 2025 00:00"}
+    assert view.batch_labels(jobs.drop("created_at"), {"7": "Payslip"}) == {}

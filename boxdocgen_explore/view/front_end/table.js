@@ -1,12 +1,9 @@
-// The table: only the rows in sight are in the document, however many jobs there are.
+// The table of jobs: one row each, which opens to everything that is known of its job.
 
 import { cell } from "./columns.js";
 import { button, element, statusDot } from "./dom.js";
+import { VirtualTable } from "./virtual_table.js";
 
-const ROW_PX = 26;
-const SPARE_ROWS = 6;
-// Browsers fail on elements of some tens of millions of pixels; beyond this, scrolling is scaled.
-const MOST_PX = 12_000_000;
 // Ids are shown in full; long names of templates, and texts longer than any id, are cut.
 const LONGEST_ID = 64;
 const LONGEST_NAME = 14;
@@ -24,21 +21,15 @@ const COLUMNS = [
   { name: "job_id", title: "Job id" },
 ];
 
-export class Table {
+export class Table extends VirtualTable {
   /** `onSort` gets [column, direction], `onCopy` the text to copy. */
   constructor({ onSort, onCopy }) {
-    Object.assign(this, { onSort, onCopy, jobs: new Uint32Array(0), active: 0, open: -1, openPx: 0, top: 0, px: 0 });
-    this.head = element("tr", { "aria-rowindex": "1" });
-    this.body = element("tbody");
+    super("Jobs", "jobs");
+    Object.assign(this, { onSort, onCopy, jobs: new Uint32Array(0) });
     this.cols = element("colgroup");
-    const parts = [this.cols, element("thead", {}, this.head), this.body];
-    this.table = element("table", { "aria-label": "Jobs" }, parts);
-    this.root = element("div", { class: "jobs" }, this.table);
-    this.root.addEventListener("scroll", () => this.measureAndDraw(), { passive: true });
+    this.table.prepend(this.cols);
     this.body.addEventListener("click", (event) => this.click(event));
     this.body.addEventListener("keydown", (event) => this.key(event));
-    this.observer = new ResizeObserver(() => this.measureAndDraw());
-    this.observer.observe(this.root);
   }
 
   /** Show these jobs; `stay` keeps the scroll position, for the same filters over newer jobs. */
@@ -49,18 +40,10 @@ export class Table {
     const hidden = frame.columns.has("output_file_name") ? "output_file_id" : null;
     this.columns = COLUMNS.filter(({ name }) => frame.columns.has(name) && name !== hidden);
     if (!known) this.setWidths();
-    this.active = Math.min(this.active, Math.max(0, jobs.length - 1));
     if (!stay || this.open >= jobs.length) this.open = -1;
-    this.table.setAttribute("aria-rowcount", String(jobs.length + 1));
-    this.drawHead(sort ?? ["status", "ascending"]);
+    this.drawHead(this.columns, sort ?? ["status", "ascending"]);
     if (!stay && this.top) this.root.scrollTop = this.top = 0;
-    this.draw();
-  }
-
-  /** Measure before drawing: measured while drawing, the page would be laid out twice. */
-  measureAndDraw() {
-    Object.assign(this, { top: this.root.scrollTop, px: this.root.clientHeight });
-    this.draw();
+    this.setCount(jobs.length);
   }
 
   /** Make columns of ids as wide as their longest id; the reason gets the rest. */
@@ -89,61 +72,6 @@ export class Table {
 
   longest(name, shown = (value) => value) {
     return this.frame.columns.get(name)?.longest(shown) ?? 0;
-  }
-
-  drawHead([sorted, direction]) {
-    this.head.replaceChildren(
-      ...this.columns.map(({ name, title }) => {
-        const next = name === sorted && direction === "ascending" ? "descending" : "ascending";
-        const attributes = { scope: "col", class: `column-${name}` };
-        if (name === sorted) attributes["aria-sort"] = direction;
-        return element("th", attributes, button({}, title, () => this.onSort([name, next])));
-      }),
-    );
-  }
-
-  /** Put the rows in sight between two spacers. */
-  draw() {
-    if (!this.frame) return;
-    const { first, last, top, rows: rowsPx } = this.range();
-    const focused = this.body.contains(document.activeElement);
-    // Focus stays on a row that is in the document, even if the wheel scrolls it out of sight.
-    if (focused) this.active = Math.max(first, Math.min(this.active, last - 1));
-    const rows = [];
-    for (let place = first; place < last; place += 1) {
-      rows.push(this.row(place));
-      if (place === this.open) rows.push(this.details(place));
-    }
-    this.body.replaceChildren(spacer(top), ...rows, spacer(0));
-    const details = this.body.querySelector(".details");
-    if (details) this.openPx = details.offsetHeight;
-    const total = rowsPx + (this.open < 0 ? 0 : this.openPx);
-    const drawn = (last - first) * ROW_PX + (details ? this.openPx : 0);
-    this.body.lastChild.style.height = `${Math.max(0, total - top - drawn)}px`;
-    if (focused) this.focusRow();
-  }
-
-  focusRow() {
-    this.body.querySelector('tr[tabindex="0"]')?.focus({ preventScroll: true });
-  }
-
-  /** Which jobs are in sight, and where their first row begins. */
-  range() {
-    const { top: scrollTop, px: clientHeight } = this;
-    const jobs = this.jobs.length;
-    const sight = Math.ceil(clientHeight / ROW_PX);
-    const extra = this.open < 0 ? 0 : this.openPx;
-    const rows = Math.min(jobs * ROW_PX, MOST_PX);
-    if (jobs * ROW_PX > MOST_PX) {
-      const share = scrollTop / Math.max(1, rows + extra - clientHeight);
-      const first = Math.max(0, Math.round(share * (jobs - sight + 2)));
-      return { first, last: Math.min(jobs, first + sight), top: scrollTop, rows };
-    }
-    const over = this.open >= 0 && scrollTop > (this.open + 1) * ROW_PX;
-    const from = Math.floor((scrollTop - (over ? extra : 0)) / ROW_PX) - SPARE_ROWS;
-    const first = Math.max(0, from);
-    const top = first * ROW_PX + (this.open >= 0 && first > this.open ? extra : 0);
-    return { first, last: Math.min(jobs, from + sight + 2 * SPARE_ROWS), top, rows };
   }
 
   row(place) {
@@ -231,33 +159,11 @@ export class Table {
 
   key(event) {
     if (!event.target.matches("tr.job")) return;
-    const page = Math.floor(this.root.clientHeight / ROW_PX) - 2;
-    const end = this.jobs.length - 1;
-    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -end, End: end };
+    const place = this.placeAfter(event.key);
     if (event.key === "Enter" || event.key === " ") this.toggle(this.active);
-    else if (event.key in steps) this.move(Math.max(0, Math.min(end, this.active + steps[event.key])));
+    else if (place !== undefined) this.move(place);
     else return;
     event.preventDefault();
-  }
-
-  move(place) {
-    this.active = place;
-    this.scrollTo(place);
-    this.measureAndDraw();
-    this.focusRow();
-  }
-
-  scrollTo(place) {
-    const { clientHeight } = this.root;
-    const sight = clientHeight - this.head.offsetHeight - ROW_PX;
-    if (this.jobs.length * ROW_PX > MOST_PX) {
-      const total = MOST_PX + (this.open < 0 ? 0 : this.openPx);
-      this.root.scrollTop = (place / this.jobs.length) * (total - clientHeight);
-      return;
-    }
-    const top = place * ROW_PX + (this.open >= 0 && place > this.open ? this.openPx : 0);
-    if (top < this.root.scrollTop) this.root.scrollTop = top;
-    else if (top > this.root.scrollTop + sight) this.root.scrollTop = top - sight;
   }
 }
 
@@ -276,10 +182,4 @@ export function bytes(size) {
     if (size >= unit) return `${(size / unit).toFixed(1)} ${name}`;
   }
   return size >= 1000 ? `${Math.round(size / 1000)} kB` : `${size} B`;
-}
-
-function spacer(px) {
-  const row = element("tr", { "aria-hidden": "true", class: "spacer" });
-  row.style.height = `${px}px`;
-  return row;
 }

@@ -1,6 +1,6 @@
 // The view: verdict, filters, charts and table over one payload, with a kernel and without one.
-// It draws what `model` holds (payload, specs, templates, verdict, cause, state, notice) and changes
-// nothing but `state`; every change of it, from here or from Python, ends in `draw`.
+// It draws what `model` holds (payload, specs, templates, batch_labels, verdict, cause, state, notice)
+// and changes nothing but `state`; every change of it, from here or from Python, ends in `draw`.
 
 import { afterPaint, button, copy, download, element, number } from "./dom.js";
 import { csv, sortedJobs, unpack } from "./columns.js";
@@ -107,6 +107,8 @@ class View {
       "change:payload": () => this.load(),
       "change:state": () => this.schedule(),
       "change:templates": () => this.load(),
+      // Jobs that are being unpacked will be drawn with them; those from before may lack a label now.
+      "change:batch_labels": () => queueMicrotask(() => this.turn || this.schedule()),
       "change:verdict": () => this.verdict.draw(),
       "change:notice": () => this.verdict.draw(),
       "change:watching": () => this.progress.draw(),
@@ -144,7 +146,7 @@ class View {
     const turn = (this.turn = Symbol("turn"));
     const frame = await unpack(this.model.get("payload"));
     if (turn !== this.turn) return this.busy(-1);
-    this.frame = frame;
+    Object.assign(this, { frame, turn: null });
     this.templates = disambiguate(Object.entries(this.model.get("templates") ?? {}));
     this.filters = new Filters(frame);
     this.charts.bars = new Map();
@@ -216,7 +218,14 @@ class View {
 
   label(key, value) {
     if (value === null) return NONE;
+    if (key === "batch_id") return this.batchLabel(value);
     return key === "template_file_id" ? this.templates.get(value) ?? value : value;
+  }
+
+  /** Name a batch, its id beside the name: several batches can have the same one. */
+  batchLabel(id) {
+    const labels = this.model.get("batch_labels") ?? {};
+    return Object.hasOwn(labels, id) ? `${labels[id]} · ${id}` : id;
   }
 }
 

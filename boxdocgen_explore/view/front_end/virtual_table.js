@@ -1,0 +1,126 @@
+// A table of which only the rows in sight are in the document, however many there are.
+
+import { button, element } from "./dom.js";
+
+export const ROW_PX = 26;
+const SPARE_ROWS = 6;
+// Browsers fail on elements of some tens of millions of pixels; beyond this, scrolling is scaled.
+const MOST_PX = 12_000_000;
+
+/** Its heirs give `row(place)`; one row may be `open`, and is followed by its `details(place)`. */
+export class VirtualTable {
+  constructor(name, kind) {
+    Object.assign(this, { count: 0, active: 0, open: -1, openPx: 0, top: 0, px: 0 });
+    this.head = element("tr", { "aria-rowindex": "1" });
+    this.body = element("tbody");
+    this.table = element("table", { "aria-label": name }, [element("thead", {}, this.head), this.body]);
+    this.root = element("div", { class: `virtual-table ${kind}` }, this.table);
+    this.root.addEventListener("scroll", () => this.measureAndDraw(), { passive: true });
+    this.observer = new ResizeObserver(() => this.measureAndDraw());
+    this.observer.observe(this.root);
+  }
+
+  /** Draw so many rows. */
+  setCount(count) {
+    this.count = count;
+    this.active = Math.min(this.active, Math.max(0, count - 1));
+    this.table.setAttribute("aria-rowcount", String(count + 1));
+    this.draw();
+  }
+
+  /** Measure before drawing: measured while drawing, the page would be laid out twice. */
+  measureAndDraw() {
+    Object.assign(this, { top: this.root.scrollTop, px: this.root.clientHeight });
+    this.draw();
+  }
+
+  drawHead(columns, [sorted, direction]) {
+    const focused = [...this.head.children].findIndex((th) => th.contains(document.activeElement));
+    this.head.replaceChildren(
+      ...columns.map(({ name, title, unsorted }) => {
+        const attributes = { scope: "col", class: `column-${name}` };
+        if (unsorted) return element("th", attributes, element("span", { class: "unseen" }, title));
+        const next = name === sorted && direction === "ascending" ? "descending" : "ascending";
+        if (name === sorted) attributes["aria-sort"] = direction;
+        return element("th", attributes, button({}, title, () => this.onSort([name, next])));
+      }),
+    );
+    this.head.children[focused]?.querySelector("button").focus();
+  }
+
+  /** Put the rows in sight between two spacers. */
+  draw() {
+    const { first, last, top, rows: rowsPx } = this.range();
+    const focused = this.body.contains(document.activeElement);
+    // Focus stays on a row that is in the document, even if the wheel scrolls it out of sight.
+    if (focused) this.active = Math.max(first, Math.min(this.active, last - 1));
+    const rows = [];
+    for (let place = first; place < last; place += 1) {
+      rows.push(this.row(place));
+      if (place === this.open) rows.push(this.details(place));
+    }
+    this.body.replaceChildren(spacer(top), ...rows, spacer(0));
+    const details = this.body.querySelector(".details");
+    if (details) this.openPx = details.offsetHeight;
+    const total = rowsPx + (this.open < 0 ? 0 : this.openPx);
+    const drawn = (last - first) * ROW_PX + (details ? this.openPx : 0);
+    this.body.lastChild.style.height = `${Math.max(0, total - top - drawn)}px`;
+    if (focused) this.focusRow();
+  }
+
+  focusRow() {
+    this.body.querySelector('tr[tabindex="0"]')?.focus({ preventScroll: true });
+  }
+
+  /** Which rows are in sight, and where the first of them begins. */
+  range() {
+    const { count, top: scrollTop, px: clientHeight } = this;
+    const sight = Math.ceil(clientHeight / ROW_PX);
+    const extra = this.open < 0 ? 0 : this.openPx;
+    const rows = Math.min(count * ROW_PX, MOST_PX);
+    if (count * ROW_PX > MOST_PX) {
+      const share = scrollTop / Math.max(1, rows + extra - clientHeight);
+      const first = Math.max(0, Math.round(share * (count - sight + 2)));
+      return { first, last: Math.min(count, first + sight), top: scrollTop, rows };
+    }
+    const over = this.open >= 0 && scrollTop > (this.open + 1) * ROW_PX;
+    const from = Math.floor((scrollTop - (over ? extra : 0)) / ROW_PX) - SPARE_ROWS;
+    const first = Math.max(0, from);
+    const top = first * ROW_PX + (this.open >= 0 && first > this.open ? extra : 0);
+    return { first, last: Math.min(count, from + sight + 2 * SPARE_ROWS), top, rows };
+  }
+
+  /** The row that a key leads to; undefined if it leads nowhere. */
+  placeAfter(key) {
+    const page = Math.floor(this.root.clientHeight / ROW_PX) - 2;
+    const end = this.count - 1;
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -end, End: end };
+    return key in steps ? Math.max(0, Math.min(end, this.active + steps[key])) : undefined;
+  }
+
+  move(place) {
+    this.active = place;
+    this.scrollTo(place);
+    this.measureAndDraw();
+    this.focusRow();
+  }
+
+  scrollTo(place) {
+    const { clientHeight } = this.root;
+    const sight = clientHeight - this.head.offsetHeight - ROW_PX;
+    if (this.count * ROW_PX > MOST_PX) {
+      const total = MOST_PX + (this.open < 0 ? 0 : this.openPx);
+      this.root.scrollTop = (place / this.count) * (total - clientHeight);
+      return;
+    }
+    const top = place * ROW_PX + (this.open >= 0 && place > this.open ? this.openPx : 0);
+    if (top < this.root.scrollTop) this.root.scrollTop = top;
+    else if (top > this.root.scrollTop + sight) this.root.scrollTop = top - sight;
+  }
+}
+
+function spacer(px) {
+  const row = element("tr", { "aria-hidden": "true", class: "spacer" });
+  row.style.height = `${px}px`;
+  return row;
+}
