@@ -11,6 +11,7 @@ import urllib3
 from requests.utils import prepend_scheme_if_needed, select_proxy
 
 from boxdocgen_explore.arguments import is_loopback
+from boxdocgen_explore.box.auth import Secret
 from boxdocgen_explore.errors import InvalidRequest
 
 
@@ -21,8 +22,10 @@ def environment_settings(base_url: str) -> dict[str, Any]:
     Raises:
         InvalidRequest: a proxy has no valid address, or the certificates cannot be read.
     """
-    found = requests.Session().merge_environment_settings(base_url, {}, True, None, None)
-    settings: dict[str, Any] = {**found}
+    merge = requests.Session().merge_environment_settings
+    settings: dict[str, Any] = {**merge(base_url, {}, True, None, None)}
+    # Secrets, because these addresses may have passwords.
+    settings["proxies"] = {scheme: Secret(url) for scheme, url in settings["proxies"].items()}
     if is_loopback(base_url):  # HTTP_PROXY without NO_PROXY would get the token
         settings["proxies"] = {}
     _check_proxy(select_proxy(base_url, settings["proxies"]))

@@ -252,11 +252,14 @@ def test_no_error_shows_the_password_of_a_proxy(
         server = url.removeprefix("http://").removesuffix("/2.0")
         monkeypatch.setenv("HTTPS_PROXY", address.replace("SERVER", server))
         options: dict[str, Any] = {"cache_dir": tmp_path, "retry": QUICK}
-        with bx.connect(TOKEN, base_url="https://box.invalid/2.0", **options) as box:
-            with pytest.raises(errors.Unreachable) as caught:
+        try:
+            box = bx.connect(TOKEN, base_url="https://box.invalid/2.0", **options)
+            shown = repr(vars(box._session))
+            with box, pytest.raises(errors.Unreachable) as caught:
                 _ = box.user
-            shown = shown_by(caught.value) + repr(vars(box._session))
-    assert "99999" not in address or "//***@x:99999" in str(caught.value)
+            shown += shown_by(caught.value)
+        except errors.InvalidRequest as error:
+            shown = shown_by(error)
     encoded = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
     for form in (PASSWORD, quote(PASSWORD), encoded):
         assert form not in shown
