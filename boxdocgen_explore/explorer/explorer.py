@@ -21,7 +21,7 @@ from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.explorer.batch_source import BatchListLoader, Source
 from boxdocgen_explore.explorer.notices import error_notice, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
-from boxdocgen_explore.explorer.snapshot import snapshot
+from boxdocgen_explore.explorer.snapshot import is_for_a_page, snapshot, snapshot_bundle
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
 from boxdocgen_explore.schema import JOBS
 from boxdocgen_explore.text import counted
@@ -90,8 +90,15 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
         """Add a snapshot to the widget, for readers that cannot run it."""
         bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
-        html, plain = self.snapshot().data, repr(self)  # ipywidgets cuts the text at 110 characters
-        return bundle and {**bundle, "text/plain": plain, "text/html": html}
+        if is_for_a_page():
+            self.wait()
+        shown = (self._loaded, self._verdict(), self.state, self._templates, self.view.cause)
+        # ipywidgets cuts the text at 110 characters.
+        return bundle and {**bundle, "text/plain": repr(self), **snapshot_bundle(*shown)}
+
+    def _display_(self) -> View:
+        """Give marimo, which shows no ipywidgets around it, the view."""
+        return self.view
 
     @property
     def jobs(self) -> pl.DataFrame:
@@ -148,9 +155,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         """Stop reading and keep what has arrived; if no batch is being read, stop the list."""
         if self._worker is not None and self._worker.is_alive():
             self._cancelled.set()
-        else:
-            if self._list:
-                self._list.stopped.set()
+        elif self._list:
+            self._list.stopped.set()
 
     def wait(self, timeout_s: float | None = None) -> Explorer:
         """Wait until batches and the list of batches are read: for scripts, not for notebooks."""
@@ -160,17 +166,13 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         return self
 
     def open(self) -> Path | None:
-        """Write the view to a private temporary file and show it in the ordinary browser.
-
-        Gives the path of the file.
-        """
+        """Show the view in the ordinary browser; give the path of its private temporary file."""
         if self.comm is None:
             # ipywidgets' own meaning of the name: its constructor opens the channel to the page.
             super().open()
             return None
-        return open_page(
-            page(self._loaded, self._verdict(), templates=self._templates, state=self.state)
-        )
+        text = page(self._loaded, self._verdict(), templates=self._templates, state=self.state)
+        return open_page(text)
 
     def snapshot(self) -> HTML:
         """Draw what is shown now, filters included, as HTML without scripts (displays itself)."""
@@ -269,8 +271,6 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def _draw_cause(self) -> None:
         others = self._list.other_jobs(self._loaded) if self._list else None
         self.view.cause = main_cause(self._loaded, others)
-
-    # --- watching ----------------------------------------------------------------------------
 
     def _on_watch(self, change: Mapping[str, Any]) -> None:
         if self._watcher is None:

@@ -222,7 +222,13 @@ class View {
 
 /** Draw the view from what the page itself holds. */
 export async function mountPage(page) {
-  await new View(pageModel(page), page.getElementById("boxdocgen")).load();
+  const [root, settings, payload] = ["", "-settings", "-payload"].map((part) => page.getElementById(`boxdocgen${part}`));
+  await mount(root, JSON.parse(settings.textContent), payload.textContent);
+}
+
+/** Draw a view into this element; the payload is in base64. */
+export async function mount(root, values, payload) {
+  await new View(pageModel(values, payload), root).load();
 }
 
 export default {
