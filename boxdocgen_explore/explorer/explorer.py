@@ -167,7 +167,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def open(self) -> Path | None:
         """Show the view in the ordinary browser; give the path of its private temporary file."""
-        if self.comm is None:
+        if not self._dom_classes:
             # ipywidgets' own meaning of the name: its constructor opens the channel to the page.
             super().open()
             return None
