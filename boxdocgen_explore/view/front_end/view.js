@@ -121,8 +121,6 @@ class View {
     this.resizes.observe(this.body);
     this.themes = new MutationObserver(() => this.schedule());
     this.themes.observe(document.body, { attributes: true });
-    this.darkness = matchMedia("(prefers-color-scheme: dark)");
-    this.darkness.addEventListener("change", (this.onTheme = () => this.schedule()));
     this.clock = setInterval(() => this.tick(), 30_000);
   }
 
@@ -133,7 +131,6 @@ class View {
 
   remove() {
     for (const [name, listener] of Object.entries(this.listeners)) this.model.off(name, listener);
-    this.darkness.removeEventListener("change", this.onTheme);
     clearInterval(this.clock);
     for (const observer of [this.resizes, this.themes, this.table.observer]) observer.disconnect();
     this.charts.remove();
