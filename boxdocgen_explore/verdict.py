@@ -5,8 +5,9 @@ And what a batch is called.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
@@ -16,6 +17,8 @@ from boxdocgen_explore.messages import main_reason
 from boxdocgen_explore.schema import RUNNING, STATUSES
 from boxdocgen_explore.text import counted, duration, moment, percent, shortened, visible
 
+RENDER: Final = "BOXDOCGEN_RENDER"
+"""The environment variable of a kernel whose outputs are read later: "notebook" or "page"."""
 _LONGEST_NAME: Final = 200
 """Characters of a name that a line has room for."""
 _LONGEST_CAUSE: Final = 80
@@ -52,6 +55,15 @@ class Verdict:
     def as_dict(self) -> dict[str, Any]:
         """Give the parts as JSON-able values: ``read_at`` as ISO text."""
         return asdict(self) | {"read_at": self.read_at and self.read_at.isoformat()}
+
+    def dated(self) -> Verdict:
+        """Write the date in place of the age, for what is read later than it is written."""
+        if self.read_at is None or self.age.startswith("as of"):
+            return self
+        age = f"as of {moment(self.read_at)}"
+        text = age.join(self.text.rsplit(self.age, 1))
+        # Without the time, no page works out an age.
+        return replace(self, age=age, text=text, read_at=None)
 
 
 def verdict(
@@ -95,7 +107,8 @@ def verdict(
         "demo data" if demo else "",
     ]
     text = " · ".join(part for part in parts if part)
-    return Verdict(headline, cause, chain, complete, provisional, read_at, age, who, demo, text)
+    found = Verdict(headline, cause, chain, complete, provisional, read_at, age, who, demo, text)
+    return found.dated() if os.environ.get(RENDER) else found
 
 
 def _is_demo(frame: pl.DataFrame, column: str) -> bool:

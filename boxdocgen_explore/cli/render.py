@@ -1,12 +1,13 @@
-"""``boxdocgen render``: a notebook, run from top to bottom, as one HTML page without scripts.
+"""``boxdocgen render``: a notebook, run from top to bottom, as one HTML page.
 
-The page needs no network and no kernel. Instead of an explorer it shows the explorer's snapshot:
-to filter, run the notebook or open a report.
+The page needs no network and no kernel; an explorer in it filters as in a report, by the jobs that
+the page contains. The browser runs the page's own script alone, and nothing of the notebook.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -17,22 +18,22 @@ from boxdocgen_explore.arguments import output_path
 from boxdocgen_explore.cli.options import add_command, output_file, parse_path
 from boxdocgen_explore.cli.terminal import DONE, say
 from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.verdict import RENDER
 
 _WIDGET: Final = "application/vnd.jupyter.widget-view+json"
-# JupyterLab's look with a policy that runs nothing; its own scripts, which would load formulas
-# and diagrams from elsewhere, are left out.
-_TEMPLATE: Final = """
-{%- extends 'lab/index.html.j2' -%}
-{%- block html_head -%}
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';
- img-src data:; font-src data:; base-uri 'none'; form-action 'none'">
-<meta http-equiv="x-dns-prefetch-control" content="off">
-{{ super() }}
+# A cell's code is folded, and needs no script to unfold. Formulas, diagrams and scripts of outputs
+# would need scripts from elsewhere, and are left out or stay as they were typed.
+_CELLS: Final = """
+{%- extends 'basic/index.html.j2' -%}
+{%- block input -%}
+{%- if cell.source.strip() -%}
+<details class="code"><summary>Code</summary>{{ super() }}</details>
+{%- endif -%}
 {%- endblock -%}
-{%- block body -%}{{ super() | without_calls }}{%- endblock -%}
-{%- block html_head_js -%}{%- endblock -%}
-{%- block html_head_js_mathjax -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block data_svg -%}
+<img src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 | escape_html }}"
+ alt="{{ output.data['text/plain'] | escape_html }}">
+{%- endblock -%}
 {%- block data_javascript -%}{%- endblock -%}
 """
 # Elements that can send a reader, or a request, elsewhere in spite of that policy. Whatever
@@ -58,7 +59,7 @@ def render(options: argparse.Namespace) -> int:
     """Run a notebook and write it as one page for people without Python."""
     target: Path = options.notebook if options.in_place else options.output
     output_path("the page", target, *([".ipynb"] if options.in_place else [".html", ".htm"]))
-    notebook = run(options.notebook)
+    notebook = run(options.notebook, for_page=not options.in_place)
     if options.in_place:
         import nbformat
 
@@ -88,8 +89,10 @@ def read(notebook: Path) -> Any:
         raise InvalidRequest(f"{notebook} is not a notebook.") from None
 
 
-def run(path: Path) -> Any:
+def run(path: Path, *, for_page: bool = False) -> Any:
     """Read a notebook, run it in its folder, and give it with what its cells show.
+
+    What is shown says its date, not its age. ``for_page`` adds the jobs of explorers (`to_html`).
 
     Raises:
         InvalidRequest: it cannot be read, a cell raised an error, or its kernel ended.
@@ -109,7 +112,7 @@ def run(path: Path) -> Any:
         extra_arguments=["--log-level=ERROR"],
     )
     try:
-        client.execute()
+        client.execute(env={**os.environ, RENDER: "page" if for_page else "notebook"})
     except CellExecutionError as error:
         raise InvalidRequest(f"A cell failed: {error.ename}: {error.evalue}") from None
     except DeadKernelError as error:
@@ -145,16 +148,38 @@ def _without_widgets(outputs: Iterable[Any]) -> Iterator[Any]:
 def to_html(notebook: Any, title: str) -> str:
     """Convert a notebook with its outputs to a page that contains everything it shows.
 
-    Formulas and diagrams, which need scripts, stay as they were typed; so does markup that would
-    call another host, such as frames, forms, prefetched links and redirections.
+    Explorers filter as in a report. Formulas and diagrams, which need scripts, stay as they were
+    typed; so does markup that would call another host, such as frames, forms, prefetched links and
+    redirections.
     """
     from nbconvert import HTMLExporter
 
+    from boxdocgen_explore.view import notebook_page
+
+    notebook = copy.deepcopy(notebook)
+    views = _take_views(notebook)
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
-        raw_template=_TEMPLATE, embed_images=True, exclude_anchor_links=True
-    )
-    exporter.register_filter(  # type: ignore[no-untyped-call]
-        "without_calls", lambda body: _CALLING.sub("&lt;", body)
+        raw_template=_CELLS,
+        embed_images=True,
+        exclude_anchor_links=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
     )
     resources = {"metadata": {"name": title, "path": os.curdir}}
-    return str(exporter.from_notebook_node(notebook, resources)[0])
+    body = str(exporter.from_notebook_node(notebook, resources)[0])
+    return notebook_page(_CALLING.sub("&lt;", body), views, title)
+
+
+def _take_views(notebook: Any) -> list[Any]:
+    """Take the explorers' data out of the outputs, and put an element for the view in its place."""
+    from boxdocgen_explore.view import VIEW_MIME
+
+    views: list[Any] = []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if VIEW_MIME in data:
+                place = f'<div id="boxdocgen-view-{len(views)}"></div>'
+                data["text/html"] = place + data.get("text/html", "")
+                views.append(data.pop(VIEW_MIME))
+    return views

@@ -22,7 +22,7 @@ from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.explorer.batch_source import BatchListLoader, Source
 from boxdocgen_explore.explorer.notices import error_notice, incomplete, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
-from boxdocgen_explore.explorer.snapshot import snapshot
+from boxdocgen_explore.explorer.snapshot import is_for_a_page, snapshot, snapshot_bundle
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
 from boxdocgen_explore.schema import JOBS
 from boxdocgen_explore.text import counted
@@ -91,8 +91,20 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
         """Add a snapshot to the widget, for readers that cannot run it."""
         bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
-        html, plain = self.snapshot().data, repr(self)  # ipywidgets cuts the text at 110 characters
-        return bundle and {**bundle, "text/plain": plain, "text/html": html}
+        if is_for_a_page():
+            self.wait()
+        view, shown = self.view, (self._loaded, self._verdict(), self.state, self._templates)
+        # ipywidgets cuts the text at 110 characters.
+        text = {"text/plain": repr(self)}
+        return bundle and {
+            **bundle,
+            **text,
+            **snapshot_bundle(*shown, view.batch_labels, view.cause),
+        }
+
+    def _display_(self) -> View:
+        """Give marimo, which shows no ipywidgets around it, the view."""
+        return self.view
 
     @property
     def jobs(self) -> pl.DataFrame:
@@ -160,11 +172,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         return self
 
     def open(self) -> Path | None:
-        """Write the view to a private temporary file and show it in the ordinary browser.
-
-        Gives the path of the file.
-        """
-        if self.comm is None:
+        """Show the view in the ordinary browser; give the path of its private temporary file."""
+        if not self._dom_classes:
             # ipywidgets' own meaning of the name: its constructor opens the channel to the page.
             super().open()
             return None
@@ -270,8 +279,6 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.view.cause = main_cause(self._loaded, others)
         known = batch_labels(self._loaded, self._templates) | self.picker.labels
         self.view.batch_labels = {one: known[one] for one in {*self._loaded["batch_id"]} & {*known}}
-
-    # --- watching ----------------------------------------------------------------------------
 
     def _on_watch(self, change: Mapping[str, Any]) -> None:
         if self._watcher is None:

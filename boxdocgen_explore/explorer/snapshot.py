@@ -6,18 +6,43 @@ widget it therefore carries this picture of its charts, with a table of the coun
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
 
 from boxdocgen_explore import analysis
 from boxdocgen_explore.figures import reasons_note
-from boxdocgen_explore.view import filters, tables
+from boxdocgen_explore.verdict import RENDER
+from boxdocgen_explore.view import VIEW_MIME, embedded, filters, tables
 from boxdocgen_explore.view.html import fill
 from boxdocgen_explore.view.pictures import picture
 
 HEADING: Final = "Snapshot. Run the notebook to filter."
+
+
+def is_for_a_page() -> bool:
+    """Whether this kernel runs a notebook for a page, which draws views in place of snapshots."""
+    return os.environ.get(RENDER) == "page"
+
+
+def snapshot_bundle(
+    jobs: pl.DataFrame,
+    verdict: analysis.Verdict,
+    state: Mapping[str, Any],
+    templates: Mapping[str, str],
+    labels: Mapping[str, str],
+    cause: Sequence[Sequence[str]],
+) -> dict[str, Any]:
+    """Give the snapshot by its MIME type, and for a page all that its view needs.
+
+    Only for a page are the jobs in the output, so that a notebook that is saved does not grow.
+    """
+    shown = {"text/html": snapshot(jobs, verdict, state, templates)}
+    if is_for_a_page():
+        return {**shown, VIEW_MIME: embedded(jobs, verdict, cause, templates, labels, state)}
+    return shown
 
 
 def snapshot(
@@ -36,7 +61,7 @@ def snapshot(
     return fill(
         "view/templates/snapshot.html",
         heading=HEADING,
-        verdict=verdict.text,
+        verdict=verdict.dated().text,
         shown=f"{shown.height:,} of {jobs.height:,} jobs{_filters(state, templates)}",
         pictures=[one for one in drawn if one],
         counts=tables.statuses(shown) if shown.height else None,

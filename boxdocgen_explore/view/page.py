@@ -9,7 +9,7 @@ import tempfile
 import webbrowser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -21,6 +21,9 @@ from boxdocgen_explore.view.cause import main_cause
 from boxdocgen_explore.view.html import fill, front_end
 from boxdocgen_explore.view.payload import batch_labels, pack
 from boxdocgen_explore.view.widget import module, specs
+
+VIEW_MIME: Final = "application/vnd.boxdocgen.view+json"
+"""What `embedded` gives, as an output of a notebook that is run for `notebook_page`."""
 
 
 def page(
@@ -56,6 +59,35 @@ def page(
     )
 
 
+def embedded(
+    jobs: pl.DataFrame,
+    verdict: analysis.Verdict,
+    cause: Sequence[Sequence[str]],
+    templates: Mapping[str, str],
+    labels: Mapping[str, str],
+    state: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Give all that `notebook_page` needs to draw the view of these jobs, as JSON-able values."""
+    values = _values(verdict, cause, templates, labels, state)
+    return {**values, "payload": base64.b64encode(pack(jobs)).decode()}
+
+
+def notebook_page(body: str, views: Sequence[Mapping[str, Any]], title: str) -> str:
+    """Write a notebook as one HTML document with live views.
+
+    ``body`` is HTML as it is to stand in the page. The element with the id ``boxdocgen-view-N``
+    gets the view of ``views[N]``, which `embedded` gave.
+    """
+    return _fill_page(
+        "view/templates/notebook.html",
+        front_end("notebook.css"),
+        front_end("notebook.js") if views else "",
+        body=body,
+        data={"specs": specs(), "views": views},
+        title=title,
+    )
+
+
 def document(
     payload: bytes,
     verdict: analysis.Verdict | None,
@@ -79,27 +111,38 @@ def document(
     Raises:
         InvalidRequest: the state is invalid.
     """
-    script = f"{module()}\nconst mounted = mountPage(document);\n{script}"
-    style = front_end("view.css") + style
-    settings = {
+    return _fill_page(
+        template,
+        style,
+        f"const mounted = mountPage(document);\n{script}",
+        settings={**_values(verdict, cause, templates, labels or {}, state), "specs": specs()},
+        payload=base64.b64encode(payload).decode(),
+        **values,
+    )
+
+
+def _values(
+    verdict: analysis.Verdict | None,
+    cause: Sequence[Sequence[str]],
+    templates: Mapping[str, str],
+    labels: Mapping[str, str],
+    state: Mapping[str, Any],
+) -> dict[str, Any]:
+    return {
         "verdict": verdict and verdict.as_dict(),
         "cause": cause,
         "state": filters.check_state(state),
         "templates": dict(templates),
-        "batch_labels": dict(labels or {}),
-        "specs": specs(),
+        "batch_labels": dict(labels),
         "notice": "",
     }
-    return fill(
-        template,
-        settings=settings,
-        payload=base64.b64encode(payload).decode(),
-        style=style,
-        style_hash=_sha256(style),
-        script=script,
-        script_hash=_sha256(script),
-        **values,
-    )
+
+
+def _fill_page(template: str, style: str, script: str, **values: Any) -> str:
+    style = front_end("view.css") + style
+    script = script and f"{module()}\n{script}"
+    hashes = {"style_hash": _sha256(style), "script_hash": _sha256(script)}
+    return fill(template, style=style, script=script, **hashes, **values)
 
 
 def open_page(text: str) -> Path:

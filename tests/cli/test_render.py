@@ -13,6 +13,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from browser_fixtures import wait_for_draw
 from nbformat.v4 import (
     new_code_cell,
     new_markdown_cell,
@@ -23,6 +24,7 @@ from nbformat.v4 import (
 from playwright.sync_api import Browser, expect
 
 from boxdocgen_explore.cli import main, render
+from boxdocgen_explore.view import VIEW_MIME
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -42,7 +44,7 @@ def executed() -> Any:
 
     def run(path: Path) -> Any:
         if path not in done:
-            done[path] = render.run(path)
+            done[path] = render.run(path, for_page=True)
         return copy.deepcopy(done[path])
 
     return run
@@ -57,7 +59,7 @@ def shown_by(notebook: Any) -> list[Any]:
             text = output.get("text", "") + data.get("text/html", data.get("text/plain", ""))
             pictures = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", text)
             shown += [base64.b64decode(one).decode() for one in pictures]
-            shown.append(re.sub(r"data:\S+|read \S.*? ago|read just now", "", text))
+            shown.append(re.sub(r"data:\S+|as of [\w ]+ [\d:]+ UTC|just now", "", text))
             shown.append(data.get(VEGA))
     return shown
 
@@ -148,8 +150,11 @@ def test_a_notebook_whose_cell_fails_changes_no_file(tmp_path, capsys):
 @pytest.mark.parametrize("path", NOTEBOOKS[:2], ids=stem)
 def test_a_rendered_notebook_needs_nothing_from_anywhere(path, executed, tab, tmp_path):
     page = render.to_html(executed(path), path.stem)
-    assert not re.search(r"<script|<link|@import", page, flags=re.I)
-    without_comments = re.sub(r"/\*.*?\*/", "", page, flags=re.S)
+    own = r'<script (?:type="application/json" id="boxdocgen-views"|type="module")>.*?</script>'
+    without_scripts, removed = re.subn(own, "", page, flags=re.S)
+    assert removed == 2
+    assert not re.search(r"<script|<link|@import", without_scripts, flags=re.I)
+    without_comments = re.sub(r"/\*.*?\*/", "", without_scripts, flags=re.S)
     assert re.findall(r"(?:https?:|[\"'(])//[\w.-]+", without_comments) == []
     file = tmp_path / "page.html"
     file.write_text(page, "utf-8")
@@ -157,9 +162,40 @@ def test_a_rendered_notebook_needs_nothing_from_anywhere(path, executed, tab, tm
     tab.on("request", lambda request: requested.append(request.url))
     tab.goto(file.as_uri())
     expect(tab.get_by_text(re.compile("demo data")).first).to_be_visible()
-    assert tab.locator("img").count() >= 2
-    assert tab.evaluate("[...document.images].every((one) => one.naturalWidth > 0)")
+    assert tab.evaluate("[...document.images].filter((one) => one.naturalWidth > 0).length") >= 2
+    assert tab.evaluate("[...document.images].every((one) => one.naturalWidth > 0 && one.alt)")
     assert [url for url in requested if not url.startswith("data:")] == [file.as_uri()]
+
+
+@pytest.mark.browser
+def test_the_explorer_of_a_rendered_notebook_filters_and_says_its_date(executed, tab, tmp_path):
+    file = tmp_path / "page.html"
+    file.write_text(render.to_html(executed(NOTEBOOKS[0]), "Title"), "utf-8")
+    tab.goto(file.as_uri())
+    wait_for_draw(tab)
+    expect(tab.locator(".verdict")).to_contain_text(re.compile(r"as of \d+ \w+ 20\d\d [\d:]+ UTC"))
+    assert "just now" not in (tab.locator("main").text_content() or "")
+    expect(tab.get_by_text("Snapshot. Run the notebook")).to_be_hidden()
+    expect(tab.get_by_text("bx.explore(box)")).to_be_hidden()
+    tab.get_by_text("Code", exact=True).click()
+    expect(tab.get_by_text("bx.explore(box)")).to_be_visible()
+    tab.get_by_role("checkbox", name="completed_with_error").check()
+    expect(tab.locator(".jobs-shown")).to_have_text("96 of 3,000 jobs")
+
+
+@pytest.mark.browser
+def test_a_rendered_notebook_is_dark_on_a_dark_screen_and_light_on_paper(browser, tmp_path):
+    file = tmp_path / "page.html"
+    cell = new_markdown_cell("some words")
+    file.write_text(render.to_html(new_notebook(cells=[cell]), "Title"), "utf-8")
+    page = browser.new_page(color_scheme="dark")
+    page.goto(file.as_uri())
+    light = "getComputedStyle({}).{}.match(/\\d+/g).every((part) => part > 128)"
+    paper, ink = light.format("document.body", "backgroundColor"), "document.querySelector('p')"
+    assert (page.evaluate(paper), page.evaluate(light.format(ink, "color"))) == (False, True)
+    page.emulate_media(media="print")
+    assert (page.evaluate(paper), page.evaluate(light.format(ink, "color"))) == (True, False)
+    page.close()
 
 
 CALLS = """
@@ -190,14 +226,17 @@ def connections() -> Iterator[tuple[str, list[Any]]]:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("place", ["markdown", "output", "raw"])
+@pytest.mark.parametrize("place", ["markdown", "output", "raw", "view"])
 def test_a_rendered_notebook_calls_no_host_whatever_it_contains(
     browser: Browser, connections: tuple[str, list[Any]], place: str, tmp_path: Path
 ) -> None:
     url, seen = connections
     markup = CALLS.replace("URL", url)
     output = new_output("display_data", data={"text/html": markup})
+    seen_text = '<a href="#seen">link</a> <p id="seen">seen</p>'
+    view = new_output("display_data", data={"text/html": seen_text, VIEW_MIME: {"payload": markup}})
     cells = {
+        "view": new_code_cell("", outputs=[view]),
         "markdown": new_markdown_cell(markup),
         "output": new_code_cell("", outputs=[output]),
         "raw": new_raw_cell(markup, metadata={"raw_mimetype": "text/html"}),

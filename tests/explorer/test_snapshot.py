@@ -9,10 +9,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from frames import HOSTILE, MISSING, jobs_frame, story
+from frames import HOSTILE, MISSING, jobs_frame, pages_frame, story
 from playwright.sync_api import Page, expect
 
 import boxdocgen_explore as bx
+from boxdocgen_explore.errors import Reading
+from boxdocgen_explore.view import VIEW_MIME, unpack
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_explore.ipynb"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -45,6 +47,27 @@ def test_beside_the_widget_stands_a_snapshot_without_scripts():
     assert "Snapshot. Run the notebook to filter." in html
     assert f"{(jobs['status'] == 'failed').sum()}" in html
     assert not re.search(r"<script|<svg|style=|\son\w+=", html)
+
+
+@pytest.mark.parametrize("read_as", ["notebook", "page"])
+def test_only_a_page_that_is_rendered_gets_the_jobs_and_both_get_the_date(read_as, monkeypatch):
+    monkeypatch.setenv("BOXDOCGEN_RENDER", read_as)
+    reading = Reading(JOBS, pages_frame())
+    bundle = bx.explore(reading, state={"status": ["failed"]})._repr_mimebundle_()
+    assert "as of 3 Nov 2026 02:14 UTC" in bundle["text/html"]
+    assert "as of 3 Nov 2026 02:14 UTC" in bundle["text/plain"]
+    assert (VIEW_MIME in bundle) == (read_as == "page")
+    if read_as == "page":
+        view = bundle[VIEW_MIME]
+        assert unpack(base64.b64decode(view["payload"])).equals(JOBS)
+        assert view["state"] == {"status": ["failed"]}
+        assert view["verdict"]["read_at"] is None  # else the page would work out an age
+
+
+def test_a_snapshot_says_its_date_and_never_an_age():
+    html = bx.explore(Reading(JOBS, pages_frame())).snapshot().data
+    assert "as of 3 Nov 2026 02:14 UTC" in html
+    assert " ago" not in html
 
 
 def test_pictures_and_table_count_only_the_jobs_that_the_filters_show():

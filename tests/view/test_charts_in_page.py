@@ -210,20 +210,16 @@ def test_a_bar_of_a_template_version_filters_by_both(show):
     expect(tab.locator(".jobs-shown")).to_have_text(f"{shown:,} of {jobs.height:,} jobs")
 
 
-def test_a_new_theme_redraws_text_and_ghosts(show):
+def test_text_and_ghosts_follow_the_color_scheme(show):
     tab = show(story(), state={"status": ["failed"]})
-
-    def colours() -> tuple[str, str]:
-        text = figure(tab, "Job outcomes").locator(".labels_marks text").first
-        ghost = figure(tab, "Job outcomes").locator(".ghosts_marks path").first
-        return text.get_attribute("fill"), ghost.get_attribute("fill")
-
-    light = colours()
+    outcomes = figure(tab, "Job outcomes")
+    text = outcomes.locator(".labels_marks text").first
+    ghost = outcomes.locator(".ghosts_marks path").first
+    expect(text).to_have_css("fill", "rgb(31, 35, 40)")
+    expect(ghost).to_have_css("fill", "rgb(213, 218, 224)")
     tab.emulate_media(color_scheme="dark")
-    text = figure(tab, "Job outcomes").locator(".labels_marks text").first
-    expect(text).not_to_have_attribute("fill", light[0])
-    dark = colours()
-    assert light[1] != dark[1]
+    expect(text).to_have_css("fill", "rgb(230, 233, 237)")
+    expect(ghost).to_have_css("fill", "rgb(61, 68, 77)")
 
 
 def test_the_numbers_of_a_hundred_thousand_jobs_are_not_cut(show):

@@ -24,7 +24,7 @@ def test_rows_open_by_keyboard_to_their_full_messages(show):
     details = tab.locator("tr.details")
     expect(details).to_contain_text(f"1: {long}".strip())
     expect(details).to_contain_text(MISSING)
-    expect(tab.locator('tr.job[aria-expanded="true"]')).to_be_focused()
+    expect(tab.locator("tr.job.open")).to_be_focused()
     tab.keyboard.press("End")
     expect(tab.locator("tr.job:focus")).to_have_attribute("aria-rowindex", "51")
     expect(tab.locator("tr.job:focus")).to_be_in_viewport()

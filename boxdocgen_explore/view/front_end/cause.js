@@ -11,7 +11,7 @@ export class CauseBlock {
   draw() {
     const lines = this.model.get("cause") ?? [];
     this.root.hidden = lines.length === 0;
-    this.root.replaceChildren(...lines.map((pieces, line) => element(line ? "p" : "h3", {}, pieces.map(textOrCode))));
+    this.root.replaceChildren(...lines.map((pieces, line) => element(line ? "p" : "h2", {}, pieces.map(textOrCode))));
   }
 }
 

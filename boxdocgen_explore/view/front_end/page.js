@@ -1,8 +1,7 @@
-// A page without a kernel: a model, like anywidget's, of the values in the page itself.
+// A page without a kernel: a model, like anywidget's, of values in the page itself.
 
-export function pageModel(page) {
-  const values = JSON.parse(page.getElementById("boxdocgen-settings").textContent);
-  values.payload = decodeBase64(page.getElementById("boxdocgen-payload").textContent);
+export function pageModel(given, payload) {
+  const values = { ...given, payload: decodeBase64(payload) };
   const listeners = new Map();
   return {
     get: (key) => values[key],

@@ -78,8 +78,9 @@ export class Table extends VirtualTable {
     const job = this.jobs[place];
     const tab = place === this.active ? "0" : "-1";
     const cells = this.columns.map(({ name }) => element("td", { class: `column-${name}` }, this.value(name, job, tab)));
-    const expanded = { "aria-expanded": place === this.open, "data-place": place };
-    return element("tr", { "aria-rowindex": place + 2, tabindex: tab, class: "job", ...expanded }, cells);
+    // No aria-expanded: the row of a table, other than that of a treegrid, has none.
+    const open = place === this.open ? { class: "job open", "aria-description": "Details follow" } : { class: "job" };
+    return element("tr", { "aria-rowindex": place + 2, tabindex: tab, "data-place": place, ...open }, cells);
   }
 
   value(name, job, tab) {

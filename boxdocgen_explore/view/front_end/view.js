@@ -123,8 +123,6 @@ class View {
     this.resizes.observe(this.body);
     this.themes = new MutationObserver(() => this.schedule());
     this.themes.observe(document.body, { attributes: true });
-    this.darkness = matchMedia("(prefers-color-scheme: dark)");
-    this.darkness.addEventListener("change", (this.onTheme = () => this.schedule()));
     this.clock = setInterval(() => this.tick(), 30_000);
   }
 
@@ -135,7 +133,6 @@ class View {
 
   remove() {
     for (const [name, listener] of Object.entries(this.listeners)) this.model.off(name, listener);
-    this.darkness.removeEventListener("change", this.onTheme);
     clearInterval(this.clock);
     for (const observer of [this.resizes, this.themes, this.table.observer]) observer.disconnect();
     this.charts.remove();
@@ -231,7 +228,13 @@ class View {
 
 /** Draw the view from what the page itself holds. */
 export async function mountPage(page) {
-  await new View(pageModel(page), page.getElementById("boxdocgen")).load();
+  const [root, settings, payload] = ["", "-settings", "-payload"].map((part) => page.getElementById(`boxdocgen${part}`));
+  await mount(root, JSON.parse(settings.textContent), payload.textContent);
+}
+
+/** Draw a view into this element; the payload is in base64. */
+export async function mount(root, values, payload) {
+  await new View(pageModel(values, payload), root).load();
 }
 
 export default {
