@@ -77,7 +77,9 @@ def _call_sdk(ask: Callable[[], AccessToken]) -> AccessToken:
     # Raised out here: the SDK's error would become the __context__, and it holds the secret.
     status, request_id = (getattr(answer, name, None) for name in ("status_code", "request_id"))
     if status is None:
-        raise Unreachable(f"Box could not be asked for a token. Check the network. Cause: {words}.")
+        raise Unreachable(
+            f"No token could be requested from Box. Check the network.\nCause: {words}"
+        )
     raise Unauthorized(
         "Box refused these credentials. Check BOX_JWT_CONFIG_FILE, or BOX_CLIENT_ID, "
         "BOX_CLIENT_SECRET, BOX_SUBJECT_TYPE and BOX_SUBJECT_ID."

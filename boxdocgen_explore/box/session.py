@@ -25,7 +25,7 @@ from requests.utils import default_headers
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.arguments import checked_url, is_loopback
 from boxdocgen_explore.box.auth import Credentials, Token
-from boxdocgen_explore.box.error_messages import client_error, error_class, explanation
+from boxdocgen_explore.box.error_messages import OPTIONS, client_error, error_class, explanation
 from boxdocgen_explore.box.rate_limit import rate_limiter, same_user
 from boxdocgen_explore.box.retry import RequestContext, RetryPolicy, read_body, retrying
 from boxdocgen_explore.schema import User
@@ -166,8 +166,8 @@ class BoxSession:
         url = _url(path)
         if self.offline:
             raise errors.NotCached(
-                f"{url} is not in the cache, and offline=True forbids the network: read it once "
-                "online."
+                "This is not in the cache, and only the cache is read: read it once online.\n"
+                f"GET {url}, offline=True"
             )
         headers = self._headers | ({"box-version": version} if version else {})
         request = requests.Request("GET", self.base_url + url, headers, params=dict(params or {}))
@@ -218,9 +218,9 @@ class BoxSession:
         # Raised out here: the exception above would become the __context__, and it holds the
         # request and so the token.
         raise errors.Unreachable(
-            f"No response from {self.host} to GET {_url(path)}. Check the network, proxy and "
-            "certificates (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE); what is cached can be read with "
-            f"offline=True (--offline). Cause: {why}."
+            f"No response from {self.host}. Check the network, the proxy and the certificates; "
+            "what is cached can be read offline.\nOptions: offline=True, --offline, HTTPS_PROXY, "
+            f"NO_PROXY, SSL_CERT_FILE. GET {_url(path)}: {why}"
         )
 
     def _refreshed(self, refused: str) -> bool:
@@ -236,8 +236,9 @@ class BoxSession:
         details = [f"GET {url}" + (f" as {who}" if who else ""), f"status {status}"]
         details += filter(None, [body.get("code"), body.get("message")])
         details += [f"request id {request_id}"] if request_id else []
+        options = "" if self.as_user or kind not in OPTIONS else f"Options: {OPTIONS[kind]}. "
         error = kind(
-            f"{explanation(kind, status, self.as_user)}\n{self.host}: {', '.join(details)}",
+            f"{explanation(kind, status)}\n{options}{self.host}: {', '.join(details)}",
             status=status,
             code=body.get("code"),
             message=body.get("message"),

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_error(f"{error.name} is not installed: pip install 'boxdocgen-explore[lab]'.")
         return USAGE
     except KeyboardInterrupt:
-        _print_error("stopped; what had arrived is cached")
+        _print_error("Stopped. What has arrived is cached.")
         return INTERRUPTED
     except BrokenPipeError:  # | head
         sys.stderr.close()
@@ -64,7 +64,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="boxdocgen", description="See what became of Box Doc Gen batches.")
+    parser = _Parser(prog="boxdocgen", description="Read, explore and audit Box Doc Gen batches.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     lab.add_commands(commands)

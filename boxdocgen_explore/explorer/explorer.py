@@ -19,7 +19,7 @@ from IPython.display import HTML
 from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.explorer.batch_source import BatchListLoader, Source
-from boxdocgen_explore.explorer.notices import error_notice, reading_notice
+from boxdocgen_explore.explorer.notices import can_retry, error_notice, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.snapshot import snapshot
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
@@ -57,6 +57,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._loaded = pl.DataFrame(schema=dict(JOBS))
         self._reading: Reading | None = None
         self._ids: list[str] = []
+        self._request: tuple[list[str], bool] = [], False
         self._templates = dict(templates or {})
         self._cancelled = threading.Event()
         self._documents = False
@@ -70,7 +71,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.add_class("boxdocgen-explorer")
         traitlets.link((self, "state"), (self.view, "state"))
         self.picker.watch.observe(self._on_watch, "value")
-        self.view.on_msg(self._on_rendered)
+        self.view.on_msg(self._on_message)
         if isinstance(given, Reading):
             self._show(given)
             self.view.notice = reading_notice(given)
@@ -123,10 +124,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             return
         self._supersede()
         self.view.notice = ""
+        self.view.loading = True
         self.picker.busy("Asking Box")
-        worker = threading.Thread(
-            target=self._read, args=(list(ids), refresh, self._cancelled), daemon=True
-        )
+        arguments = list(ids), refresh, self._cancelled
+        worker = threading.Thread(target=self._read, args=arguments, daemon=True)
         worker.start()
         self._worker = worker  # after the start: only then can it be joined
 
@@ -148,9 +149,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         """Stop reading and keep what has arrived; if no batch is being read, stop the list."""
         if self._worker is not None and self._worker.is_alive():
             self._cancelled.set()
-        else:
-            if self._list:
-                self._list.stopped.set()
+        elif self._list:
+            self._list.stopped.set()
 
     def wait(self, timeout_s: float | None = None) -> Explorer:
         """Wait until batches and the list of batches are read: for scripts, not for notebooks."""
@@ -160,17 +160,13 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         return self
 
     def open(self) -> Path | None:
-        """Write the view to a private temporary file and show it in the ordinary browser.
-
-        Gives the path of the file.
-        """
+        """Write the view to a private temporary file, show it in the browser, give its path."""
         if self.comm is None:
             # ipywidgets' own meaning of the name: its constructor opens the channel to the page.
             super().open()
             return None
-        return open_page(
-            page(self._loaded, self._verdict(), templates=self._templates, state=self.state)
-        )
+        text = page(self._loaded, self._verdict(), templates=self._templates, state=self.state)
+        return open_page(text)
 
     def snapshot(self) -> HTML:
         """Draw what is shown now, filters included, as HTML without scripts (displays itself)."""
@@ -186,9 +182,11 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             return None
         return self._source.document_calls(jobs) or None
 
-    def _on_rendered(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
-        """With a Box and no batch yet, the first thing to do is to name one."""
-        if content.get("event") == "rendered" and self._source is not None and not self._ids:
+    def _on_message(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
+        if content.get("event") == "retry":
+            ids, refresh = self._request
+            self.load(ids, refresh=refresh)
+        elif self._source is not None and not self._ids:  # drawn: now a batch is to be named
             self.picker.ids.focus()
 
     def _start(self, source: Source) -> None:
@@ -199,12 +197,14 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def _read(self, ids: list[str], refresh: bool, cancelled: threading.Event) -> None:
         """Read and show; nothing is shown once another request has superseded this one."""
+        self._request = ids, refresh
         try:
             outcome = self._ask(ids, refresh, cancelled)
             if cancelled is self._cancelled:
                 self._show_outcome(ids, outcome)
         finally:
             if cancelled is self._cancelled:
+                self.view.loading = False
                 self.picker.idle(loaded=bool(self._ids))
 
     def _ask(
@@ -234,7 +234,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if isinstance(outcome, Reading):
             self._ids = ids
             self._show(outcome)
-            self.view.notice = reading_notice(outcome)
+            self.view.retry, self.view.notice = False, reading_notice(outcome)
             if self._watcher and self.picker.watch.value:
                 self._watcher.start(ids, documents=self._documents)
             return
@@ -244,8 +244,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if arrived:
             self._ids = ids
             self._show(arrived)
-        before = "" if arrived or not self._ids else "The jobs below are from the reading before."
-        self.view.notice = error_notice(outcome, before)
+        before = "" if arrived or not self._ids else "The jobs below were read before."
+        self.view.retry, self.view.notice = can_retry(outcome), error_notice(outcome, before)
 
     def _show(self, reading: Reading) -> None:
         self._ids = self._ids or list(dict.fromkeys(reading.jobs["batch_id"]))
@@ -288,8 +288,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def _watch_ended(self, error: BoxDocGenError | None) -> None:
         if error is not None:
+            self.view.retry, self.view.watching = can_retry(error), None
             self.view.notice = error_notice(error, "Watch has ended.")
-            self.view.watching = None
         self.picker.watch.value = False
 
     def _supersede(self) -> None:

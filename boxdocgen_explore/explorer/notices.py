@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
 
+from boxdocgen_explore import errors
 from boxdocgen_explore.errors import BatchesFailed, BoxDocGenError, Reading
 from boxdocgen_explore.text import counted, listed, visible
 
+_MOST_MESSAGES: Final = 3
+_MOST_DETAILS: Final = 20
+
 
 def reading_notice(reading: Reading) -> str:
-    """Write the first error of a reading in full, how many more there are, and what is unknown."""
-    errors = [*reading.failures.values()]
-    if not errors:
-        return _documents(reading)
-    others = f"{counted(len(errors) - 1, 'other batch')} failed." if len(errors) > 1 else ""
-    return error_notice(errors[0], others)
+    """Write why batches are incomplete; of a complete reading, what is wrong with documents."""
+    return _failures(reading.failures) if reading.failures else _documents(reading)
 
 
 def error_notice(error: BoxDocGenError, remark: str) -> str:
-    """Write an error with a remark; status, code and request id stay last, on their own line."""
-    happened, *details = str(error).split("\n")
-    if isinstance(error, BatchesFailed):  # a list, of which each entry has its own details
-        return "\n".join([happened, *details, remark]).rstrip()
+    """Write on the first line what happened and what to do, and a remark; details follow.
+
+    The view folds all but the first line.
+    """
+    text = _failures(error.failures) if isinstance(error, BatchesFailed) else str(error)
+    happened, *details = text.split("\n")
     return "\n".join([f"{happened} {remark}".rstrip(), *details])
+
+
+def can_retry(error: BoxDocGenError) -> bool:
+    """Whether the same request may succeed if it is sent again."""
+    if isinstance(error, BatchesFailed):
+        return any(map(can_retry, error.failures.values()))
+    return not isinstance(error, errors.NotFound | errors.Forbidden | errors.InvalidRequest)
+
+
+def _failures(failures: Mapping[str, BoxDocGenError]) -> str:
+    """Write each different message once, with its batches; the details of each batch follow."""
+    if len(failures) == 1:
+        return str(next(iter(failures.values())))
+    batches: dict[str, list[str]] = {}
+    details = []
+    for batch_id, error in failures.items():
+        happened, *lines = str(error).split("\n")
+        batches.setdefault(happened, []).append(visible(batch_id))
+        details += [f"Batch {visible(batch_id)}: {line}" for line in lines]
+    messages = [
+        f"{'Batch' if len(ids) == 1 else 'Batches'} {listed(ids)}: {happened}"
+        for happened, ids in batches.items()
+    ]
+    return "\n".join([" ".join(messages[:_MOST_MESSAGES]), *details[:_MOST_DETAILS]])
 
 
 def _documents(reading: Reading) -> str:
@@ -44,8 +71,8 @@ def _documents(reading: Reading) -> str:
         parts.append(f"{_they(empty, 'is empty', 'are empty')}: {_names(empty)}.")
     if unknown:
         parts.append(
-            f"Nothing is known of {counted(unknown, 'document')}: this user may not read them, or "
-            "too many were moved out of the folder of their batch."
+            f"{counted(unknown, 'document')} not checked: this user may not read them, or too many "
+            "were moved out of the folder of their batch."
         )
     return " ".join(parts)
 
