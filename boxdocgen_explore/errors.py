@@ -29,7 +29,9 @@ a response.
 
 from __future__ import annotations
 
+import linecache
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -44,6 +46,7 @@ from boxdocgen_explore.schema import User
 from boxdocgen_explore.text import shortened, visible
 from boxdocgen_explore.verdict import verdict
 
+_PACKAGE: Final = __name__.partition(".")[0]
 _NAMED: Final = 10
 """Batches that an error names one by one."""
 
@@ -71,6 +74,24 @@ class BoxDocGenError(Exception):
         self.answered_at: datetime | None = None
         self.body_sha256: str | None = None
         self.reading: Reading | None = None
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the lines of the person's own code, and the error's text.
+
+        Lines of IPython and of this package say nothing about what to do. `traceback.print_exc`
+        and ``%debug`` still have them.
+        """
+        shown = []
+        for frame, number in traceback.walk_tb(self.__traceback__):
+            module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+            if module == _PACKAGE:
+                break
+            if module != "IPython":
+                file = frame.f_code.co_filename
+                place = "Cell" if module == "__main__" else visible(file)
+                line = linecache.getline(file, number, frame.f_globals).strip()
+                shown += [f"{place}, line {number}:", f"    {shortened(visible(line))}"]
+        return [*shown, f"{type(self).__name__}: {self}"]
 
 
 class InvalidRequest(BoxDocGenError, ValueError):

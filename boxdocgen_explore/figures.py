@@ -139,7 +139,7 @@ def sum_note(total: int, jobs: int) -> str | None:
     """Explain the sum of the reasons' bars, if jobs have several reasons."""
     if total == jobs:
         return None
-    return f"The bars sum to {total:,}: {jobs:,} jobs, each counted once for each of its reasons."
+    return f"{jobs:,} jobs with {total:,} reasons: a job is counted once for each of its reasons."
 
 
 def _label(key: tuple[str | None, ...], templates: Mapping[str, str]) -> str:

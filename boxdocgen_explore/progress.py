@@ -109,7 +109,7 @@ def pace(
         looks = observations(readings)
         jobs = readings[-1].jobs if readings and jobs is None else jobs
     if not looks.height:
-        raise InvalidRequest("There is no look at these jobs, so nothing is known of their pace.")
+        raise InvalidRequest("These jobs were never watched, so their pace is not known.")
     times = [] if jobs is None else _document_times(jobs)
     return measure([*looks.select("observed_at", "jobs", "final").iter_rows()], times)
 

@@ -6,7 +6,9 @@ And what a batch is called.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
@@ -15,7 +17,7 @@ import polars as pl
 
 from boxdocgen_explore.messages import main_reason
 from boxdocgen_explore.schema import RUNNING, STATUSES
-from boxdocgen_explore.text import counted, duration, moment, percent, shortened, visible
+from boxdocgen_explore.text import counted, duration, listed, moment, percent, shortened, visible
 
 RENDER: Final = "BOXDOCGEN_RENDER"
 """The environment variable of a kernel whose outputs are read later: "notebook" or "page"."""
@@ -23,6 +25,8 @@ _LONGEST_NAME: Final = 200
 """Characters of a name that a line has room for."""
 _LONGEST_CAUSE: Final = 80
 """Characters of a tag or a message that the headline has room for."""
+_MOST_NAMED: Final = 3
+"""Incomplete batches that the verdict names one by one."""
 _CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
 """Two clocks may differ by so much."""
 
@@ -32,38 +36,49 @@ class Verdict:
     """The result of some jobs in one line, and its parts.
 
     ``cause`` says what most failed jobs have in common; it is empty if no reason explains at least
-    half of them. ``complete`` is True if all pages of every batch were read, False if some were
-    not, None without evidence. ``provisional`` names the jobs that may still change. ``read_at``
-    (UTC) is when the oldest page was read, ``age`` says how long ago that is. ``text`` joins the
-    parts; the cause follows the headline.
+    half of them. ``result`` is the headline with the cause: large on a screen; ``details`` are the
+    small print below it. ``complete`` is True if all pages of every batch were read, False if some
+    were not, None without evidence. If some were not, ``missing`` names their batches, ``warning``
+    says so, and ``why`` is the first sentence of the error, if it is known. ``provisional`` names
+    the jobs that may still change. ``read_at`` (UTC) is when the oldest page was read, ``age`` says
+    how long ago that is. ``text`` joins warning, why, result and details to one sentence.
     """
 
     headline: str
     cause: str
-    chain: str
+    result: str
+    missing: str
+    why: str
+    warning: str
     complete: bool | None
     provisional: str
     read_at: datetime | None
     age: str
     who: str | None
     demo: bool
-    text: str
+    details: list[str]
+
+    @property
+    def text(self) -> str:
+        parts = [self.warning, self.why, self.result, *self.details]
+        return " · ".join(part for part in parts if part)
 
     def __str__(self) -> str:
         return self.text
 
     def as_dict(self) -> dict[str, Any]:
         """Give the parts as JSON-able values: ``read_at`` as ISO text."""
-        return asdict(self) | {"read_at": self.read_at and self.read_at.isoformat()}
+        read_at = self.read_at and self.read_at.isoformat()
+        return asdict(self) | {"read_at": read_at, "text": self.text}
 
     def dated(self) -> Verdict:
         """Write the date in place of the age, for what is read later than it is written."""
         if self.read_at is None or self.age.startswith("as of"):
             return self
         age = f"as of {moment(self.read_at)}"
-        text = age.join(self.text.rsplit(self.age, 1))
+        details = [age if part == self.age else part for part in self.details]
         # Without the time, no page works out an age.
-        return replace(self, age=age, text=text, read_at=None)
+        return replace(self, age=age, details=details, read_at=None)
 
 
 def verdict(
@@ -77,7 +92,8 @@ def verdict(
 
     ``jobs`` has one row per job (`schema.JOBS`), ``pages`` one row per page read
     (`schema.PAGES`); without pages the verdict says "no evidence". The age is counted up to
-    ``now`` (UTC). ``failures`` are the ids of batches that could not be read completely.
+    ``now`` (UTC). ``failures`` are the ids of batches that could not be read completely, or the
+    error of each by its id.
 
     Source: `schema.PAGES`, and ``failures.errors`` of the failed jobs; Box itself publishes no
     number of jobs to compare with.
@@ -89,25 +105,24 @@ def verdict(
     pages = pages if pages is not None and pages.height else None
     complete = _complete(pages, failures)
     headline, cause = _headline(jobs), _cause(jobs)
-    chain, provisional = _chain(pages, complete), _provisional(jobs)
+    missing = why = warning = ""
     if complete is False:
-        chain = f"INCOMPLETE, at least {counted(jobs.height, 'job')}" + (chain and f", {chain}")
-        headline = headline if jobs.height else ""
-    who = _who(pages)
+        at_least = f", at least {counted(jobs.height, 'job')}" if jobs.height else ""
+        missing = listed(_missing(pages, failures), _MOST_NAMED)
+        warning = f"INCOMPLETE{at_least}: pages missing in {missing}"
+        why, headline = _why(failures), headline if jobs.height else ""
+    provisional, who = _provisional(jobs), _who(pages)
     read_at = None if pages is None else cast("datetime | None", pages["fetched_at"].min())
     age = _age(read_at, now or datetime.now(UTC)) if read_at else ""
     demo = _is_demo(jobs, "origin") or (pages is not None and _is_demo(pages, "host"))
     result = f"{headline}, {cause}" if cause else headline
-    parts = [
-        *([chain, result] if complete is False else [result, chain]),
-        f"{counted(len(failures), 'batch')} incomplete" if failures else "",
-        provisional,
-        f"as {who}" if who else "",
-        age,
-        "demo data" if demo else "",
-    ]
-    text = " · ".join(part for part in parts if part)
-    found = Verdict(headline, cause, chain, complete, provisional, read_at, age, who, demo, text)
+    reader, data = f"as {who}" if who else "", "demo data" if demo else ""
+    details = [_pages_read(pages, complete), provisional, reader, age, data]
+    details = [part for part in details if part]
+    found = Verdict(
+        headline, cause, result, missing, why, warning, complete, provisional, read_at, age, who,
+        demo, details,
+    )  # fmt: skip
     return found.dated() if os.environ.get(RENDER) else found
 
 
@@ -120,6 +135,27 @@ def _complete(pages: pl.DataFrame | None, failures: Collection[str]) -> bool | N
     if failures:
         return False
     return None if pages is None else bool(pages["complete"].fill_null(False).all())
+
+
+def _missing(pages: pl.DataFrame | None, failures: Collection[str]) -> Iterator[str]:
+    """Name each incomplete batch, and from which page on it is missing, if that is known."""
+    known = [] if pages is None else pages.select("batch_id", "complete").rows()
+    arrived = Counter(batch_id for batch_id, _ in known)
+    cut = {batch_id: None for batch_id, complete in known if batch_id and not complete}
+    for batch_id in dict.fromkeys([*failures, *cut]):
+        number = arrived[batch_id]
+        extent = f"from page {number + 1:,} on" if number else "all pages"
+        if number and batch_id not in cut:
+            extent = "inconsistent"  # read to its end, but its pages do not fit together
+        yield f"batch {_name(batch_id)} ({extent})"
+
+
+def _why(failures: Collection[str]) -> str:
+    """Give the first sentence of the first error that is known."""
+    errors = failures.values() if isinstance(failures, Mapping) else ()
+    text = next(filter(None, map(str, errors)), "")
+    sentence = re.split(r"(?<=[.!?])\s|\n", text, maxsplit=1)[0]
+    return _name(sentence.removesuffix("."))
 
 
 def _headline(jobs: pl.DataFrame) -> str:
@@ -147,35 +183,38 @@ def _cause(jobs: pl.DataFrame) -> str:
     return f"{who}with the message “{text}”"
 
 
-def _chain(pages: pl.DataFrame | None, complete: bool | None) -> str:
+def _pages_read(pages: pl.DataFrame | None, complete: bool | None) -> str:
     if pages is None:
         return "" if complete is False else "no evidence"
-    read = counted(pages.height, "page")
+    number = pages.height
+    read = "its only page read" if number == 1 and complete else f"{counted(number, 'page')} read"
     batches = pages["batch_id"].n_unique()
-    if complete is False:
-        return read if batches == 1 else f"{counted(batches, 'batch')}, {read}"
-    all_read = "its only page read" if pages.height == 1 else f"all {read} read"
-    return all_read if batches == 1 else f"{batches:,} batches, {all_read}"
+    several = f"{batches:,} batches, " if batches > 1 else ""
+    return several + ("all " if complete and number > 1 else "") + read
 
 
 def _provisional(jobs: pl.DataFrame) -> str:
     running = jobs.filter(pl.col("status").is_in(RUNNING)).height
     unknown = jobs.filter(~pl.col("status").is_in(STATUSES)).height
     parts = [f"{running:,} still running"] if running else []
-    parts += [f"{unknown:,} with a status unknown here"] if unknown else []
-    return "provisional: " + ", ".join(parts) if parts else ""
+    parts += [f"{unknown:,} with an unknown status"] if unknown else []
+    return ", ".join(parts) + ": these numbers may change" if parts else ""
 
 
 def _who(pages: pl.DataFrame | None) -> str | None:
     if pages is None:
         return None
     logins = pages["user_login"].drop_nulls().unique().sort()
-    return ", ".join(visible(shortened(login, _LONGEST_NAME)) for login in logins) or None
+    return ", ".join(map(_name, logins)) or None
+
+
+def _name(text: str) -> str:
+    return visible(shortened(text, _LONGEST_NAME))
 
 
 def _age(read_at: datetime, now: datetime) -> str:
     if read_at - now > _CLOCK_DIFFERENCE:
-        return f"as of {moment(read_at)}, by a clock that was wrong"
+        return f"as of {moment(read_at)}, in the future: a clock is wrong"
     delta = now - read_at
     return "just now" if delta < timedelta(minutes=1) else f"{duration(delta)} ago"
 
@@ -206,7 +245,7 @@ def batch_label_parts(
     if created:
         year = "" if created.year == (now or datetime.now(UTC)).year else f" {created.year}"
         time = f"{created.day} {created:%b}{year} {created:%H:%M}"
-    return visible(shortened(template, _LONGEST_NAME)) + more, time
+    return _name(template) + more, time
 
 
 def batch_line(
@@ -223,6 +262,6 @@ def batch_line(
         f"{percent(batch['failed'] / max(batch['jobs'], 1))} failed",
         batch_label(batch, names, now=now),
         f"{batch['jobs']:,}",
-        visible(shortened(batch["batch_id"], _LONGEST_NAME)),
+        _name(batch["batch_id"]),
     ]
     return " · ".join(parts)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import concurrent.futures
+import io
 import multiprocessing
 import pickle
+import traceback
+from contextlib import redirect_stdout
 
 import polars as pl
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 import boxdocgen_explore as bx
 from boxdocgen_explore import errors
@@ -62,6 +66,24 @@ def test_the_details_of_each_batch_stay_below_it() -> None:
     missing = errors.NotFound("Box does not have this.\napi.box.com: status 404")
     lines = str(errors.BatchesFailed({"2": missing}, 3)).split("\n")
     assert lines[1:] == ["  2: Box does not have this.", "    api.box.com: status 404"]
+
+
+def test_ipython_shows_the_persons_own_lines_and_none_of_the_packages() -> None:
+    shell = InteractiveShell()
+    code = "import boxdocgen_explore as bx\ndef ask():\n    bx.demo().read('9 9')\n\nask()"
+    with redirect_stdout(io.StringIO()) as printed:
+        shell.run_cell(code)
+    lines = printed.getvalue().rstrip().split("\n")
+    assert lines[:4] == ["Cell, line 5:", "    ask()", "Cell, line 3:", "    bx.demo().read('9 9')"]
+    assert lines[4:] == ["InvalidRequest: '9 9' is not a valid batch id: ids look like '12345'."]
+
+
+def test_a_plain_traceback_has_every_frame() -> None:
+    with pytest.raises(errors.InvalidRequest) as caught:
+        bx.connect("a b")
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "in connect" in shown
+    assert shown.endswith(f"InvalidRequest: {caught.value}\n")
 
 
 def test_readings_can_be_compared_and_hashed() -> None:

@@ -131,7 +131,7 @@ def test_the_longer_nothing_moves_the_longer_a_watch_waits() -> None:
 
 
 def test_no_look_is_an_error() -> None:
-    with pytest.raises(errors.InvalidRequest, match="no look"):
+    with pytest.raises(errors.InvalidRequest, match="never watched"):
         analysis.pace(pl.DataFrame(schema=OBSERVATIONS))
 
 

@@ -52,14 +52,15 @@ def two_batches(**values: Any) -> pl.DataFrame:
             of_statuses(completed=1, pending=2, odd=1),
             None,
             "1 of 4 completed · no evidence · "
-            "provisional: 2 still running, 1 with a status unknown here · demo data",
+            "2 still running, 1 with an unknown status: these numbers may change · demo data",
         ),
         (of_statuses(), None, "no jobs · no evidence"),
         (of_statuses(), pages_frame(1, host="demo"), f"no jobs · its only page read · {WHO}"),
         (
             of_statuses(failed=1),
             pages_frame(2, complete=False),
-            f"INCOMPLETE, at least 1 job, 2 pages · 1 of 1 failed · {WHO}",
+            "INCOMPLETE, at least 1 job: pages missing in batch 12345600319 (from page 3 on) · "
+            f"1 of 1 failed · 2 pages read · {WHO}",
         ),
         (
             of_statuses(failed=1),
@@ -69,7 +70,8 @@ def two_batches(**values: Any) -> pl.DataFrame:
         (
             of_statuses(failed=1),
             two_batches(complete=False),
-            f"INCOMPLETE, at least 1 job, 2 batches, 6 pages · 1 of 1 failed · {WHO}",
+            "INCOMPLETE, at least 1 job: pages missing in batch 7 (from page 5 on) · "
+            f"1 of 1 failed · 2 batches, 6 pages read · {WHO}",
         ),
     ],
 )
@@ -80,10 +82,30 @@ def test_the_verdict_says_the_result_complete_or_not_as_whom_and_how_old(
 
 
 def test_a_batch_that_could_not_be_read_makes_the_verdict_incomplete() -> None:
-    incomplete = verdict(of_statuses(completed=1), pages_frame(), now=NOW, failures=["8", "9"])
+    failures = ["8", "9", "12345600319", "10", "11"]
+    incomplete = verdict(of_statuses(completed=1), pages_frame(), now=NOW, failures=failures)
     assert incomplete.complete is False
-    assert incomplete.text.startswith("INCOMPLETE, at least 1 job")
-    assert "2 batches incomplete" in incomplete.text
+    named = "batch 8 (all pages), batch 9 (all pages), batch 12345600319 (inconsistent) and 2 more"
+    assert incomplete.text.startswith(f"INCOMPLETE, at least 1 job: pages missing in {named} · ")
+
+
+def test_an_incomplete_reading_says_why_in_the_first_sentence_of_its_error() -> None:
+    error = BoxDocGenError("Box has a problem. Try again later.\napi.box.com: status 500")
+    failures = {"8": BoxDocGenError(""), "9": error}
+    nothing = verdict(of_statuses(), None, now=NOW, failures=failures)
+    assert nothing.why == "Box has a problem"
+    assert nothing.text == (
+        "INCOMPLETE: pages missing in batch 8 (all pages), batch 9 (all pages) · Box has a problem"
+    )
+    assert HOSTILE not in verdict(of_statuses(), failures={HOSTILE: HOSTILE}).text
+
+
+def test_the_result_and_the_small_print_are_separate() -> None:
+    parts = verdict(failed([TAG_A], pending=1), pages_frame(), now=NOW)
+    assert parts.result == f"1 of 2 failed, {BECAUSE}"
+    running = "1 still running: these numbers may change"
+    assert parts.details == ["all 3 pages read", running, "as svc-hr", "2 min ago"]
+    assert parts.warning == parts.why == ""
 
 
 # --- the main cause ------------------------------------------------------------------------------
@@ -149,7 +171,8 @@ def test_the_verdict_names_what_at_least_half_of_the_failed_jobs_have_in_common(
 def test_the_cause_stays_with_the_result_if_the_reading_is_incomplete() -> None:
     cut = verdict(failed([TAG_A]), pages_frame(2, complete=False), now=NOW)
     assert cut.text.startswith(
-        f"INCOMPLETE, at least 1 job, 2 pages · 1 of 1 failed, {BECAUSE} · as svc-hr"
+        "INCOMPLETE, at least 1 job: pages missing in batch 12345600319 (from page 3 on) · "
+        f"1 of 1 failed, {BECAUSE} · 2 pages read · as svc-hr"
     )
 
 
@@ -180,7 +203,7 @@ def test_the_age_is_that_of_the_oldest_page_and_never_negative() -> None:
 
 def test_an_age_that_nobody_knows_is_not_called_just_now() -> None:
     age = verdict(of_statuses(), pages_frame(1), now=READ_AT - timedelta(days=1)).age
-    assert age == f"as of {moment(READ_AT)}, by a clock that was wrong"
+    assert age == f"as of {moment(READ_AT)}, in the future: a clock is wrong"
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -205,14 +228,14 @@ def test_a_verdict_of_a_reading_uses_its_pages_and_failures() -> None:
     jobs, pages = of_statuses(failed=1), pages_frame()
     reading = Reading(jobs, pages)
     assert analysis.verdict(reading, now=NOW) == verdict(jobs, pages, now=NOW)
-    partial = Reading(jobs, pages, failures={"8": BoxDocGenError("cut off")})
-    assert analysis.verdict(partial, now=NOW) == verdict(jobs, pages, now=NOW, failures=["8"])
+    partial = Reading(jobs, pages, failures={"8": BoxDocGenError("Cut off.")})
+    assert analysis.verdict(partial, now=NOW).why == "Cut off"
     assert analysis.verdict(jobs, pages, now=NOW) == verdict(jobs, pages, now=NOW)
 
 
 def test_the_parts_of_a_verdict_are_json() -> None:
     parts = json.loads(json.dumps(verdict(of_statuses(failed=1), pages_frame(), now=NOW).as_dict()))
-    assert set(parts) == set(Verdict.__dataclass_fields__)
+    assert set(parts) == {*Verdict.__dataclass_fields__, "text"}
     assert parts["read_at"] == "2026-11-03T02:14:00+00:00"
 
 

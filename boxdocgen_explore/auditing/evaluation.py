@@ -92,7 +92,7 @@ def audit(
     >>> findings["rule"].to_list()
     ['failed-share', 'failure-groups']
     >>> findings["detail"][0]
-    '1 of 1 job failed (100 %; 0 % is accepted).'
+    '1 of 1 job failed (100 %; tolerance: 0 %).'
     """
     return evaluate(reading, rules=rules, **options)[0]
 

@@ -69,7 +69,7 @@ def _documents(inputs: AuditInput) -> Missing | None:
         return Missing("documents (output_file_found)", True)
     named = inputs.jobs.drop_nulls("output_file_id")
     unknown = named.filter(pl.col("output_file_found").is_null())["output_file_id"].n_unique()
-    return Missing(f"documents ({unknown:,} not looked at)", False) if unknown else None
+    return Missing(f"documents ({unknown:,} not checked)", False) if unknown else None
 
 
 def _of_documents(column: str) -> Callable[[AuditInput], Missing | None]:

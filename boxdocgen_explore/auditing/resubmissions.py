@@ -47,7 +47,7 @@ def resubmission(reading: Reading | pl.DataFrame, expected: Any = None) -> pl.Da
     checked = read_manifest(expected)
     if checked.counts:
         raise InvalidRequest(
-            "This manifest counts jobs; what to send again needs one with external_id."
+            "This manifest only counts jobs: to know what to send again, it needs external_id."
         )
     return _match(checked, jobs, problems)
 

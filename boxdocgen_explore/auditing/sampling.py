@@ -11,6 +11,7 @@ import polars as pl
 from boxdocgen_explore.analysis import jobs_of
 from boxdocgen_explore.arguments import checked_texts, is_text, quoted, whole_number
 from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.text import counted
 
 _MOST: Final = 1_000_000_000
 _LONGEST_SEED: Final = 100
@@ -53,13 +54,13 @@ def sample_recipe(n: int, seed: int | str, by: str | Sequence[str] | None = None
     """Say how `sample` draws, so that others can draw the same jobs.
 
     >>> sample_recipe(25, 2026)
-    'Sample: the 25 jobs whose SHA-256 of "2026:" and job id, in hexadecimal, comes first.'
+    'Sample: 25 jobs, in ascending order of SHA-256("2026:" + job id), as hexadecimal.'
     """
     groups = _sampling(n, seed, by)
-    which = f" of each {' and '.join(groups)}" if groups else ""
+    which = f" per {' and '.join(groups)}" if groups else ""
     return (
-        f'Sample: the {n:,} jobs{which} whose SHA-256 of "{seed}:" and job id, '
-        "in hexadecimal, comes first."
+        f"Sample: {counted(n, 'job')}{which}, in ascending order of "
+        f'SHA-256("{seed}:" + job id), as hexadecimal.'
     )
 
 

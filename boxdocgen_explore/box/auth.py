@@ -86,7 +86,7 @@ class SdkCredentials:
         status, request_id = (getattr(answer, name, None) for name in ("status_code", "request_id"))
         if status is None:
             return Unreachable(
-                f"Box could not be asked for a token. Check the network. Cause: {words}."
+                f"No token could be requested from Box. Check the network.\nCause: {words}"
             )
         return Unauthorized(
             "Box refused these credentials. Check BOX_JWT_CONFIG_FILE, or BOX_CLIENT_ID, "

@@ -111,7 +111,7 @@ class DocumentSearch:
             parts.append(f"{counted(self.invalid, 'document')}: their id is not a valid one")
         if not parts:
             return None
-        return f"Not looked at, so that nothing is known of them: {'; '.join(parts)}."
+        return f"Not checked: {'; '.join(parts)}."
 
     # --- one round -----------------------------------------------------------------------------
 

@@ -40,33 +40,35 @@ def error_class(status: int, by_marker: bool) -> type[errors.BoxError]:
     return kinds.get(status, errors.ServerError if status >= 500 else errors.BoxError)
 
 
-def explanation(kind: type[errors.BoxError], status: int, as_user: str | None) -> str:
+def explanation(kind: type[errors.BoxError], status: int) -> str:
     """What happened, and what the person can do now."""
-    if kind is errors.NotFound:
-        other = "" if as_user else " (as_user=, --as-user)"
-        return (
-            "Box does not have this, or this user may not see it. Batches belong to whoever "
-            f"started them, often a service account: check the id, or read as that user{other}."
-        )
     if status == 202:
         return "Box is still preparing this. Try again in a moment."
     if 300 <= status < 400:
-        return "The call was redirected, perhaps by a proxy that wants a login. Sign in to it."
-    return _EXPLANATIONS.get(kind, "Box refused the call. Check what was asked for and try again.")
+        return "The call was redirected, perhaps by a proxy that wants a login: sign in to it."
+    return _EXPLANATIONS.get(kind, "Box refused the call. Check the request and try again.")
 
 
 _EXPLANATIONS: dict[type[errors.BoxError], str] = {
     errors.Unauthorized: (
-        "Box refused the token: it is wrong or has expired (developer tokens live 60 minutes). "
-        'Get a new one and continue with box.renew("...").'
+        "The token is wrong or has expired (developer tokens last 60 minutes). "
+        'Get a new one, run box.renew("..."), and try again.'
     ),
     errors.Forbidden: (
         "This user or this app may not read this. The app needs the Doc Gen scope, and as-user "
         "the right to act for others."
     ),
-    errors.MarkerRefused: "Box no longer accepts this marker. Read the batch again from its start.",
-    errors.RateLimited: (
-        "Box still asks for fewer calls. Wait some minutes, or lower calls_per_minute=."
+    errors.NotFound: (
+        "Box does not have this, or this user may not see it. Batches belong to the user who "
+        "started them, often a service account: check the id, or read as that user."
     ),
-    errors.ServerError: "Box has a problem. Try again later; what had arrived is cached.",
+    errors.MarkerRefused: "Box no longer accepts this marker. Read the batch again from its start.",
+    errors.RateLimited: "Box asks for fewer calls. Wait a few minutes and try again.",
+    errors.ServerError: "Box has a problem. Try again later: what has arrived is cached.",
 }
+
+OPTIONS: dict[type[errors.BoxError], str] = {
+    errors.NotFound: "as_user=, --as-user",
+    errors.RateLimited: "calls_per_minute=",
+}
+"""What a program can set; a person at a screen cannot, so it belongs to the details."""

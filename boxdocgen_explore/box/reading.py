@@ -113,7 +113,7 @@ def combine(fetch: Fetch, batches: Sequence[PagedList], user: User | None, origi
     chains = {paged: fetch.chains[paged].copy() for paged in batches}
     failures = {
         paged.batch_id or paged.name: fetch.failures.get(paged)
-        or errors.Cancelled("Cancelled before its end.")
+        or errors.Cancelled("Cancelled before all pages were read.")
         for paged, chain in chains.items()
         if not chain.complete
     }

@@ -65,7 +65,7 @@ class RequestContext:
 
     def check(self) -> None:
         if self.cancelled.is_set():
-            raise errors.Cancelled("Cancelled. What had arrived is cached: read again to continue.")
+            raise errors.Cancelled("Cancelled. What has arrived is cached: read again to continue.")
 
     def sleep(self, seconds: float) -> None:
         self.cancelled.wait(seconds)

@@ -23,7 +23,7 @@ from boxdocgen_explore.arguments import checked_url
 from boxdocgen_explore.box.attempt import run_apart
 from boxdocgen_explore.box.auth import Credentials, Secret, Token
 from boxdocgen_explore.box.environment import environment_settings
-from boxdocgen_explore.box.error_messages import client_error, error_class, explanation
+from boxdocgen_explore.box.error_messages import OPTIONS, client_error, error_class, explanation
 from boxdocgen_explore.box.leaks import proxy_passwords, repeats, without
 from boxdocgen_explore.box.rate_limit import rate_limiter, same_user
 from boxdocgen_explore.box.retry import Failed, RequestContext, RetryPolicy, retrying
@@ -156,8 +156,8 @@ class BoxSession:
         url = _url(path)
         if self.offline:
             raise errors.NotCached(
-                f"{url} is not in the cache, and offline=True forbids the network: read it once "
-                "online."
+                "This is not in the cache, and only the cache is read: read it once online.\n"
+                f"GET {url}, offline=True"
             )
         headers = self._headers | ({"box-version": version} if version else {})
         request = requests.Request("GET", self.base_url + url, headers, params=dict(params or {}))
@@ -229,9 +229,9 @@ class BoxSession:
             return Failed(errors.BrokenPage, text, again=False)
         why = without([*_secrets(token), *self._passwords], cause_of(error))
         text = (
-            f"No response from {self.host} to GET {url}. Check the network, proxy and "
-            "certificates (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE); what is cached can be read with "
-            f"offline=True (--offline). Cause: {why}."
+            f"No response from {self.host}. Check the network, the proxy and the certificates; "
+            "what is cached can be read offline.\nOptions: offline=True, --offline, HTTPS_PROXY, "
+            f"NO_PROXY, SSL_CERT_FILE. GET {url}: {why}"
         )
         return Failed(errors.Unreachable, text, again=may_pass(error))
 
@@ -251,8 +251,9 @@ class BoxSession:
         details = [f"GET {url}" + (f" as {who}" if who else ""), f"status {status}"]
         details += filter(None, [body.get("code"), body.get("message")])
         details += [f"request id {request_id}"] if request_id else []
+        options = "" if self.as_user or kind not in OPTIONS else f"Options: {OPTIONS[kind]}. "
         error = kind(
-            f"{explanation(kind, status, self.as_user)}\n{self.host}: {', '.join(details)}",
+            f"{explanation(kind, status)}\n{options}{self.host}: {', '.join(details)}",
             status=status,
             code=body.get("code"),
             message=body.get("message"),

@@ -192,7 +192,7 @@ class PageStore:
                 if self.path and not self.read_only and _is_corrupt(error):
                     self._recreate(self.path)
                 else:
-                    self._warn_once(f"{what} ({error}); what was read is complete all the same")
+                    self._warn_once(f"{what} ({error}); what was read is still complete")
 
     def _warn_once(self, what: str) -> None:
         """A full disk is one message, not one per page."""

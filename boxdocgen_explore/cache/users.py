@@ -66,9 +66,12 @@ def online_cache(user: User | None, folder: Path | None) -> Cache:
 def _replacement(path: Path, error: errors.StoreError) -> PageStore:
     """Instead of a store that cannot be written: the same, read-only, or one in memory."""
     try:
-        store, rest = PageStore(path, read_only=True), "Its pages are used; no page is added."
+        store, rest = (
+            PageStore(path, read_only=True),
+            "Cached pages are used; no new page is cached.",
+        )
     except errors.StoreError:
-        store, rest = PageStore(None), "Box is read all the same, and nothing is cached."
+        store, rest = PageStore(None), "Box is still read, but nothing is cached."
     errors.warn(f"{error} {rest}", StoreWarning)
     return store
 

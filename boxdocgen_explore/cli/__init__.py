@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     # Imported here, so that an error in it is reported like any other.
     from boxdocgen_explore.cli import audit, caches, emulator, fetch, lab, render, watch
 
-    parser = _Parser(prog="boxdocgen", description="See what became of Box Doc Gen batches.")
+    parser = _Parser(prog="boxdocgen", description="Read, explore and audit Box Doc Gen batches.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     lab.add_commands(commands)

@@ -140,9 +140,10 @@ def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:
 
 
 def _summary(result: AuditResult, report: Report | None, calls: int | None) -> str:
-    """The verdict first, with the calls if they are given; then each rule that found something,
-    with its first finding."""
-    lines = [result.verdict + ("" if calls is None else f"; {counted(calls, 'call')}")]
+    """The conclusion, with the calls if they are given, and the three statements; then each rule
+    that found something, with its first finding."""
+    lines = [result.conclusion + ("" if calls is None else f"; {counted(calls, 'call')}")]
+    lines += [f"{name:11}{statement}" for name, statement in result.statements.items()]
     groups = result.findings.group_by("rule", maintain_order=True)
     for row in groups.agg(pl.len(), pl.col("severity", "detail").first()).iter_rows(named=True):
         more = f" (and {row['len'] - 1:,} more)" if row["len"] > 1 else ""
@@ -153,8 +154,15 @@ def _summary(result: AuditResult, report: Report | None, calls: int | None) -> s
 
 
 def _as_json(result: AuditResult, report: Report | None, calls: int) -> str:
+    from boxdocgen_explore.analysis import outcomes
+
+    said, by_status = result.statements, dict(outcomes(result.jobs).iter_rows())
     values: dict[str, Any] = {
         "verdict": result.verdict,
+        "conclusion": result.conclusion,
+        "population": {"conclusion": result.population, "statement": said["Population"]},
+        "outcome": {"statement": said["Outcome"], "jobs": by_status},
+        "checks": {"statement": said["Checks"], **result.check_counts()},
         "complete": result.complete,
         "as_of": result.as_of and result.as_of.isoformat(),
         "jobs": result.jobs.height,

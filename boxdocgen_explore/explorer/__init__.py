@@ -53,6 +53,4 @@ def _check_columns(jobs: pl.DataFrame) -> None:
         found = jobs.schema.get(name)
         if found != dtype:
             fault = "is missing" if found is None else f"is {found}, not {dtype}"
-            raise InvalidRequest(
-                f"The column {name} {fault}: explore takes jobs as box.jobs gives them."
-            )
+            raise InvalidRequest(f"The column {name} {fault}: pass what box.jobs returns.")

@@ -20,7 +20,12 @@ from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.arguments import template_names
 from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.explorer.batch_source import BatchListLoader, Source
-from boxdocgen_explore.explorer.notices import error_notice, incomplete, reading_notice
+from boxdocgen_explore.explorer.notices import (
+    can_retry,
+    error_notice,
+    incomplete,
+    reading_notice,
+)
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.snapshot import is_for_a_page, snapshot, snapshot_bundle
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
@@ -58,6 +63,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._loaded = pl.DataFrame(schema=dict(JOBS))
         self._reading: Reading | None = None
         self._ids: list[str] = []
+        self._request: tuple[list[str], bool] = [], False
         self._templates = template_names(templates)
         self._cancelled = threading.Event()
         self._documents = False
@@ -71,7 +77,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.add_class("boxdocgen-explorer")
         traitlets.link((self, "state"), (self.view, "state"))
         self.picker.watch.observe(self._on_watch, "value")
-        self.view.on_msg(self._on_rendered)
+        self.view.on_msg(self._on_message)
         if isinstance(given, Reading):
             self._show(given)
             self.view.notice = reading_notice(given, self.view.batch_labels)
@@ -136,10 +142,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             return
         self._supersede()
         self.view.notice = ""
+        self.view.loading = True
         self.picker.busy("Asking Box")
-        worker = threading.Thread(
-            target=self._read, args=(list(ids), refresh, self._cancelled), daemon=True
-        )
+        arguments = list(ids), refresh, self._cancelled
+        worker = threading.Thread(target=self._read, args=arguments, daemon=True)
         worker.start()
         self._worker = worker  # after the start: only then can it be joined
 
@@ -172,8 +178,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         return self
 
     def open(self) -> Path | None:
-        """Show the view in the ordinary browser; give the path of its private temporary file."""
-        if not self._dom_classes:
+        """Write the view to a private temporary file, show it in the browser, give its path."""
+        if self.comm is None:
             # ipywidgets' own meaning of the name: its constructor opens the channel to the page.
             super().open()
             return None
@@ -194,9 +200,11 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             return None
         return self._source.document_calls(jobs) or None
 
-    def _on_rendered(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
-        """With a Box and no batch yet, the first thing to do is to name one."""
-        if content.get("event") == "rendered" and self._source is not None and not self._ids:
+    def _on_message(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
+        if content.get("event") == "retry":
+            ids, refresh = self._request
+            self.load(ids, refresh=refresh)
+        elif self._source is not None and not self._ids:  # drawn: now a batch is to be named
             self.picker.table.focus()
 
     def _start(self, source: Source) -> None:
@@ -207,12 +215,14 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def _read(self, ids: list[str], refresh: bool, cancelled: threading.Event) -> None:
         """Read and show; nothing is shown once another request has superseded this one."""
+        self._request = ids, refresh
         try:
             outcome = self._ask(ids, refresh, cancelled)
             if cancelled is self._cancelled:
                 self._show_outcome(ids, outcome)
         finally:
             if cancelled is self._cancelled:
+                self.view.loading = False
                 self.picker.idle(loaded=bool(self._ids))
 
     def _ask(
@@ -242,6 +252,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if isinstance(outcome, Reading):
             self._ids = ids
             self._show(outcome)
+            self.view.retry = False
             self.view.notice = reading_notice(outcome, self.view.batch_labels)
             if self._watcher and self.picker.watch.value:
                 self._watcher.start(ids, documents=self._documents)
@@ -252,8 +263,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if arrived:
             self._ids = ids
             self._show(arrived)
-        before = "" if arrived or not self._ids else "The jobs below are from the reading before."
-        self.view.notice = error_notice(outcome, before, self.picker.labels)
+        before = "" if arrived or not self._ids else "The jobs below were read before."
+        self._fail(outcome, before)
 
     def _show(self, reading: Reading) -> None:
         self._ids = self._ids or list(dict.fromkeys(reading.jobs["batch_id"]))
@@ -294,10 +305,14 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._show_jobs(self._reading.jobs, changed)
         self.view.watching = watching
 
+    def _fail(self, error: BoxDocGenError, remark: str) -> None:
+        self.view.retry = can_retry(error)
+        self.view.notice = error_notice(error, remark, self.picker.labels)
+
     def _watch_ended(self, error: BoxDocGenError | None) -> None:
         if error is not None:
-            self.view.notice = error_notice(error, "Watch has ended.", self.picker.labels)
             self.view.watching = None
+            self._fail(error, "Watch has ended.")
         self.picker.watch.value = False
 
     def _supersede(self) -> None:

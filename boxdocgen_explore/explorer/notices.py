@@ -7,37 +7,44 @@ from typing import Final
 
 import polars as pl
 
+from boxdocgen_explore import errors
 from boxdocgen_explore.errors import BatchesFailed, BoxDocGenError, Reading
 from boxdocgen_explore.text import counted, listed, visible
 
+_MOST_MESSAGES: Final = 3
+_MOST_DETAILS: Final = 20
+
 
 def reading_notice(reading: Reading, labels: Mapping[str, str]) -> str:
-    """Write the first error of a reading in full, how many more there are, and what is unknown.
+    """Write why batches are incomplete; of a complete reading, what is wrong with documents.
 
     ``labels`` are the names of batches by id.
     """
-    errors = [*reading.failures.values()]
-    if not errors:
-        return _documents(reading)
-    others = f"{counted(len(errors) - 1, 'other batch')} failed." if len(errors) > 1 else ""
-    return error_notice(errors[0], others, labels)
+    if reading.failures:
+        return _failures(reading.failures, labels)
+    return _documents(reading)
 
 
 def error_notice(error: BoxDocGenError, remark: str, labels: Mapping[str, str]) -> str:
-    """Write an error with a remark; status, code and request id stay last, on their own line.
+    """Write on the first line what happened and what to do, and a remark; details follow.
 
-    A batch that it is about is named by its label.
+    The view folds all but the first line. A batch is named by its label.
     """
-    text = str(error)
-    failed = error.failures if isinstance(error, BatchesFailed) else ()
-    for batch_id in set(failed) & set(labels):
-        text = text.replace(f"\n  {batch_id}: ", f"\n  {labels[batch_id]} · {batch_id}: ")
-    if error.batch_id and error.batch_id in labels:
-        text = f"{labels[error.batch_id]} · {error.batch_id}: {text}"
+    if isinstance(error, BatchesFailed):
+        text = _failures(error.failures, labels)
+    elif error.batch_id and error.batch_id in labels:
+        text = f"{labels[error.batch_id]} · {error.batch_id}: {error}"
+    else:
+        text = str(error)
     happened, *details = text.split("\n")
-    if isinstance(error, BatchesFailed):  # a list, of which each entry has its own details
-        return "\n".join([happened, *details, remark]).rstrip()
     return "\n".join([f"{happened} {remark}".rstrip(), *details])
+
+
+def can_retry(error: BoxDocGenError) -> bool:
+    """Whether the same request may succeed if it is sent again."""
+    if isinstance(error, BatchesFailed):
+        return any(map(can_retry, error.failures.values()))
+    return not isinstance(error, errors.NotFound | errors.Forbidden | errors.InvalidRequest)
 
 
 def incomplete(reading: Reading | None) -> set[str]:
@@ -46,6 +53,20 @@ def incomplete(reading: Reading | None) -> set[str]:
         return set()
     cut = reading.pages.filter(~pl.col("complete").fill_null(False))
     return {*reading.failures, *cut["batch_id"]}
+
+
+def _failures(failures: Mapping[str, BoxDocGenError], labels: Mapping[str, str]) -> str:
+    """Write each different message once, with its batches; the details of each batch follow."""
+    batches: dict[str, list[str]] = {}
+    details = []
+    for batch_id, error in failures.items():
+        happened, *lines = str(error).split("\n")
+        name = visible(batch_id)
+        name = f"{labels[batch_id]} · {name}" if batch_id in labels else f"Batch {name}"
+        batches.setdefault(happened, []).append(name)
+        details += [f"{name}: {line}" for line in lines]
+    messages = [f"{listed(names)}: {happened}" for happened, names in batches.items()]
+    return "\n".join([" ".join(messages[:_MOST_MESSAGES]), *details[:_MOST_DETAILS]])
 
 
 def _documents(reading: Reading) -> str:
@@ -65,8 +86,8 @@ def _documents(reading: Reading) -> str:
         parts.append(f"{_they(empty, 'is empty', 'are empty')}: {_names(empty)}.")
     if unknown:
         parts.append(
-            f"Nothing is known of {counted(unknown, 'document')}: this user may not read them, or "
-            "too many were moved out of the folder of their batch."
+            f"{counted(unknown, 'document')} not checked: this user may not read them, or too many "
+            "were moved out of the folder of their batch."
         )
     return " ".join(parts)
 

@@ -37,6 +37,7 @@ _TITLE: Final = "Audit of Box Doc Gen batches"
 class Report:
     """A written report: where it is, its verdict, and the digest to store elsewhere.
 
+    ``verdict`` is the conclusion with three statements: population, outcome, checks.
     ``complete`` says whether all pages were read, all jobs are final, every rule that was asked
     for could be evaluated, and none found an error.
     """
@@ -63,7 +64,7 @@ def report(
     notes: str | Sequence[str] = (),
     **options: Any,
 ) -> Report:
-    """Audit jobs and write one HTML file with the verdict, findings, evidence and the view.
+    """Audit jobs and write one HTML file with the conclusion, findings, evidence and the view.
 
     The file is readable by its owner only, and replaces an older one once it is complete.
 
@@ -91,8 +92,7 @@ def report(
     >>> job = {"batch_id": "1", "job_id": "7", "status": "completed", "origin": "demo"}
     >>> path = Path(tempfile.mkdtemp()) / "audit.html"
     >>> report(pl.DataFrame([job], schema=JOBS), path).verdict
-    'NO EVIDENCE: nothing shows that these are all jobs, 1 job completed, missing-output found \
-an error; demo data'
+    'No evidence. No evidence: nothing shows ...'
     >>> read_report(path)["job_id"].to_list()
     ['7']
     """

@@ -14,7 +14,7 @@ import polars as pl
 from boxdocgen_explore.analysis import outcomes
 from boxdocgen_explore.auditing import Rule
 from boxdocgen_explore.reporting.result import AuditResult
-from boxdocgen_explore.schema import DURATION_IS_INFERRED, RUNNING, STATUSES
+from boxdocgen_explore.schema import DURATION_IS_INFERRED, STATUSES
 from boxdocgen_explore.text import counted, duration, listed, timestamp
 
 _NO_TOTAL: Final = (
@@ -28,7 +28,7 @@ def facts(result: AuditResult, notes: Sequence[str]) -> list[tuple[str, Sequence
     pages = result.pages
     if pages is None:
         source = [
-            ("Evidence", ["no evidence: a plain frame of jobs does not say how it was read."])
+            ("Evidence", ["No evidence: a plain frame of jobs does not say how it was read."])
         ]
     else:
         versions = listed(pages["box_version"].drop_nulls().unique().sort())
@@ -42,10 +42,9 @@ def facts(result: AuditResult, notes: Sequence[str]) -> list[tuple[str, Sequence
         *source,
         *([] if result.calls is None else [("Calls", [_calls(result.calls)])]),
         *_documents(result),
-        ("Completeness", [*_completeness(result), _NO_TOTAL]),
+        ("Population", [*_population(result), _NO_TOTAL]),
         ("Rows", [_rows(result.jobs)]),
-        ("Still running", [_running(result.jobs)]),
-        ("Unknown to this version", [_unknown(result)]),
+        ("Unrecognised", [_unknown(result)]),
         ("Left out", [_left_out(result)]),
         ("Audit", _audit(result)),
         *([("Notes", notes)] if notes else []),
@@ -62,7 +61,9 @@ def _users(result: AuditResult, pages: pl.DataFrame) -> list[str]:
     enterprise = f", enterprise {result.enterprise_id}" if result.enterprise_id else ""
     sentences = [f"{users}{enterprise}. Box applied this user's permissions."]
     if result.as_user:
-        sentences.append(f"Read with as-user {result.as_user}: the token is another user's.")
+        sentences.append(
+            f"Read on behalf of user {result.as_user} (as-user header) with another user's token."
+        )
     if "enterprise_id" not in result.columns:
         return [*sentences, "Enterprise of the jobs: not read (it is one of the details)."]
     enterprises = listed(result.jobs["enterprise_id"].drop_nulls().unique().sort())
@@ -82,7 +83,7 @@ def _times(pages: pl.DataFrame, now: dt.datetime, noun: str) -> list[str]:
 
 
 def _calls(calls: int) -> str:
-    return f"{counted(calls, 'call')} to Box for this reading, repeated ones included."
+    return f"{counted(calls, 'call')} to Box for this reading, repeats included."
 
 
 def _documents(result: AuditResult) -> list[tuple[str, Sequence[str]]]:
@@ -107,26 +108,26 @@ def _document_counts(result: AuditResult) -> list[str]:
     exist, gone = by_file.filter(found).height, by_file.filter(~found).height
     return [
         f"{counted(by_file.height, 'document')}: {exist:,} found, {gone:,} not found, "
-        f"{by_file.height - exist - gone:,} not looked at."
+        f"{by_file.height - exist - gone:,} not checked."
     ]
 
 
-def _completeness(result: AuditResult) -> list[str]:
+def _population(result: AuditResult) -> list[str]:
     if result.incomplete:
         reasons = [
             f"Batch {batch}: {detail}" if batch else detail
             for batch, detail in result.chain_findings.select("batch_id", "detail").head(20).rows()
         ]
         more = result.chain_findings.height - len(reasons)
-        return ["INCOMPLETE.", *reasons, *([f"And {more:,} more such findings."] if more else [])]
+        return ["Limited.", *reasons, *([f"And {more:,} more such findings."] if more else [])]
     if result.pages is None:
-        return ["Unknown: without pages there is nothing to check."]
+        return ["No evidence: there are no pages to check."]
     pages = result.pages.height
     batches = counted(result.pages["batch_id"].n_unique(), "batch")
     read = "The only page" if pages == 1 else f"All {pages:,} pages"
     return [
-        f"Complete. {read} of {batches} read: from the first page to an end marker, no marker used "
-        "twice, no job id twice."
+        f"Complete. {read} of {batches} read: from the first page to an end marker, no "
+        "marker used twice, no job id twice."
     ]
 
 
@@ -136,11 +137,6 @@ def _rows(jobs: pl.DataFrame) -> str:
     summed = " + ".join(f"{count:,} {status or '(none)'}" for count, status in by_status) or "0"
     sign = "=" if jobs.height == ids else "≠"
     return f"{counted(jobs.height, 'row')} = {summed} {sign} {counted(ids, 'distinct job id')}."
-
-
-def _running(jobs: pl.DataFrame) -> str:
-    running = jobs.filter(pl.col("status").is_in(sorted(RUNNING))).height
-    return f"{counted(running, 'job')}; these counts may change." if running else "none."
 
 
 def _unknown(result: AuditResult) -> str:
@@ -154,7 +150,7 @@ def _unknown(result: AuditResult) -> str:
 
 def _left_out(result: AuditResult) -> str:
     names = listed(result.removed, most=30)
-    return f"{names}: not in this file, and not looked at by the audit." if names else "nothing."
+    return f"{names}: not in this file, and not audited." if names else "nothing."
 
 
 def _audit(result: AuditResult) -> list[str]:

@@ -1,4 +1,4 @@
-"""One audit: what was read, what the rules found, and what that comes to in one sentence."""
+"""One audit: what was read, what the rules found, and the conclusion in three statements."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.auditing import Rule
 from boxdocgen_explore.errors import BoxDocGenError
 from boxdocgen_explore.schema import PROBLEMS, RUNNING, STATUSES
-from boxdocgen_explore.text import counted, listed, moment
+from boxdocgen_explore.text import counted, listed, moment, percent
 
 CHAIN_RULES: Final = ("chain-incomplete", "chain-inconsistent", "foreign-job", "duplicate-job")
 """The rules that decide whether a batch was read completely; they are always evaluated."""
@@ -24,17 +24,6 @@ _STATUS: Final = pl.col("status")
 _RUNNING: Final = _STATUS.is_in(sorted(RUNNING)).fill_null(False)
 _UNKNOWN: Final = ~_STATUS.is_in(STATUSES).fill_null(False)
 _PROBLEM: Final = _STATUS.is_in(PROBLEMS).fill_null(False)
-_ATTENTION_IN_A_BATCH: Final = {
-    "failed": _STATUS == "failed",
-    "completed with errors": _STATUS == "completed_with_error",
-    "still running": _RUNNING,
-    "with a status unknown here": _UNKNOWN,
-}
-_ATTENTION: Final = {
-    "still running": _RUNNING,
-    "with failures": _PROBLEM,
-    "with a status unknown here": _UNKNOWN,
-}
 
 
 @dataclass(frozen=True)
@@ -104,7 +93,8 @@ class AuditResult:
     def view_verdict(self) -> Verdict:
         """The verdict line of the view, which must not say more than the evidence does."""
         jobs = self.jobs.select(self.columns)  # a message that was left out is not the cause
-        return verdict(jobs, self.pages, now=self.audited_at, failures=self.incomplete)
+        failures = {one: self.failures.get(one, "") for one in self.incomplete}
+        return verdict(jobs, self.pages, now=self.audited_at, failures=failures)
 
     @cached_property
     def as_of(self) -> dt.datetime | None:
@@ -118,79 +108,118 @@ class AuditResult:
         rules = self.findings.filter(severity="error")["rule"].unique(maintain_order=True)
         return [rule for rule in rules if rule not in {*CHAIN_RULES, *_SHARE_RULES}]
 
-    @property
-    def word(self) -> str:
-        """The verdict in a word or two; only "COMPLETE" says that all is well."""
-        if self.incomplete:
-            return "INCOMPLETE"
-        if self.pages is None and self.jobs.height:
-            return "NO EVIDENCE"
+    @cached_property
+    def exceptions(self) -> list[str]:
+        """The rules that found errors or warnings; what is only for information is no exception."""
+        found = self.findings.filter(pl.col("severity") != "info")
+        return found["rule"].unique(maintain_order=True).to_list()
+
+    @cached_property
+    def complete(self) -> bool:
+        """Whether all pages were read, all jobs are final, no rule found an error, and every rule
+        that was asked for was evaluated; failures that the thresholds accept are no error.
+        """
         outcomes = dict(self.verdicts.select("rule", "verdict").iter_rows())
         accepted = all(outcomes.get(rule) == "passed" for rule in _SHARE_RULES)
         open_jobs = self.jobs.filter(_RUNNING | _UNKNOWN | (pl.lit(not accepted) & _PROBLEM))
-        gaps = self.unevaluated or not self.scope.list_complete or not self.jobs.height
-        if open_jobs.height or gaps:
-            return "NOT COMPLETE"
-        return "NOT IN ORDER" if self.errors else "COMPLETE"
-
-    @property
-    def complete(self) -> bool:
-        """Whether all pages were read, all jobs are final, and all that was asked for is well."""
-        return self.word == "COMPLETE"
+        gaps = self.population != "complete" or self.unevaluated or not self.jobs.height
+        return not (gaps or open_jobs.height or self.errors)
 
     @cached_property
+    def conclusion(self) -> str:
+        """The result in two or three words; only "No exceptions noted" says that all is well."""
+        if self.complete and not self.exceptions:
+            return "No exceptions noted"
+        if self.population != "complete":
+            return "Scope limited" if self.population == "limited" else "No evidence"
+        if not self.jobs.height:
+            return "No jobs"
+        if set(self.exceptions) <= {"not-final"}:
+            if self.jobs.filter(_RUNNING).height:
+                return "Still running"
+            if self.unevaluated:
+                return "Checks not performed"
+        return "Exceptions noted"
+
+    @property
+    def population(self) -> str:
+        """Whether these are all jobs: "complete", "limited" or "no evidence"."""
+        if self.incomplete or not self.scope.list_complete:
+            return "limited"
+        unknown = self.pages is None and (self.jobs.height or not self.scope.since)
+        return "no evidence" if unknown else "complete"
+
+    @cached_property
+    def statements(self) -> dict[str, str]:
+        """Three sentences: "Population" (all jobs?), "Outcome" (how many failed?), "Checks"."""
+        return {
+            "Population": f"{self.population.capitalize()}: {self._population()}.",
+            "Outcome": f"{self._outcome()}.",
+            "Checks": f"{self._checks()}.",
+        }
+
+    @property
     def verdict(self) -> str:
-        """The one sentence: the word, the reasons, whose permissions applied, and when (UTC)."""
+        """The conclusion and the three statements on one line."""
+        return " ".join([f"{self.conclusion}.", *self.statements.values()])
+
+    def _population(self) -> str:
+        """Say what was read and what is missing, as whom, and when (UTC)."""
+        jobs, number = counted(self.jobs.height, "job"), len(self.batches)
+        batches = f"batch {self.batches[0]}" if number == 1 else counted(number, "batch")
         user = self.view_verdict.who or self.scope.login or "this user"
-        read_as = f"read as {user}" if self.pages is not None else ""
-        parts = [
-            ", ".join([*self._doubts(), *self._outcomes(), *self._rules()]),
-            f"only batches that {user} can see" if self.scope.since else read_as,
-            f"as of {moment(self.as_of)}" if self.as_of else "",
-            "demo data" if self.view_verdict.demo else "",
-        ]
-        return f"{self.word}: " + "; ".join(part for part in parts if part)
+        parts = [f"as of {moment(self.as_of)}"] if self.as_of else []
+        parts += [f"only batches that {user} can see"] if self.scope.since else []
+        parts += ["demo data"] if self.view_verdict.demo else []
+        end = f"; {', '.join(parts)}" if parts else ""
+        if self.population == "no evidence":
+            return f"nothing shows that these are all jobs{end}"
+        if not number:
+            return f"no batch was found{end}"
+        read = f"read as {user}{end}"
+        gaps = [] if self.scope.list_complete else ["the list of batches may have gaps"]
+        if self.incomplete:
+            why = f": {self.view_verdict.why}" if self.view_verdict.why else ""
+            gaps.insert(0, f"pages missing in {self.view_verdict.missing}{why}")
+            return f"{'; '.join(gaps)}. At least {jobs} of {batches}, {read}"
+        every = f"all {jobs}" if self.jobs.height > 1 else jobs
+        return "; ".join([*gaps, f"{every} of {batches}, {read}"])
 
-    def _doubts(self) -> list[str]:
-        """Why there may be more jobs than these."""
-        batches, jobs = len(self.batches), counted(self.jobs.height, "job")
-        doubts = []
-        if self.incomplete and batches == 1:
-            doubts.append(f"batch not read completely, at least {jobs}")
-        elif self.incomplete:
-            share = f"{len(self.incomplete):,} of {counted(batches, 'batch')}"
-            doubts.append(f"{share} not read completely")
-        elif self.pages is None and self.jobs.height:
-            doubts.append("nothing shows that these are all jobs")
-        return (
-            doubts if self.scope.list_complete else [*doubts, "the list of batches may have gaps"]
-        )
-
-    def _outcomes(self) -> list[str]:
-        """Count what needs attention: '2 of 41 batches still running, 3 with failures'."""
-        jobs, batches = self.jobs, len(self.batches)
-        if batches == 1 and jobs.height:
-            total = counted(jobs.height, "job")
-            counts = {key: jobs.filter(rows).height for key, rows in _ATTENTION_IN_A_BATCH.items()}
-        else:
-            total = counted(batches, "batch")
-            ids = {key: jobs.filter(rows)["batch_id"] for key, rows in _ATTENTION.items()}
-            counts = {key: batch_ids.n_unique() for key, batch_ids in ids.items()}
+    def _outcome(self) -> str:
+        """Count what needs attention: '2 of 41 jobs failed (4.9 %), 3 still running'."""
+        jobs = self.jobs.height
+        cause = f", {self.view_verdict.cause}" if self.view_verdict.cause else ""
+        counts = {
+            "failed": (_STATUS == "failed", cause),
+            "completed with errors": (_STATUS == "completed_with_error", ""),
+            "still running": (_RUNNING, ""),
+            "with an unknown status": (_UNKNOWN, ""),
+        }
         parts: list[str] = []
-        for words, count in counts.items():
-            if count:
-                parts.append(f"{count:,} {words}" if parts else f"{count:,} of {total} {words}")
-        if parts or self.incomplete:
-            return parts
-        if not jobs.height:
-            return [f"{total} without jobs" if batches else "no batch was found"]
-        return [f"{total} completed" if total.startswith("1 ") else f"all {total} completed"]
+        for words, (rows, more) in counts.items():
+            if count := self.jobs.filter(rows).height:
+                total = "" if parts else f" of {counted(jobs, 'job')}"
+                parts.append(f"{count:,}{total} {words} ({percent(count / jobs)}){more}")
+        if parts or not jobs:
+            return "; ".join(parts) or "There are no jobs"
+        return f"All {jobs:,} jobs completed" if jobs > 1 else "The only job completed"
 
-    def _rules(self) -> list[str]:
-        parts = []
-        if self.errors:
-            errors = "an error" if len(self.errors) == 1 else "errors"
-            parts.append(f"{listed(self.errors)} found {errors}")
-        if self.unevaluated:
-            parts.append(f"{listed(self.unevaluated)} could not be evaluated")
-        return parts
+    def check_counts(self) -> dict[str, int]:
+        """Count the rules: exceptions, passed, for information, not performed."""
+        verdicts = self.verdicts["verdict"].to_list()
+        return {
+            "exceptions": len(self.exceptions),
+            "passed": verdicts.count("passed"),
+            "information": verdicts.count("found") - len(self.exceptions),
+            "not_performed": verdicts.count("not evaluated"),
+        }
+
+    def _checks(self) -> str:
+        counts = self.check_counts()
+        names = f" ({listed(self.exceptions)})" if self.exceptions else ""
+        wanted = f" (requested: {listed(self.unevaluated)})" if self.unevaluated else ""
+        return (
+            f"{counted(counts['exceptions'], 'exception')}{names}, {counts['passed']:,} passed, "
+            f"{counts['information']:,} for information, {counts['not_performed']:,} not performed"
+            f"{wanted}"
+        )

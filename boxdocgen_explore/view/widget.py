@@ -66,9 +66,11 @@ class View(anywidget.AnyWidget):
     ``payload`` is what `pack` gives; ``state`` is the dict of `filters.check_state`, which follows
     the browser and can be set: an invalid one raises InvalidRequest. ``verdict`` is
     `analysis.Verdict.as_dict` or None, ``cause`` what `main_cause` gives; ``templates`` are names
-    by file id, ``batch_labels`` those of batches (see `payload`); ``notice`` is a sentence shown
-    under the verdict, such as why a refresh failed. ``watching`` is the progress of a batch that
-    is watched, or None: ``text``, ``final``, ``jobs``, ``calls``, and ``due_at``, the ISO time by
+    by file id, ``batch_labels`` those of batches (see `payload`); ``notice`` is shown under the
+    verdict, such as why a refresh failed: its first line says what happened, the others are
+    details, which are folded. With ``retry`` a button sends the message ``{"event": "retry"}``.
+    ``loading`` is true while jobs are being read. ``watching`` is the progress of a batch that is
+    watched, or None: ``text``, ``final``, ``jobs``, ``calls``, and ``due_at``, the ISO time by
     which the next look is expected (None: no next look).
     """
 
@@ -82,6 +84,8 @@ class View(anywidget.AnyWidget):
     cause: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
     notice = traitlets.Unicode("").tag(sync=True)
+    retry = traitlets.Bool(False).tag(sync=True)
+    loading = traitlets.Bool(False).tag(sync=True)
     watching: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
 
     def __init__(self, jobs: pl.DataFrame | None = None, **values: Any) -> None:

@@ -143,9 +143,9 @@ def test_documents_without_details_have_no_durations():
 def test_no_rule_passes_for_documents_that_were_not_looked_at():
     unknown = [without_document(one, found=None) for one in "234"]
     none_found = lacks(read(document("1"), *unknown, failed("5")))
-    assert set(none_found.values()) == {("not evaluated", "documents (3 not looked at)")}
+    assert set(none_found.values()) == {("not evaluated", "documents (3 not checked)")}
     found = lacks(read(without_document("1"), *unknown))
-    assert found["missing-document"] == ("found", "documents (3 not looked at)")
+    assert found["missing-document"] == ("found", "documents (3 not checked)")
 
 
 def test_a_job_without_an_output_file_has_no_document_to_look_at():

@@ -71,7 +71,7 @@ def test_a_document_that_another_job_made_is_not_sent_again() -> None:
 
 
 def test_a_manifest_of_counts_cannot_say_what_to_send_again() -> None:
-    with pytest.raises(InvalidRequest, match="needs one with external_id"):
+    with pytest.raises(InvalidRequest, match="it needs external_id"):
         bx.resubmission(JOBS_OF_A_BATCH, pl.DataFrame({"batch_id": ["10"], "jobs": [5]}))
 
 

@@ -351,7 +351,7 @@ def test_a_duplicate_job_is_no_shared_output() -> None:
 def test_a_small_share_is_never_rounded_to_nothing() -> None:
     jobs = [failed("0", "Row 3."), *(job(str(number)) for number in range(1, 2000))]
     assert found("failed-share", read(*jobs)) == [
-        "1 of 2,000 jobs failed (less than 0.1 %; 0 % is accepted)."
+        "1 of 2,000 jobs failed (less than 0.1 %; tolerance: 0 %)."
     ]
 
 
@@ -440,7 +440,7 @@ def test_a_tag_in_the_messages_is_traced_to_the_versions_that_contain_it() -> No
     assert found("failure-tags", reading, tags=OFFER_TAGS) == [
         "2 of the 3 jobs of template t that failed or completed with errors name the tag "
         "pay.bonus; they were made from version t2. The tag is in version t2 and not in t1 "
-        "(association, not cause)."
+        "(a correlation, not proof of the cause)."
     ]
 
 

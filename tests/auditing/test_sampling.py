@@ -45,8 +45,7 @@ def test_a_sample_does_not_depend_on_the_order_of_rows_and_grows_from_smaller_on
 
 def test_a_recipe_says_how_a_sample_was_drawn() -> None:
     assert bx.sample_recipe(3, 7, by="status") == (
-        'Sample: the 3 jobs of each status whose SHA-256 of "7:" and job id, in hexadecimal, '
-        "comes first."
+        'Sample: 3 jobs per status, in ascending order of SHA-256("7:" + job id), as hexadecimal.'
     )
 
 

@@ -50,7 +50,7 @@ def test_a_status_that_box_adds_later_is_read(emulator: Emulator, box: Box) -> N
     emulator.fault("unknown-status", path=PATH, times=None)
     reading = box.read("1001")
     assert reading.jobs["status"].to_list() == ["archived"] + ["completed"] * 24
-    assert "1 with a status unknown here" in reading.verdict
+    assert "1 with an unknown status" in reading.verdict
 
 
 def test_a_field_that_box_adds_later_is_named_in_the_evidence(emulator: Emulator, box: Box) -> None:

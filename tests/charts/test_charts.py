@@ -91,7 +91,7 @@ def test_the_bars_of_reasons_are_the_counts_and_say_what_they_sum_to():
     assert {label.rpartition(": ")[2] for label in described(drawn)} == {
         f"{number:,} of {jobs.height:,} jobs" for number in counts["jobs"]
     }
-    assert f"sum to {counts['jobs'].sum():,}" in drawn.to_dict()["title"]["subtitle"]
+    assert f"with {counts['jobs'].sum():,} reasons" in drawn.to_dict()["title"]["subtitle"]
 
 
 def test_pieces_of_stacked_bars_sum_to_their_bar():

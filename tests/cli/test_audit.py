@@ -43,8 +43,11 @@ def test_a_complete_audit_is_status_0_and_one_sentence(box, tmp_path, capsys):
     path = tmp_path / "audit.html"
     assert main(["audit", "1001", "1002", "-o", str(path), *box.options]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("COMPLETE: all 2 batches completed; read as svc-hr@example.com; ")
+    assert lines[0].startswith("No exceptions noted")
     assert lines[0] == headline(path)
+    assert lines[1].startswith("Population Complete: all 28 jobs of 2 batches, read as svc-hr@exam")
+    assert lines[2] == "Outcome    All 28 jobs completed."
+    assert lines[3].startswith("Checks     0 exceptions, ")
     digest = lines[-1].removeprefix("SHA-256 of its data: ")
     assert f'<code id="boxdocgen-digest">{digest}</code>' in path.read_text("utf-8")
     assert bx.read_report(path).height == 28
@@ -55,8 +58,8 @@ def test_failures_are_status_1(box, tmp_path, capsys):
     path = tmp_path / "audit.html"
     assert main(["audit", "1001", "1002", "-o", str(path), *box.options]) == 1
     first, *others = capsys.readouterr().out.splitlines()
-    assert first.startswith("NOT COMPLETE: 1 of 2 batches with failures; ")
-    assert first == headline(path)
+    assert first == headline(path) == "Exceptions noted"
+    assert others[1].startswith("Outcome    1 of 28 jobs failed (3.6 %)")
     assert any("failed-share: 1 of 3 jobs failed" in line for line in others)
 
 
@@ -64,8 +67,9 @@ def test_a_manifest_that_is_not_met_is_status_1(box, tmp_path, capsys):
     manifest = tmp_path / "expected.csv"
     manifest.write_text("batch_id,jobs\n1001,25\n1002,4\n", "utf-8")
     assert main(["audit", "1001", "1002", "--expected", str(manifest), *box.options]) == 1
-    first = capsys.readouterr().out.splitlines()[0]
-    assert first.startswith("NOT IN ORDER: all 2 batches completed, manifest-missing found")
+    first, _, _, checks, *_ = capsys.readouterr().out.splitlines()
+    assert first == "Exceptions noted"
+    assert "1 exception (manifest-missing)" in checks
 
 
 def test_a_rule_that_was_asked_for_but_not_evaluated_is_status_1(box, tmp_path, capsys):
@@ -77,9 +81,9 @@ def test_a_rule_that_was_asked_for_but_not_evaluated_is_status_1(box, tmp_path, 
     assert main(command) == 0
     capsys.readouterr()
     assert main([*command, "--redact", "external_id"]) == 1
-    first = capsys.readouterr().out.splitlines()[0]
-    assert first.startswith("NOT COMPLETE: all 3 jobs completed, manifest-missing, manifest-unexp")
-    assert "could not be evaluated; read as" in first
+    first, _, _, checks, *_ = capsys.readouterr().out.splitlines()
+    assert first == "Checks not performed"
+    assert checks.endswith("not performed (requested: manifest-missing, manifest-unexpected).")
 
 
 def test_on_a_full_disk_the_old_report_stays_and_the_status_is_2(box, tmp_path, capsys):
@@ -97,8 +101,13 @@ def test_json_has_the_verdict_and_every_rule(box, tmp_path, capsys):
     fail(box, "1001")
     assert main(["audit", "1001", "--json", "-o", str(path), *box.options]) == 1
     printed = json.loads(capsys.readouterr().out)
-    assert printed["verdict"] == headline(path)
+    assert printed["conclusion"] == headline(path)
     assert printed["complete"] is False
+    said = [printed[name].pop("statement") for name in ("population", "outcome", "checks")]
+    assert printed["verdict"] == " ".join([f"{headline(path)}.", *said])
+    assert printed["population"] == {"conclusion": "complete"}
+    assert printed["outcome"] == {"jobs": {"failed": 1, "completed": 24}}
+    assert sum(printed["checks"].values()) == len(bx.RULES)
     assert printed["findings"][0]["rule"] == "failed-share"
     assert {rule["rule"] for rule in printed["rules"]} == {rule.name for rule in bx.RULES}
     assert printed["digest"] in path.read_text("utf-8")
@@ -109,7 +118,8 @@ def test_if_one_batch_fails_the_others_are_audited_and_the_status_is_3(box, tmp_
     assert main(["audit", "1001", "404404", "-o", str(path), *box.options]) == 3
     printed = capsys.readouterr()
     assert printed.out.splitlines()[0] == headline(path)
-    assert headline(path).startswith("INCOMPLETE: 1 of 2 batches not read completely")
+    assert headline(path) == "Scope limited"
+    assert "Limited: pages missing in batch 404404 (all pages): Box does not have " in printed.out
     assert "404404" in printed.err
 
 
@@ -124,11 +134,10 @@ def test_if_every_batch_fails_there_is_no_file(box, tmp_path, capsys):
 def test_since_asks_for_every_batch_of_the_last_days(tmp_path, capsys):
     path = tmp_path / "audit.html"
     assert main(["audit", "--demo", "--since", "18h", "-o", str(path)]) == 1
-    first = capsys.readouterr().out.splitlines()[0]
-    assert re.match(r"NOT COMPLETE: 1 of \d+ batches still running, \d+ with failures; ", first)
-    assert "; only batches that svc-hr@example.com can see; as of " in first
-    assert first == headline(path)
-    assert "demo" in first
+    first, population, outcome, *_ = capsys.readouterr().out.splitlines()
+    assert re.search(r"failed \(.* still running", outcome)
+    assert ", only batches that svc-hr@example.com can see, demo data." in population
+    assert first == headline(path) == "Exceptions noted"
     with bx.demo() as demo:
         batches = demo.batches()
     start = dt.datetime(2026, 11, 2, 14, tzinfo=dt.UTC)
@@ -139,10 +148,10 @@ def test_since_asks_for_every_batch_of_the_last_days(tmp_path, capsys):
 def test_no_recent_batch_is_not_complete(box, capsys):
     box.enterprise = Enterprise.of({})
     assert main(["audit", "--since", "7d", *box.options]) == 1
-    first = capsys.readouterr().out.splitlines()[0]
-    assert first.startswith(
-        "NOT COMPLETE: no batch was found; only batches that svc-hr@example.com"
-    )
+    first, population, *_ = capsys.readouterr().out.splitlines()
+    assert first == "No jobs"
+    assert "no batch was found; as of " in population
+    assert "only batches that svc-hr@example.com can see" in population
 
 
 def test_a_batch_list_with_gaps_is_not_complete(box, capsys, monkeypatch):
@@ -153,8 +162,9 @@ def test_a_batch_list_with_gaps_is_not_complete(box, capsys, monkeypatch):
 
     monkeypatch.setattr(Box, "batch_list", with_gaps)
     assert main(["audit", "--since", "520w", *box.options]) == 1
-    first = capsys.readouterr().out.splitlines()[0]
-    assert first.startswith("NOT COMPLETE: the list of batches may have gaps")
+    first, population, *_ = capsys.readouterr().out.splitlines()
+    assert first == "Scope limited"
+    assert "Limited: the list of batches may have gaps; all 28 jobs of 2 batches, " in population
 
 
 def test_max_age_reads_older_pages_again(box, capsys):
@@ -184,7 +194,7 @@ def test_the_evidence_names_the_user_that_was_read_as(monkeypatch, tmp_path, cap
         where = ["--base-url", emulator.url, "--cache-dir", str(tmp_path / "cache")]
         assert main(["audit", "1001", "--as-user", DEMO_USER.id, "-o", str(path), *where]) == 0
     text = path.read_text("utf-8")
-    assert f"Read with as-user {DEMO_USER.id}:" in text
+    assert f"Read on behalf of user {DEMO_USER.id} (as-user" in text
     assert "svc-hr@example.com (user id" in text
     assert "admin-token" not in text
     capsys.readouterr()
@@ -225,7 +235,7 @@ def test_the_tags_of_failing_versions_are_looked_up(capsys):
     assert main(["audit", "--demo", STORY]) == 1
     printed = capsys.readouterr().out
     assert "failure-tags: 1,412 of " in printed
-    assert "(association, not cause)" in printed
+    assert "(a correlation, not proof of the cause)" in printed
 
 
 def test_documents_are_read_if_asked_for(box, tmp_path, capsys):
@@ -237,19 +247,19 @@ def test_documents_are_read_if_asked_for(box, tmp_path, capsys):
     box.enterprise.changed = {gone.id: replace(gone, state="deleted")}
     assert main(["audit", "1001", "--documents", "-o", str(path), *box.options]) == 1
     printed = capsys.readouterr().out
-    assert "NOT IN ORDER: all 25 jobs completed, missing-document found an error" in printed
+    assert "1 exception (missing-document)" in printed
     assert f"missing-document: Box has no output file {gone.id} for this user" in printed
     statuses = bx.read_report(path, evidence=True).document_pages["status"].to_list()
     assert statuses.count(404) == 1
 
 
-@pytest.mark.filterwarnings("default:Not looked at:UserWarning")
+@pytest.mark.filterwarnings("default:Not checked:UserWarning")
 def test_documents_that_may_not_be_read_are_status_1(box, capsys):
     forbidden = [replace(one, state="forbidden") for one in box.enterprise.documents("1001")]
     box.enterprise.changed = {one.id: one for one in forbidden}
     assert main(["audit", "1001", "--documents", *box.options]) == 1
     printed = capsys.readouterr()
-    assert printed.out.startswith("NOT COMPLETE: all 25 jobs completed, missing-document, empty-")
+    assert printed.out.startswith("Checks not performed")
     assert "25 documents: this user may not read them" in printed.err
 
 

@@ -48,7 +48,7 @@ def test_a_watch_ends_by_itself_and_says_how_it_ended(box, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("10 of 40 final · too early to tell")
     assert lines[2] == "40 of 40 final · 4 calls"
-    assert lines[3].startswith("COMPLETE")
+    assert lines[3].startswith("No exceptions noted. Complete: all 40 jobs")
 
 
 def test_a_watched_batch_that_failed_has_the_status_of_its_audit(box, capsys):
@@ -98,7 +98,7 @@ def test_ctrl_c_ends_a_watch_and_keeps_what_was_fetched(box):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert errors == "boxdocgen: stopped; what had arrived is cached\n"
+    assert errors == "boxdocgen: Stopped. What has arrived is cached.\n"
 
 
 # --- calls, documents and times in the other commands -------------------------------------------

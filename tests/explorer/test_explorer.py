@@ -171,12 +171,56 @@ def test_a_failure_is_a_notice_and_the_old_rows_stay(explorer, emulator):
     explorer.wait()
     assert explorer.loaded["batch_id"].unique().to_list() == ["1001"]
     happened, details = explorer.view.notice.split("\n")
-    assert happened.endswith("The jobs below are from the reading before.")
+    assert happened.endswith("The jobs below were read before.")
     assert "status 404" in details
     assert "request id" in details
     explorer.load(["1003"])
     explorer.wait()
     assert explorer.view.notice == ""
+
+
+def press_retry(explorer):
+    explorer.view._handle_custom_msg({"event": "retry"}, [])  # as the button in the browser
+    return explorer.wait()
+
+
+def test_retry_asks_for_the_same_batches_again(explorer, emulator):
+    emulator.enterprise.put("2001", 2500)
+    emulator.fault("other-body", path="/docgen_batch_jobs/2001", page=2, body="{}", times=None)
+    explorer.load(["2001"])
+    explorer.wait()
+    assert explorer.view.retry
+    assert "page 2 on" in explorer.view.verdict["missing"]
+    emulator.clear_faults()
+    press_retry(explorer)
+    assert explorer.loaded.height == 2500
+    assert explorer.view.notice == ""
+
+
+def test_what_no_retry_can_change_has_no_button(explorer):
+    explorer.load(["404404"])
+    explorer.wait()
+    assert not explorer.view.retry
+
+
+def test_errors_of_several_batches_are_said_once_each(explorer, emulator):
+    emulator.fault("forbidden", path="/docgen_batch_jobs/1003", times=None)
+    explorer.load(["1001", "404404", "1003", "404405"])
+    explorer.wait()
+    happened, *details = explorer.view.notice.split("\n")
+    assert happened.startswith("Batches 404404, 404405: Box does not have this, or this user may ")
+    assert " Batch 1003: This user or this app may not read this. " in happened
+    assert "as_user" not in happened
+    assert [line[:14] for line in details] == ["Batch 404404: ", "Batch 1003: 12", "Batch 404405: "]
+
+
+def test_while_jobs_are_read_the_view_knows(explorer, emulator):
+    emulator.fault("silent", path="/docgen_batch_jobs/1001", times=None)
+    explorer.load(["1001"])
+    assert explorer.view.loading
+    explorer.cancel()
+    explorer.wait()
+    assert not explorer.view.loading
 
 
 def test_what_arrived_of_a_broken_batch_is_shown_as_incomplete(explorer, emulator):
@@ -197,7 +241,7 @@ def test_a_refresh_that_fails_half_way_keeps_the_complete_jobs(explorer, emulato
     explorer.wait()
     assert explorer.loaded.height == 2500
     assert " · all 3 pages read · " in verdict(explorer)
-    assert "jobs below are from the reading before" in explorer.view.notice
+    assert "jobs below were read before" in explorer.view.notice
 
 
 def test_cancel_ends_a_wait_and_keeps_what_arrived(connected, emulator):
@@ -502,7 +546,7 @@ def test_missing_and_empty_documents_are_named(explorer, emulator):
     assert empty == "1 document is empty: job 1001000009."
 
 
-@pytest.mark.filterwarnings("ignore:Not looked at:boxdocgen_explore.box.DocumentsWarning")
+@pytest.mark.filterwarnings("ignore:Not checked:boxdocgen_explore.box.DocumentsWarning")
 def test_unknown_documents_are_said(explorer, emulator):
     letter = emulator.enterprise.documents("1001")[3]
     emulator.enterprise.changed[letter.id] = replace(letter, state="forbidden")
@@ -510,7 +554,7 @@ def test_unknown_documents_are_said(explorer, emulator):
     explorer.wait()
     explorer.load_documents()
     explorer.wait()
-    assert explorer.view.notice.startswith("Nothing is known of 1 document: this user may not")
+    assert explorer.view.notice.startswith("1 document not checked: this user may not")
 
 
 def test_its_repr_is_the_verdict_and_not_a_tree_of_widgets(on_demo):

@@ -70,10 +70,10 @@ def test_every_answer_about_documents_is_listed_with_its_evidence(looked_at, wri
         assert page["box_request_id"] in text
         assert page["body_sha256"] in text
         assert f"{page['endpoint']} {page['id']} {page['page']} 200" in text
-    assert "35 documents: 35 found, 0 not found, 0 not looked at." in text
+    assert "35 documents: 35 found, 0 not found, 0 not checked." in text
     assert f"{looked_at.document_pages.height} answers from Box, 0 cached." in text
     assert f"Durations {DURATION_IS_INFERRED}" in text
-    assert f"Calls {looked_at.calls} calls to Box for this reading, repeated ones included." in text
+    assert f"Calls {looked_at.calls} calls to Box for this reading, repeats included." in text
 
 
 def test_cached_answers_show_their_age(connected, written):
@@ -95,7 +95,7 @@ def test_documents_that_were_not_found_or_not_looked_at_are_counted(written):
     jobs = [document("1"), without_document("2"), without_document("3", found=None), failed("4")]
     refused = {"id": "f3", "status": 403, "entries": 0, "fetched_at": None, "body_sha256": None}
     text = plain(written(with_answers(*jobs, pages=answers({}, refused))))
-    assert "3 documents: 1 found, 1 not found, 1 not looked at." in text
+    assert "3 documents: 1 found, 1 not found, 1 not checked." in text
     assert "/files/:id f3 1 403 0" in text
 
 
@@ -110,30 +110,32 @@ def test_without_documents_the_file_says_nothing_of_them(reading, written):
 
 def test_a_frame_with_documents_has_no_evidence_of_them(written):
     text = plain(written(read(document()).jobs))
-    assert "1 document: 1 found, 0 not found, 0 not looked at." in text
+    assert "1 document: 1 found, 0 not found, 0 not checked." in text
     assert "No evidence: it is not known how they were read." in text
 
 
 # --- the verdict -------------------------------------------------------------------------------
 
 
-def test_a_missing_document_is_not_in_order():
+def test_a_missing_document_is_an_exception():
     result = reporting.run_audit(with_answers(document("1"), without_document("2")))
-    assert result.verdict.startswith("NOT IN ORDER: all 2 jobs completed, missing-document found")
+    assert result.verdict.startswith("Exceptions noted. ")
+    assert "1 exception (missing-document)" in result.verdict
 
 
 def test_documents_that_were_asked_for_and_not_looked_at_leave_the_audit_incomplete():
     jobs = [document("1"), without_document("2", found=None)]
     result = reporting.run_audit(with_answers(*jobs))
     rules = "missing-document, empty-document, identical-documents"
-    assert f"{rules} could not be evaluated" in result.verdict
-    assert result.word == "NOT COMPLETE"
+    assert f"(requested: {rules})" in result.verdict
+    assert result.conclusion == "Checks not performed"
+    assert not result.complete
 
 
 def test_documents_without_details_do_not_ask_for_durations():
     reading = with_answers(document())
     jobs = reading.jobs.drop("created_at", "duration_s")
-    assert reporting.run_audit(replace(reading, jobs=jobs)).word == "COMPLETE"
+    assert reporting.run_audit(replace(reading, jobs=jobs)).complete
     asked = reporting.run_audit(replace(reading, jobs=jobs), slow_document_s=60)
     assert asked.unevaluated == ["slow-document"]
 

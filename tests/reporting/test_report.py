@@ -57,14 +57,14 @@ def settings_of(text: str) -> dict[str, Any]:
 
 def test_a_plain_frame_has_no_evidence(written):
     text = plain(written(jobs_frame([DONE])))
-    assert "NO EVIDENCE: nothing shows that these are all jobs" in text
-    assert "no evidence: a plain frame of jobs does not say how it was read" in text
+    assert "No evidence Population No evidence: nothing shows that these are all" in text
+    assert "No evidence: a plain frame of jobs does not say how it was read" in text
 
 
 def test_view_and_evidence_are_incomplete_too(reading, written):
     text = written(Reading(reading.jobs, reading.pages[1:]))
-    assert "INCOMPLETE: 1 of 2 batches not read completely" in plain(text)
-    assert "Completeness INCOMPLETE. Batch 1001" in plain(text)
+    assert "Scope limited Population Limited: pages missing in batch 1001 (incons" in plain(text)
+    assert "Population Limited. Batch 1001" in plain(text)
     assert settings_of(text)["verdict"]["complete"] is False
 
 
@@ -73,8 +73,8 @@ def test_a_batch_that_could_not_be_read_makes_the_report_incomplete(box, emulato
     with pytest.raises(bx.BoxDocGenError) as caught:
         box.read(["1001", "1003"])
     text = plain(written(caught.value.reading))
-    assert "INCOMPLETE: 1 of 2 batches not read completely" in text
-    assert "Batch 1003" in text
+    assert "Limited: pages missing in batch 1003 (all pages): Page 1 of batch 1003 is not " in text
+    assert "At least 25 jobs of 2 batches" in text
 
 
 def test_every_page_is_listed_with_its_evidence(reading, written):
@@ -102,7 +102,7 @@ def test_cached_pages_show_their_age(box, written):
 def test_running_jobs_and_unknown_fields_are_named(written):
     jobs = jobs_frame([{"status": "pending"}, {"status": "on_hold"}])
     text = plain(written(Reading(jobs, pages_frame(1, jobs=2, unknown_fields=["priority"]))))
-    assert "1 job; these counts may change." in text
+    assert "1 of 2 jobs still running (50 %); 1 with an unknown status" in text
     assert "fields: priority; statuses: on_hold." in text
 
 

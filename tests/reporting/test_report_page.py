@@ -75,7 +75,8 @@ def test_without_scripts_all_that_matters_can_be_read(browser: Browser, tmp_path
     page = context.new_page()
     page.on("request", lambda request: asked.append(request.url))
     page.goto(report.path.as_uri())
-    assert page.locator(".headline").inner_text() == report.verdict
+    headline, said = page.locator(".headline").inner_text(), page.locator(".conclusion dd")
+    assert " ".join([f"{headline}.", *said.all_inner_texts()]) == report.verdict
     expect(page.locator("header")).to_contain_text("demo")
     expect(page.locator("header")).to_contain_text(re.compile(r"Scope: Batches .*12345600319"))
     for heading in ("Findings", "Evidence"):
@@ -88,7 +89,7 @@ def test_without_scripts_all_that_matters_can_be_read(browser: Browser, tmp_path
     first = page.get_by_role("table", name="The first rows, failures first: 50 of 300")
     assert first.locator("tbody tr").count() == 50
     expect(first.locator("tbody tr").first).to_contain_text("failed")
-    page.get_by_text("rules: ").click()
+    page.get_by_text("checks: ").click()
     expect(page.get_by_role("cell", name="chain-incomplete")).to_be_visible()
     assert asked == [report.path.as_uri()]
     context.close()
@@ -104,7 +105,7 @@ def test_printed_it_is_light_and_has_the_first_rows(show, scheme, reading):
     expect(page.get_by_role("table", name="What was checked")).to_be_visible()
     expect(page.get_by_role("figure", name="Job outcomes")).to_be_visible()
     colours = page.evaluate(
-        """() => [document.body, document.querySelector(".headline")].flatMap((one) =>
+        """() => [document.body, document.querySelector(".conclusion")].flatMap((one) =>
              [getComputedStyle(one).backgroundColor, getComputedStyle(one).color])"""
     )
     assert colours[0] == "rgb(255, 255, 255)"

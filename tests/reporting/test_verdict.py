@@ -1,4 +1,4 @@
-"""The verdict of an audit: only what was read completely and is well is called complete."""
+"""The conclusion of an audit: only what was read completely and is well has no exceptions."""
 
 from __future__ import annotations
 
@@ -36,54 +36,69 @@ def test_a_batch_that_was_read_and_ended_well_is_complete_in_every_time_zone(zon
         time.tzset()
         result = reporting.run_audit(one_batch(DONE))
         assert result.verdict == (
-            "COMPLETE: 1 job completed; read as svc-hr; as of 3 Nov 2026 02:14 UTC"
+            "No exceptions noted. Complete: 1 job of batch 12345600319, read as svc-hr; as of "
+            "3 Nov 2026 02:14 UTC. The only job completed. 0 exceptions, 20 passed, "
+            "0 for information, 14 not performed."
         )
     time.tzset()
     assert result.complete
 
 
 @pytest.mark.parametrize(
-    ("rows", "start"),
+    ("rows", "conclusion", "outcome"),
     [
-        ([DONE, {"status": "failed"}], "NOT COMPLETE: 1 of 2 jobs failed"),
+        ([DONE, {"status": "failed"}], "Exceptions noted", "1 of 2 jobs failed (50 %)."),
         (
             [{"status": "pending"}, {"status": "completed_with_error"}],
-            "NOT COMPLETE: 1 of 2 jobs completed with errors, 1 still running",
+            "Exceptions noted",
+            "1 of 2 jobs completed with errors (50 %); 1 still running (50 %).",
         ),
-        ([{"status": "on_hold"}], "NOT COMPLETE: 1 of 1 job with a status unknown here"),
-        ([DONE, {"output_file_id": None}], "NOT IN ORDER: all 2 jobs completed, missing-output"),
-        ([], "NOT COMPLETE: 1 batch without jobs"),
+        ([DONE, {"status": "pending"}], "Still running", "1 of 2 jobs still running (50 %)."),
+        ([{"status": "on_hold"}], "Exceptions noted", "1 of 1 job with an unknown status (100 %)."),
+        ([DONE, {"output_file_id": None}], "Exceptions noted", "All 2 jobs completed."),
+        ([], "No jobs", "There are no jobs."),
     ],
 )
-def test_every_problem_is_named_first(rows, start):
+def test_every_problem_has_its_words(rows, conclusion, outcome):
     result = reporting.run_audit(one_batch(*rows))
-    assert result.verdict.startswith(start)
+    assert (result.conclusion, result.statements["Outcome"]) == (conclusion, outcome)
+    assert result.population == "complete"
     assert not result.complete
+
+
+def test_a_warning_is_an_exception_but_no_error():
+    twice = {**DONE, "external_id": "EMP-1"}
+    result = reporting.run_audit(one_batch(twice, {**twice, "output_file_id": "3"}))
+    assert result.complete
+    assert result.conclusion == "Exceptions noted"
+    assert "1 exception (doubled-external-id)" in result.statements["Checks"]
 
 
 def test_failures_within_the_thresholds_do_not_change_the_verdict():
     failed = one_batch(DONE, FAILED)
-    assert verdict(failed, max_failed_share=0.5).startswith("COMPLETE: 1 of 2 jobs failed")
-    assert verdict(failed, max_failed_share=0.4).startswith("NOT COMPLETE")
+    assert verdict(failed, max_failed_share=0.5).startswith("No exceptions noted. ")
+    assert verdict(failed, max_failed_share=0.4).startswith("Exceptions noted. ")
 
 
 def test_without_the_rules_on_shares_no_failure_is_accepted():
-    assert verdict(one_batch(DONE, FAILED), rules=[bx.RULES[0]]).startswith("NOT COMPLETE")
+    assert verdict(one_batch(DONE, FAILED), rules=[bx.RULES[0]]).startswith("Exceptions")
 
 
 def test_a_batch_list_with_gaps_is_never_complete():
     listed_at = dt.datetime(2026, 11, 2, 23, 59, tzinfo=dt.UTC)
     scope = reporting.Scope("all", since=True, list_complete=False, listed_at=listed_at)
     sentence = verdict(one_batch(DONE), scope=scope)
-    assert sentence.startswith("NOT COMPLETE: the list of batches may have gaps")
-    assert sentence.endswith("only batches that svc-hr can see; as of 2 Nov 2026 23:59 UTC")
+    assert sentence.startswith("Scope limited. Limited: the list of batches may have gaps; 1 job ")
+    assert "; as of 2 Nov 2026 23:59 UTC, only batches that svc-hr can see. " in sentence
 
 
-def test_several_batches_are_counted_as_batches(box, emulator):
+def test_the_jobs_of_several_batches_are_counted_together(box, emulator):
     running = [{**job, "status": "pending"} for job in emulator.enterprise.jobs("1003")]
     emulator.enterprise.put("1003", running)
-    start = "NOT COMPLETE: 1 of 3 batches still running; read as"
-    assert verdict(box.read(["1001", "1003", "1004"])).startswith(start)
+    result = reporting.run_audit(box.read(["1001", "1003", "1004"]))
+    assert result.conclusion == "Still running"
+    assert result.statements["Outcome"].startswith(f"{len(running)} of ")
+    assert f"all {result.jobs.height} jobs of 3 batches" in result.statements["Population"]
 
 
 # --- evidence that is missing or inconsistent ------------------------------------------------
@@ -104,10 +119,10 @@ def variants(pages: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
 
 def test_if_any_page_is_removed_repeated_or_swapped_the_report_is_incomplete(reading):
     assert reading.pages.height >= 4
-    assert not verdict(reading).startswith("INCOMPLETE")
+    assert not verdict(reading).startswith("Scope limited")
     for name, pages in variants(reading.pages):
         result = reporting.run_audit(Reading(reading.jobs, pages))
-        assert result.verdict.startswith("INCOMPLETE"), name
+        assert result.verdict.startswith("Scope limited"), name
         assert result.view_verdict.text.startswith("INCOMPLETE"), name
         assert not result.complete
 
@@ -116,20 +131,23 @@ def test_other_rules_cannot_hide_that_a_batch_is_incomplete(reading):
     cut = Reading(reading.jobs, reading.pages[1:])
     nothing = pl.DataFrame(schema={"detail": pl.String})
     blind = [replace(rule, check=lambda inputs: nothing) for rule in bx.RULES]
-    start = "INCOMPLETE: 1 of 2 batches not read completely"
+    start = "Scope limited. Limited: pages missing in batch 1001 (inconsistent). At least 35 jobs"
     for rules in ([], blind):
         assert verdict(cut, rules=rules).startswith(start)
 
 
 def test_one_batch_that_is_incomplete_has_at_least_the_jobs_that_arrived():
     cut = Reading(jobs_frame([DONE]), pages_frame(1, jobs=1, complete=False))
-    assert verdict(cut).startswith("INCOMPLETE: batch not read completely, at least 1 job; ")
+    assert verdict(cut).startswith(
+        "Scope limited. Limited: pages missing in batch 12345600319 (from page 2 on). At least 1 "
+        "job of batch 12345600319, read as svc-hr; "
+    )
 
 
 def test_a_job_without_a_batch_casts_doubt_on_all_batches(reading):
     stray = reading.jobs[:1].with_columns(batch_id=pl.lit(None, pl.String), job_id=pl.lit("0"))
-    start = "INCOMPLETE: 2 of 2 batches not read completely"
-    assert verdict(Reading(pl.concat([reading.jobs, stray]), reading.pages)).startswith(start)
+    both = "pages missing in batch 1001 (inconsistent), batch 1003 (inconsistent). "
+    assert both in verdict(Reading(pl.concat([reading.jobs, stray]), reading.pages))
 
 
 # --- rules that were asked for ---------------------------------------------------------------
@@ -155,25 +173,25 @@ def test_a_rule_that_was_asked_for_but_not_evaluated_is_named_and_not_complete(
     reading = Reading(reading.jobs.select(list(JOBS)), reading.pages)
     report = bx.report(reading, tmp_path / "audit.html", **options)
     assert not report.complete
-    assert report.verdict.startswith("NOT COMPLETE: 1 job completed, ")
+    assert report.verdict.startswith("Checks not performed. ")
     assert rule in report.verdict
-    assert "could not be evaluated" in report.verdict
+    assert report.verdict.endswith(").")
     unasked = {"columns": options.get("columns"), "redact": options.get("redact", ())}
     assert bx.report(reading, tmp_path / "audit.html", **unasked).complete
 
 
 def test_a_manifest_is_not_met_by_a_job_without_an_external_id():
     result = reporting.run_audit(one_batch(NAMED, {**DONE, "output_file_id": "3"}), expected=IDS)
-    assert "manifest-unexpected could not be evaluated" in result.verdict
+    assert "(requested: manifest-unexpected)" in result.verdict
     assert not result.complete
 
 
 def test_a_manifest_of_counts_is_compared_even_without_external_ids():
     counts = pl.DataFrame({"batch_id": ["12345600319"], "jobs": [1]})
     options = {"expected": counts, "redact": "external_id"}
-    assert verdict(one_batch(NAMED), **options).startswith("COMPLETE: ")
+    assert verdict(one_batch(NAMED), **options).startswith("No exceptions noted. ")
     wrong = {**options, "expected": counts.with_columns(jobs=2)}
-    assert "manifest-missing found an error" in verdict(one_batch(NAMED), **wrong)
+    assert "1 exception (manifest-missing)" in verdict(one_batch(NAMED), **wrong)
 
 
 def test_each_rule_runs_once(tmp_path):

@@ -53,7 +53,7 @@ def test_ctrl_c_ends_the_command_during_any_wait_and_what_arrived_is_cached(
         wait_for_calls(command, emulator, path, 2 if path == PATH else 1)
         _, messages = interrupt(command)
     assert command.returncode == INTERRUPTED
-    assert messages.splitlines()[-1] == "boxdocgen: stopped; what had arrived is cached"
+    assert messages.splitlines()[-1] == "boxdocgen: Stopped. What has arrived is cached."
     emulator.clear_faults()
     before = calls_to(emulator)
     assert connected(cache_dir=tmp_path).read("1001").pages["complete"].to_list() == [True] * 3

@@ -155,14 +155,14 @@ def test_the_copied_query_is_the_one_that_python_writes(show, tab):
 
 def test_no_jobs_and_no_match_say_why(show):
     tab = show(story().clear())
-    expect(tab.locator(".empty")).to_contain_text("There are no jobs here: nothing has been read")
+    expect(tab.locator(".empty")).to_contain_text("No jobs are loaded yet.")
     none = story().clear()
     tab = show(none, analysis.verdict(none))
-    expect(tab.locator(".empty")).to_contain_text("the frame is empty")
+    expect(tab.locator(".empty")).to_contain_text("The jobs frame is empty.")
     tab = show(none, analysis.verdict(none, pages_frame(1)))
-    expect(tab.locator(".empty")).to_contain_text("All pages were read: there are no jobs")
+    expect(tab.locator(".empty")).to_contain_text("All pages were read: they contain no jobs.")
     tab = show(none, analysis.verdict(none, pages_frame(1, complete=False)))
-    expect(tab.locator(".empty")).to_contain_text("when the reading stopped")
+    expect(tab.locator(".empty")).to_contain_text("before the reading stopped")
     tab = show(story(), state={"status": ["failed"], "text": "no such text"})
     expect(tab.locator(".empty")).to_have_text(
         "No job matches status failed and errors with “no such text”."
@@ -174,7 +174,11 @@ def test_an_incomplete_chain_says_so_in_words_and_by_hatching(show):
     jobs = story()
     tab = show(jobs, analysis.verdict(jobs, pages_frame(complete=False)))
     verdict = tab.locator(".verdict")
-    expect(verdict).to_contain_text("INCOMPLETE, at least 300 jobs")
+    expect(verdict.locator(".warning")).to_have_text(
+        "INCOMPLETE, at least 300 jobs: pages missing in batch 12345600319 (from page 4 on)"
+    )
+    expect(verdict.locator(".small")).to_contain_text("3 pages read · ")
+    expect(tab.get_by_role("button", name="Retry")).to_have_count(0)
     expect(verdict).to_have_css("background-image", re.compile("repeating-linear-gradient"))
 
 

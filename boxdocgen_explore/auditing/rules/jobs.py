@@ -48,6 +48,6 @@ def _share(inputs: AuditInput, status: str, words: str, most: float) -> pl.DataF
         counts.filter(pl.col("matching") > pl.col("jobs") * most),
         lambda jobs, matching: (
             f"{matching:,} of {counted(jobs, 'job')} {words} ({percent(matching / jobs)}; "
-            f"{percent(most)} is accepted)."
+            f"tolerance: {percent(most)})."
         ),
     )

@@ -56,7 +56,7 @@ def failure_groups(inputs: AuditInput) -> pl.DataFrame:
     return per_group(
         groups,
         lambda jobs, reason, batches, job, message: (
-            f"{jobs:,} of the {counted(problems, 'job')} that failed or completed with errors"
+            f"{_of(jobs, problems)} that failed or completed with errors"
             + (f", in {counted(batches, 'batch')}" if batches > 1 else "")
             + f": {reason.removesuffix('.')}. For example job {job}"
             + (f": {message}" if message and message != reason else ".")
@@ -97,11 +97,16 @@ def failure_tags(inputs: AuditInput) -> pl.DataFrame:
     return per_group(
         groups.rename({_TEMPLATE: "template"}),
         lambda template, tag, jobs, versions, problems, read, holding: (
-            f"{jobs:,} of the {counted(problems, 'job')} of {inputs.template(template)} that "
+            f"{_of(jobs, problems)} of {inputs.template(template)} that "
             f"failed or completed with errors name the tag {tag}; they were made from version "
             f"{listed(versions)}. " + _association(read or [], holding or [])
         ),
     )
+
+
+def _of(jobs: int, problems: int) -> str:
+    total = counted(problems, "job")
+    return f"{jobs:,} of the {total}" if jobs < problems else f"All {total}" if jobs > 1 else total
 
 
 def _contents(inputs: AuditInput) -> pl.DataFrame:
@@ -115,4 +120,4 @@ def _association(read: list[str], holding: list[str]) -> str:
     if not holding:
         return f"The tag is in none of the versions whose tags were read: {listed(without)}."
     also = f" and not in {listed(without)}" if without else ""
-    return f"The tag is in version {listed(holding)}{also} (association, not cause)."
+    return f"The tag is in version {listed(holding)}{also} (a correlation, not proof of the cause)."

@@ -22,7 +22,7 @@ def no_message(inputs: AuditInput) -> pl.DataFrame:
     Without a reason the failure cannot be fixed.
     """
     silent = inputs.reasons.filter(pl.col("reason") == NO_REASON)
-    return per_job(silent, pl.format("The job is {}, and Box gave no error message.", _STATUS))
+    return per_job(silent, pl.format("The status is {}, but Box gave no error message.", _STATUS))
 
 
 @rule("errors-though-completed", "warning")
@@ -63,7 +63,7 @@ def not_final(inputs: AuditInput) -> pl.DataFrame:
 def running_too_long(inputs: AuditInput) -> pl.DataFrame:
     """No job was still running running_hours after its creation.
 
-    A job that runs for so long may never finish.
+    Jobs that run for so long usually need somebody to act.
     """
     hours = inputs.thresholds.running_hours
     # A status is as old as the page it was read from; what happened since is not known.
@@ -126,7 +126,7 @@ def unknown_status(inputs: AuditInput) -> pl.DataFrame:
         lambda status, jobs: (
             f"{counted(jobs, 'job')} with "
             + ("no status" if status is None else f'the unknown status "{status}"')
-            + "; it is not known whether it is final."
+            + "; it may or may not be final."
         ),
     )
 
@@ -144,5 +144,6 @@ def unknown_field(inputs: AuditInput) -> pl.DataFrame:
         .agg(names=pl.col("unknown_fields").unique().sort())
     )
     return per_group(
-        fields, lambda names: f"Box sent fields that are unknown here: {listed(names, most=20)}."
+        fields,
+        lambda names: f"Box sent fields that this version does not know: {listed(names, most=20)}.",
     )

@@ -119,5 +119,5 @@ export function barLabel(key, label) {
 /** Jobs may have several reasons: the note says that the bars then sum to more than the jobs. */
 export function sumNote(sum, jobs) {
   if (sum === jobs) return "";
-  return `The bars sum to ${number(sum)}: ${number(jobs)} jobs, each counted once for each of its reasons.`;
+  return `${number(jobs)} jobs with ${number(sum)} reasons: a job is counted once for each of its reasons.`;
 }

@@ -1,6 +1,6 @@
-// The verdict line: what Python wrote about the jobs, its age, and a notice under it.
+// The verdict: what Python wrote about the jobs, large and small, its age, and a notice under it.
 
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 import { time } from "./durations.js";
 
 const CLOCK_DIFFERENCE_S = 300;
@@ -13,16 +13,26 @@ export class VerdictLine {
   draw() {
     const verdict = this.model.get("verdict");
     const notice = this.model.get("notice");
+    const retry = Boolean(notice && this.model.get("retry"));
     this.root.hidden = !verdict && !notice;
     this.root.classList.toggle("incomplete", verdict?.complete === false);
-    const text = JSON.stringify([verdict, notice]);
+    const text = JSON.stringify([verdict, notice, retry]);
     // A status that is written again is read aloud again: leave it alone unless it changed.
     if (text === this.text) return;
     this.text = text;
-    const parts = verdict ? [element("span", {}, withTime(verdict))] : [];
-    if (notice) parts.push(element("span", { class: "notice" }, notice));
-    this.root.replaceChildren(...parts);
+    this.root.replaceChildren(...(verdict ? lines(verdict, notice) : []), ...(notice ? this.notice(notice, retry) : []));
     this.drawAge();
+  }
+
+  /** What happened and what to do, with a button if one can do it; status and request id are folded. */
+  notice(text, retry) {
+    const [happened, ...details] = text.split("\n");
+    const parts = [element("p", {}, happened)];
+    if (retry) parts.push(button({ class: "retry" }, "Retry", () => this.model.send({ event: "retry" })));
+    if (details.length) {
+      parts.push(element("details", {}, [element("summary", {}, "Details"), element("p", {}, details.join("\n"))]));
+    }
+    return [element("div", { class: "notice" }, parts)];
   }
 
   /** The age is computed here, because a saved page is read long after it was written. */
@@ -38,8 +48,16 @@ export class VerdictLine {
   }
 }
 
-function withTime({ text, age: written }) {
-  if (!written) return [text];
+/** What is missing, if anything, and why, unless a notice says so; the result; the small print. */
+function lines(verdict, notice) {
+  const { warning, why, result, details } = verdict;
+  const missing = why && !notice ? `${warning} · ${why}` : warning;
+  const written = [["warning", missing], ["result", result], ["small", withTime(details.join(" · "), verdict.age)]];
+  return written.filter(([, text]) => text.length).map(([name, text]) => element("p", { class: name }, text));
+}
+
+function withTime(text, written) {
+  if (!written) return text;
   const start = text.lastIndexOf(written);
   return [text.slice(0, start), element("time", { "aria-live": "off" }, written), text.slice(start + written.length)];
 }

@@ -111,6 +111,7 @@ class View {
       "change:batch_labels": () => queueMicrotask(() => this.turn || this.schedule()),
       "change:verdict": () => this.verdict.draw(),
       "change:notice": () => this.verdict.draw(),
+      "change:loading": () => this.frame && this.drawEmpty(),
       "change:watching": () => this.progress.draw(),
       "change:cause": () => this.cause.draw(),
     };
@@ -208,9 +209,10 @@ class View {
 
   whyNoJobs() {
     const verdict = this.model.get("verdict");
-    if (!verdict) return "There are no jobs here: nothing has been read yet.";
-    if (verdict.complete === null) return "There are no jobs here: the frame is empty.";
-    return verdict.complete ? "All pages were read: there are no jobs in them." : "No job had arrived when the reading stopped.";
+    if (this.model.get("loading")) return "Loading jobs…";
+    if (!verdict) return "No jobs are loaded yet.";
+    if (verdict.complete === null) return "The jobs frame is empty.";
+    return verdict.complete ? "All pages were read: they contain no jobs." : "No jobs were read before the reading stopped.";
   }
 
   label(key, value) {
