@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if isinstance(end.code, str):
                 _print_error(end.code)
         except KeyboardInterrupt:
-            _print_error("stopped; what had arrived is cached")
+            _print_error("Stopped. What has arrived is cached.")
             status = terminal.INTERRUPTED
         except terminal.OutputFailed as error:
             _print_error(str(error))

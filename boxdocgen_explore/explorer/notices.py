@@ -61,11 +61,14 @@ def _failures(failures: Mapping[str, BoxDocGenError], labels: Mapping[str, str])
     details = []
     for batch_id, error in failures.items():
         happened, *lines = str(error).split("\n")
-        name = visible(batch_id)
-        name = f"{labels[batch_id]} · {name}" if batch_id in labels else f"Batch {name}"
+        label = f"{labels[batch_id]} · " if batch_id in labels else ""
+        name = f"{label}{visible(batch_id)}"
         batches.setdefault(happened, []).append(name)
-        details += [f"{name}: {line}" for line in lines]
-    messages = [f"{listed(names)}: {happened}" for happened, names in batches.items()]
+        details += [f"Batch {name}: {line}" for line in lines]
+    messages = [
+        f"{'Batch' if len(names) == 1 else 'Batches'} {listed(names)}: {happened}"
+        for happened, names in batches.items()
+    ]
     return "\n".join([" ".join(messages[:_MOST_MESSAGES]), *details[:_MOST_DETAILS]])
 
 

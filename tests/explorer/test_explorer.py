@@ -209,9 +209,10 @@ def test_errors_of_several_batches_are_said_once_each(explorer, emulator):
     explorer.wait()
     happened, *details = explorer.view.notice.split("\n")
     assert happened.startswith("Batches 404404, 404405: Box does not have this, or this user may ")
-    assert " Batch 1003: This user or this app may not read this. " in happened
+    assert "1003: This user or this app may not read this. " in happened
     assert "as_user" not in happened
-    assert [line[:14] for line in details] == ["Batch 404404: ", "Batch 1003: 12", "Batch 404405: "]
+    about = [line.partition(": ")[0].split(" ")[-1] for line in details]
+    assert about == ["404404", "1003", "404405"]
 
 
 def test_while_jobs_are_read_the_view_knows(explorer, emulator):
@@ -391,7 +392,7 @@ def test_a_batch_that_is_not_read_completely_is_marked(explorer, emulator):
     load(explorer, "2001 1003")
     assert explorer.picker.table.loaded == ["2001", "1003"]
     assert explorer.picker.table.partial == ["2001"]
-    assert explorer.view.notice.startswith("1 of 2 batches")
+    assert explorer.view.notice.startswith("Batch 2001: Page 3 of batch 2001 is not what Box")
     emulator.clear_faults()
     explorer.refresh()
     explorer.wait()
