@@ -49,6 +49,14 @@ class Verdict:
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def dated(self) -> str:
+        """The text for readers who come later: with the time of reading in place of its age."""
+        if self.read_at is None or self.age.startswith("as of "):
+            return self.text
+        before, _, after = self.text.rpartition(self.age)
+        return f"{before}as of {moment(self.read_at)}{after}"
+
     def as_dict(self) -> dict[str, Any]:
         """Give the parts as JSON-able values: ``read_at`` as ISO text."""
         return asdict(self) | {"read_at": self.read_at and self.read_at.isoformat()}

@@ -22,6 +22,7 @@ from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.explorer.batch_source import BatchListLoader, Source
 from boxdocgen_explore.explorer.notices import error_notice, incomplete, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
+from boxdocgen_explore.explorer.saved import Saved
 from boxdocgen_explore.explorer.snapshot import snapshot
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
 from boxdocgen_explore.schema import JOBS
@@ -69,6 +70,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.view = View(self._loaded, state=state, templates=dict(self._templates))
         super().__init__([self.picker, self.view] if source else [self.view], state=state)
         self.add_class("boxdocgen-explorer")
+        self._saved = Saved(
+            self, self.view, self.snapshot, lambda: self.picker.progress.value != ""
+        )
         traitlets.link((self, "state"), (self.view, "state"))
         self.picker.watch.observe(self._on_watch, "value")
         self.view.on_msg(self._on_rendered)
@@ -86,13 +90,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         return filters.check_state(proposal["value"])
 
     def __repr__(self) -> str:
-        return f"<Explorer: {self._verdict().text}>"
+        return f"<Explorer: {self._verdict().dated}>"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
-        """Add a snapshot to the widget, for readers that cannot run it."""
-        bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
-        html, plain = self.snapshot().data, repr(self)  # ipywidgets cuts the text at 110 characters
-        return bundle and {**bundle, "text/plain": plain, "text/html": html}
+    def _ipython_display_(self) -> None:
+        self._saved.display()
 
     @property
     def jobs(self) -> pl.DataFrame:
@@ -173,17 +174,11 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def snapshot(self) -> HTML:
         """Draw what is shown now, filters included, as HTML without scripts (displays itself)."""
-        html = snapshot(self._loaded, self._verdict(), self.state, self._templates)
+        html = snapshot(self._loaded, self._verdict(), self.view)
         return HTML(html)  # type: ignore[no-untyped-call]
 
     def _verdict(self) -> Verdict:
         return verdict(self._reading or self._loaded)
-
-    def _document_calls(self, jobs: pl.DataFrame) -> int | None:
-        """What the documents cost; None if they are there, or there are none."""
-        if self._source is None or "output_file_found" in jobs.columns:
-            return None
-        return self._source.document_calls(jobs) or None
 
     def _on_rendered(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
         """With a Box and no batch yet, the first thing to do is to name one."""
@@ -257,7 +252,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             self._templates |= self._source.template_names()
         self._loaded = jobs
         self.picker.show_loaded(self._ids, incomplete(self._reading))
-        self.picker.offer_documents(self._document_calls(jobs))
+        priced = self._source if "output_file_found" not in jobs.columns else None
+        self.picker.offer_documents(priced.document_calls(jobs) or None if priced else None)
         with self.view.hold_sync():
             self.view.templates = dict(self._templates)
             self.view.verdict = self._verdict().as_dict()

@@ -42,6 +42,7 @@ _MODULES: Final = (
     "progress.js",
     "cause.js",
     "page.js",
+    "notebook.js",
     "view.js",
 )
 
@@ -69,7 +70,8 @@ class View(anywidget.AnyWidget):
     by file id, ``batch_labels`` those of batches (see `payload`); ``notice`` is a sentence shown
     under the verdict, such as why a refresh failed. ``watching`` is the progress of a batch that
     is watched, or None: ``text``, ``final``, ``jobs``, ``calls``, and ``due_at``, the ISO time by
-    which the next look is expected (None: no next look).
+    which the next look is expected (None: no next look). ``explorer_id`` is the id of the widget
+    that this view is a part of, if it is a part of one.
     """
 
     _css = _FRONT_END / "view.css"
@@ -83,6 +85,7 @@ class View(anywidget.AnyWidget):
     state = traitlets.Dict().tag(sync=True)
     notice = traitlets.Unicode("").tag(sync=True)
     watching: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    explorer_id = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, jobs: pl.DataFrame | None = None, **values: Any) -> None:
         if jobs is not None:

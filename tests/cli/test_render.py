@@ -49,7 +49,7 @@ def executed() -> Any:
 
 
 def shown_by(notebook: Any) -> list[Any]:
-    """What the cells of a notebook show: words, numbers, pictures, charts; not how long ago."""
+    """What the cells of a notebook show: words, numbers, pictures, charts; not when."""
     shown: list[Any] = []
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -57,7 +57,9 @@ def shown_by(notebook: Any) -> list[Any]:
             text = output.get("text", "") + data.get("text/html", data.get("text/plain", ""))
             pictures = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", text)
             shown += [base64.b64decode(one).decode() for one in pictures]
-            shown.append(re.sub(r"data:\S+|read \S.*? ago|read just now", "", text))
+            shown.append(
+                re.sub(r"data:\S+|as of \d+ \w+ \d+ [\d:]+ UTC|\S+ \S+ ago|just now", "", text)
+            )
             shown.append(data.get(VEGA))
     return shown
 

@@ -13,6 +13,7 @@ import { ProgressLine } from "./progress.js";
 import { VerdictLine } from "./verdict.js";
 import { CauseBlock } from "./cause.js";
 import { pageModel } from "./page.js";
+import { followNotebook } from "./notebook.js";
 
 class View {
   constructor(model, root) {
@@ -237,8 +238,9 @@ export async function mountPage(page) {
 export default {
   render({ model, el }) {
     const view = new View(model, el);
+    const unfollow = followNotebook(model, el);
     view.load();
     model.send({ event: "rendered" });
-    return () => view.remove();
+    return () => (unfollow(), view.remove());
   },
 };
