@@ -201,6 +201,18 @@ def test_the_age_is_that_of_the_oldest_page_and_never_negative() -> None:
     )
 
 
+def test_for_later_readers_the_time_of_reading_takes_the_place_of_the_age() -> None:
+    errors = ["x · just now · y"]  # a message that looks like the age
+    jobs = jobs_frame([{"status": "failed", "errors": errors}])
+    line = verdict(jobs, pages_frame(1), now=READ_AT)
+    before, age, after = line.text.rpartition("just now")
+    assert line.age == age
+    assert line.dated().text == f"{before}as of {moment(READ_AT)}{after}"
+    assert verdict(jobs).dated().text == verdict(jobs).text
+    wrong_clock = verdict(jobs, pages_frame(1), now=READ_AT - timedelta(days=1))
+    assert wrong_clock.dated().text == wrong_clock.text
+
+
 def test_an_age_that_nobody_knows_is_not_called_just_now() -> None:
     age = verdict(of_statuses(), pages_frame(1), now=READ_AT - timedelta(days=1)).age
     assert age == f"as of {moment(READ_AT)}, in the future: a clock is wrong"

@@ -6,10 +6,13 @@ import sys
 import time
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TextIO
+
+from boxdocgen_explore.text import counted
 
 _SHORT_S: Final = 1.0
 """What takes less needs no bar and no summary."""
+_FORMAT: Final = "{desc} [{elapsed}{postfix}]"
 
 
 def interactive() -> bool:
@@ -24,6 +27,11 @@ def in_notebook() -> bool:
     """Whether this is a notebook's kernel; other programs may import IPython as well."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return hasattr(shell, "kernel")
+
+
+def _stream() -> TextIO:
+    """Standard output is what a notebook shows as plain text; a terminal's is for results."""
+    return sys.stdout if in_notebook() else sys.stderr
 
 
 class ProgressBar(AbstractContextManager["ProgressBar"]):
@@ -44,13 +52,15 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
         self._pages, self._jobs = pages, jobs
         due = waiting is not None or time.monotonic() - self._start > _SHORT_S
         if self._bar is None and due and interactive():
-            from tqdm.auto import tqdm
+            # Not tqdm.auto: of its widget, a saved notebook shows no more than an error.
+            from tqdm.std import tqdm
 
             with suppress(OSError):
-                self._bar = tqdm(unit=f" {self.noun}", leave=False)
+                self._bar = tqdm(file=_stream(), leave=False, bar_format=_FORMAT)
         if self._bar is not None:
             with suppress(OSError):
-                self._bar.set_description(f"{pages:,} pages", refresh=False)
+                text = f"{counted(pages, 'page')}, {jobs:,} {self.noun}"
+                self._bar.set_description_str(text, refresh=False)
                 # A wait must be shown at once, because no job may arrive for a long time.
                 self._bar.set_postfix_str(waiting or "", refresh=waiting != self._waiting)
                 self._bar.update(jobs - self._bar.n)
@@ -66,8 +76,7 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
             return
         seconds = time.monotonic() - self._start
         end = "" if error is None else ", then stopped"
-        line = f"{self._jobs:,} {self.noun}, {self._pages:,} pages in {seconds:.0f} s{end}"
-        # Standard output is what a notebook shows as plain text; a terminal's is for results.
+        line = f"{self._jobs:,} {self.noun}, {counted(self._pages, 'page')} in {seconds:.0f} s{end}"
         with suppress(OSError):
             self._bar.close()
-            print(line, file=sys.stdout if in_notebook() else sys.stderr)
+            print(line, file=_stream())

@@ -136,11 +136,17 @@ def _remove_invisible(notebook: Any) -> None:
 
 
 def _without_widgets(outputs: Iterable[Any]) -> Iterator[Any]:
-    """Give the outputs without widgets, blank text, and the name that stands for a widget."""
+    """Give the outputs without widgets, blank text, and the name that stands for a widget.
+
+    An explorer's snapshot names its widget, too, by an id that is another one in each run.
+    """
+    ids = []
     for output in outputs:
         data = output.get("data", {})
         only_a_name = _WIDGET in data and set(data) <= {_WIDGET, "text/plain"}
-        data.pop(_WIDGET, None)
+        ids += [data.pop(_WIDGET)["model_id"]] if _WIDGET in data else []
+        for one in ids if "text/html" in data else ():
+            data["text/html"] = data["text/html"].replace(one, "")
         if output.get("text", "-").strip() and not only_a_name:
             yield output
 

@@ -27,6 +27,7 @@ from boxdocgen_explore.explorer.notices import (
     reading_notice,
 )
 from boxdocgen_explore.explorer.picker import Picker
+from boxdocgen_explore.explorer.saved import Saved
 from boxdocgen_explore.explorer.snapshot import is_for_a_page, snapshot, snapshot_bundle
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
 from boxdocgen_explore.schema import JOBS
@@ -75,6 +76,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.view = View(self._loaded, state=state, templates=dict(self._templates))
         super().__init__([self.picker, self.view] if source else [self.view], state=state)
         self.add_class("boxdocgen-explorer")
+        self._saved = Saved(self, self.view, self._bundle, lambda: self.view.loading)
         traitlets.link((self, "state"), (self.view, "state"))
         self.picker.watch.observe(self._on_watch, "value")
         self.view.on_msg(self._on_message)
@@ -92,25 +94,14 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         return filters.check_state(proposal["value"])
 
     def __repr__(self) -> str:
-        return f"<Explorer: {self._verdict().text}>"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
-        """Add a snapshot to the widget, for readers that cannot run it."""
-        bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
-        if is_for_a_page():
-            self.wait()
-        view, shown = self.view, (self._loaded, self._verdict(), self.state, self._templates)
-        # ipywidgets cuts the text at 110 characters.
-        text = {"text/plain": repr(self)}
-        return bundle and {
-            **bundle,
-            **text,
-            **snapshot_bundle(*shown, view.batch_labels, view.cause),
-        }
+        return f"<Explorer: {self._verdict().dated().text}>"
 
     def _display_(self) -> View:
         """Give marimo, which shows no ipywidgets around it, the view."""
         return self.view
+
+    def _ipython_display_(self) -> None:
+        self._saved.display()
 
     @property
     def jobs(self) -> pl.DataFrame:
@@ -188,17 +179,16 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def snapshot(self) -> HTML:
         """Draw what is shown now, filters included, as HTML without scripts (displays itself)."""
-        html = snapshot(self._loaded, self._verdict(), self.state, self._templates)
+        html = snapshot(self._loaded, self._verdict(), self.view)
         return HTML(html)  # type: ignore[no-untyped-call]
 
     def _verdict(self) -> Verdict:
         return verdict(self._reading or self._loaded)
 
-    def _document_calls(self, jobs: pl.DataFrame) -> int | None:
-        """What the documents cost; None if they are there, or there are none."""
-        if self._source is None or "output_file_found" in jobs.columns:
-            return None
-        return self._source.document_calls(jobs) or None
+    def _bundle(self) -> dict[str, Any]:
+        if is_for_a_page():
+            self.wait()
+        return snapshot_bundle(self._loaded, self._verdict(), self.view)
 
     def _on_message(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
         if content.get("event") == "retry":
@@ -277,7 +267,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             self._templates |= self._source.template_names()
         self._loaded = jobs
         self.picker.show_loaded(self._ids, incomplete(self._reading))
-        self.picker.offer_documents(self._document_calls(jobs))
+        priced = self._source if "output_file_found" not in jobs.columns else None
+        self.picker.offer_documents(priced.document_calls(jobs) or None if priced else None)
         with self.view.hold_sync():
             self.view.templates = dict(self._templates)
             self.view.verdict = self._verdict().as_dict()

@@ -1,25 +1,30 @@
 """What an explorer shows, as HTML without scripts: for notebooks that nobody can run.
 
-A notebook that is opened untrusted, on a web page or after conversion has no widgets; beside the
-widget it therefore carries this picture of its charts, with a table of the counts.
+A notebook that is opened untrusted, on a web page, without its kernel or after conversion has no
+widgets; below the widget it therefore contains this picture of its charts, with its first rows.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import polars as pl
 
 from boxdocgen_explore import analysis
 from boxdocgen_explore.figures import reasons_note
+from boxdocgen_explore.text import listed
 from boxdocgen_explore.verdict import RENDER
-from boxdocgen_explore.view import VIEW_MIME, embedded, filters, tables
+from boxdocgen_explore.view import VIEW_MIME, View, embedded, filters, tables
 from boxdocgen_explore.view.html import fill
 from boxdocgen_explore.view.pictures import picture
 
 HEADING: Final = "Snapshot. Run the notebook to filter."
+_ROWS: Final = 10
+"""As many as are seen on the screen."""
+_COLUMNS: Final = ("status", "external_id", "errors", "template_file_id", "output_file_id")
+_BATCHES: Final = 20
 
 
 def is_for_a_page() -> bool:
@@ -27,54 +32,53 @@ def is_for_a_page() -> bool:
     return os.environ.get(RENDER) == "page"
 
 
-def snapshot_bundle(
-    jobs: pl.DataFrame,
-    verdict: analysis.Verdict,
-    state: Mapping[str, Any],
-    templates: Mapping[str, str],
-    labels: Mapping[str, str],
-    cause: Sequence[Sequence[str]],
-) -> dict[str, Any]:
+def snapshot_bundle(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> dict[str, Any]:
     """Give the snapshot by its MIME type, and for a page all that its view needs.
 
     Only for a page are the jobs in the output, so that a notebook that is saved does not grow.
     """
-    shown = {"text/html": snapshot(jobs, verdict, state, templates)}
-    if is_for_a_page():
-        return {**shown, VIEW_MIME: embedded(jobs, verdict, cause, templates, labels, state)}
-    return shown
+    shown = {"text/html": snapshot(jobs, verdict, view)}
+    if not is_for_a_page():
+        return shown
+    names = view.templates, view.batch_labels
+    return {**shown, VIEW_MIME: embedded(jobs, verdict, view.cause, *names, view.state)}
 
 
-def snapshot(
-    jobs: pl.DataFrame,
-    verdict: analysis.Verdict,
-    state: Mapping[str, Any],
-    templates: Mapping[str, str],
-) -> str:
-    """Give verdict, filters, charts and counts of the jobs that a state shows, as HTML.
+def snapshot(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> str:
+    """Give verdict, batches, filters, charts, counts and first rows, as HTML.
 
-    ``jobs`` are all jobs that are loaded; ``templates`` are names by file id.
+    ``jobs`` are all jobs that are loaded; what else is shown are the values of the ``view``.
     """
-    shown = jobs.filter(filters.query(state))
+    state, templates = view.state, view.templates
+    shown = filters.shown(jobs, state)
     notes = {"outcomes": None, "output_types": None, "reasons": reasons_note(shown)}
     drawn = [picture(name, shown, note) for name, note in notes.items()]
+    names = templates | {one: f"{label} · {one}" for one, label in view.batch_labels.items()}
+    batches = [names.get(one, one) for one in jobs["batch_id"].unique(maintain_order=True)]
+    first = tables.first_rows(shown, _COLUMNS, templates, state.get("sort"), _ROWS)
     return fill(
         "view/templates/snapshot.html",
         heading=HEADING,
         verdict=verdict.dated().text,
-        shown=f"{shown.height:,} of {jobs.height:,} jobs{_filters(state, templates)}",
+        lines=[
+            *view.notice.split("\n"),
+            *("".join(pieces) for pieces in view.cause),
+            f"Loaded: {listed(batches, _BATCHES)}" if batches else "",
+            f"{shown.height:,} of {jobs.height:,} jobs{_filters(state, names)}",
+        ],
         pictures=[one for one in drawn if one],
-        counts=tables.statuses(shown) if shown.height else None,
+        drawn=[tables.statuses(shown), first] if shown.height else [],
     )
 
 
-def _filters(state: Mapping[str, Any], templates: Mapping[str, str]) -> str:
-    """Name what filters, as the explorer's state does; the order of rows does not."""
-    named = [
-        f"{key} {' or '.join(templates.get(one, one) if one else '(none)' for one in value)}"
-        for key, value in state.items()
-        if value and key not in ("text", "compare_by", "sort")
-    ]
+def _filters(state: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Name what filters, as the view does; the order of rows does not."""
+    named = []
+    for key, values in state.items():
+        if values and key not in ("text", "compare_by", "sort"):
+            word = key.replace("_file", "").removesuffix("_id").replace("_", " ")
+            texts = (names.get(one, one) if one else "(none)" for one in values)
+            named.append(f"{word} {' or '.join(texts)}")
     if state.get("text"):
         named.append(f"errors with “{state['text']}”")
     return f", where {' and '.join(named)}" if named else ""

@@ -68,15 +68,24 @@ def reasons(jobs: pl.DataFrame) -> Table | None:
     )
 
 
-def first_rows(jobs: pl.DataFrame, columns: Sequence[str], names: Mapping[str, str]) -> Table:
-    """List the first jobs, failures first; ``names`` are templates' by file id."""
-    rank = pl.col("status").replace_strict(
-        {status: place for place, status in enumerate(STATUSES)}, default=len(STATUSES)
-    )
-    first = jobs.sort(rank, "status", maintain_order=True, nulls_last=True).head(FIRST_ROWS)
+def first_rows(
+    jobs: pl.DataFrame, columns: Sequence[str], names: Mapping[str, str],
+    sort: Sequence[str] | None = None, most: int = FIRST_ROWS,
+) -> Table:  # fmt: skip
+    """List the first jobs in the order of ``sort`` (`filters.check_state`), or failures first.
+
+    ``names`` are templates' by file id.
+    """
+    order = f"{_HEADS.get(sort[0], sort[0])}, {sort[1]}" if sort else "failures first"
+    column, direction = sort or ("status", "ascending")
+    ranks = {status: place for place, status in enumerate(STATUSES)}
+    rank = pl.col("status").replace_strict(ranks, default=len(STATUSES))
+    keys = [rank, "status"] if column == "status" else [column]
+    descending = direction == "descending"
+    first = jobs.sort(keys, descending=descending, nulls_last=True, maintain_order=True).head(most)
     shown = [name for name in _HEADS if name in columns]
     rows = [[_cell(name, job, names) for name in shown] for job in first.iter_rows(named=True)]
-    caption = f"The first rows, failures first: {first.height:,} of {jobs.height:,}"
+    caption = f"The first rows, {order}: {first.height:,} of {jobs.height:,}"
     return Table(caption, [_HEADS[name] for name in shown], rows)
 
 

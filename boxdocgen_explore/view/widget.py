@@ -42,6 +42,7 @@ _MODULES: Final = (
     "progress.js",
     "cause.js",
     "page.js",
+    "cell.js",
     "view.js",
 )
 
@@ -71,7 +72,8 @@ class View(anywidget.AnyWidget):
     details, which are folded. With ``retry`` a button sends the message ``{"event": "retry"}``.
     ``loading`` is true while jobs are being read. ``watching`` is the progress of a batch that is
     watched, or None: ``text``, ``final``, ``jobs``, ``calls``, and ``due_at``, the ISO time by
-    which the next look is expected (None: no next look).
+    which the next look is expected (None: no next look). ``explorer_id`` is the id of the widget
+    that this view is a part of, if it is a part of one.
     """
 
     _css = _FRONT_END / "view.css"
@@ -87,6 +89,7 @@ class View(anywidget.AnyWidget):
     retry = traitlets.Bool(False).tag(sync=True)
     loading = traitlets.Bool(False).tag(sync=True)
     watching: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    explorer_id = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, jobs: pl.DataFrame | None = None, **values: Any) -> None:
         if jobs is not None:

@@ -89,7 +89,7 @@ def test_a_wait_is_shown_at_once_and_a_plain_line_stays(
         bar(1, 1000, None)
         assert capsys.readouterr().err == ""
         bar(1, 1000, "Box asks to wait 30 s")
-        assert "Box asks to wait 30 s" in capsys.readouterr().err
+        assert "1 page, 1,000 jobs [00:00, Box asks to wait 30 s]" in capsys.readouterr().err
         bar(2, 1500, None)
     assert "1,500 jobs, 2 pages in 0 s" in capsys.readouterr().err.splitlines()[-1]
 

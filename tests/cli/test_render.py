@@ -51,7 +51,7 @@ def executed() -> Any:
 
 
 def shown_by(notebook: Any) -> list[Any]:
-    """What the cells of a notebook show: words, numbers, pictures, charts; not how long ago."""
+    """What the cells of a notebook show: words, numbers, pictures, charts; not when."""
     shown: list[Any] = []
     for cell in notebook.cells:
         for output in cell.get("outputs", []):

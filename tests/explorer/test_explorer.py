@@ -561,7 +561,6 @@ def test_unknown_documents_are_said(explorer, emulator):
 def test_its_repr_is_the_verdict_and_not_a_tree_of_widgets(on_demo):
     explorer = on_demo
     assert repr(explorer).startswith("<Explorer: 1,487 of 3,000 failed")
-    assert explorer._repr_mimebundle_()["text/plain"] == repr(explorer)
 
 
 def test_it_opens_in_the_ordinary_browser_too(demo, monkeypatch):

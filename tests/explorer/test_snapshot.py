@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 from frames import HOSTILE, MISSING, jobs_frame, pages_frame, story
+from IPython.display import display
+from IPython.utils.capture import capture_output
 from playwright.sync_api import Page, expect
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.errors import Reading
+from boxdocgen_explore.text import moment
 from boxdocgen_explore.view import VIEW_MIME, unpack
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_explore.ipynb"
@@ -39,11 +43,9 @@ def table(html: str) -> list[list[str]]:
     return [re.findall(r"<t[dh]\b[^>]*>([^<]*)<", row) for row in rows]
 
 
-def test_beside_the_widget_stands_a_snapshot_without_scripts():
+def test_a_snapshot_has_no_scripts():
     jobs = story(300)
-    bundle = bx.explore(jobs)._repr_mimebundle_()
-    assert set(bundle) == {WIDGET, "text/plain", "text/html"}
-    html = bundle["text/html"]
+    html = bx.explore(jobs).snapshot().data
     assert "Snapshot. Run the notebook to filter." in html
     assert f"{(jobs['status'] == 'failed').sum()}" in html
     assert not re.search(r"<script|<svg|style=|\son\w+=", html)
@@ -53,7 +55,9 @@ def test_beside_the_widget_stands_a_snapshot_without_scripts():
 def test_only_a_page_that_is_rendered_gets_the_jobs_and_both_get_the_date(read_as, monkeypatch):
     monkeypatch.setenv("BOXDOCGEN_RENDER", read_as)
     reading = Reading(JOBS, pages_frame())
-    bundle = bx.explore(reading, state={"status": ["failed"]})._repr_mimebundle_()
+    with capture_output() as shown:
+        display(bx.explore(reading, state={"status": ["failed"]}))
+    bundle = shown.outputs[1].data
     assert "as of 3 Nov 2026 02:14 UTC" in bundle["text/html"]
     assert "as of 3 Nov 2026 02:14 UTC" in bundle["text/plain"]
     assert (VIEW_MIME in bundle) == (read_as == "page")
@@ -73,16 +77,16 @@ def test_a_snapshot_says_its_date_and_never_an_age():
 def test_pictures_and_table_count_only_the_jobs_that_the_filters_show():
     explorer = bx.explore(JOBS, state={"status": ["failed"], "output_type": ["pdf"]})
     html = explorer.snapshot().data
-    assert "3 of 27 jobs, where status failed and output_type pdf" in html
+    assert "3 of 27 jobs, where status failed and output type pdf" in html
     outcomes, types, reasons = pictures(html)
     assert "failed" in outcomes
     assert "3 · 100 %" in outcomes
     assert "completed" not in outcomes
     assert "docx" not in types
     assert "Timeout" not in reasons
-    heads, *rows = table(html)
+    heads, counts, *_ = table(html)
     assert heads == ["Status", "pdf", "All"]
-    assert rows == [["failed", "3", "3"]]
+    assert counts == ["failed", "3", "3"]
 
 
 def test_without_filters_all_jobs_are_drawn():
@@ -105,9 +109,26 @@ def test_filters_by_null_and_by_text_are_named_and_a_template_by_its_name():
     explorer = bx.explore(JOBS, templates={"1700000000001": "Offer letter"}, state=state)
     explorer.state = {**explorer.state, "text": "bonus"}
     html = explorer.snapshot().data
-    named = "where template_file_id Offer letter or (none) and errors with “bonus”"
+    named = "where template Offer letter or (none) and errors with “bonus”"
     assert f"3 of 27 jobs, {named}" in html
     assert explorer.jobs.filter(pl.col("status") != "failed").height == 0
+
+
+def test_it_has_the_date_the_batches_the_notice_and_the_first_rows_as_they_are_sorted():
+    with bx.demo() as box:
+        names = {"1755012340011": "Offer letter"}
+        explorer = bx.explore(box.read("12345600319", details=True), templates=names)
+    explorer.view.notice = "The refresh failed."
+    explorer.state = {"status": ["completed"], "sort": ["external_id", "descending"]}
+    html = explorer.snapshot().data
+    read_at = moment(datetime.fromisoformat(explorer.view.verdict["read_at"]))
+    assert f" · as of {read_at} · demo data</p>" in html
+    assert "just now" not in html
+    assert re.search(r"<p>Loaded: Offer letter · 3 Nov( 2026)? 02:14 · 12345600319</p>", html)
+    assert "<p>The refresh failed.</p>" in html
+    assert "The first rows, External id, descending: 10 of 1,417" in html
+    last = explorer.jobs["external_id"].sort(descending=True)[:10].to_list()
+    assert [row[1] for row in table(html)[-10:]] == last
 
 
 def test_hostile_content_is_text_in_a_snapshot():
@@ -123,9 +144,10 @@ def test_hostile_content_is_text_in_a_snapshot():
 @pytest.mark.browser
 def test_an_untrusted_notebook_in_jupyterlab_shows_the_snapshot_and_no_error(lab, tab: Page):
     notebook = json.loads(NOTEBOOK.read_text("utf-8"))
-    (output,) = notebook["cells"][-1]["outputs"]
-    # As somebody's own notebook is saved: the widget's view stands beside the snapshot.
-    output["data"][WIDGET] = {"model_id": "0" * 32, "version_major": 2, "version_minor": 0}
+    # As somebody's own notebook is saved: the widget's view stands above the snapshot.
+    view = {"model_id": "0" * 32, "version_major": 2, "version_minor": 0}
+    widget = {"output_type": "display_data", "data": {WIDGET: view, "text/plain": ""}}
+    notebook["cells"][-1]["outputs"].insert(0, {**widget, "metadata": {}})
     (lab.folder / "untrusted.ipynb").write_text(json.dumps(notebook), "utf-8")
     tab.set_viewport_size({"width": 1400, "height": 1000})
     tab.goto(lab.at("untrusted.ipynb"))

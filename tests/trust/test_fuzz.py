@@ -25,7 +25,6 @@ import boxdocgen_explore as bx
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.emulator import Emulator, plain_job
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
-from boxdocgen_explore.explorer.snapshot import snapshot
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.reporting import embedded
 from boxdocgen_explore.verdict import verdict
@@ -142,7 +141,7 @@ def draw_and_report(jobs: pl.DataFrame, folder: Path) -> None:
     """Everything that is drawn of jobs, laid out by Vega itself, and a report of them."""
     for chart in ("outcomes", "output_types", "reasons", "by_batch", "by_template"):
         getattr(bx.charts, chart)(jobs).to_dict()
-    snapshot(jobs, verdict(jobs), {}, {})
+    bx.explore(jobs).snapshot()
     path = folder / "audit.html"
     bx.report(jobs, path)
     assert_frame_equal(bx.read_report(path), jobs)

@@ -259,12 +259,12 @@ def test_a_notebook_s_outputs_are_text_and_pictures(box: Box) -> None:
     reading = box.read(BATCH)
     explorer = bx.explore(reading, templates={EVIL: EVIL})
     explorer.state = {"status": reading.jobs["status"].to_list()[:2], "text": EVIL}
-    bundle = explorer._repr_mimebundle_() or {}
-    assert "text/markdown" not in bundle
-    assert not COMMANDS.search(bundle["text/plain"])
-    assert not COMMANDS.search(bundle["text/html"])
-    for tag, attributes in _Tags(bundle["text/html"]).found:
-        assert tag in {*TABLE, "div", "p", "strong", "img"}
+    html = explorer.snapshot().data
+    assert not COMMANDS.search(repr(explorer))
+    assert not COMMANDS.search(html)
+    for tag, attributes in _Tags(html).found:
+        assert tag in {*TABLE, "div", "p", "strong", "img", "a"}
+        assert attributes.get("href", "https://app.box.com/file/").startswith("https://app.box")
         assert not [name for name in attributes if name.startswith("on")]
         assert (attributes.get("src") or "data:image/svg+xml").startswith("data:image/svg+xml")
 

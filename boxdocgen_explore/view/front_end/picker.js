@@ -13,11 +13,13 @@ class Picker {
     this.listeners = [
       ...["rows", "loaded", "partial", "cached"].map((key) => [`change:${key}`, batches]),
       ...["status", "listing", "expanded"].map((key) => [`change:${key}`, status]),
+      ["change:disabled", () => this.disable()],
       ["msg:custom", ({ event }) => event === "focus" && this.ids.focus({ preventScroll: true })],
     ];
     for (const [name, listener] of this.listeners) model.on(name, listener);
     batches();
     status();
+    this.disable();
   }
 
   build() {
@@ -41,13 +43,18 @@ class Picker {
       this.status,
     ]);
     const ids = element("label", {}, ["Batch ids", this.ids]);
-    const load = button({ class: "jupyter-button mod-primary" }, "Load", () => this.load(this.ids.value));
+    this.loading = button({ class: "jupyter-button mod-primary" }, "Load", () => this.load(this.ids.value));
     this.root.classList.add("boxdocgen");
     this.root.addEventListener("keydown", keepFromJupyter);
-    this.root.replaceChildren(this.panel, element("div", { class: "line ids" }, [ids, this.selected, load]));
+    this.root.replaceChildren(this.panel, element("div", { class: "line ids" }, [ids, this.selected, this.loading]));
+  }
+
+  disable() {
+    this.ids.disabled = this.loading.disabled = Boolean(this.model.get("disabled"));
   }
 
   load(text) {
+    if (this.loading.disabled) return;
     this.model.send({ event: "load", text, selected: [...this.table.selected] });
   }
 

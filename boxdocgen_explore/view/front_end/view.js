@@ -13,6 +13,7 @@ import { ProgressLine } from "./progress.js";
 import { VerdictLine } from "./verdict.js";
 import { CauseBlock } from "./cause.js";
 import { pageModel } from "./page.js";
+import { followNotebook } from "./cell.js";
 
 class View {
   constructor(model, root) {
@@ -242,8 +243,9 @@ export async function mount(root, values, payload) {
 export default {
   render({ model, el }) {
     const view = new View(model, el);
+    const unfollow = followNotebook(model, el);
     view.load();
     model.send({ event: "rendered" });
-    return () => view.remove();
+    return () => (unfollow(), view.remove());
   },
 };

@@ -1,0 +1,76 @@
+"""The two outputs of an explorer's cell: the widget, and below it what a saved notebook shows.
+
+JupyterLab shows a widget without its kernel as an error, whatever HTML stands beside it in the
+same output. So the snapshot is an output of its own. It follows what the widget shows, and the
+widget hides it while it is there (``front_end/cell.js``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from IPython.display import display
+from ipywidgets import DOMWidget
+
+from boxdocgen_explore.view import View
+
+_PAUSE_S: Final = 0.3
+"""So long after a change it is drawn: of several in a row, only the last."""
+_DRAWN: Final = ["state", "verdict", "cause", "notice", "batch_labels", "templates", "payload"]
+"""The values of a view that its snapshot shows."""
+
+
+class Saved:
+    """Displays a widget around a view, and below it the snapshot that ``draw`` gives (MIME types).
+
+    Once it is displayed, it follows the view. While ``busy``, nothing is drawn.
+    """
+
+    def __init__(
+        self,
+        widget: DOMWidget,
+        view: View,
+        draw: Callable[[], dict[str, Any]],
+        busy: Callable[[], bool],
+    ) -> None:
+        self._widget, self._draw, self._busy = widget, draw, busy
+        self._sent: dict[str, Any] | None = None
+        self._timer: threading.Timer | None = None
+        self._sending = threading.Lock()
+        view.explorer_id = widget.model_id
+        view.observe(lambda _change: self._update_soon(), _DRAWN)
+
+    def display(self) -> None:
+        """Show both in the cell that runs."""
+        # The text beside the widget is never updated, so that the snapshot alone has one.
+        bundle = self._widget._repr_mimebundle_() | {"text/plain": ""}
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]
+        with self._sending:
+            self._sent = self._draw()
+            self._send(self._sent, update=False)
+
+    def _update_soon(self) -> None:
+        if self._sent is None:
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._timer = threading.Timer(_PAUSE_S, self._update)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _update(self) -> None:
+        if self._busy():
+            self._update_soon()
+            return
+        with self._sending:
+            before, self._sent = self._sent, self._draw()
+            if self._sent != before:
+                self._send(self._sent, update=True)
+
+    def _send(self, drawn: dict[str, Any], *, update: bool) -> None:
+        name = self._widget.model_id
+        html = f'<div class="boxdocgen-saved-{name}">{drawn["text/html"]}</div>'
+        bundle = {**drawn, "text/html": html, "text/plain": repr(self._widget)}
+        display(bundle, raw=True, display_id=name, update=update)  # type: ignore[no-untyped-call]

@@ -1,0 +1,166 @@
+"""A saved notebook shows what was on the screen, and an explorer without its kernel says so."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from browser_fixtures import checked_tab
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
+from lab_fixtures import Lab, run_all
+from playwright.sync_api import Browser, Page, expect
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+SECONDS = 1000
+DEMO = """
+import boxdocgen_explore as bx
+box = bx.demo()
+explorer = bx.explore(box)
+explorer
+"""
+
+# --- what a kernel sends -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[BlockingKernelClient]:
+    manager, client = start_new_kernel()
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def run(kernel: BlockingKernelClient, code: str) -> list[dict[str, Any]]:
+    """Run a cell; what it sends meanwhile."""
+    message = kernel.execute(code)
+    sent: list[dict[str, Any]] = []
+    while True:
+        sent.append(kernel.get_iopub_msg(timeout=60))
+        assert sent[-1]["msg_type"] != "error", sent[-1]["content"]
+        mine = sent[-1]["parent_header"].get("msg_id") == message
+        if mine and sent[-1]["content"].get("execution_state") == "idle":
+            return sent
+
+
+def displays(sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one["content"] for one in sent if one["msg_type"].endswith("display_data")]
+
+
+def next_update(kernel: BlockingKernelClient) -> dict[str, Any]:
+    while True:
+        if updates := displays([kernel.get_iopub_msg(timeout=60)]):
+            return updates[0]
+
+
+def printed(sent: list[dict[str, Any]]) -> str:
+    return "".join(one["content"]["text"] for one in sent if one["msg_type"] == "stream")
+
+
+def test_the_widget_and_its_snapshot_are_two_outputs_and_the_snapshot_follows(kernel):
+    read = 'reading = box.read("12345600319"); explorer = bx.explore(reading); explorer'
+    widget, saved = displays(
+        run(kernel, DEMO.replace("explorer = bx.explore(box)\nexplorer", read))
+    )
+    assert set(widget["data"]) == {WIDGET, "text/plain"}
+    assert widget["data"]["text/plain"] == ""
+    assert set(saved["data"]) == {"text/html", "text/plain"}
+    assert "3,000 of 3,000 jobs" in saved["data"]["text/html"]
+    assert re.search(r"^<Explorer: .* · as of \d.* UTC", saved["data"]["text/plain"])
+
+    there_and_back = "explorer.state = {'status': ['pending']}; explorer.state = {}"
+    sent = displays(run(kernel, f"{there_and_back}; explorer._saved._timer.join()"))
+    assert sent == []
+    run(kernel, "explorer.state = {'status': ['failed']}")
+    update = next_update(kernel)
+    assert "1,487 of 3,000 jobs, where status failed" in update["data"]["text/html"]
+    assert update["transient"] == saved["transient"]
+
+
+def test_a_progress_bar_in_a_notebook_is_text(kernel):
+    code = """
+from boxdocgen_explore.box.progress import ProgressBar
+with ProgressBar() as bar:
+    bar(8, 8000, "Box asks to wait 30 s")
+"""
+    sent = run(kernel, code)
+    assert {one["msg_type"] for one in sent} == {"status", "execute_input", "stream"}
+    assert "8 pages, 8,000 jobs [00:00, Box asks to wait 30 s]" in printed(sent)
+    assert printed(sent).splitlines()[-1].strip() == "8,000 jobs, 8 pages in 0 s"
+
+
+# --- what a person sees --------------------------------------------------------------------------
+
+
+def saved(path: Path, page: Page) -> dict[str, Any]:
+    """Save the notebook that is open, and read the file."""
+    page.keyboard.press("Control+s")
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
+    return json.loads(path.read_text("utf-8"))
+
+
+@pytest.mark.browser
+def test_a_notebook_reopened_without_its_kernel_shows_what_was_on_the_screen(
+    lab: Lab, browser: Browser
+) -> None:
+    address, path = lab.notebook("saved", DEMO), lab.folder / "saved.ipynb"
+    with checked_tab(browser) as page:
+        page.set_viewport_size({"width": 1400, "height": 1000})
+        run_all(page, address)
+        page.get_by_role("button", name=" · change").click(timeout=60 * SECONDS)
+        ids = page.get_by_role("textbox", name="Batch ids")
+        ids.fill("12345600319 12345600333")
+        ids.press("Enter")
+        jobs = page.locator(".boxdocgen-explorer .jobs-shown")
+        expect(jobs).to_have_text("4,260 of 4,260 jobs", timeout=60 * SECONDS)
+        status = page.get_by_role("group", name="Status")
+        status.get_by_role("checkbox", name="completed_with_error").check()
+        expect(page.locator(".boxdocgen-snapshot")).to_contain_text("102 of 4,260 jobs")
+        expect(page.locator(".boxdocgen-snapshot")).to_be_hidden()
+        content = saved(path, page)
+        widget, snapshot = content["cells"][0]["outputs"]
+        assert "102 of 4,260 jobs, where status completed_with_error" in "".join(
+            snapshot["data"]["text/html"]
+        )
+        state = content["metadata"]["widgets"][STATE]["state"]
+        assert [*state] == [widget["data"][WIDGET]["model_id"]]
+
+        page.reload()  # the kernel runs: the explorer is there again
+        expect(jobs).to_have_text("102 of 4,260 jobs", timeout=60 * SECONDS)
+        expect(page.locator(".boxdocgen-snapshot")).to_be_hidden()
+
+        page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        page.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).click()
+        page.locator(".jp-Dialog .jp-mod-accept").click()
+        notice = page.locator(".boxdocgen-explorer .notice")
+        expect(notice).to_have_text("The kernel was restarted: run the cell again.")
+        for name in ("Load", "Refresh", "Cancel", re.compile("^Load documents")):
+            expect(page.get_by_role("button", name=name, exact=True)).to_be_disabled()
+        expect(page.get_by_role("checkbox", name="Watch")).to_be_disabled()
+        page.get_by_role("button", name="Clear filters").click()
+        expect(jobs).to_have_text("4,260 of 4,260 jobs")
+
+    api = f"{lab.url}/api/sessions"
+    for session in requests.get(api, params={"token": lab.token}, timeout=60).json():
+        if session["path"] == path.name:
+            requests.delete(f"{api}/{session['id']}", params={"token": lab.token}, timeout=60)
+    for place in (address, f"{lab.url}/notebooks/{path.name}?token={lab.token}"):
+        with browser.new_page() as page:  # not checked: Notebook 7 has an error of its own
+            page.goto(place)
+            shown = page.locator(".boxdocgen-snapshot")
+            expect(shown.get_by_text("102 of 4,260 jobs")).to_be_visible()
+            expect(
+                shown.get_by_text(re.compile(r" · as of \d+ \w+ \d+ \d\d:\d\d UTC · "))
+            ).to_be_visible()
+            expect(shown.get_by_text("Loaded: Offer letter · 3 Nov")).to_be_visible()
+            expect(shown.get_by_role("img", name="Failure reasons")).to_be_visible()
+            expect(page.locator(".boxdocgen-placeholder")).to_be_attached()
+            expect(page.locator(".jp-Notebook")).not_to_contain_text(
+                re.compile("model not found|Loading widget|just now")
+            )
