@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import polars as pl
 
 from boxdocgen_explore.messages import main_reason
-from boxdocgen_explore.schema import RUNNING, STATUSES
+from boxdocgen_explore.schema import PAGES, RUNNING, STATUSES
 from boxdocgen_explore.text import counted, duration, moment, percent, shortened, visible
 
 _LONGEST_NAME: Final = 200
@@ -32,7 +32,8 @@ class Verdict:
     half of them. ``complete`` is True if all pages of every batch were read, False if some were
     not, None without evidence. ``provisional`` names the jobs that may still change. ``read_at``
     (UTC) is when the oldest page was read, ``age`` says how long ago that is. ``text`` joins the
-    parts; the cause follows the headline.
+    parts; the cause follows the headline. ``incomplete_batches`` are the ids of those that were
+    not read completely.
     """
 
     headline: str
@@ -45,6 +46,7 @@ class Verdict:
     who: str | None
     demo: bool
     text: str
+    incomplete_batches: list[str]
 
     def __str__(self) -> str:
         return self.text
@@ -95,12 +97,19 @@ def verdict(
         "demo data" if demo else "",
     ]
     text = " · ".join(part for part in parts if part)
-    return Verdict(headline, cause, chain, complete, provisional, read_at, age, who, demo, text)
+    known = (headline, cause, chain, complete, provisional, read_at, age, who, demo, text)
+    return Verdict(*known, _incomplete(pages, failures))
 
 
 def _is_demo(frame: pl.DataFrame, column: str) -> bool:
     """Say if any row is the demo's. A batch without jobs has pages, so both frames are asked."""
     return column in frame.columns and bool((frame[column] == "demo").any())
+
+
+def _incomplete(pages: pl.DataFrame | None, failures: Collection[str]) -> list[str]:
+    pages = pl.DataFrame(schema=PAGES) if pages is None else pages
+    cut = pages.filter(~pl.col("complete").fill_null(False))["batch_id"]
+    return sorted({*failures, *cut.drop_nulls()})
 
 
 def _complete(pages: pl.DataFrame | None, failures: Collection[str]) -> bool | None:

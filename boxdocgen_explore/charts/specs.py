@@ -34,7 +34,9 @@ def spec(figure: Figure, data: Any, legend: Sequence[str] | None) -> alt.LayerCh
     chart: alt.LayerChart = (
         build(figure, data, legend)
         .add_params(
-            alt.param(name="ink", value="#24292f"), alt.param(name="ghost", value="#d5dae0")
+            alt.param(name="ink", value="#24292f"),
+            alt.param(name="ghost", value="#d5dae0"),
+            alt.param(name="share", value=False),
         )
         .configure(font="system-ui, -apple-system, 'Segoe UI', sans-serif")
         .configure_view(stroke=None)

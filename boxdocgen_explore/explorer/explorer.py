@@ -20,9 +20,10 @@ from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.arguments import template_names
 from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.explorer.batch_source import BatchListLoader, Source
-from boxdocgen_explore.explorer.notices import error_notice, incomplete, reading_notice
+from boxdocgen_explore.explorer.notices import error_notice, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.snapshot import snapshot
+from boxdocgen_explore.explorer.variable import variable
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
 from boxdocgen_explore.schema import JOBS
 from boxdocgen_explore.text import counted
@@ -97,7 +98,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     @property
     def jobs(self) -> pl.DataFrame:
         """The jobs that the filters show, one row per job (`schema.JOBS`)."""
-        return filters.shown(self._loaded, self.state)
+        return filters.shown(self._loaded, self.state, self._templates)
 
     @property
     def loaded(self) -> pl.DataFrame:
@@ -112,7 +113,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     @property
     def query(self) -> pl.Expr:
         """The polars expression of the filters: `jobs` is ``loaded.filter(query)``."""
-        return filters.query(self.state)
+        return filters.query(self.state, self._templates)
 
     def load(self, ids: Sequence[str], *, refresh: bool = False) -> None:
         """Read these batches in the background and show them; `wait` waits for the end.
@@ -125,9 +126,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._supersede()
         self.view.notice = ""
         self.picker.busy("Asking Box")
-        worker = threading.Thread(
-            target=self._read, args=(list(ids), refresh, self._cancelled), daemon=True
-        )
+        arguments = (list(ids), refresh, self._cancelled)
+        worker = threading.Thread(target=self._read, args=arguments, daemon=True)
         worker.start()
         self._worker = worker  # after the start: only then can it be joined
 
@@ -160,10 +160,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         return self
 
     def open(self) -> Path | None:
-        """Write the view to a private temporary file and show it in the ordinary browser.
-
-        Gives the path of the file.
-        """
+        """Write the view to a private temporary file, open it in the browser, and give its path."""
         if self.comm is None:
             # ipywidgets' own meaning of the name: its constructor opens the channel to the page.
             super().open()
@@ -173,8 +170,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def snapshot(self) -> HTML:
         """Draw what is shown now, filters included, as HTML without scripts (displays itself)."""
-        html = snapshot(self._loaded, self._verdict(), self.state, self._templates)
-        return HTML(html)  # type: ignore[no-untyped-call]
+        shown = snapshot(self._loaded, self._verdict(), self.state, self._templates)
+        return HTML(shown)  # type: ignore[no-untyped-call]
 
     def _verdict(self) -> Verdict:
         return verdict(self._reading or self._loaded)
@@ -187,8 +184,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def _on_rendered(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
         """With a Box and no batch yet, the first thing to do is to name one."""
-        if content.get("event") == "rendered" and self._source is not None and not self._ids:
-            self.picker.table.focus()
+        if content.get("event") == "rendered":
+            self.view.variable = variable(self)
+            if self._source is not None and not self._ids:
+                self.picker.table.focus()
 
     def _start(self, source: Source) -> None:
         """Load the demo's story before the next cell runs; list batches in the background."""
@@ -256,11 +255,12 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if self._source is not None and unknown:
             self._templates |= self._source.template_names()
         self._loaded = jobs
-        self.picker.show_loaded(self._ids, incomplete(self._reading))
+        verdict = self._verdict().as_dict()
+        self.picker.show_loaded(self._ids, set(verdict["incomplete_batches"]))
         self.picker.offer_documents(self._document_calls(jobs))
         with self.view.hold_sync():
             self.view.templates = dict(self._templates)
-            self.view.verdict = self._verdict().as_dict()
+            self.view.verdict = verdict
             self._draw_listed()
             # Sent once: a smaller payload is not worth the time.
             self.view.payload = pack(jobs, changed=changed, level=1)

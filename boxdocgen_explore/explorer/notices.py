@@ -40,14 +40,6 @@ def error_notice(error: BoxDocGenError, remark: str, labels: Mapping[str, str]) 
     return "\n".join([f"{happened} {remark}".rstrip(), *details])
 
 
-def incomplete(reading: Reading | None) -> set[str]:
-    """The batches of a reading of which pages are missing."""
-    if reading is None:
-        return set()
-    cut = reading.pages.filter(~pl.col("complete").fill_null(False))
-    return {*reading.failures, *cut["batch_id"]}
-
-
 def _documents(reading: Reading) -> str:
     """Write what is wrong with documents: missing ones, empty ones, and those not looked at."""
     jobs = reading.jobs

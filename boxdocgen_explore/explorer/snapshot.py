@@ -30,7 +30,7 @@ def snapshot(
 
     ``jobs`` are all jobs that are loaded; ``templates`` are names by file id.
     """
-    shown = jobs.filter(filters.query(state))
+    shown = filters.shown(jobs, state, templates)
     notes = {"outcomes": None, "output_types": None, "reasons": reasons_note(shown)}
     drawn = [picture(name, shown, note) for name, note in notes.items()]
     return fill(
@@ -48,8 +48,8 @@ def _filters(state: Mapping[str, Any], templates: Mapping[str, str]) -> str:
     named = [
         f"{key} {' or '.join(templates.get(one, one) if one else '(none)' for one in value)}"
         for key, value in state.items()
-        if value and key not in ("text", "compare_by", "sort")
+        if value and key not in ("text", "compare_by", "measure", "sort")
     ]
     if state.get("text"):
-        named.append(f"errors with “{state['text']}”")
+        named.append(f"search “{state['text']}”")
     return f", where {' and '.join(named)}" if named else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,6 +13,7 @@ from boxdocgen_explore.analysis import day, job_reasons
 from boxdocgen_explore.arguments import is_text, quoted
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS
+from boxdocgen_explore.search import search, templates_named
 
 _VALUES: Final = {
     "status": 'pl.col("status").is_in({values})',
@@ -23,10 +25,7 @@ _VALUES: Final = {
     "day": 'pl.col("created_at").dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d")'
     ".is_in({values})",
 }
-_TEXT: Final = (
-    'pl.col("errors").list.eval(pl.element().str.to_lowercase()'
-    ".str.contains({text}, literal=True)).list.any().fill_null(False)"
-)
+_TEXT: Final = "bx.analysis.search({text})"
 
 QUERY_CODE: Final[Mapping[str, str]] = {**_VALUES, "text": _TEXT}
 """Source text of each filter, by key of the state; the view fills in the same templates."""
@@ -38,6 +37,7 @@ _MUST_BE: Final = {
     **dict.fromkeys(_VALUES, "a list of texts (None stands for null)"),
     "text": "a text",
     "compare_by": '"batch", "template" or "day"',
+    "measure": '"count" or "share"',
     "sort": '[column, "ascending" or "descending"], or None',
 }
 
@@ -47,6 +47,8 @@ def _is_valid(key: str, value: object) -> bool:
         return is_text(value)
     if key == "compare_by":
         return value is None or value in COMPARISONS
+    if key == "measure":
+        return value in ("count", "share")
     if key == "sort" and value is None:
         return True
     if not isinstance(value, list | tuple):
@@ -62,9 +64,10 @@ def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
 
     Keys, all optional: ``status``, ``output_type``, ``template_file_id``,
     ``template_file_version_id``, ``batch_id``, ``reason`` and ``day`` (ISO date, UTC) are lists
-    of values: None stands for null, and an empty list does not filter. ``text`` is searched in all
-    errors, in upper or lower case; ``compare_by`` is "batch", "template" or "day"; ``sort``
-    is ``[column, "ascending" | "descending"]`` or None, which is failures first.
+    of values: None stands for null, and an empty list does not filter. ``text`` is several ids or
+    words (`analysis.search`); ``compare_by`` is "batch", "template" or "day", and ``measure`` how
+    these bars are measured, by "count" or "share"; ``sort`` is
+    ``[column, "ascending" | "descending"]`` or None, which is failures first.
 
     >>> check_state({"status": ["failed"], "text": "bonus"})
     {'status': ['failed'], 'text': 'bonus'}
@@ -82,11 +85,11 @@ def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in state.items()}
 
 
-def query(state: Mapping[str, Any]) -> pl.Expr:
+def query(state: Mapping[str, Any], templates: Mapping[str, str] | None = None) -> pl.Expr:
     """Give the polars expression for the rows that a state shows.
 
     Filters of different keys are joined by "and", the values of one key by "or". The key ``day``
-    needs frames with ``created_at``.
+    needs frames with ``created_at``; ``templates``, names by file id, are searched by ``text``.
 
     Raises InvalidRequest for a state that `check_state` refuses.
 
@@ -100,17 +103,18 @@ def query(state: Mapping[str, Any]) -> pl.Expr:
         if values := state.get(key):
             shown = shown & _has_value(key, values)
     if text := state.get("text"):
-        found = pl.element().str.to_lowercase().str.contains(text.lower(), literal=True)
-        shown = shown & pl.col("errors").list.eval(found).list.any().fill_null(False)
+        shown = shown & search(text, templates)
     return shown
 
 
-def shown(jobs: pl.DataFrame, state: Mapping[str, Any]) -> pl.DataFrame:
+def shown(
+    jobs: pl.DataFrame, state: Mapping[str, Any], templates: Mapping[str, str] | None = None
+) -> pl.DataFrame:
     """Give the jobs that a state shows; without times, no job has a day."""
     if "day" not in state or "created_at" in jobs.columns:
-        return jobs.filter(query(state))
+        return jobs.filter(query(state, templates))
     no_days = pl.lit(None, DETAILS["created_at"]).alias("created_at")
-    return jobs.with_columns(no_days).filter(query(state)).drop("created_at")
+    return jobs.with_columns(no_days).filter(query(state, templates)).drop("created_at")
 
 
 def _has_value(key: str, values: list[str | None]) -> pl.Expr:
@@ -122,7 +126,7 @@ def _has_value(key: str, values: list[str | None]) -> pl.Expr:
     return column.is_in(accepted, nulls_equal=True)
 
 
-def query_code(state: Mapping[str, Any]) -> str:
+def query_code(state: Mapping[str, Any], templates: Mapping[str, str] | None = None) -> str:
     """Write `query` as Python source, for a notebook that has imported ``pl`` and ``bx``.
 
     >>> print(query_code({"status": ["failed"], "batch_id": ["12345"]}))
@@ -138,8 +142,10 @@ def query_code(state: Mapping[str, Any]) -> str:
     for key, template in _VALUES.items():
         if values := state.get(key):
             lines.append(template.replace("{values}", _source(values)))
-    if text := state.get("text"):
-        lines.append(_TEXT.replace("{text}", json.dumps(text.lower(), ensure_ascii=False)))
+    if named := templates_named(state.get("text", ""), templates or {}):
+        found = {one: (templates or {})[one] for one in sorted({*itertools.chain(*named.values())})}
+        names = [json.dumps(one, ensure_ascii=False) for one in (state["text"], found) if one]
+        lines.append(_TEXT.replace("{text}", ", ".join(names)))
     if not lines:
         return "jobs"
     return "jobs.filter(\n" + "".join(f"    {line},\n" for line in lines) + ")"

@@ -30,6 +30,7 @@ _FRONT_END: Final = Path(__file__).parent / "front_end"
 _MODULES: Final = (
     "dom.js",
     "columns.js",
+    "search.js",
     "filters.js",
     "bars.js",
     "durations.js",
@@ -41,6 +42,7 @@ _MODULES: Final = (
     "verdict.js",
     "progress.js",
     "cause.js",
+    "actions.js",
     "page.js",
     "view.js",
 )
@@ -69,7 +71,8 @@ class View(anywidget.AnyWidget):
     by file id, ``batch_labels`` those of batches (see `payload`); ``notice`` is a sentence shown
     under the verdict, such as why a refresh failed. ``watching`` is the progress of a batch that
     is watched, or None: ``text``, ``final``, ``jobs``, ``calls``, and ``due_at``, the ISO time by
-    which the next look is expected (None: no next look).
+    which the next look is expected (None: no next look). ``variable`` is what the notebook calls
+    the explorer, for the code that is copied.
     """
 
     _css = _FRONT_END / "view.css"
@@ -82,6 +85,7 @@ class View(anywidget.AnyWidget):
     cause: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
     notice = traitlets.Unicode("").tag(sync=True)
+    variable = traitlets.Unicode("").tag(sync=True)
     watching: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
 
     def __init__(self, jobs: pl.DataFrame | None = None, **values: Any) -> None:

@@ -82,7 +82,7 @@ def test_filters_by_null_and_by_text_are_named_and_a_template_by_its_name():
     explorer = bx.explore(JOBS, templates={"1700000000001": "Offer letter"}, state=state)
     explorer.state = {**explorer.state, "text": "bonus"}
     html = explorer.snapshot().data
-    named = "where template_file_id Offer letter or (none) and errors with “bonus”"
+    named = "where template_file_id Offer letter or (none) and search “bonus”"
     assert f"3 of 27 jobs, {named}" in html
     assert explorer.jobs.filter(pl.col("status") != "failed").height == 0
 
