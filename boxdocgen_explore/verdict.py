@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import polars as pl
 
 from boxdocgen_explore.messages import main_reason
-from boxdocgen_explore.schema import PAGES, RUNNING, STATUSES
+from boxdocgen_explore.schema import RUNNING, STATUSES
 from boxdocgen_explore.text import counted, duration, moment, percent, shortened, visible
 
 _LONGEST_NAME: Final = 200
@@ -32,8 +32,7 @@ class Verdict:
     half of them. ``complete`` is True if all pages of every batch were read, False if some were
     not, None without evidence. ``provisional`` names the jobs that may still change. ``read_at``
     (UTC) is when the oldest page was read, ``age`` says how long ago that is. ``text`` joins the
-    parts; the cause follows the headline. ``incomplete_batches`` are the ids of those that were
-    not read completely.
+    parts; the cause follows the headline. ``incomplete_batches`` are their ids.
     """
 
     headline: str
@@ -77,7 +76,9 @@ def verdict(
     1 of 2 failed, because the tag city was not provided · no evidence
     """
     pages = pages if pages is not None and pages.height else None
-    complete = _complete(pages, failures)
+    complete_page = pl.col("complete").fill_null(False)
+    incomplete = {*failures, *(() if pages is None else pages.filter(~complete_page)["batch_id"])}
+    complete = None if pages is None and not failures else not incomplete
     headline, cause = _headline(jobs), _cause(jobs)
     chain, provisional = _chain(pages, complete), _provisional(jobs)
     if complete is False:
@@ -98,24 +99,12 @@ def verdict(
     ]
     text = " · ".join(part for part in parts if part)
     known = (headline, cause, chain, complete, provisional, read_at, age, who, demo, text)
-    return Verdict(*known, _incomplete(pages, failures))
+    return Verdict(*known, sorted(incomplete))
 
 
 def _is_demo(frame: pl.DataFrame, column: str) -> bool:
     """Say if any row is the demo's. A batch without jobs has pages, so both frames are asked."""
     return column in frame.columns and bool((frame[column] == "demo").any())
-
-
-def _incomplete(pages: pl.DataFrame | None, failures: Collection[str]) -> list[str]:
-    pages = pl.DataFrame(schema=PAGES) if pages is None else pages
-    cut = pages.filter(~pl.col("complete").fill_null(False))["batch_id"]
-    return sorted({*failures, *cut.drop_nulls()})
-
-
-def _complete(pages: pl.DataFrame | None, failures: Collection[str]) -> bool | None:
-    if failures:
-        return False
-    return None if pages is None else bool(pages["complete"].fill_null(False).all())
 
 
 def _headline(jobs: pl.DataFrame) -> str:

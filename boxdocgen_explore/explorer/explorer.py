@@ -14,6 +14,7 @@ from typing import Any
 import ipywidgets
 import polars as pl
 import traitlets
+from IPython import get_ipython
 from IPython.display import HTML
 
 from boxdocgen_explore.analysis import Verdict, verdict
@@ -23,7 +24,6 @@ from boxdocgen_explore.explorer.batch_source import BatchListLoader, Source
 from boxdocgen_explore.explorer.notices import error_notice, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.snapshot import snapshot
-from boxdocgen_explore.explorer.variable import variable
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
 from boxdocgen_explore.schema import JOBS
 from boxdocgen_explore.text import counted
@@ -132,10 +132,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._worker = worker  # after the start: only then can it be joined
 
     def load_documents(self) -> None:
-        """Load the loaded batches with their documents: names, sizes and times.
+        """Load the loaded batches with their documents; the button says what that costs.
 
-        The button says what that costs. Durations come along if the list of all jobs was just
-        read, or is being read.
+        Durations come along if the list of all jobs was just read, or is being read.
         """
         self._documents = True
         self.load(self._ids)
@@ -170,8 +169,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def snapshot(self) -> HTML:
         """Draw what is shown now, filters included, as HTML without scripts (displays itself)."""
-        shown = snapshot(self._loaded, self._verdict(), self.state, self._templates)
-        return HTML(shown)  # type: ignore[no-untyped-call]
+        html = snapshot(self._loaded, self._verdict(), self.state, self._templates)
+        return HTML(html)  # type: ignore[no-untyped-call]
 
     def _verdict(self) -> Verdict:
         return verdict(self._reading or self._loaded)
@@ -185,7 +184,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def _on_rendered(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
         """With a Box and no batch yet, the first thing to do is to name one."""
         if content.get("event") == "rendered":
-            self.view.variable = variable(self)
+            names = [*getattr(get_ipython(), "user_ns", {}).items()]
+            named = [name for name, value in names if value is self and name.strip("_")]
+            # Its variable, or else its output, such as _5.
+            self.view.variable = min(named, key=lambda one: (one[0] == "_", one), default="")
             if self._source is not None and not self._ids:
                 self.picker.table.focus()
 
@@ -259,8 +261,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.picker.show_loaded(self._ids, set(verdict["incomplete_batches"]))
         self.picker.offer_documents(self._document_calls(jobs))
         with self.view.hold_sync():
-            self.view.templates = dict(self._templates)
-            self.view.verdict = verdict
+            self.view.verdict, self.view.templates = verdict, dict(self._templates)
             self._draw_listed()
             # Sent once: a smaller payload is not worth the time.
             self.view.payload = pack(jobs, changed=changed, level=1)
@@ -274,11 +275,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     # --- watching ----------------------------------------------------------------------------
 
     def _on_watch(self, change: Mapping[str, Any]) -> None:
-        if self._watcher is None:
-            return
-        if change["new"] and self._ids:
+        if self._watcher and change["new"] and self._ids:
             self._watcher.start(self._ids, documents=self._documents)
-        elif self._watcher.stop():
+        elif self._watcher and self._watcher.stop():
             self.view.watching = None
 
     def _show_look(self, reading: Reading, watching: dict[str, Any]) -> None:

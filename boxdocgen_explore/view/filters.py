@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -30,8 +29,7 @@ _TEXT: Final = "bx.analysis.search({text})"
 QUERY_CODE: Final[Mapping[str, str]] = {**_VALUES, "text": _TEXT}
 """Source text of each filter, by key of the state; the view fills in the same templates."""
 
-COMPARISONS: Final = ("batch", "template", "day")
-
+_CHOICES: Final = {"compare_by": ("batch", "template", "day"), "measure": ("count", "share")}
 
 _MUST_BE: Final = {
     **dict.fromkeys(_VALUES, "a list of texts (None stands for null)"),
@@ -45,12 +43,10 @@ _MUST_BE: Final = {
 def _is_valid(key: str, value: object) -> bool:
     if key == "text":
         return is_text(value)
-    if key == "compare_by":
-        return value is None or value in COMPARISONS
-    if key == "measure":
-        return value in ("count", "share")
-    if key == "sort" and value is None:
-        return True
+    if value is None:
+        return key not in _VALUES
+    if key in _CHOICES:
+        return value in _CHOICES[key]
     if not isinstance(value, list | tuple):
         return False
     if key == "sort":
@@ -111,10 +107,9 @@ def shown(
     jobs: pl.DataFrame, state: Mapping[str, Any], templates: Mapping[str, str] | None = None
 ) -> pl.DataFrame:
     """Give the jobs that a state shows; without times, no job has a day."""
-    if "day" not in state or "created_at" in jobs.columns:
-        return jobs.filter(query(state, templates))
-    no_days = pl.lit(None, DETAILS["created_at"]).alias("created_at")
-    return jobs.with_columns(no_days).filter(query(state, templates)).drop("created_at")
+    no_time = pl.lit(None, DETAILS["created_at"]).alias("created_at")
+    dated = jobs if "created_at" in jobs.columns else jobs.with_columns(no_time)
+    return dated.filter(query(state, templates)).select(jobs.columns)
 
 
 def _has_value(key: str, values: list[str | None]) -> pl.Expr:
@@ -134,8 +129,6 @@ def query_code(state: Mapping[str, Any], templates: Mapping[str, str] | None = N
         pl.col("status").is_in(["failed"]),
         pl.col("batch_id").is_in(["12345"]),
     )
-    >>> print(query_code({}))
-    jobs
     """
     state = check_state(state)
     lines = []
@@ -143,9 +136,10 @@ def query_code(state: Mapping[str, Any], templates: Mapping[str, str] | None = N
         if values := state.get(key):
             lines.append(template.replace("{values}", _source(values)))
     if named := templates_named(state.get("text", ""), templates or {}):
-        found = {one: (templates or {})[one] for one in sorted({*itertools.chain(*named.values())})}
-        names = [json.dumps(one, ensure_ascii=False) for one in (state["text"], found) if one]
-        lines.append(_TEXT.replace("{text}", ", ".join(names)))
+        used = {one: (templates or {})[one] for ids in named.values() for one in ids}
+        call = [state["text"], used] if used else [state["text"]]
+        code = json.dumps(call, ensure_ascii=False, separators=(",", ":"))
+        lines.append(_TEXT.replace("{text}", code[1:-1]))
     if not lines:
         return "jobs"
     return "jobs.filter(\n" + "".join(f"    {line},\n" for line in lines) + ")"

@@ -71,7 +71,7 @@ def test_batches_are_told_apart_and_a_partly_read_one_is_marked(show):
     jobs = jobs_frame([row | {"created_at": READ_AT} for row in ROWS])
     verdict = analysis.verdict(jobs, pages_frame(1), failures=["12345600320"])
     tab = show(jobs, verdict, labels={"12345600319": "Offer letter · 3 Nov 02:14"})
-    names = ["Offer letter · 3 Nov 02:14 · 12345600319", "12345600320 · partly read"]
+    names = ["Offer letter · 3 Nov 02:14 · 12345600319", "partly read · 12345600320"]
     assert tab.get_by_role("group", name="Batch").locator(".name").all_inner_texts() == names
     labels = bar_labels(figure(tab, "Outcomes by batch"))
     assert [label.partition(": ")[0] for label in labels] == names

@@ -14,9 +14,7 @@ export class Charts {
     const options = compared.map(({ figure }) => element("option", { value: figure.compare }, figure.compare));
     this.compare = element("select", { "aria-label": "Compare by" }, options);
     this.compare.onchange = () => onCompare({ compare_by: this.compare.value });
-    this.measures = ["Count", "Share"].map((name) =>
-      button({ title: `Bars by ${name.toLowerCase()}` }, name, () => onCompare({ measure: name === "Share" ? "share" : null })),
-    );
+    this.measures = ["Count", "Share"].map((name) => button({}, name, () => onCompare({ measure: name.toLowerCase() })));
     const label = element("div", { class: "compare" }, [
       element("label", {}, ["Compare by ", this.compare]),
       element("span", { role: "group", "aria-label": "Measure" }, this.measures),
@@ -74,8 +72,8 @@ function note({ name, by_status: stacked }, rows, view) {
   if (stacked || !rows.length) return "";
   const [{ jobs_shown: jobs, jobs_all: all }] = rows;
   const base = `% of ${number(jobs)} jobs${jobs === all ? "" : " shown"}`;
-  if (name === "reasons") return [base, reasonsNote(rows, view)].filter(Boolean).join(". ");
-  return name === "by_duration" ? `${base}. ${durationsNote(view.frame, view.jobs, view.templates)}` : base;
+  const more = { reasons: () => reasonsNote(rows, view), by_duration: () => durationsNote(view.frame, view.jobs, view.templates) };
+  return [base, more[name]?.()].filter(Boolean).join(". ");
 }
 
 function reasonsNote(rows, { frame, filters }) {

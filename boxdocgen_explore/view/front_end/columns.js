@@ -1,7 +1,6 @@
 // The jobs of a payload, column by column, as Python's `pack` wrote them; their order; and CSV.
 // Jobs with the same values in all dictionary columns are one row group: there are few of them.
 
-const ENCODER = new TextEncoder();
 const CODES = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array };
 
 /** Undo Python's `pack`: gzip; a JSON header behind its length; then blocks of numbers and texts. */
@@ -79,57 +78,41 @@ class UniqueColumn {
     return Array.from(this.lengths, (_, job) => this.at(job));
   }
 
-  /** The bytes of all values in lower case, and where each value ends in them. */
+  /** All values in lower case as one text, and where each one ends in it. */
   get lowered() {
     if (this.low) return this.low;
-    let { bytes, ends } = this;
-    if (bytes.some((byte) => byte > 127)) {
-      const values = this.values.map((value) => ENCODER.encode(value?.toLowerCase()));
+    let [text, { ends }] = [this.decoder.decode(this.bytes).toLowerCase(), this];
+    if (text.length !== this.bytes.length) {
+      const values = this.values.map((value) => value?.toLowerCase() ?? "");
       let end = 0;
       ends = Uint32Array.from(values, ({ length }) => (end += length));
-      bytes = new Uint8Array(end);
-      values.forEach((value, job) => bytes.set(value, ends[job] - value.length));
+      text = values.join("");
     }
-    return (this.low = { bytes: bytes.map((byte) => (byte > 64 && byte < 91 ? byte + 32 : byte)), ends });
+    return (this.low = { text, ends });
   }
 
-  /** Mark the jobs whose value contains this text; as in Horspool's search, most bytes are skipped. */
-  markContaining(text, marks) {
-    const { bytes, ends } = this.lowered;
-    const piece = ENCODER.encode(text);
-    const last = piece.length - 1;
-    const skips = new Uint8Array(256).fill(Math.min(255, piece.length));
-    for (let place = 0; place < last; place += 1) skips[piece[place]] = Math.min(255, last - place);
-    const tail = piece[last];
+  /** Mark the jobs whose value contains this text. */
+  markContaining(piece, marks) {
+    const { text, ends } = this.lowered;
     let job = 0;
-    let end = last;
-    while (end < bytes.length) {
-      const byte = bytes[end];
-      let same = byte === tail ? 1 : 0;
-      while (same > 0 && same <= last && bytes[end - same] === piece[last - same]) same += 1;
-      while (same > last && ends[job] <= end - last) job += 1;
-      if (same > last && end < ends[job]) {
-        marks[job] = 1;
-        end = ends[job] + last;
-      } else end += skips[byte];
+    for (let at = text.indexOf(piece); at >= 0; ) {
+      while (ends[job] <= at) job += 1;
+      const inside = at + piece.length <= ends[job];
+      if (inside) marks[job] = 1;
+      at = text.indexOf(piece, inside ? ends[job] : at + 1);
     }
   }
 
   /** Mark the jobs whose value is one of these, and add these values to `known`. */
   markEqual(wanted, marks, known) {
-    const { bytes, ends } = this.lowered;
-    // Few values end as one that is wanted: only these are decoded.
-    const maybe = new Uint8Array(1 << 16);
-    for (const piece of [...wanted.keys()].map((text) => ENCODER.encode(text))) maybe[lastFour(piece, 0, piece.length)] = 1;
+    const { text, ends } = this.lowered;
+    const lengths = new Set([...wanted.keys()].map(({ length }) => length));
     let start = 0;
-    for (let job = 0; job < ends.length; job += 1) {
-      const end = ends[job];
-      const value = maybe[lastFour(bytes, start, end)] ? this.decoder.decode(bytes.subarray(start, end)) : null;
-      if (wanted.has(value)) {
-        marks[job] = 1;
-        known.add(value);
-      }
-      start = end;
+    for (let job = 0; job < ends.length; start = ends[job++]) {
+      const value = lengths.has(ends[job] - start) ? text.slice(start, ends[job]) : null;
+      if (!wanted.has(value)) continue;
+      marks[job] = 1;
+      known.add(value);
     }
   }
 
@@ -142,12 +125,6 @@ class UniqueColumn {
     ranks.forEach((rank, job) => (order[rank] = job));
     return order;
   }
-}
-
-function lastFour(bytes, start, end) {
-  let hash = end - start;
-  for (let at = Math.max(start, end - 4); at < end; at += 1) hash = (31 * hash + bytes[at]) & 0xffff;
-  return hash;
 }
 
 export function cell(frame, name, job) {

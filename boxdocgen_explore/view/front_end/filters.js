@@ -5,15 +5,7 @@
 
 import { pieces, search } from "./search.js";
 
-const KEYS = [
-  "status",
-  "output_type",
-  "template_file_id",
-  "template_file_version_id",
-  "batch_id",
-  "reason",
-  "day",
-];
+const KEYS = ["status", "output_type", "template_file_id", "template_file_version_id", "batch_id", "reason", "day"];
 
 export class Filters {
   /** `names` are the templates' by file id, for the search. */
@@ -30,19 +22,17 @@ export class Filters {
       this.applied.set(key, wanted);
       this.mark(1 << place, key, state[key]);
     });
-    const text = state.text ?? "";
-    if (text !== (this.applied.get("text") ?? "")) this.search(text);
-    this.applied.set("text", text);
+    if (this.applied.get("text") !== (state.text ?? "")) this.search(state.text ?? "");
   }
 
   /** A search finds single jobs: count in each row group only those. */
   search(text) {
     const { frame, names } = this;
+    this.applied.set("text", text);
     this.pieces = pieces(text);
     Object.assign(this, search(frame, this.pieces, names));
-    const { found } = this;
-    this.sizes = found ? new Uint32Array(frame.sizes.length) : frame.sizes;
-    for (let job = 0; job < (found?.length ?? 0); job += 1) this.sizes[frame.groupOf[job]] += found[job];
+    this.sizes = this.found ? new Uint32Array(frame.sizes.length) : frame.sizes;
+    this.found?.forEach((found, job) => (this.sizes[frame.groupOf[job]] += found));
   }
 
   mark(bit, key, wanted) {
@@ -90,19 +80,13 @@ function tester(key, wanted) {
 /** Write the same text as Python's `query_code`, from its templates, one per key of the state. */
 export function queryCode(state, templates, names = {}) {
   const wanted = [...pieces(state.text).keys()];
-  const active = (key) => (key === "text" ? wanted.length : state[key]?.length);
-  const lines = Object.keys(templates).filter(active).map((key) => {
-    if (key === "text") return templates.text.replace("{text}", () => searchCode(state.text, wanted, names));
+  const used = wanted.flatMap((piece) => Object.entries(names).filter(([, name]) => name.toLowerCase().includes(piece)));
+  const call = used.length ? [state.text, Object.fromEntries(used)] : [state.text];
+  const lines = Object.keys(templates).filter((key) => (key === "text" ? wanted : state[key])?.length).map((key) => {
+    if (key === "text") return templates.text.replace("{text}", () => JSON.stringify(call).slice(1, -1));
     const values = state[key].map((value) => (value === null ? "None" : JSON.stringify(value)));
     const nulls = state[key].includes(null) ? ", nulls_equal=True" : "";
     return templates[key].replace("{values}", () => `[${values.join(", ")}]${nulls}`);
   });
   return lines.length ? `jobs.filter(\n${lines.map((line) => `    ${line},\n`).join("")})` : "jobs";
-}
-
-/** Only the templates that the search found by name are needed. */
-function searchCode(text, wanted, names) {
-  const found = Object.keys(names).filter((id) => wanted.some((piece) => names[id].toLowerCase().includes(piece))).sort();
-  const pairs = found.map((id) => `${JSON.stringify(id)}: ${JSON.stringify(names[id])}`);
-  return JSON.stringify(text) + (pairs.length ? `, {${pairs.join(", ")}}` : "");
 }

@@ -1,5 +1,7 @@
 // Find jobs by several ids, or by words that must all occur. Python's `search` finds the same jobs.
 
+import { element } from "./dom.js";
+
 const IDS = ["external_id", "job_id", "output_file_id"];
 const TEXTS = [...IDS, "output_file_name"];
 const SHARED = ["template_file_id", "errors", "warnings"];
@@ -14,59 +16,47 @@ export function pieces(text) {
 /** Mark the jobs that are found (null: no search), and give the ids that no job has. */
 export function search(frame, wanted, names) {
   if (!wanted.size) return { found: null, missing: [] };
-  const { groupOf } = frame;
-  const found = new Uint8Array(frame.jobs);
-  const known = new Set();
   const columns = (list) => list.map((name) => frame.columns.get(name)).filter(Boolean);
+  const [found, known] = [new Uint8Array(frame.jobs), new Set()];
   if (wanted.size > 1) for (const column of columns(IDS)) column.markEqual(wanted, found, known);
   if (known.size && 2 * known.size >= wanted.size) {
-    return { found, missing: [...wanted.keys()].filter((id) => !known.has(id)).map((id) => wanted.get(id)) };
+    return { found, missing: [...wanted].filter(([id]) => !known.has(id)).map(([, typed]) => typed) };
   }
   found.fill(1);
   for (const piece of wanted.keys()) {
     const groups = new Uint8Array(frame.sizes.length);
     for (const { name, values, codes } of columns(SHARED)) {
-      const marks = values.map((value) => sharedTexts(name, value, names).some((text) => text?.toLowerCase().includes(piece)));
+      const texts = name === "template_file_id" ? (id) => [id, Object.hasOwn(names, id) ? names[id] : null] : (list) => list ?? [];
+      const marks = values.map((value) => texts(value).some((text) => text?.toLowerCase().includes(piece)));
       codes.forEach((code, group) => (groups[group] |= marks[code]));
     }
     const hits = new Uint8Array(frame.jobs);
-    if (groups.some(Boolean)) for (let job = 0; job < hits.length; job += 1) hits[job] = groups[groupOf[job]];
+    for (let job = 0; job < hits.length; job += 1) hits[job] = groups[frame.groupOf[job]];
     for (const column of columns(TEXTS)) column.markContaining(piece, hits);
     for (let job = 0; job < hits.length; job += 1) found[job] &= hits[job];
   }
   return { found, missing: [] };
 }
 
-function sharedTexts(name, value, names) {
-  if (name !== "template_file_id") return value ?? [];
-  return [value, Object.hasOwn(names, value) ? names[value] : null];
-}
-
 /** Mark each occurrence of the pieces in the texts below an element. */
 export function highlight(root, wanted) {
-  if (!wanted.size) return;
   const longestFirst = [...wanted.keys()].sort((a, b) => b.length - a.length);
-  const pattern = longestFirst.map((piece) => piece.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("|");
+  const escaped = longestFirst.map((piece) => piece.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   const texts = [];
-  while (walker.nextNode()) texts.push(walker.currentNode);
+  while (wanted.size && walker.nextNode()) texts.push(walker.currentNode);
   for (const text of texts) {
-    const parts = text.data.split(new RegExp(`(${pattern})`, "gi"));
-    if (parts.length > 1) text.replaceWith(...parts.map((part, place) => (place % 2 ? mark(part) : part)));
+    const parts = text.data.split(new RegExp(`(${escaped.join("|")})`, "gi"));
+    text.replaceWith(...parts.map((part, place) => (place % 2 ? element("mark", {}, part) : part)));
   }
-}
-
-function mark(text) {
-  return Object.assign(document.createElement("mark"), { textContent: text });
 }
 
 /** Whether a message has this reason: Python's `reason` replaced what varies, and left the rest in its order. */
 export function hasReason(message, reason) {
-  const text = message.replace(/\s+/g, " ");
-  let from = 0;
+  let rest = message.replace(/\s+/g, " ");
   return reason.split(/“…”|…|#/).every((part) => {
-    const at = text.indexOf(part, from);
-    from = at + part.length;
+    const at = rest.indexOf(part);
+    rest = rest.slice(at + part.length);
     return at >= 0;
   });
 }

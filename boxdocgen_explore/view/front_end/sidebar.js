@@ -10,7 +10,6 @@ const GROUPS = [
   { key: "output_type", title: "Output type" },
   { key: "template_file_id", title: "Template" },
 ];
-const MOST_MISSING = 20;
 const WORDS = {
   status: "status",
   output_type: "output type",
@@ -25,8 +24,8 @@ export class Sidebar {
   /** `onChange` gets a change of the state, `onToggle` a key and a value to filter by or not. */
   constructor(specs, { label, onChange, onToggle }) {
     Object.assign(this, { specs, label, onChange, onToggle });
-    const [rule, hint] = [`Several ids find any of these jobs; other words must all occur.`, "Ids, names or words of an error"];
-    this.search = element("input", { type: "search", "aria-label": "Search jobs", title: rule, placeholder: hint });
+    this.search = element("input", { type: "search", "aria-label": "Search jobs", placeholder: "Search jobs: ids or words" });
+    this.search.title = "Several ids find any of these jobs; other words must all occur.";
     this.search.oninput = () => onChange({ text: this.search.value });
     this.missing = element("div", { class: "missing", role: "status" });
     const nothing = Object.fromEntries(["text", ...Object.keys(WORDS)].map((key) => [key, null]));
@@ -83,7 +82,9 @@ export class Sidebar {
       }
     }
     if (this.search.value !== (state.text ?? "")) this.search.value = state.text ?? "";
-    this.missing.textContent = notFound(filters);
+    const { pieces, missing } = filters;
+    const counts = `${number(missing.length)} of ${number(pieces.size)} not found: `;
+    this.missing.textContent = missing.length ? counts + missing.join(", ") : "";
     const active = this.active(state);
     this.clear.disabled = active.length === 0;
     this.chips.replaceChildren(...active.map(chip));
@@ -102,12 +103,6 @@ export class Sidebar {
     }
     return active;
   }
-}
-
-function notFound({ pieces: { size }, missing }) {
-  if (!missing.length) return "";
-  const more = missing.length > MOST_MISSING ? ` and ${number(missing.length - MOST_MISSING)} more` : "";
-  return `${number(missing.length)} of ${number(size)} not found: ${missing.slice(0, MOST_MISSING).join(", ")}${more}`;
 }
 
 function chip({ text, remove }) {

@@ -9,7 +9,6 @@ import { VirtualTable } from "./virtual_table.js";
 const LONGEST_ID = 64;
 const LONGEST_NAME = 14;
 const LONGEST_FILE_NAME = 32;
-const LONGEST_BATCH = 30;
 
 const COLUMNS = [
   { name: "status", title: "Status" },
@@ -39,7 +38,7 @@ export class Table extends VirtualTable {
   show(frame, jobs, sort, view, stay) {
     const known = this.frame === frame;
     const { templates, specs, filters, state } = view;
-    Object.assign(this, { frame, jobs, view, templates, specs, wanted: filters.pieces, reasons: state.reason ?? [] });
+    Object.assign(this, { frame, jobs, view, templates, specs, pieces: filters.pieces, reasons: state.reason ?? [] });
     // The name of a document says its type, and links to it, so that its id is in the details alone.
     const hidden = [frame.columns.has("output_file_name") ? "output_file_id" : null];
     if (frame.columns.get("batch_id")?.values.length < 2) hidden.push("batch_id");
@@ -54,7 +53,7 @@ export class Table extends VirtualTable {
   /** Make columns of ids as wide as their longest id; the reason gets the rest. */
   setWidths() {
     const lengths = {
-      batch_id: Math.min(LONGEST_BATCH, this.longest("batch_id", (id) => this.view.label("batch_id", id))),
+      batch_id: Math.min(LONGEST_FILE_NAME, this.longest("batch_id", (id) => this.view.label("batch_id", id))),
       external_id: this.longest("external_id"),
       template_file_id: this.longest("template_file_id", (id) => this.templates.get(id)?.slice(0, LONGEST_NAME) ?? id),
       output_file_name: Math.min(LONGEST_FILE_NAME, this.longest("output_file_name")),
@@ -84,7 +83,7 @@ export class Table extends VirtualTable {
     const job = this.jobs[place];
     const tab = place === this.active ? "0" : "-1";
     const cells = this.columns.map(({ name }) => element("td", { class: `column-${name}` }, this.value(name, job, tab)));
-    for (const td of cells.filter((_, column) => SEARCHED.includes(this.columns[column].name))) highlight(td, this.wanted);
+    for (const td of cells.filter((_, column) => SEARCHED.includes(this.columns[column].name))) highlight(td, this.pieces);
     const expanded = { "aria-expanded": place === this.open, "data-place": place };
     return element("tr", { "aria-rowindex": place + 2, tabindex: tab, class: "job", ...expanded }, cells);
   }
@@ -96,7 +95,7 @@ export class Table extends VirtualTable {
     if (name === "output_file_size_bytes") return value === null ? "" : bytes(Number(value));
     if (name === "output_file_created_at") return value?.slice(0, 19).replace("T", " ") ?? "";
     if (name === "errors") return this.reason(job);
-    if (name === "batch_id") return this.batch(value);
+    if (name === "batch_id") return element("span", { title: this.view.label(name, value) }, this.view.label(name, value));
     if (name === "template_file_id") return this.templates.get(value) ?? value ?? "";
     if (name === "output_file_id") return this.output(job, tab);
     if (value === null) return "";
@@ -117,25 +116,17 @@ export class Table extends VirtualTable {
     return name === null || file === null ? name ?? "" : fileLink(file, tab, name);
   }
 
-  batch(id) {
-    const label = this.view.label("batch_id", id);
-    return element("span", { title: label }, label);
-  }
-
   /** The message that the filter or the search is about, and how many others there are. */
   reason(job) {
     const messages = cell(this.frame, "errors", job)?.filter((message) => message?.trim()) ?? [];
-    if (!messages.length) {
-      const reasons = cell(this.frame, "reason", job) ?? [];
-      return reasons.length ? element("em", {}, reasons[0]) : "";
-    }
-    const wanted = [...this.wanted.keys()];
-    const found = (message) => wanted.filter((piece) => message.toLowerCase().includes(piece)).length;
+    const [none] = cell(this.frame, "reason", job) ?? [];
+    if (!messages.length) return none ? element("em", {}, none) : "";
+    const found = (message) => [...this.pieces.keys()].filter((piece) => message.toLowerCase().includes(piece)).length;
     const first =
       messages.find((message) => this.reasons.some((reason) => hasReason(message, reason))) ??
       messages.reduce((best, message) => (found(message) > found(best) ? message : best));
-    const others = messages.length > 1 ? [element("span", { class: "others" }, `+${messages.length - 1}`)] : [];
-    return element("div", { class: "reason", title: messages.join("\n") }, [element("span", {}, first), ...others]);
+    const others = element("span", {}, messages.length > 1 ? `+${messages.length - 1}` : "");
+    return element("div", { class: "reason", title: messages.join("\n") }, [element("span", {}, first), others]);
   }
 
   output(job, tab) {

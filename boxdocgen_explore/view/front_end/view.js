@@ -77,11 +77,10 @@ class View {
       onSort: (sort) => this.setState({ sort }),
       onCopy: (text) => this.copy(text, `Copied ${text}.`),
     });
-    const buttons = actions(this, (text, message) => this.copy(text, message));
     this.body = element("div", { class: "boxdocgen-body" }, [
       this.sidebar.root,
       this.charts.root,
-      element("div", { class: "bar" }, [this.shown, this.sidebar.chips, this.message, ...buttons]),
+      element("div", { class: "bar" }, [this.shown, this.sidebar.chips, this.message, ...actions(this, (...what) => this.copy(...what))]),
       this.empty,
       this.table.root,
     ]);
@@ -90,10 +89,6 @@ class View {
 
   async copy(text, message) {
     await copy(text);
-    this.say(message);
-  }
-
-  say(message) {
     this.message.textContent = message;
     clearTimeout(this.messageTimer);
     this.messageTimer = setTimeout(() => (this.message.textContent = ""), 4000);
@@ -227,7 +222,7 @@ class View {
   batchLabel(id) {
     const labels = this.model.get("batch_labels") ?? {};
     const partly = this.model.get("verdict")?.incomplete_batches?.includes(id) ? ["partly read"] : [];
-    return [...(Object.hasOwn(labels, id) ? [labels[id]] : []), id, ...partly].join(" · ");
+    return [...partly, ...(Object.hasOwn(labels, id) ? [labels[id]] : []), id].join(" · ");
   }
 }
 
