@@ -52,6 +52,8 @@ STATES: list[dict[str, Any]] = [
     {"text": "emp-00003\n98000000005; 1900000000008,nobody"},
     {"text": "98000000005 nobody no-one"},
     {"text": "EMP-0000 0003"},
+    {"text": "emp-", "status": ["failed"]},
+    *({"text": f"{digit}emp"} for digit in range(10)),
     {"text": "σίσυφος"},
     {"text": "ΣΊΣΥΦΟΣ | straße"},
     {"text": "replaced 33"},

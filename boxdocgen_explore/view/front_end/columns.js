@@ -97,9 +97,8 @@ class UniqueColumn {
     let job = 0;
     for (let at = text.indexOf(piece); at >= 0; ) {
       while (ends[job] <= at) job += 1;
-      const inside = at + piece.length <= ends[job];
-      if (inside) marks[job] = 1;
-      at = text.indexOf(piece, inside ? ends[job] : at + 1);
+      if (at + piece.length <= ends[job]) marks[job] = 1; // else it runs into the next value
+      at = text.indexOf(piece, ends[job]);
     }
   }
 
