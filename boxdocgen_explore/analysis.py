@@ -36,6 +36,7 @@ from boxdocgen_explore.progress import (
     pace,
 )
 from boxdocgen_explore.schema import STATUSES, TERMINAL
+from boxdocgen_explore.search import search
 from boxdocgen_explore.verdict import Verdict
 from boxdocgen_explore.verdict import verdict as _verdict
 
@@ -63,6 +64,7 @@ __all__ = [
     "pace",
     "reason",
     "reasons",
+    "search",
     "tag",
     "verdict",
 ]

@@ -41,7 +41,8 @@ class Verdict:
     were not, None without evidence. If some were not, ``missing`` names their batches, ``warning``
     says so, and ``why`` is the first sentence of the error, if it is known. ``provisional`` names
     the jobs that may still change. ``read_at`` (UTC) is when the oldest page was read, ``age`` says
-    how long ago that is. ``text`` joins warning, why, result and details to one sentence.
+    how long ago that is. ``incomplete_batches`` are the ids of those of which pages are missing.
+    ``text`` joins warning, why, result and details to one sentence.
     """
 
     headline: str
@@ -57,6 +58,7 @@ class Verdict:
     who: str | None
     demo: bool
     details: list[str]
+    incomplete_batches: list[str]
 
     @property
     def text(self) -> str:
@@ -103,7 +105,9 @@ def verdict(
     1 of 2 failed, because the tag city was not provided · no evidence
     """
     pages = pages if pages is not None and pages.height else None
-    complete = _complete(pages, failures)
+    complete_page = pl.col("complete").fill_null(False)
+    incomplete = {*failures, *(() if pages is None else pages.filter(~complete_page)["batch_id"])}
+    complete = None if pages is None and not failures else not incomplete
     headline, cause = _headline(jobs), _cause(jobs)
     missing = why = warning = ""
     if complete is False:
@@ -121,7 +125,7 @@ def verdict(
     details = [part for part in details if part]
     found = Verdict(
         headline, cause, result, missing, why, warning, complete, provisional, read_at, age, who,
-        demo, details,
+        demo, details, sorted(incomplete),
     )  # fmt: skip
     return found.dated() if os.environ.get(RENDER) else found
 
@@ -129,12 +133,6 @@ def verdict(
 def _is_demo(frame: pl.DataFrame, column: str) -> bool:
     """Say if any row is the demo's. A batch without jobs has pages, so both frames are asked."""
     return column in frame.columns and bool((frame[column] == "demo").any())
-
-
-def _complete(pages: pl.DataFrame | None, failures: Collection[str]) -> bool | None:
-    if failures:
-        return False
-    return None if pages is None else bool(pages["complete"].fill_null(False).all())
 
 
 def _missing(pages: pl.DataFrame | None, failures: Collection[str]) -> Iterator[str]:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import altair as alt
 import polars as pl
 
 from boxdocgen_explore import analysis
 from boxdocgen_explore.charts import renderer
+from boxdocgen_explore.charts.marks import colour
 from boxdocgen_explore.charts.specs import spec
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.figures import (
@@ -44,6 +45,7 @@ __all__ = [
     "output_types",
     "over_time",
     "reasons",
+    "status_color",
     "sum_note",
 ]
 
@@ -188,6 +190,15 @@ def documents_over_time(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
     '2026-11-03T02:14Z/PT1M'
     """
     return _draw("documents_over_time", jobs)
+
+
+def status_color(jobs: Reading | pl.DataFrame) -> alt.Color:
+    """Give the fixed colours of the statuses of these jobs, for a chart of your own.
+
+    >>> status_color(pl.DataFrame({"status": ["completed", "failed"]}))["scale"].to_dict()
+    {'domain': ['failed', 'completed'], 'range': ['#C2022F', '#0280B3']}
+    """
+    return cast("alt.Color", colour(FIGURES["outcomes"], [*analysis.outcomes(jobs)["status"]]))
 
 
 def figures() -> list[dict[str, Any]]:

@@ -78,20 +78,25 @@ def counted(chart: Any, figure: Figure, span: str, name: str = "datum.label") ->
             group_failed="sum(failed)",
             groupby=["group"],
         )
-        .transform_joinaggregate(most="max(group_all)")
+        # With the signal "share", every bar is 1 long.
+        .transform_calculate(
+            full="share ? 1 : datum.group_all",
+            part="share ? datum.shown / max(1, datum.group_shown) : datum.shown",
+            ghost="share ? datum.all / max(1, datum.group_all) : datum.all",
+        )
+        .transform_joinaggregate(most="max(full)")
         # One job of many thousands must be visible: no bar is shorter than 3 px.
         .transform_calculate(least=f"3 * datum.most / max(1, {span})")
         .transform_calculate(
-            solid="datum.shown > 0 ? max(datum.shown, datum.least) : 0",
-            faint="datum.all > 0 ? max(datum.all, datum.least) : 0",
+            solid="datum.shown > 0 ? max(datum.part, datum.least) : 0",
+            faint="datum.all > 0 ? max(datum.ghost, datum.least) : 0",
         )
         .transform_joinaggregate(ghost_end="sum(faint)", groupby=["group"])
         .transform_stack(
             stack="solid", as_=["from", "to"], groupby=["group"], sort=[alt.SortField("piece")]
         )
         .transform_calculate(
-            total=f"datum.group_shown == datum.group_all ? {group_all} : "
-            f"{group_shown} + ' of ' + {group_all}",
+            total=group_shown,
             about=about.format(name, group_shown, group_all),
             piece_about=about.format(
                 f"{name} + ', ' + datum.status", number("shown"), number("all")
@@ -127,7 +132,7 @@ def percent(part: str, total: str, word: str) -> str:
     """Append a share; some jobs are never rounded to 0 %, nor most jobs to 100 %."""
     share = f"100 * datum.{part} / datum.{total}"
     return (
-        f" + (datum.{part} == 0 || datum.group_shown < datum.group_all ? ''"
+        f" + (datum.{part} == 0 ? ''"
         f" : ' · ' + ({share} < 0.5 ? '<1' : {share} > 99.5 && {share} < 100 ? '>99'"
         f" : format({share}, '.0f')) + ' %{word}')"
     )

@@ -34,7 +34,9 @@ def spec(figure: Figure, data: Any, legend: Sequence[str] | None) -> alt.LayerCh
     chart: alt.LayerChart = (
         build(figure, data, legend)
         .add_params(
-            alt.param(name="ink", value="#24292f"), alt.param(name="ghost", value="#d5dae0")
+            alt.param(name="ink", value="#24292f"),
+            alt.param(name="ghost", value="#d5dae0"),
+            alt.param(name="share", value=False),
         )
         .configure(font="system-ui, -apple-system, 'Segoe UI', sans-serif")
         .configure_view(stroke=None)
@@ -88,7 +90,8 @@ def _days(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
     steps = counted(steps, figure, "height").transform_calculate(
         start="toDate(datum.label)", ms=str(24 * 3600 * 1000)
     )
-    return _columns(figure, data, legend, steps, least=7, axis="%-d %b")
+    midnight = "utchours(datum.value) ? '' : utcFormat(datum.value, '%-d %b')"
+    return _columns(figure, data, legend, steps, least=7, axis=midnight)
 
 
 def _intervals(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
@@ -98,7 +101,7 @@ def _intervals(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
         start="toNumber(toDate(split(datum.label, '/')[0]))",
         ms="60000 * toNumber(replace(split(datum.label, '/PT')[1], 'M', ''))",
     )
-    return _columns(figure, data, legend, steps, least=12, axis="%H:%M")
+    return _columns(figure, data, legend, steps, least=12, axis="utcFormat(datum.value, '%H:%M')")
 
 
 def _columns(
@@ -106,7 +109,7 @@ def _columns(
 ) -> Any:
     """Stand a column on each ``start``, ``ms`` wide; the axis is long enough for ``least``."""
     time_axis = alt.Axis(
-        format=axis,
+        labelExpr=axis,
         title=None,
         grid=False,
         labelBound=True,

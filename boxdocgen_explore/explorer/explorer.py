@@ -20,14 +20,9 @@ from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.arguments import template_names
 from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.explorer.batch_source import BatchListLoader, Source
-from boxdocgen_explore.explorer.notices import (
-    can_retry,
-    error_notice,
-    incomplete,
-    reading_notice,
-)
+from boxdocgen_explore.explorer.notices import can_retry, error_notice, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
-from boxdocgen_explore.explorer.saved import Saved
+from boxdocgen_explore.explorer.saved import Saved, variable_of
 from boxdocgen_explore.explorer.snapshot import is_for_a_page, snapshot, snapshot_bundle
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
 from boxdocgen_explore.schema import JOBS
@@ -106,7 +101,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     @property
     def jobs(self) -> pl.DataFrame:
         """The jobs that the filters show, one row per job (`schema.JOBS`)."""
-        return filters.shown(self._loaded, self.state)
+        return filters.shown(self._loaded, self.state, self._templates)
 
     @property
     def loaded(self) -> pl.DataFrame:
@@ -121,7 +116,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     @property
     def query(self) -> pl.Expr:
         """The polars expression of the filters: `jobs` is ``loaded.filter(query)``."""
-        return filters.query(self.state)
+        return filters.query(self.state, self._templates)
 
     def load(self, ids: Sequence[str], *, refresh: bool = False) -> None:
         """Read these batches in the background and show them; `wait` waits for the end.
@@ -141,10 +136,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._worker = worker  # after the start: only then can it be joined
 
     def load_documents(self) -> None:
-        """Load the loaded batches with their documents: names, sizes and times.
+        """Load the loaded batches with their documents; the button says what that costs.
 
-        The button says what that costs. Durations come along if the list of all jobs was just
-        read, or is being read.
+        Durations come along if the list of all jobs was just read, or is being read.
         """
         self._documents = True
         self.load(self._ids)
@@ -194,7 +188,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if content.get("event") == "retry":
             ids, refresh = self._request
             self.load(ids, refresh=refresh)
-        elif self._source is not None and not self._ids:  # drawn: now a batch is to be named
+            return
+        self.view.variable = variable_of(self)
+        if self._source is not None and not self._ids:  # drawn: now a batch is to be named
             self.picker.table.focus()
 
     def _start(self, source: Source) -> None:
@@ -266,12 +262,12 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if self._source is not None and unknown:
             self._templates |= self._source.template_names()
         self._loaded = jobs
-        self.picker.show_loaded(self._ids, incomplete(self._reading))
+        verdict = self._verdict().as_dict()
+        self.picker.show_loaded(self._ids, set(verdict["incomplete_batches"]))
         priced = self._source if "output_file_found" not in jobs.columns else None
         self.picker.offer_documents(priced.document_calls(jobs) or None if priced else None)
         with self.view.hold_sync():
-            self.view.templates = dict(self._templates)
-            self.view.verdict = self._verdict().as_dict()
+            self.view.verdict, self.view.templates = verdict, dict(self._templates)
             self._draw_listed()
             # Sent once: a smaller payload is not worth the time.
             self.view.payload = pack(jobs, changed=changed, level=1)
@@ -283,11 +279,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.view.batch_labels = {one: known[one] for one in {*self._loaded["batch_id"]} & {*known}}
 
     def _on_watch(self, change: Mapping[str, Any]) -> None:
-        if self._watcher is None:
-            return
-        if change["new"] and self._ids:
+        if self._watcher and change["new"] and self._ids:
             self._watcher.start(self._ids, documents=self._documents)
-        elif self._watcher.stop():
+        elif self._watcher and self._watcher.stop():
             self.view.watching = None
 
     def _show_look(self, reading: Reading, watching: dict[str, Any]) -> None:

@@ -47,14 +47,6 @@ def can_retry(error: BoxDocGenError) -> bool:
     return not isinstance(error, errors.NotFound | errors.Forbidden | errors.InvalidRequest)
 
 
-def incomplete(reading: Reading | None) -> set[str]:
-    """The batches of a reading of which pages are missing."""
-    if reading is None:
-        return set()
-    cut = reading.pages.filter(~pl.col("complete").fill_null(False))
-    return {*reading.failures, *cut["batch_id"]}
-
-
 def _failures(failures: Mapping[str, BoxDocGenError], labels: Mapping[str, str]) -> str:
     """Write each different message once, with its batches; the details of each batch follow."""
     batches: dict[str, list[str]] = {}

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+from IPython.core.getipython import get_ipython
 from IPython.display import display
 from ipywidgets import DOMWidget
 
@@ -20,6 +21,13 @@ _PAUSE_S: Final = 0.3
 """So long after a change it is drawn: of several in a row, only the last."""
 _DRAWN: Final = ["state", "verdict", "cause", "notice", "batch_labels", "templates", "payload"]
 """The values of a view that its snapshot shows."""
+
+
+def variable_of(value: object) -> str:
+    """Give the name of a value in the notebook: its variable, else its output, such as _5."""
+    names = [*getattr(get_ipython(), "user_ns", {}).items()]
+    named = [name for name, one in names if one is value and name.strip("_")]
+    return min(named, key=lambda name: (name[0] == "_", name), default="")
 
 
 class Saved:

@@ -50,7 +50,7 @@ def snapshot(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> str:
     ``jobs`` are all jobs that are loaded; what else is shown are the values of the ``view``.
     """
     state, templates = view.state, view.templates
-    shown = filters.shown(jobs, state)
+    shown = filters.shown(jobs, state, templates)
     notes = {"outcomes": None, "output_types": None, "reasons": reasons_note(shown)}
     drawn = [picture(name, shown, note) for name, note in notes.items()]
     names = templates | {one: f"{label} · {one}" for one, label in view.batch_labels.items()}
@@ -75,10 +75,10 @@ def _filters(state: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """Name what filters, as the view does; the order of rows does not."""
     named = []
     for key, values in state.items():
-        if values and key not in ("text", "compare_by", "sort"):
+        if values and key not in ("text", "compare_by", "measure", "sort"):
             word = key.replace("_file", "").removesuffix("_id").replace("_", " ")
             texts = (names.get(one, one) if one else "(none)" for one in values)
             named.append(f"{word} {' or '.join(texts)}")
     if state.get("text"):
-        named.append(f"errors with “{state['text']}”")
+        named.append(f"search “{state['text']}”")
     return f", where {' and '.join(named)}" if named else ""

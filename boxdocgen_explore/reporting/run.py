@@ -26,6 +26,7 @@ from boxdocgen_explore.reporting.redaction import (
 )
 from boxdocgen_explore.reporting.result import CHAIN_RULES, AuditResult, Scope
 from boxdocgen_explore.schema import PAGES, TEMPLATES, VERDICTS
+from boxdocgen_explore.search import SEARCHED
 from boxdocgen_explore.view.filters import check_state
 
 
@@ -129,9 +130,9 @@ def _with_skipped(
 
 def _without_filters(state: Mapping[str, Any], removed: Sequence[str]) -> dict[str, Any]:
     """Drop the filters by removed columns: they would name values, and show no job."""
-    column = {"reason": "errors", "text": "errors", "day": "created_at"}
+    columns = {"reason": ["errors"], "text": SEARCHED, "day": ["created_at"]}
     state = check_state(state)
-    return {key: state[key] for key in state if column.get(key, key) not in removed}
+    return {key: state[key] for key in state if not {*columns.get(key, [key])} & {*removed}}
 
 
 def _template_frame(

@@ -12,6 +12,7 @@ from boxdocgen_explore.analysis import day, job_reasons
 from boxdocgen_explore.arguments import is_text, quoted
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS
+from boxdocgen_explore.search import search, templates_named
 
 _VALUES: Final = {
     "status": 'pl.col("status").is_in({values})',
@@ -23,21 +24,18 @@ _VALUES: Final = {
     "day": 'pl.col("created_at").dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d")'
     ".is_in({values})",
 }
-_TEXT: Final = (
-    'pl.col("errors").list.eval(pl.element().str.to_lowercase()'
-    ".str.contains({text}, literal=True)).list.any().fill_null(False)"
-)
+_TEXT: Final = "bx.analysis.search({text})"
 
 QUERY_CODE: Final[Mapping[str, str]] = {**_VALUES, "text": _TEXT}
 """Source text of each filter, by key of the state; the view fills in the same templates."""
 
-COMPARISONS: Final = ("batch", "template", "day")
-
+_CHOICES: Final = {"compare_by": ("batch", "template", "day"), "measure": ("count", "share")}
 
 _MUST_BE: Final = {
     **dict.fromkeys(_VALUES, "a list of texts (None stands for null)"),
     "text": "a text",
     "compare_by": '"batch", "template" or "day"',
+    "measure": '"count" or "share"',
     "sort": '[column, "ascending" or "descending"], or None',
 }
 
@@ -45,10 +43,10 @@ _MUST_BE: Final = {
 def _is_valid(key: str, value: object) -> bool:
     if key == "text":
         return is_text(value)
-    if key == "compare_by":
-        return value is None or value in COMPARISONS
-    if key == "sort" and value is None:
-        return True
+    if value is None:
+        return key not in _VALUES
+    if key in _CHOICES:
+        return value in _CHOICES[key]
     if not isinstance(value, list | tuple):
         return False
     if key == "sort":
@@ -62,9 +60,10 @@ def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
 
     Keys, all optional: ``status``, ``output_type``, ``template_file_id``,
     ``template_file_version_id``, ``batch_id``, ``reason`` and ``day`` (ISO date, UTC) are lists
-    of values: None stands for null, and an empty list does not filter. ``text`` is searched in all
-    errors, in upper or lower case; ``compare_by`` is "batch", "template" or "day"; ``sort``
-    is ``[column, "ascending" | "descending"]`` or None, which is failures first.
+    of values: None stands for null, and an empty list does not filter. ``text`` is several ids or
+    words (`analysis.search`); ``compare_by`` is "batch", "template" or "day", and ``measure`` how
+    these bars are measured, by "count" or "share"; ``sort`` is
+    ``[column, "ascending" | "descending"]`` or None, which is failures first.
 
     >>> check_state({"status": ["failed"], "text": "bonus"})
     {'status': ['failed'], 'text': 'bonus'}
@@ -82,11 +81,11 @@ def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in state.items()}
 
 
-def query(state: Mapping[str, Any]) -> pl.Expr:
+def query(state: Mapping[str, Any], templates: Mapping[str, str] | None = None) -> pl.Expr:
     """Give the polars expression for the rows that a state shows.
 
     Filters of different keys are joined by "and", the values of one key by "or". The key ``day``
-    needs frames with ``created_at``.
+    needs frames with ``created_at``; ``templates``, names by file id, are searched by ``text``.
 
     Raises InvalidRequest for a state that `check_state` refuses.
 
@@ -100,17 +99,17 @@ def query(state: Mapping[str, Any]) -> pl.Expr:
         if values := state.get(key):
             shown = shown & _has_value(key, values)
     if text := state.get("text"):
-        found = pl.element().str.to_lowercase().str.contains(text.lower(), literal=True)
-        shown = shown & pl.col("errors").list.eval(found).list.any().fill_null(False)
+        shown = shown & search(text, templates)
     return shown
 
 
-def shown(jobs: pl.DataFrame, state: Mapping[str, Any]) -> pl.DataFrame:
+def shown(
+    jobs: pl.DataFrame, state: Mapping[str, Any], templates: Mapping[str, str] | None = None
+) -> pl.DataFrame:
     """Give the jobs that a state shows; without times, no job has a day."""
-    if "day" not in state or "created_at" in jobs.columns:
-        return jobs.filter(query(state))
-    no_days = pl.lit(None, DETAILS["created_at"]).alias("created_at")
-    return jobs.with_columns(no_days).filter(query(state)).drop("created_at")
+    no_time = pl.lit(None, DETAILS["created_at"]).alias("created_at")
+    dated = jobs if "created_at" in jobs.columns else jobs.with_columns(no_time)
+    return dated.filter(query(state, templates)).select(jobs.columns)
 
 
 def _has_value(key: str, values: list[str | None]) -> pl.Expr:
@@ -122,7 +121,7 @@ def _has_value(key: str, values: list[str | None]) -> pl.Expr:
     return column.is_in(accepted, nulls_equal=True)
 
 
-def query_code(state: Mapping[str, Any]) -> str:
+def query_code(state: Mapping[str, Any], templates: Mapping[str, str] | None = None) -> str:
     """Write `query` as Python source, for a notebook that has imported ``pl`` and ``bx``.
 
     >>> print(query_code({"status": ["failed"], "batch_id": ["12345"]}))
@@ -130,16 +129,17 @@ def query_code(state: Mapping[str, Any]) -> str:
         pl.col("status").is_in(["failed"]),
         pl.col("batch_id").is_in(["12345"]),
     )
-    >>> print(query_code({}))
-    jobs
     """
     state = check_state(state)
     lines = []
     for key, template in _VALUES.items():
         if values := state.get(key):
             lines.append(template.replace("{values}", _source(values)))
-    if text := state.get("text"):
-        lines.append(_TEXT.replace("{text}", json.dumps(text.lower(), ensure_ascii=False)))
+    if named := templates_named(state.get("text", ""), templates or {}):
+        used = {one: (templates or {})[one] for ids in named.values() for one in ids}
+        call = [state["text"], used] if used else [state["text"]]
+        code = json.dumps(call, ensure_ascii=False, separators=(",", ":"))
+        lines.append(_TEXT.replace("{text}", code[1:-1]))
     if not lines:
         return "jobs"
     return "jobs.filter(\n" + "".join(f"    {line},\n" for line in lines) + ")"

@@ -30,6 +30,7 @@ _FRONT_END: Final = Path(__file__).parent / "front_end"
 _MODULES: Final = (
     "dom.js",
     "columns.js",
+    "search.js",
     "filters.js",
     "bars.js",
     "durations.js",
@@ -41,6 +42,7 @@ _MODULES: Final = (
     "verdict.js",
     "progress.js",
     "cause.js",
+    "actions.js",
     "page.js",
     "cell.js",
     "view.js",
@@ -73,7 +75,8 @@ class View(anywidget.AnyWidget):
     ``loading`` is true while jobs are being read. ``watching`` is the progress of a batch that is
     watched, or None: ``text``, ``final``, ``jobs``, ``calls``, and ``due_at``, the ISO time by
     which the next look is expected (None: no next look). ``explorer_id`` is the id of the widget
-    that this view is a part of, if it is a part of one.
+    that this view is a part of, if it is a part of one. ``variable`` is what the notebook calls
+    the explorer, for the code that is copied.
     """
 
     _css = _FRONT_END / "view.css"
@@ -88,6 +91,7 @@ class View(anywidget.AnyWidget):
     notice = traitlets.Unicode("").tag(sync=True)
     retry = traitlets.Bool(False).tag(sync=True)
     loading = traitlets.Bool(False).tag(sync=True)
+    variable = traitlets.Unicode("").tag(sync=True)
     watching: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     explorer_id = traitlets.Unicode("").tag(sync=True)
 

@@ -49,6 +49,12 @@ def test_the_first_notebook_shows_the_story_and_its_filters_work(lab, run):
     status = page.get_by_role("group", name="Status")
     status.get_by_role("checkbox", name="completed_with_error").check()
     expect(shown(page)).to_have_text("96 of 3,000 jobs")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy query").click()
+    expect(page.get_by_text("Copied the query")).to_be_visible()
+    assert "\njobs = explorer.loaded\njobs.filter(" in page.evaluate(
+        "navigator.clipboard.readText()"
+    )
     page.get_by_role("button", name="Clear filters").click()
     expect(shown(page)).to_have_text("3,000 of 3,000 jobs")
 

@@ -33,18 +33,18 @@ function rowsOf(frame, filters, figure) {
 test("a state shows the jobs that Python's query gives, and is copied as Python's text", () => {
   for (const { state, frame: place, shown, code } of table.states) {
     const frame = frames[place];
-    const filters = new Filters(frame);
+    const filters = new Filters(frame, table.templates);
     filters.apply({ status: ["failed"], text: "something else" }); // what changes is what counts
     filters.apply(state);
     const inOrder = Uint32Array.from({ length: frame.jobs }, (_, job) => job);
     assert.deepEqual(ids(frame, filters.shown(inOrder)), shown, JSON.stringify(state));
-    assert.equal(queryCode(state, specs.query_code), code);
+    assert.equal(queryCode(state, specs.query_code, table.templates), code);
   }
 });
 
 test("the counts beside a filter leave out that filter alone", () => {
   for (const { state, frame: place, counts } of table.states) {
-    const filters = new Filters(frames[place]);
+    const filters = new Filters(frames[place], table.templates);
     filters.apply(state);
     for (const [key, expected] of Object.entries(counts)) {
       const column = frames[place].columns.get(key);
@@ -66,7 +66,7 @@ test("the bars of every chart are those that Python draws", () => {
 
 test("the bars of a filter keep their place and show the counts of its jobs", () => {
   for (const { frame: place, state, figure, shown } of table.filtered_bars) {
-    const filters = new Filters(frames[place]);
+    const filters = new Filters(frames[place], table.templates);
     filters.apply(state);
     const spec = specs.figures.find(({ name }) => name === figure);
     const rows = rowsOf(frames[place], filters, spec);

@@ -68,9 +68,9 @@ def _label(by: list[str], key: list[str | None]) -> str:
 
 FILTERS: dict[str, tuple[dict[str, Any], Callable[[Page], None]]] = {
     "nothing": ({}, lambda tab: None),
-    "text in errors": (
+    "words of an error": (
         {"text": "TOO long"},
-        lambda tab: tab.get_by_role("searchbox", name="Search errors").fill("TOO long"),
+        lambda tab: tab.get_by_role("searchbox", name="Search jobs").fill("TOO long"),
     ),
     "a reason's bar": (
         {"reason": [analysis.NO_REASON]},
@@ -147,13 +147,36 @@ def test_the_number_beside_a_bar_stays_right_however_often_it_is_drawn(show):
         resize(tab, width)
         box.check()
         wait_for_draw(tab)
-        assert numbers(figure(tab, "Job outcomes")) == ["0 of 400", "0 of 1", "199 · 100 %"]
-        assert numbers(figure(tab, "Output types")) == ["199 of 600"]
+        assert numbers(figure(tab, "Job outcomes")) == ["0", "0", "199 · 100 %"]
+        assert numbers(figure(tab, "Output types")) == ["199"]
         box.uncheck()
         wait_for_draw(tab)
         assert numbers(figure(tab, "Job outcomes")) == ["400 · 67 %", "1 · <1 %", "199 · 33 %"]
         assert numbers(figure(tab, "Output types")) == ["600 · 67 % failed"]
         assert numbers(figure(tab, "Failure reasons")) == ["600 · 100 %"]
+
+
+def test_the_share_of_a_batch_is_measured_by_its_own_jobs(show):
+    statuses = {"1": ["failed"] * 3 + ["completed"] * 97, "2": ["failed", "completed"]}
+    rows = [{"batch_id": one, "status": status} for one in statuses for status in statuses[one]]
+    tab = show(jobs_frame(rows))
+    drawn = figure(tab, "Outcomes by batch")
+
+    def widths() -> list[float]:
+        bars = drawn.locator(".bars_marks path")
+        return bars.evaluate_all("all => all.map((one) => one.getBBox().width)")
+
+    assert widths()[1] > 40 * widths()[3]
+    expect(tab.get_by_role("button", name="Count")).to_have_attribute("aria-pressed", "true")
+    tab.get_by_role("button", name="Share").click()
+    wait_for_draw(tab)
+    first, second = widths()[:2], widths()[2:]
+    assert second == pytest.approx([sum(first) / 2] * 2, rel=0.01)
+    assert first == pytest.approx([sum(first) * 0.03, sum(first) * 0.97], rel=0.05)
+    assert numbers(drawn) == ["100 · 3 % failed", "2 · 50 % failed"]
+    expect(figure(tab, "Job outcomes").locator("figcaption")).to_contain_text("% of 102 jobs")
+    tab.get_by_role("checkbox", name="failed", exact=True).check()
+    expect(figure(tab, "Job outcomes").locator("figcaption")).to_contain_text("% of 4 jobs shown")
 
 
 def test_rows_of_a_chart_keep_apart_after_its_width_changes(show):
@@ -294,6 +317,8 @@ def test_days_are_utc_days_whatever_the_browser_s_time_zone(browser, tmp_path):
         ticks = drawn.locator(".role-axis-tick line").evaluate_all(left)
         names = drawn.locator(".role-axis-label text").all_text_contents()
         assert bar_labels(drawn)[0].startswith("2026-10-29: 1 of 3")
+    shown = list(filter(None, names))
+    assert len(shown) == len(set(shown))
     midnights = dict(reversed(list(zip(names, ticks, strict=True))))
     assert starts[0] == pytest.approx(midnights["29 Oct"], abs=1)
     assert starts[-1] == pytest.approx(midnights["3 Nov"], abs=1)

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import pytest
 from browser_fixtures import TEMPLATES, bar_labels, figure, wait_for_draw
 from frames import HOSTILE, READ_AT, documented, jobs_frame, pages_frame, story
 from playwright.sync_api import expect
+from polars.testing import assert_frame_equal
 
+import boxdocgen_explore as bx
 from boxdocgen_explore import analysis, view
 from boxdocgen_explore.view import filters
 from boxdocgen_explore.view.page import document
@@ -98,7 +101,7 @@ def test_hostile_content_is_text_everywhere(show):
     cells = tab.locator("tr.job").filter(has_text="onerror").locator("td").all_inner_texts()
     assert tab.locator("img").count() == 0
     tab.locator("tr.job").filter(has_text="onerror").press("Enter")
-    assert len(cells) == 6
+    assert len(cells) == 7
     expect(tab.locator("tr.details")).to_contain_text("</script><img src=x")
     link = tab.locator("tr.job a").first
     assert re.fullmatch(r"https://app\.box\.com/file/[\w%.!~*'()-]+", link.get_attribute("href"))
@@ -144,13 +147,25 @@ def test_no_script_runs_but_the_page_s_own(browser, tmp_path):
     assert "unsafe" not in policy
 
 
-def test_the_copied_query_is_the_one_that_python_writes(show, tab):
+def test_the_copied_query_runs_in_an_empty_cell(show, tab):
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     state = {"status": ["failed", "ohm Ω \U0001f600"], "day": [None], "text": 'A "quoted" $& text'}
     show(story(), state=state)
     tab.get_by_role("button", name="Copy query").click()
     expect(tab.locator(".message")).to_have_text("Copied the query for these jobs.")
-    assert tab.evaluate("navigator.clipboard.readText()") == filters.query_code(state)
+    code = tab.evaluate("navigator.clipboard.readText()")
+    assert code.endswith(filters.query_code(state))
+    with bx.demo() as box:
+        jobs = box.jobs("12345600319")
+    state = {"status": ["failed"], "text": "EMP-0047"}
+    show(jobs, state=state)
+    tab.get_by_role("button", name="Copy query").click()
+    expect(tab.locator(".message")).to_have_text("Copied the query for these jobs.")
+    names: dict[str, Any] = {}
+    code = tab.evaluate("navigator.clipboard.readText()")
+    exec(code.replace("\njobs.filter", "\nfound = jobs.filter"), names)
+    assert_frame_equal(names["found"], jobs.filter(filters.query(state)))
+    assert names["found"].height
 
 
 def test_no_jobs_and_no_match_say_why(show):
@@ -165,7 +180,7 @@ def test_no_jobs_and_no_match_say_why(show):
     expect(tab.locator(".empty")).to_contain_text("before the reading stopped")
     tab = show(story(), state={"status": ["failed"], "text": "no such text"})
     expect(tab.locator(".empty")).to_have_text(
-        "No job matches status failed and errors with “no such text”."
+        "No job matches status failed and search “no such text”."
     )
     expect(tab.locator(".jobs-shown")).to_have_text("0 of 300 jobs")
 

@@ -28,6 +28,8 @@ ODD = [
     {"status": "failed", "errors": ["B is missing"], "external_id": "10", "created_at": READ_AT},
     {"status": "failed", "errors": ["A is missing", "B is missing"], "external_id": "9"},
     {"status": "failed", "errors": ["A is missing"], "template_file_id": None},
+    {"external_id": "ΣΊΣΥΦΟΣ", "warnings": ["İ", None]},
+    {"external_id": "Straße"},
 ]
 MANY = [
     {"status": f"s{n % 300}", "batch_id": str(n), "template_file_version_id": str(n % 50)}
@@ -45,6 +47,17 @@ STATES: list[dict[str, Any]] = [
     {"day": ["2026-11-02", "2026-11-03", None]},
     {"text": "IS missing", "status": ["failed"]},
     {"text": 'a "quoted" $& text \u2028 Ω \U0001f600 \x07', "day": [None]},
+    {"text": " \t,"},
+    {"text": "offer LETTER row"},
+    {"text": "emp-00003\n98000000005; 1900000000008,nobody"},
+    {"text": "98000000005 nobody no-one"},
+    {"text": "EMP-0000 0003"},
+    {"text": "emp-", "status": ["failed"]},
+    *({"text": f"{digit}emp"} for digit in range(10)),
+    {"text": "σίσυφος"},
+    {"text": "ΣΊΣΥΦΟΣ | straße"},
+    {"text": "replaced 33"},
+    {"text": "letter 17.pdf", "output_type": ["pdf"]},
 ]
 CELLS = ["=1+1", "+1", "-1", "@x", "\tx", "\r", "\n1", "\uff1dx", "a=1", '"', "a,b", "", " =1", "1"]
 CELLS += ["a;=1", "a\t+1", 'a; "-1"', "a\r\n@x", ";;\uff1d1;=2", "\t=1", "a;'=1", "a,=1"]
@@ -58,11 +71,11 @@ def drawn(name: str, jobs: pl.DataFrame) -> list[dict[str, Any]]:
 
 def facet_counts(jobs: pl.DataFrame, state: dict[str, Any], key: str) -> list[tuple[Any, int]]:
     others = {name: value for name, value in state.items() if name != key}
-    return list(jobs.filter(filters.query(others))[key].value_counts().iter_rows())
+    return list(jobs.filter(filters.query(others, TEMPLATES))[key].value_counts().iter_rows())
 
 
 def filtered_bars(place: int, state: dict[str, Any], name: str) -> dict[str, Any]:
-    shown = FRAMES[place].filter(filters.query(state))
+    shown = FRAMES[place].filter(filters.query(state, TEMPLATES))
     rows = [(row["label"], row["status"], row["shown"]) for row in drawn(name, shown)]
     return {"frame": place, "state": state, "figure": name, "shown": rows}
 
@@ -96,12 +109,12 @@ def shared_table() -> dict[str, Any]:
             {
                 "state": state,
                 "frame": place,
-                "shown": jobs.filter(filters.query(state))["job_id"].to_list(),
-                "code": filters.query_code(state),
+                "shown": jobs.filter(filters.query(state, TEMPLATES))["job_id"].to_list(),
+                "code": filters.query_code(state, TEMPLATES),
                 "counts": {key: facet_counts(jobs, state, key) for key in FACETS},
             }
             for state in STATES
-            for place, jobs in enumerate(FRAMES)
+            for place, jobs in enumerate([*FRAMES, DOCUMENTED[0]])
         ],
         "bars": [
             {"frame": place, "figure": name, "rows": drawn(name, jobs)}

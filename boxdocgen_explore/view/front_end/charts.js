@@ -1,20 +1,24 @@
 // The charts of the view: which of them are shown, what they compare, and their notes.
 
-import { element } from "./dom.js";
+import { button, element, number } from "./dom.js";
 import { barLabel, Bars, sumNote } from "./bars.js";
 import { durationsNote, intervalNote } from "./durations.js";
 import { Figure } from "./figures.js";
 
 export class Charts {
-  /** `onPick` gets the columns and the key of a bar, `onCompare` what to compare by. */
+  /** `onPick` gets the columns and the key of a bar, `onCompare` a change of what is compared. */
   constructor(specs, { onPick, onCompare }) {
     Object.assign(this, { statuses: specs.statuses, bars: new Map() });
     this.figures = specs.figures.map((figure) => new Figure(figure, (key) => onPick(figure.by, key)));
     const compared = this.figures.filter(({ figure }) => figure.compare);
     const options = compared.map(({ figure }) => element("option", { value: figure.compare }, figure.compare));
     this.compare = element("select", { "aria-label": "Compare by" }, options);
-    this.compare.onchange = () => onCompare(this.compare.value);
-    const label = element("label", { class: "compare" }, ["Compare by ", this.compare]);
+    this.compare.onchange = () => onCompare({ compare_by: this.compare.value });
+    this.measures = ["Count", "Share"].map((name) => button({}, name, () => onCompare({ measure: name.toLowerCase() })));
+    const label = element("div", { class: "compare" }, [
+      element("label", {}, ["Compare by ", this.compare]),
+      element("span", { role: "group", "aria-label": "Measure" }, this.measures),
+    ]);
     const always = this.figures.filter(({ figure }) => !figure.compare);
     const comparison = element("div", { class: "comparison" }, [label, ...compared.map(({ root }) => root)]);
     this.root = element("div", { class: "figures" }, [...always.map(({ root }) => root), comparison]);
@@ -31,6 +35,8 @@ export class Charts {
     for (const option of this.compare.options) {
       option.disabled = !compared.some(({ figure }) => figure.compare === option.value);
     }
+    const share = view.state.measure === "share";
+    this.measures.forEach((one, place) => one.setAttribute("aria-pressed", String(share === (place === 1))));
     const theme = themeOf(view.root);
     const totals = { jobs_all: jobs, jobs_shown: view.jobs.length };
     const draws = this.figures.map((figure) => {
@@ -40,7 +46,8 @@ export class Charts {
       const label = (key) => barLabel(key, (value) => view.label(by[0], value));
       const rows = this.barsOf(figure.figure).rows(view.filters, totals, label);
       figure.root.hidden = rows.length === 0;
-      return figure.draw(rows, (key) => view.picked(by, key), theme, note(name, rows, view));
+      const signals = { ...theme, share: share && chosenBy !== null };
+      return figure.draw(rows, (key) => view.picked(by, key), signals, note(figure.figure, rows, view));
     });
     await Promise.all(draws);
   }
@@ -60,11 +67,13 @@ export class Charts {
   }
 }
 
-function note(name, rows, view) {
-  if (name === "reasons") return reasonsNote(rows, view);
-  if (name === "by_duration") return durationsNote(view.frame, view.jobs, view.templates);
+function note({ name, by_status: stacked }, rows, view) {
   if (name === "documents_over_time") return intervalNote(rows[0]?.key[0]);
-  return "";
+  if (stacked || !rows.length) return "";
+  const [{ jobs_shown: jobs, jobs_all: all }] = rows;
+  const base = `% of ${number(jobs)} jobs${jobs === all ? "" : " shown"}`;
+  const more = { reasons: () => reasonsNote(rows, view), by_duration: () => durationsNote(view.frame, view.jobs, view.templates) };
+  return [base, more[name]?.()].filter(Boolean).join(". ");
 }
 
 function reasonsNote(rows, { frame, filters }) {

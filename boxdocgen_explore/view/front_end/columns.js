@@ -78,6 +78,43 @@ class UniqueColumn {
     return Array.from(this.lengths, (_, job) => this.at(job));
   }
 
+  /** All values in lower case as one text, and where each one ends in it. */
+  get lowered() {
+    if (this.low) return this.low;
+    let [text, { ends }] = [this.decoder.decode(this.bytes).toLowerCase(), this];
+    if (text.length !== this.bytes.length) {
+      const values = this.values.map((value) => value?.toLowerCase() ?? "");
+      let end = 0;
+      ends = Uint32Array.from(values, ({ length }) => (end += length));
+      text = values.join("");
+    }
+    return (this.low = { text, ends });
+  }
+
+  /** Mark the jobs whose value contains this text. */
+  markContaining(piece, marks) {
+    const { text, ends } = this.lowered;
+    let job = 0;
+    for (let at = text.indexOf(piece); at >= 0; ) {
+      while (ends[job] <= at) job += 1;
+      if (at + piece.length <= ends[job]) marks[job] = 1; // else it runs into the next value
+      at = text.indexOf(piece, ends[job]);
+    }
+  }
+
+  /** Mark the jobs whose value is one of these, and add these values to `known`. */
+  markEqual(wanted, marks, known) {
+    const { text, ends } = this.lowered;
+    const lengths = new Set([...wanted.keys()].map(({ length }) => length));
+    let start = 0;
+    for (let job = 0; job < ends.length; start = ends[job++]) {
+      const value = lengths.has(ends[job] - start) ? text.slice(start, ends[job]) : null;
+      if (!wanted.has(value)) continue;
+      marks[job] = 1;
+      known.add(value);
+    }
+  }
+
   longest() {
     return this.most - 1;
   }

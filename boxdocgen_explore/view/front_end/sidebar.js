@@ -6,6 +6,7 @@ import { button, element, number, statusDot } from "./dom.js";
 
 const GROUPS = [
   { key: "status", title: "Status" },
+  { key: "batch_id", title: "Batch" },
   { key: "output_type", title: "Output type" },
   { key: "template_file_id", title: "Template" },
 ];
@@ -23,15 +24,17 @@ export class Sidebar {
   /** `onChange` gets a change of the state, `onToggle` a key and a value to filter by or not. */
   constructor(specs, { label, onChange, onToggle }) {
     Object.assign(this, { specs, label, onChange, onToggle });
-    this.search = element("input", { type: "search", "aria-label": "Search errors", placeholder: "Search errors" });
+    this.search = element("input", { type: "search", "aria-label": "Search jobs", placeholder: "Search jobs: ids or words" });
+    this.search.title = "Several ids find any of these jobs; other words must all occur.";
     this.search.oninput = () => onChange({ text: this.search.value });
+    this.missing = element("div", { class: "missing", role: "status" });
     const nothing = Object.fromEntries(["text", ...Object.keys(WORDS)].map((key) => [key, null]));
     this.clear = button({ class: "clear" }, "Clear filters", () => onChange(nothing));
     this.groups = GROUPS.map(({ key, title }) => {
       const boxes = element("div", { class: "boxes" });
       return { key, boxes, root: element("fieldset", {}, [element("legend", {}, title), boxes]), lines: [] };
     });
-    this.root = element("div", { class: "sidebar" }, [...this.groups.map(({ root }) => root), this.search, this.clear]);
+    this.root = element("div", { class: "sidebar" }, [this.search, this.missing, ...this.groups.map(({ root }) => root), this.clear]);
     this.chips = element("div", { class: "chips" });
   }
 
@@ -40,8 +43,8 @@ export class Sidebar {
     for (const group of this.groups) {
       const { key } = group;
       group.column = frame.columns.get(key);
-      group.root.hidden = !group.column;
       const values = group.column?.values ?? [];
+      group.root.hidden = key === "batch_id" ? values.length < 2 : !group.column;
       group.lines = this.sorted(key, values).map((code) => this.line(key, values[code], code));
       group.boxes.replaceChildren(...group.lines.map(({ line }) => line));
     }
@@ -52,6 +55,7 @@ export class Sidebar {
     const label = (code) => this.label(key, values[code]);
     const byLabel = (a, b) => (label(a) < label(b) ? -1 : 1);
     const codes = values.map((_, code) => code);
+    if (key === "batch_id") return codes;
     return codes.sort(key === "status" ? (a, b) => statusOrder(values[a], values[b]) : byLabel);
   }
 
@@ -78,6 +82,9 @@ export class Sidebar {
       }
     }
     if (this.search.value !== (state.text ?? "")) this.search.value = state.text ?? "";
+    const { pieces, missing } = filters;
+    const counts = `${number(missing.length)} of ${number(pieces.size)} not found: `;
+    this.missing.textContent = missing.length ? counts + missing.join(", ") : "";
     const active = this.active(state);
     this.clear.disabled = active.length === 0;
     this.chips.replaceChildren(...active.map(chip));
@@ -92,7 +99,7 @@ export class Sidebar {
       })),
     );
     if (state.text) {
-      active.push({ text: `errors with “${state.text}”`, remove: () => this.onChange({ text: null }) });
+      active.push({ text: `search “${state.text}”`, remove: () => this.onChange({ text: null }) });
     }
     return active;
   }

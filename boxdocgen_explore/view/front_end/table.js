@@ -2,6 +2,7 @@
 
 import { cell } from "./columns.js";
 import { button, element, statusDot } from "./dom.js";
+import { hasReason, highlight, SEARCHED } from "./search.js";
 import { VirtualTable } from "./virtual_table.js";
 
 // Ids are shown in full; long names of templates, and texts longer than any id, are cut.
@@ -11,6 +12,7 @@ const LONGEST_FILE_NAME = 32;
 
 const COLUMNS = [
   { name: "status", title: "Status" },
+  { name: "batch_id", title: "Batch" },
   { name: "external_id", title: "External id" },
   { name: "errors", title: "Reason" },
   { name: "template_file_id", title: "Template" },
@@ -33,12 +35,14 @@ export class Table extends VirtualTable {
   }
 
   /** Show these jobs; `stay` keeps the scroll position, for the same filters over newer jobs. */
-  show(frame, jobs, sort, { templates, specs }, stay) {
+  show(frame, jobs, sort, view, stay) {
     const known = this.frame === frame;
-    Object.assign(this, { frame, jobs, templates, specs });
+    const { templates, specs, filters, state } = view;
+    Object.assign(this, { frame, jobs, view, templates, specs, pieces: filters.pieces, reasons: state.reason ?? [] });
     // The name of a document says its type, and links to it, so that its id is in the details alone.
-    const hidden = frame.columns.has("output_file_name") ? "output_file_id" : null;
-    this.columns = COLUMNS.filter(({ name }) => frame.columns.has(name) && name !== hidden);
+    const hidden = [frame.columns.has("output_file_name") ? "output_file_id" : null];
+    if (frame.columns.get("batch_id")?.values.length < 2) hidden.push("batch_id");
+    this.columns = COLUMNS.filter(({ name }) => frame.columns.has(name) && !hidden.includes(name));
     if (!known) this.setWidths();
     if (!stay || this.open >= jobs.length) this.open = -1;
     this.drawHead(this.columns, sort ?? ["status", "ascending"]);
@@ -49,6 +53,7 @@ export class Table extends VirtualTable {
   /** Make columns of ids as wide as their longest id; the reason gets the rest. */
   setWidths() {
     const lengths = {
+      batch_id: Math.min(LONGEST_FILE_NAME, this.longest("batch_id", (id) => this.view.label("batch_id", id))),
       external_id: this.longest("external_id"),
       template_file_id: this.longest("template_file_id", (id) => this.templates.get(id)?.slice(0, LONGEST_NAME) ?? id),
       output_file_name: Math.min(LONGEST_FILE_NAME, this.longest("output_file_name")),
@@ -78,6 +83,7 @@ export class Table extends VirtualTable {
     const job = this.jobs[place];
     const tab = place === this.active ? "0" : "-1";
     const cells = this.columns.map(({ name }) => element("td", { class: `column-${name}` }, this.value(name, job, tab)));
+    for (const td of cells.filter((_, column) => SEARCHED.includes(this.columns[column].name))) highlight(td, this.pieces);
     // No aria-expanded: the row of a table, other than that of a treegrid, has none.
     const open = place === this.open ? { class: "job open", "aria-description": "Details follow" } : { class: "job" };
     return element("tr", { "aria-rowindex": place + 2, tabindex: tab, "data-place": place, ...open }, cells);
@@ -90,6 +96,7 @@ export class Table extends VirtualTable {
     if (name === "output_file_size_bytes") return value === null ? "" : bytes(Number(value));
     if (name === "output_file_created_at") return value?.slice(0, 19).replace("T", " ") ?? "";
     if (name === "errors") return this.reason(job);
+    if (name === "batch_id") return element("span", { title: this.view.label(name, value) }, this.view.label(name, value));
     if (name === "template_file_id") return this.templates.get(value) ?? value ?? "";
     if (name === "output_file_id") return this.output(job, tab);
     if (value === null) return "";
@@ -110,11 +117,17 @@ export class Table extends VirtualTable {
     return name === null || file === null ? name ?? "" : fileLink(file, tab, name);
   }
 
+  /** The message that the filter or the search is about, and how many others there are. */
   reason(job) {
     const messages = cell(this.frame, "errors", job)?.filter((message) => message?.trim()) ?? [];
-    if (messages.length) return messages.join(" · ");
-    const reasons = cell(this.frame, "reason", job) ?? [];
-    return reasons.length ? element("em", {}, reasons[0]) : "";
+    const [none] = cell(this.frame, "reason", job) ?? [];
+    if (!messages.length) return none ? element("em", {}, none) : "";
+    const found = (message) => [...this.pieces.keys()].filter((piece) => message.toLowerCase().includes(piece)).length;
+    const first =
+      messages.find((message) => this.reasons.some((reason) => hasReason(message, reason))) ??
+      messages.reduce((best, message) => (found(message) > found(best) ? message : best));
+    const others = element("span", {}, messages.length > 1 ? `+${messages.length - 1}` : "");
+    return element("div", { class: "reason", title: messages.join("\n") }, [element("span", {}, first), others]);
   }
 
   output(job, tab) {

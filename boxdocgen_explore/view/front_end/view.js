@@ -2,9 +2,10 @@
 // It draws what `model` holds (payload, specs, templates, batch_labels, verdict, cause, state, notice)
 // and changes nothing but `state`; every change of it, from here or from Python, ends in `draw`.
 
-import { afterPaint, button, copy, download, element, number } from "./dom.js";
-import { csv, sortedJobs, unpack } from "./columns.js";
-import { Filters, queryCode } from "./filters.js";
+import { afterPaint, copy, element, number } from "./dom.js";
+import { sortedJobs, unpack } from "./columns.js";
+import { Filters } from "./filters.js";
+import { actions } from "./actions.js";
 import { NONE } from "./bars.js";
 import { Charts } from "./charts.js";
 import { Table } from "./table.js";
@@ -71,22 +72,16 @@ class View {
     });
     this.charts = new Charts(this.specs, {
       onPick: (by, key) => this.pick(by, key),
-      onCompare: (compare_by) => this.setState({ compare_by }),
+      onCompare: (change) => this.setState(change),
     });
     this.table = new Table({
       onSort: (sort) => this.setState({ sort }),
       onCopy: (text) => this.copy(text, `Copied ${text}.`),
     });
-    const actions = [
-      button({}, "Save CSV", () => download("jobs.csv", "text/csv;charset=utf-8", csv(this.frame, this.jobs))),
-      button({}, "Copy query", () =>
-        this.copy(queryCode(this.state, this.specs.query_code), "Copied the query for these jobs."),
-      ),
-    ];
     this.body = element("div", { class: "boxdocgen-body" }, [
       this.sidebar.root,
       this.charts.root,
-      element("div", { class: "bar" }, [this.shown, this.sidebar.chips, this.message, ...actions]),
+      element("div", { class: "bar" }, [this.shown, this.sidebar.chips, this.message, ...actions(this, (...what) => this.copy(...what))]),
       this.empty,
       this.table.root,
     ]);
@@ -109,7 +104,7 @@ class View {
       "change:state": () => this.schedule(),
       "change:templates": () => this.load(),
       // Jobs that are being unpacked will be drawn with them; those from before may lack a label now.
-      "change:batch_labels": () => queueMicrotask(() => this.turn || this.schedule()),
+      "change:batch_labels": () => queueMicrotask(() => this.turn || this.load()),
       "change:verdict": () => this.verdict.draw(),
       "change:notice": () => this.verdict.draw(),
       "change:loading": () => this.frame && this.drawEmpty(),
@@ -146,8 +141,9 @@ class View {
     const frame = await unpack(this.model.get("payload"));
     if (turn !== this.turn) return this.busy(-1);
     Object.assign(this, { frame, turn: null });
-    this.templates = disambiguate(Object.entries(this.model.get("templates") ?? {}));
-    this.filters = new Filters(frame);
+    const names = this.model.get("templates") ?? {};
+    this.templates = disambiguate(Object.entries(names));
+    this.filters = new Filters(frame, names);
     this.charts.bars = new Map();
     this.sortKey = null;
     this.body.classList.toggle("no-jobs", frame.jobs === 0);
@@ -222,10 +218,11 @@ class View {
     return key === "template_file_id" ? this.templates.get(value) ?? value : value;
   }
 
-  /** Name a batch, its id beside the name: several batches can have the same one. */
+  /** Name a batch, its id beside the name, because several can have the same one; say if it is incomplete. */
   batchLabel(id) {
     const labels = this.model.get("batch_labels") ?? {};
-    return Object.hasOwn(labels, id) ? `${labels[id]} · ${id}` : id;
+    const partly = this.model.get("verdict")?.incomplete_batches?.includes(id) ? ["partly read"] : [];
+    return [...partly, ...(Object.hasOwn(labels, id) ? [labels[id]] : []), id].join(" · ");
   }
 }
 

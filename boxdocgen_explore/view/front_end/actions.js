@@ -1,0 +1,43 @@
+// The buttons beside the number of jobs: what takes the jobs shown somewhere else.
+
+import { button, download, number } from "./dom.js";
+import { cell, csv } from "./columns.js";
+import { queryCode } from "./filters.js";
+
+/** `copy` gets a text and what to say of it; `view` has what is shown. */
+export function actions(view, copy) {
+  return [
+    button({}, "Save CSV", () => {
+      const { frame, jobs, state, model } = view;
+      download(csvName(frame, state, model.get("verdict")?.read_at), "text/csv;charset=utf-8", csv(frame, jobs));
+    }),
+    button({}, "Copy query", () => {
+      const code = queryCode(view.state, view.specs.query_code, view.model.get("templates"));
+      copy(`${setup(view)}${code}`, "Copied the query for these jobs.");
+    }),
+    button({ title: "Of failed jobs: external ids, else job ids" }, "Copy ids to resubmit", () => {
+      const failed = Array.from(view.jobs).filter((job) => cell(view.frame, "status", job) === "failed");
+      const ids = failed.map((job) => cell(view.frame, "external_id", job) || cell(view.frame, "job_id", job));
+      copy(ids.join("\n"), `Copied the ids of ${number(ids.length)} failed jobs.`);
+    }),
+  ];
+}
+
+/** Name a file by its batch, the values that filter, and the day (UTC) on which the jobs were read. */
+function csvName(frame, { text, sort, batch_id: chosen, ...filters }, readAt) {
+  const batches = chosen ?? frame.columns.get("batch_id")?.values ?? [];
+  const values = [...Object.values(filters).filter(Array.isArray).flat(), ...(text ? ["search"] : [])];
+  const batch = batches.length === 1 ? batches[0] : `${batches.length} batches`;
+  const parts = ["jobs", batch, values.join(" ").slice(0, 60), (readAt ?? new Date().toISOString()).slice(0, 10)];
+  return `${parts.filter(Boolean).join(" ").replace(/[^\p{L}\p{N}_]+/gu, "-")}.csv`;
+}
+
+/** Write what the query needs to run in an empty cell: imports, and the jobs that are loaded. */
+function setup({ frame, model, state }) {
+  const values = (name) => frame.columns.get(name)?.values ?? [];
+  const source = values("origin").includes("demo") ? "bx.demo()" : "bx.connect()";
+  const options = state.day ? ", details=True" : frame.columns.has("output_file_name") ? ", documents=True" : "";
+  const read = `${source}.jobs([${values("batch_id").map((id) => JSON.stringify(id)).join(", ")}]${options})`;
+  const jobs = model.get("variable") ? `${model.get("variable")}.loaded` : read;
+  return `import boxdocgen_explore as bx\nimport polars as pl\n\njobs = ${jobs}\n`;
+}

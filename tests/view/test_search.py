@@ -1,0 +1,98 @@
+"""The search of the page, the batches that it tells apart, and what can be taken from it."""
+
+from __future__ import annotations
+
+import pytest
+from browser_fixtures import bar_labels, figure, wait_for_draw
+from frames import MISSING, READ_AT, jobs_frame, pages_frame
+from playwright.sync_api import Page, expect
+
+from boxdocgen_explore import analysis
+
+pytestmark = pytest.mark.browser
+
+ROW = "Row 4 is empty"
+ROWS = [
+    {"external_id": "EMP-1", "status": "failed", "errors": [ROW, MISSING, "Row 9 is empty"]},
+    {"external_id": "EMP-2", "status": "failed", "errors": [MISSING]},
+    {"external_id": "EMP-13", "output_file_id": "1900000000003"},
+    {"status": "failed", "template_file_id": "9", "batch_id": "12345600320", "errors": []},
+]
+
+
+def found(tab: Page, text: str) -> list[str]:
+    tab.get_by_role("searchbox", name="Search jobs").fill(text)
+    wait_for_draw(tab)
+    return sorted(one[-1] for one in tab.locator("td.column-job_id").all_inner_texts())
+
+
+def test_one_field_finds_jobs_by_ids_and_by_words(show):
+    tab = show(jobs_frame(ROWS))
+    assert found(tab, "emp-1") == ["0", "2"]
+    assert found(tab, "98000000003") == ["3"]
+    assert found(tab, "1900000000003") == ["2"]
+    assert found(tab, "start_bonus missing EMP") == ["0", "1"]
+    assert found(tab, "offer letter empty") == ["0"]
+    assert found(tab, "EMP-1,EMP-2|98000000003") == ["0", "1", "3"]
+    expect(tab.locator(".missing")).to_have_text("")
+    assert found(tab, "EMP-8; emp-1; EMP-9 EMP-13") == ["0", "2"]
+    expect(tab.locator(".missing")).to_have_text("2 of 4 not found: EMP-8, EMP-9")
+
+
+def test_ids_pasted_from_a_column_of_a_sheet_are_several(show, tab):
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    show(jobs_frame(ROWS))
+    tab.evaluate("navigator.clipboard.writeText('EMP-1\\nEMP-2\\n')")
+    tab.get_by_role("searchbox", name="Search jobs").press("ControlOrMeta+v")
+    expect(tab.locator(".jobs-shown")).to_have_text("2 of 4 jobs")
+
+
+def test_matches_are_marked_where_a_search_looks(show):
+    tab = show(jobs_frame(ROWS))
+    assert found(tab, "emp offer") == ["0", "1", "2"]
+    assert set(tab.locator("tr.job mark").all_inner_texts()) == {"EMP", "emp", "Offer"}
+    assert found(tab, "{{candidate. EMP-2") == ["1"]
+    assert set(tab.locator("mark").all_inner_texts()) == {"EMP-2", "{{candidate."}
+
+
+def test_the_reason_is_the_one_that_was_searched_or_filtered_and_counts_the_others(show):
+    tab = show(jobs_frame(ROWS))
+    cell = tab.locator("tr.job", has_text="EMP-1").first.locator(".reason")
+    expect(cell).to_have_text(f"{ROW}+2")
+    expect(cell).to_have_attribute("title", f"{ROW}\n{MISSING}\nRow 9 is empty")
+    figure(tab, "Failure reasons").get_by_role("button", name=MISSING).click()
+    expect(cell).to_have_text(f"{MISSING}+2")
+    tab.get_by_role("button", name="Clear filters").click()
+    found(tab, "EMP-1 9 empty")
+    expect(cell).to_have_text("Row 9 is empty+2")
+
+
+def test_batches_are_told_apart_and_a_partly_read_one_is_marked(show):
+    jobs = jobs_frame([row | {"created_at": READ_AT} for row in ROWS])
+    verdict = analysis.verdict(jobs, pages_frame(1), failures=["12345600320"])
+    tab = show(jobs, verdict, labels={"12345600319": "Offer letter · 3 Nov 02:14"})
+    names = ["Offer letter · 3 Nov 02:14 · 12345600319", "partly read · 12345600320"]
+    assert tab.get_by_role("group", name="Batch").locator(".name").all_inner_texts() == names
+    labels = bar_labels(figure(tab, "Outcomes by batch"))
+    assert [label.partition(": ")[0] for label in labels] == names
+    assert set(tab.locator("td.column-batch_id").all_inner_texts()) == set(names)
+    tab.get_by_role("checkbox", name=names[1]).check()
+    expect(tab.locator(".jobs-shown")).to_have_text("1 of 4 jobs")
+    show(jobs_frame(ROWS[:3]))
+    expect(tab.get_by_role("group", name="Batch")).to_be_hidden()
+    assert tab.locator("td.column-batch_id").count() == 0
+
+
+def test_ids_to_resubmit_and_the_name_of_the_csv(show, tab):
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    jobs = jobs_frame(ROWS)
+    show(jobs, analysis.verdict(jobs, pages_frame(1)), state={"sort": ["job_id", "ascending"]})
+    tab.get_by_role("button", name="Copy ids to resubmit").click()
+    expect(tab.locator(".message")).to_have_text("Copied the ids of 3 failed jobs.")
+    ids = tab.evaluate("navigator.clipboard.readText()")
+    assert ids.split() == ["EMP-1", "EMP-2", "98000000003"]
+    for group, name in (("Batch", "12345600319"), ("Status", "failed")):
+        tab.get_by_role("group", name=group).get_by_role("checkbox", name=name).check()
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Save CSV").click()
+    assert download.value.suggested_filename == "jobs-12345600319-failed-2026-11-03.csv"
