@@ -22,11 +22,10 @@ from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.explorer.batch_source import BatchListLoader, Source
 from boxdocgen_explore.explorer.notices import can_retry, error_notice, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
-from boxdocgen_explore.explorer.saved import Saved, variable_of
-from boxdocgen_explore.explorer.snapshot import is_for_a_page, snapshot, snapshot_bundle
+from boxdocgen_explore.explorer.saved import Saved
+from boxdocgen_explore.explorer.snapshot import is_rendering, snapshot_bundle
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
 from boxdocgen_explore.schema import JOBS
-from boxdocgen_explore.text import counted
 from boxdocgen_explore.view import View, batch_labels, filters, main_cause, open_page, pack, page
 
 
@@ -82,7 +81,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             self._show_jobs(given)
         if source is not None:
             self._watcher = Watcher(source, self._show_look, self._watch_ended)
-            self._start(source)
+            if source.story_batch_id and not self._ids:
+                # The demo's story is there before the next cell runs.
+                self._read([source.story_batch_id], False, self._cancelled)
+            self._list = BatchListLoader(self.picker, source, self._draw_listed)
 
     @traitlets.validate("state")
     def _check_state(self, proposal: Any) -> dict[str, Any]:
@@ -127,8 +129,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if self._source is None:
             return
         self._supersede()
-        self.view.notice = ""
-        self.view.loading = True
+        self.view.notice, self.view.loading = "", True
         self.picker.busy("Asking Box")
         arguments = list(ids), refresh, self._cancelled
         worker = threading.Thread(target=self._read, args=arguments, daemon=True)
@@ -173,14 +174,13 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def snapshot(self) -> HTML:
         """Draw what is shown now, filters included, as HTML without scripts (displays itself)."""
-        html = snapshot(self._loaded, self._verdict(), self.view)
-        return HTML(html)  # type: ignore[no-untyped-call]
+        return HTML(self._bundle()["text/html"])  # type: ignore[no-untyped-call]
 
     def _verdict(self) -> Verdict:
         return verdict(self._reading or self._loaded)
 
     def _bundle(self) -> dict[str, Any]:
-        if is_for_a_page():
+        if is_rendering():
             self.wait()
         return snapshot_bundle(self._loaded, self._verdict(), self.view)
 
@@ -188,16 +188,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if content.get("event") == "retry":
             ids, refresh = self._request
             self.load(ids, refresh=refresh)
-            return
-        self.view.variable = variable_of(self)
-        if self._source is not None and not self._ids:  # drawn: now a batch is to be named
+        elif self._source is not None and not self._ids:  # drawn: now a batch is to be named
             self.picker.table.focus()
-
-    def _start(self, source: Source) -> None:
-        """Load the demo's story before the next cell runs; list batches in the background."""
-        if source.story_batch_id and not self._ids:
-            self._read([source.story_batch_id], False, self._cancelled)
-        self._list = BatchListLoader(self.picker, source, self._draw_listed)
 
     def _read(self, ids: list[str], refresh: bool, cancelled: threading.Event) -> None:
         """Read and show; nothing is shown once another request has superseded this one."""
@@ -219,8 +211,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
         def progress(pages: int, jobs: int, waiting: str | None) -> None:
             if not cancelled.is_set():
-                text = f"{counted(pages, 'page')}, {counted(jobs, 'job')}"
-                self.picker.busy(f"{text} · {waiting}" if waiting else text, done=jobs, total=total)
+                self.picker.busy_reading(pages, jobs, total, waiting)
 
         try:
             return self._source.read(

@@ -137,6 +137,11 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self._reading = True
         self._allow_cancel()
 
+    def busy_reading(self, pages: int, jobs: int, total: int | None, waiting: str | None) -> None:
+        """Show how much of the ``total`` jobs has arrived, and what is waited for."""
+        text = f"{counted(pages, 'page')}, {counted(jobs, 'job')}"
+        self.busy(f"{text} · {waiting}" if waiting else text, done=jobs, total=total)
+
     def idle(self, *, loaded: bool) -> None:
         """Nothing is being read; with something ``loaded``, Refresh can be pressed."""
         self.progress.value = ""

@@ -33,7 +33,8 @@ def variable_of(value: object) -> str:
 class Saved:
     """Displays a widget around a view, and below it the snapshot that ``draw`` gives (MIME types).
 
-    Once it is displayed, it follows the view. While ``busy``, nothing is drawn.
+    Once it is displayed, it follows the view. While ``busy``, nothing is drawn. The view learns
+    what the notebook calls the widget.
     """
 
     def __init__(
@@ -43,21 +44,26 @@ class Saved:
         draw: Callable[[], dict[str, Any]],
         busy: Callable[[], bool],
     ) -> None:
-        self._widget, self._draw, self._busy = widget, draw, busy
+        self._widget, self._view, self._draw, self._busy = widget, view, draw, busy
         self._sent: dict[str, Any] | None = None
         self._timer: threading.Timer | None = None
         self._sending = threading.Lock()
         view.explorer_id = widget.model_id
+        view.on_msg(lambda *_: self._name())  # an output such as _5 is known only after its cell
         view.observe(lambda _change: self._update_soon(), _DRAWN)
 
     def display(self) -> None:
         """Show both in the cell that runs."""
         # The text beside the widget is never updated, so that the snapshot alone has one.
+        self._name()
         bundle = self._widget._repr_mimebundle_() | {"text/plain": ""}
         display(bundle, raw=True)  # type: ignore[no-untyped-call]
         with self._sending:
             self._sent = self._draw()
             self._send(self._sent, update=False)
+
+    def _name(self) -> None:
+        self._view.variable = variable_of(self._widget)
 
     def _update_soon(self) -> None:
         if self._sent is None:

@@ -27,9 +27,9 @@ _COLUMNS: Final = ("status", "external_id", "errors", "template_file_id", "outpu
 _BATCHES: Final = 20
 
 
-def is_for_a_page() -> bool:
-    """Whether this kernel runs a notebook for a page, which draws views in place of snapshots."""
-    return os.environ.get(RENDER) == "page"
+def is_rendering() -> bool:
+    """Whether this kernel runs a notebook for readers who come later: nothing changes for them."""
+    return RENDER in os.environ
 
 
 def snapshot_bundle(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def snapshot_bundle(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -
     Only for a page are the jobs in the output, so that a notebook that is saved does not grow.
     """
     shown = {"text/html": snapshot(jobs, verdict, view)}
-    if not is_for_a_page():
+    if os.environ.get(RENDER) != "page":
         return shown
     names = view.templates, view.batch_labels
     return {**shown, VIEW_MIME: embedded(jobs, verdict, view.cause, *names, view.state)}

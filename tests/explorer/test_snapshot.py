@@ -11,12 +11,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 from frames import HOSTILE, MISSING, jobs_frame, pages_frame, story
-from IPython.display import display
-from IPython.utils.capture import capture_output
 from playwright.sync_api import Page, expect
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.errors import Reading
+from boxdocgen_explore.explorer.snapshot import snapshot_bundle
 from boxdocgen_explore.text import moment
 from boxdocgen_explore.view import VIEW_MIME, unpack
 
@@ -55,11 +54,10 @@ def test_a_snapshot_has_no_scripts():
 def test_only_a_page_that_is_rendered_gets_the_jobs_and_both_get_the_date(read_as, monkeypatch):
     monkeypatch.setenv("BOXDOCGEN_RENDER", read_as)
     reading = Reading(JOBS, pages_frame())
-    with capture_output() as shown:
-        display(bx.explore(reading, state={"status": ["failed"]}))
-    bundle = next(one.data for one in shown.outputs if "text/html" in one.data)
+    explorer = bx.explore(reading, state={"status": ["failed"]})
+    bundle = snapshot_bundle(JOBS, bx.analysis.verdict(reading), explorer.view)
     assert "as of 3 Nov 2026 02:14 UTC" in bundle["text/html"]
-    assert "as of 3 Nov 2026 02:14 UTC" in bundle["text/plain"]
+    assert "as of 3 Nov 2026 02:14 UTC" in repr(explorer)
     assert (VIEW_MIME in bundle) == (read_as == "page")
     if read_as == "page":
         view = bundle[VIEW_MIME]

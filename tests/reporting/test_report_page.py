@@ -40,7 +40,7 @@ def test_it_filters_by_keyboard_and_saves_what_is_shown(show):
     box = page.get_by_role("checkbox", name="failed", exact=True)
     box.focus()
     page.keyboard.press("Space")
-    page.get_by_role("searchbox", name="Search errors").focus()
+    page.get_by_role("searchbox", name="Search jobs").focus()
     page.keyboard.type("bonus")
     has = pl.col("errors").list.eval(pl.element().str.contains("bonus")).list.any()
     wanted = jobs.filter((pl.col("status") == "failed") & has.fill_null(False))
