@@ -9,16 +9,41 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from boxdocgen_explore.emulator.documents import Folder, Item, chosen
-from boxdocgen_explore.emulator.enterprise import Account, Batch, Enterprise, Template, job_list
+from boxdocgen_explore.emulator.documents import Document, Folder, chosen
+from boxdocgen_explore.emulator.enterprise import (
+    FULL_ONLY,
+    Batch,
+    Enterprise,
+    Job,
+    Tag,
+    Template,
+    User,
+)
 from boxdocgen_explore.emulator.paging import (
     EntryList,
     ListPage,
     offset_page,
     requested_page,
-    static_list,
 )
-from boxdocgen_explore.emulator.replies import Refusal, Reply, client_error, json_reply, not_found
+from boxdocgen_explore.emulator.replies import (
+    Reply,
+    client_error,
+    forbidden,
+    json_reply,
+    not_found,
+)
+
+Place = tuple[Batch, int]
+"""Where a job is: its batch, and its place there."""
+
+
+def places(batch: Batch) -> list[Place]:
+    return [(batch, place) for place in range(batch.size)]
+
+
+def standard(job: Job) -> Job:
+    """A job in Box's standard form."""
+    return {name: value for name, value in job.items() if name not in FULL_ONLY}
 
 
 @dataclass(frozen=True)
@@ -26,7 +51,7 @@ class Request:
     """One call: who asks, with which parameters, how long after the emulator started."""
 
     enterprise: Enterprise
-    user: Account
+    user: User
     query: dict[str, str]
     elapsed_s: float
 
@@ -36,17 +61,22 @@ class Request:
             raise not_found()
         return template
 
-    def batches(self) -> list[Batch]:
-        return self.enterprise.batches(self.user)
+    def places(self) -> list[Place]:
+        """Where all jobs of this user are."""
+        return [place for batch in self.enterprise.batches(self.user) for place in places(batch)]
 
-    def page_of_jobs(self, name: str, batches: list[Batch], *, full: bool = False) -> ListPage:
-        entries = job_list(f"{name} {self.user.id}", batches, self.elapsed_s, full=full)
-        return requested_page(entries, self.query)
+    def job(self, at: Place) -> Job:
+        batch, place = at
+        return batch.job(place, self.elapsed_s)
+
+    def page_of_jobs(self, name: str, jobs: list[Place], form: Callable[[Job], Job]) -> ListPage:
+        jobs_of_user = EntryList(f"{name} {self.user.id}", jobs, lambda at: form(self.job(at)))
+        return requested_page(jobs_of_user, self.query)
 
 
 def me(request: Request) -> Reply:
     user = request.user
-    standard = {
+    known: dict[str, Any] = {
         **user.reference,
         "created_at": "2024-02-05T08:00:00-08:00",
         "modified_at": "2026-10-01T08:00:00-07:00",
@@ -55,10 +85,8 @@ def me(request: Request) -> Reply:
         "status": "active",
     }
     fields = request.query.get("fields")
-    if not fields:
-        return json_reply(standard)
-    # Box gives the enterprise only if it is asked for.
-    known = standard | {"enterprise": {"type": "enterprise", "id": user.enterprise_id}}
+    if fields:  # Box gives the enterprise only if it is asked for
+        known["enterprise"] = {"type": "enterprise", "id": user.enterprise_id}
     return json_reply(chosen(known, fields))
 
 
@@ -66,33 +94,36 @@ def batch_jobs(request: Request, batch_id: str) -> Reply | ListPage:
     batch = request.enterprise.batch(batch_id, request.user)
     if batch is None:
         raise not_found()
-    page = request.page_of_jobs(f"batch {batch_id}", [batch])
+    page = request.page_of_jobs(f"batch {batch_id}", places(batch), standard)
     if batch.broken_at is not None and 0 <= batch.broken_at - page.position < page.limit:
-        return client_error(500, "internal_server_error", "Internal Server Error")
+        return client_error(500)
     return page
 
 
 def jobs(request: Request) -> ListPage:
-    return request.page_of_jobs("jobs", request.batches(), full=True)
+    return request.page_of_jobs("jobs", request.places(), form=dict)
 
 
 def job(request: Request, job_id: str) -> Reply:
-    for batch in request.batches():
-        found = batch.find(job_id, request.elapsed_s)
-        if found is not None:
-            return json_reply(found)
+    for batch in request.enterprise.batches(request.user):
+        if (place := batch.job_places.get(job_id)) is not None:
+            return json_reply(standard(request.job((batch, place))))
     raise not_found()
 
 
 def template_jobs(request: Request, template_id: str) -> ListPage:
     request.template(template_id)
-    parts = [batch.of_template(template_id) for batch in request.batches()]
-    return request.page_of_jobs(f"template {template_id}", parts)
+    wanted = [
+        at
+        for at in request.places()
+        if (request.job(at).get("template_file") or {}).get("id") == template_id
+    ]
+    return request.page_of_jobs(f"template {template_id}", wanted, standard)
 
 
 def templates(request: Request) -> ListPage:
-    entries = [_template(template) for template in request.enterprise.templates.values()]
-    return requested_page(static_list("templates", entries), request.query)
+    known = list(request.enterprise.templates.values())
+    return requested_page(EntryList("templates", known, _template), request.query)
 
 
 def template(request: Request, template_id: str) -> Reply:
@@ -111,11 +142,12 @@ def tags(request: Request, template_id: str) -> Reply | ListPage:
     found = versions[version_id]
     if found is None:
         return json_reply({"message": "Processing tags for this file."}, status=202)
-    entries = [
-        {"tag_content": tag.content, "tag_type": tag.type, "json_paths": tag.json_paths}
-        for tag in found
-    ]
-    return requested_page(static_list(f"tags {template_id} {version_id}", entries), request.query)
+    entry_list = EntryList(f"tags {template_id} {version_id}", found, _tag)
+    return requested_page(entry_list, request.query)
+
+
+def _tag(tag: Tag) -> dict[str, Any]:
+    return {"tag_content": tag.content, "tag_type": tag.type, "json_paths": tag.json_paths}
 
 
 def file(request: Request, file_id: str) -> Reply:
@@ -123,10 +155,10 @@ def file(request: Request, file_id: str) -> Reply:
     if found is None or found.state == "deleted":
         raise not_found()
     if found.state == "trashed":
-        raise Refusal(404, "trashed", "Item is trashed")
+        return client_error(404, "trashed", "Item is trashed")
     if found.state == "forbidden":
-        raise Refusal(403, "access_denied_insufficient_permissions", "Access denied")
-    return json_reply(found.item(request.query.get("fields")))
+        return forbidden()
+    return json_reply(chosen(found.item, request.query.get("fields")))
 
 
 def folder_items(request: Request, folder_id: str) -> Reply | ListPage:
@@ -134,13 +166,8 @@ def folder_items(request: Request, folder_id: str) -> Reply | ListPage:
     if documents is None:
         raise not_found()
     fields = request.query.get("fields") or "sequence_id,name,sha1"  # Box's short form
-    drafts = chosen(Folder(f"{folder_id}1", "Drafts").reference, fields)
-
-    def read(start: int, stop: int) -> list[Item]:
-        files = documents[max(start - 1, 0) : max(stop - 1, 0)]
-        return [drafts][start:] + [document.item(fields) for document in files]
-
-    entry_list = EntryList(f"folder {folder_id}", len(documents) + 1, read)
+    inside: list[Folder | Document] = [Folder(f"{folder_id}1", "Drafts"), *documents]
+    entry_list = EntryList(f"folder {folder_id}", inside, lambda item: chosen(item.item, fields))
     if request.query.get("usemarker", "").lower() == "true":  # the SDK writes True
         return requested_page(entry_list, request.query, default=100)
     return offset_page(entry_list, request.query, default=100)
