@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from boxdocgen_explore.emulator.documents import Document, Folder, chosen
@@ -33,13 +34,6 @@ from boxdocgen_explore.emulator.replies import (
     not_found,
 )
 
-Place = tuple[Batch, int]
-"""Where a job is: its batch, and its place there."""
-
-
-def places(batch: Batch) -> list[Place]:
-    return [(batch, place) for place in range(batch.size)]
-
 
 def standard(job: Job) -> Job:
     """A job in Box's standard form."""
@@ -61,17 +55,22 @@ class Request:
             raise not_found()
         return template
 
-    def places(self) -> list[Place]:
-        """Where all jobs of this user are."""
-        return [place for batch in self.enterprise.batches(self.user) for place in places(batch)]
+    def jobs(self, batches: list[Batch]) -> list[Callable[[], Job]]:
+        """The jobs of these batches, each made when it is called."""
+        return [
+            partial(batch.job, place, self.elapsed_s)
+            for batch in batches
+            for place in range(batch.size)
+        ]
 
-    def job(self, at: Place) -> Job:
-        batch, place = at
-        return batch.job(place, self.elapsed_s)
+    def all_jobs(self) -> list[Callable[[], Job]]:
+        return self.jobs(self.enterprise.batches(self.user))
 
-    def page_of_jobs(self, name: str, jobs: list[Place], form: Callable[[Job], Job]) -> ListPage:
-        jobs_of_user = EntryList(f"{name} {self.user.id}", jobs, lambda at: form(self.job(at)))
-        return requested_page(jobs_of_user, self.query)
+    def page_of_jobs(
+        self, name: str, jobs: list[Callable[[], Job]], form: Callable[[Job], Job]
+    ) -> ListPage:
+        entry_list = EntryList(f"{name} {self.user.id}", jobs, lambda job: form(job()))
+        return requested_page(entry_list, self.query)
 
 
 def me(request: Request) -> Reply:
@@ -94,29 +93,29 @@ def batch_jobs(request: Request, batch_id: str) -> Reply | ListPage:
     batch = request.enterprise.batch(batch_id, request.user)
     if batch is None:
         raise not_found()
-    page = request.page_of_jobs(f"batch {batch_id}", places(batch), standard)
+    page = request.page_of_jobs(f"batch {batch_id}", request.jobs([batch]), standard)
     if batch.broken_at is not None and 0 <= batch.broken_at - page.position < page.limit:
         return client_error(500)
     return page
 
 
 def jobs(request: Request) -> ListPage:
-    return request.page_of_jobs("jobs", request.places(), form=dict)
+    return request.page_of_jobs("jobs", request.all_jobs(), dict)
 
 
 def job(request: Request, job_id: str) -> Reply:
     for batch in request.enterprise.batches(request.user):
         if (place := batch.job_places.get(job_id)) is not None:
-            return json_reply(standard(request.job((batch, place))))
+            return json_reply(standard(batch.job(place, request.elapsed_s)))
     raise not_found()
 
 
 def template_jobs(request: Request, template_id: str) -> ListPage:
     request.template(template_id)
     wanted = [
-        at
-        for at in request.places()
-        if (request.job(at).get("template_file") or {}).get("id") == template_id
+        job
+        for job in request.all_jobs()
+        if (job().get("template_file") or {}).get("id") == template_id
     ]
     return request.page_of_jobs(f"template {template_id}", wanted, standard)
 

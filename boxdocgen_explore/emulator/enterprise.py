@@ -188,6 +188,7 @@ class Enterprise:
 
     def folder(self, folder_id: str, user: User, elapsed_s: float) -> list[Document] | None:
         """The files in a folder that this user can see; None if there is no such folder."""
+        # Every batch makes its documents in a folder whose id follows from the batch's.
         batches = [batch for batch in self.batches(user) if folder_id == f"19{batch.id}"]
         found = {one.id: one for batch in batches for one in batch.documents(elapsed_s)}
         for file_id in self.changed:
