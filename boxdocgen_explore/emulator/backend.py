@@ -76,7 +76,7 @@ class _Log(deque[_Record]):
 
 
 _TRIAL: Final = Interception(
-    "/trial", page_at(EntryList("trial", [], dict), 0, limit=1, by_marker=True)
+    "/trial", page_at(EntryList.of("trial", [], dict), 0, limit=1, by_marker=True)
 )
 
 

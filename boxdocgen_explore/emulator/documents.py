@@ -20,9 +20,10 @@ class Folder:
     id: str
     name: str
 
-    @property
-    def item(self) -> Item:
-        return {"type": "folder", "id": self.id, "sequence_id": "0", "etag": "0", "name": self.name}
+    def item(self, fields: str | None = None) -> Item:
+        """The folder with these fields, separated by commas; None are all."""
+        known = {"type": "folder", "id": self.id, "sequence_id": "0", "etag": "0"}
+        return chosen(known | {"name": self.name}, fields)
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class Document:
     folder: Folder
     state: Literal["active", "trashed", "deleted", "forbidden"] = "active"
 
-    @property
-    def item(self) -> Item:
-        return {
+    def item(self, fields: str | None = None) -> Item:
+        """The file with these fields, separated by commas; None are all that the emulator has."""
+        known = {
             "type": "file",
             "id": self.id,
             "etag": "1",
@@ -50,9 +51,10 @@ class Document:
             "sha1": self.sha1,
             "created_at": self.created_at,
             "modified_at": self.created_at,
-            "parent": self.folder.item,
+            "parent": self.folder.item(),
             "item_status": "active",
         }
+        return chosen(known, fields)
 
     def emptied(self) -> Document:
         """The same file without content."""

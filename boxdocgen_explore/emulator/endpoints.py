@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 from boxdocgen_explore.emulator.documents import Document, Folder, chosen
@@ -55,22 +55,21 @@ class Request:
             raise not_found()
         return template
 
-    def jobs(self, batches: list[Batch]) -> list[Callable[[], Job]]:
-        """The jobs of these batches, each made when it is called."""
-        return [
-            partial(batch.job, place, self.elapsed_s)
-            for batch in batches
-            for place in range(batch.size)
-        ]
-
-    def all_jobs(self) -> list[Callable[[], Job]]:
-        return self.jobs(self.enterprise.batches(self.user))
+    def batches(self) -> list[Batch]:
+        return self.enterprise.batches(self.user)
 
     def page_of_jobs(
-        self, name: str, jobs: list[Callable[[], Job]], form: Callable[[Job], Job]
+        self, name: str, batches: list[Batch], form: Callable[[Job], Job] = standard
     ) -> ListPage:
-        entry_list = EntryList(f"{name} {self.user.id}", jobs, lambda job: form(job()))
-        return requested_page(entry_list, self.query)
+        """A page of the jobs of several batches as one list; only its own jobs are made."""
+
+        def read(start: int, stop: int) -> list[Job]:
+            places = ((batch, place) for batch in batches for place in range(batch.size))
+            page = islice(places, start, stop)
+            return [form(batch.job(place, self.elapsed_s)) for batch, place in page]
+
+        size = sum(batch.size for batch in batches)
+        return requested_page(EntryList(f"{name} {self.user.id}", size, read), self.query)
 
 
 def me(request: Request) -> Reply:
@@ -93,18 +92,18 @@ def batch_jobs(request: Request, batch_id: str) -> Reply | ListPage:
     batch = request.enterprise.batch(batch_id, request.user)
     if batch is None:
         raise not_found()
-    page = request.page_of_jobs(f"batch {batch_id}", request.jobs([batch]), standard)
+    page = request.page_of_jobs(f"batch {batch_id}", [batch])
     if batch.broken_at is not None and 0 <= batch.broken_at - page.position < page.limit:
         return client_error(500)
     return page
 
 
 def jobs(request: Request) -> ListPage:
-    return request.page_of_jobs("jobs", request.all_jobs(), dict)
+    return request.page_of_jobs("jobs", request.batches(), form=dict)
 
 
 def job(request: Request, job_id: str) -> Reply:
-    for batch in request.enterprise.batches(request.user):
+    for batch in request.batches():
         if (place := batch.job_places.get(job_id)) is not None:
             return json_reply(standard(batch.job(place, request.elapsed_s)))
     raise not_found()
@@ -114,15 +113,17 @@ def template_jobs(request: Request, template_id: str) -> ListPage:
     request.template(template_id)
     wanted = [
         job
-        for job in request.all_jobs()
-        if (job().get("template_file") or {}).get("id") == template_id
+        for batch in request.batches()
+        for job in (batch.job(place, request.elapsed_s) for place in range(batch.size))
+        if (job.get("template_file") or {}).get("id") == template_id
     ]
-    return request.page_of_jobs(f"template {template_id}", wanted, standard)
+    name = f"template {template_id} {request.user.id}"
+    return requested_page(EntryList.of(name, wanted, standard), request.query)
 
 
 def templates(request: Request) -> ListPage:
     known = list(request.enterprise.templates.values())
-    return requested_page(EntryList("templates", known, _template), request.query)
+    return requested_page(EntryList.of("templates", known, _template), request.query)
 
 
 def template(request: Request, template_id: str) -> Reply:
@@ -141,7 +142,7 @@ def tags(request: Request, template_id: str) -> Reply | ListPage:
     found = versions[version_id]
     if found is None:
         return json_reply({"message": "Processing tags for this file."}, status=202)
-    entry_list = EntryList(f"tags {template_id} {version_id}", found, _tag)
+    entry_list = EntryList.of(f"tags {template_id} {version_id}", found, _tag)
     return requested_page(entry_list, request.query)
 
 
@@ -157,7 +158,7 @@ def file(request: Request, file_id: str) -> Reply:
         return client_error(404, "trashed", "Item is trashed")
     if found.state == "forbidden":
         return forbidden()
-    return json_reply(chosen(found.item, request.query.get("fields")))
+    return json_reply(found.item(request.query.get("fields")))
 
 
 def folder_items(request: Request, folder_id: str) -> Reply | ListPage:
@@ -166,7 +167,7 @@ def folder_items(request: Request, folder_id: str) -> Reply | ListPage:
         raise not_found()
     fields = request.query.get("fields") or "sequence_id,name,sha1"  # Box's short form
     inside: list[Folder | Document] = [Folder(f"{folder_id}1", "Drafts"), *documents]
-    entry_list = EntryList(f"folder {folder_id}", inside, lambda item: chosen(item.item, fields))
+    entry_list = EntryList.of(f"folder {folder_id}", inside, lambda one: one.item(fields))
     if request.query.get("usemarker", "").lower() == "true":  # the SDK writes True
         return requested_page(entry_list, request.query, default=100)
     return offset_page(entry_list, request.query, default=100)

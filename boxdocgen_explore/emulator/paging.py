@@ -22,15 +22,16 @@ _CHECKSUM_BYTES: Final = 30
 
 @dataclass(frozen=True)
 class EntryList:
-    """A list that is read by pages: items in a stable order, each an ``entry`` when it is sent."""
+    """A list that is read by pages: ``read(start, stop)`` gives entries in a stable order."""
 
     name: str
-    items: Sequence[Any]
-    entry: Callable[[Any], Any]
+    size: int
+    read: Callable[[int, int], Sequence[Any]]
 
-    def read(self, start: int, end: int) -> list[Any]:
-        """The entries from one position to before another."""
-        return [self.entry(item) for item in self.items[start:end]]
+    @classmethod
+    def of(cls, name: str, items: Sequence[Any], entry: Callable[[Any], Any]) -> EntryList:
+        """A list of items in memory, each turned into an ``entry`` when its page is sent."""
+        return cls(name, len(items), lambda start, stop: [entry(one) for one in items[start:stop]])
 
     def marker(self, position: int) -> str:
         """The marker of the page that begins at a position."""
@@ -40,7 +41,7 @@ class EntryList:
 
     def next_marker(self, end: int) -> str | None:
         """The marker of the page that follows one that ends at ``end``; None after the last."""
-        return self.marker(end) if end < len(self.items) else None
+        return self.marker(end) if end < self.size else None
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def offset_page(entry_list: EntryList, query: dict[str, str], default: int) -> R
     if not re.fullmatch(r"[0-9]{1,9}", offset):
         raise Refusal(bad_parameter("offset"))
     start = int(offset)
-    around = {"total_count": len(entry_list.items), "limit": limit, "offset": start}
+    around = {"total_count": entry_list.size, "limit": limit, "offset": start}
     return json_reply({**around, "entries": entry_list.read(start, start + limit)})
 
 
@@ -111,7 +112,7 @@ def _position(entry_list: EntryList, marker: str) -> int:
         place = b""
     position = int.from_bytes(place, "big")
     # Only the list itself makes its markers; one beyond the end is from before it shrank.
-    if position > len(entry_list.items) or entry_list.marker(position) != marker:
+    if position > entry_list.size or entry_list.marker(position) != marker:
         raise Refusal(bad_parameter("marker"))
     return position
 
