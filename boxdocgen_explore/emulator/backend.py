@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import unquote
 
-from boxdocgen_explore.emulator.enterprise import Account, Enterprise
+from boxdocgen_explore.emulator.enterprise import Enterprise, User
 from boxdocgen_explore.emulator.faults import BY_NAME, Fault, Interception
-from boxdocgen_explore.emulator.paging import page_at, static_list
+from boxdocgen_explore.emulator.paging import EntryList, ListPage, page_at
 from boxdocgen_explore.emulator.replies import Reply
 
 _Record = TypeVar("_Record")
@@ -47,7 +47,6 @@ class Strike(NamedTuple):
 class Trigger:
     """An armed fault, and the calls that it waits for."""
 
-    name: str
     fault: Fault
     options: dict[str, Any]
     path: str | None
@@ -58,31 +57,26 @@ class Trigger:
     def matches(self, call: Interception) -> bool:
         if self.path is not None and unquote(self.path) != unquote(call.path):
             return False
-        page = call.list_page
-        if page is None:
+        if not isinstance(call.found, ListPage):
             return self.page is None and self.fault.on is None
-        return self.page in (None, page.number) and (self.fault.on is None or self.fault.on(page))
+        on = self.fault.on
+        return self.page in (None, call.found.number) and (on is None or on(call.found))
 
 
 class _Log(deque[_Record]):
     """The last records, as many as `MAX_RECORDS` and `MAX_RECORDED_BYTES` allow."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._sizes: deque[int] = deque()
-        self._bytes = 0
+    _bytes = 0
 
     def add(self, record: _Record) -> None:
         self.append(record)
-        self._sizes.append(sys.getsizeof(repr(record)))
-        self._bytes += self._sizes[-1]
+        self._bytes += sys.getsizeof(repr(record))
         while self._bytes > MAX_RECORDED_BYTES or len(self) > MAX_RECORDS:
-            self.popleft()
-            self._bytes -= self._sizes.popleft()
+            self._bytes -= sys.getsizeof(repr(self.popleft()))
 
 
 _TRIAL: Final = Interception(
-    "/trial", Reply(200), page_at(static_list("trial", []), 0, limit=1, by_marker=True)
+    "/trial", page_at(EntryList.of("trial", [], dict), 0, limit=1, by_marker=True)
 )
 
 
@@ -92,7 +86,7 @@ class Backend:
     def __init__(
         self,
         enterprise: Enterprise,
-        users: Sequence[Account],
+        users: Sequence[User],
         clock: Callable[[], float] | None,
     ) -> None:
         self.enterprise = enterprise
@@ -148,7 +142,7 @@ class Backend:
             raise ValueError(f"{name} has no option {min(unknown)!r}; it has: {offered}.")
         fault.apply(_TRIAL, **options)  # an invalid value is the caller's error, not a client's
         with self._lock:
-            self._triggers.append(Trigger(name, fault, options, path, page, times))
+            self._triggers.append(Trigger(fault, options, path, page, times))
 
     def clear_faults(self) -> None:
         """Disarm all faults."""
@@ -163,7 +157,7 @@ class Backend:
                 return call.reply
             call = replace(call, earlier_strikes=trigger.strikes)
             trigger.strikes += 1
-            self._strikes.add(Strike(trigger.name, call.path))
+            self._strikes.add(Strike(trigger.fault.name, call.path))
             if trigger.times is not None and trigger.strikes >= trigger.times:
                 self._triggers.remove(trigger)
         return trigger.fault.apply(call, **trigger.options)

@@ -20,9 +20,10 @@ class Folder:
     id: str
     name: str
 
-    @property
-    def reference(self) -> Item:
-        return {"type": "folder", "id": self.id, "sequence_id": "0", "etag": "0", "name": self.name}
+    def item(self, fields: str | None = None) -> Item:
+        """The folder with these fields, separated by commas; None are all."""
+        known = {"type": "folder", "id": self.id, "sequence_id": "0", "etag": "0"}
+        return chosen(known | {"name": self.name}, fields)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Document:
     folder: Folder
     state: Literal["active", "trashed", "deleted", "forbidden"] = "active"
 
-    def item(self, fields: str | None) -> Item:
+    def item(self, fields: str | None = None) -> Item:
         """The file with these fields, separated by commas; None are all that the emulator has."""
         known = {
             "type": "file",
@@ -50,7 +51,7 @@ class Document:
             "sha1": self.sha1,
             "created_at": self.created_at,
             "modified_at": self.created_at,
-            "parent": self.folder.reference,
+            "parent": self.folder.item(),
             "item_status": "active",
         }
         return chosen(known, fields)
@@ -61,17 +62,17 @@ class Document:
 
 
 def chosen(item: Item, fields: str | None) -> Item:
-    """An item with the fields that were asked for; type, id and etag always come along."""
+    """An item with these fields, separated by commas (none: all); type, id and etag always."""
     if not fields:
         return item
     wanted = {"type", "id", "etag", *(name.strip() for name in fields.split(","))}
     return {name: value for name, value in item.items() if name in wanted}
 
 
-def content(seed: str, least_bytes: int = 40_000) -> tuple[int, str]:
+def content(seed: str) -> tuple[int, str]:
     """Size in bytes and SHA-1 of a document; the seed stands for what is written in it."""
     sha1 = hashlib.sha1(seed.encode(), usedforsecurity=False).hexdigest()
-    return least_bytes + int(sha1[:4], 16), sha1
+    return 40_000 + int(sha1[:4], 16), sha1
 
 
 def plain_document(job: dict[str, Any]) -> Document | None:

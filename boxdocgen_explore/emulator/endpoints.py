@@ -7,18 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
-from boxdocgen_explore.emulator.documents import Folder, Item, chosen
-from boxdocgen_explore.emulator.enterprise import Account, Batch, Enterprise, Template, job_list
+from boxdocgen_explore.emulator.documents import Document, Folder, chosen
+from boxdocgen_explore.emulator.enterprise import (
+    FULL_ONLY,
+    Batch,
+    Enterprise,
+    Job,
+    Tag,
+    Template,
+    User,
+)
 from boxdocgen_explore.emulator.paging import (
     EntryList,
     ListPage,
     offset_page,
     requested_page,
-    static_list,
 )
-from boxdocgen_explore.emulator.replies import Refusal, Reply, client_error, json_reply, not_found
+from boxdocgen_explore.emulator.replies import (
+    Reply,
+    client_error,
+    forbidden,
+    json_reply,
+    not_found,
+)
+
+
+def standard(job: Job) -> Job:
+    """A job in Box's standard form."""
+    return {name: value for name, value in job.items() if name not in FULL_ONLY}
 
 
 @dataclass(frozen=True)
@@ -26,7 +45,7 @@ class Request:
     """One call: who asks, with which parameters, how long after the emulator started."""
 
     enterprise: Enterprise
-    user: Account
+    user: User
     query: dict[str, str]
     elapsed_s: float
 
@@ -39,14 +58,23 @@ class Request:
     def batches(self) -> list[Batch]:
         return self.enterprise.batches(self.user)
 
-    def page_of_jobs(self, name: str, batches: list[Batch], *, full: bool = False) -> ListPage:
-        entries = job_list(f"{name} {self.user.id}", batches, self.elapsed_s, full=full)
-        return requested_page(entries, self.query)
+    def page_of_jobs(
+        self, name: str, batches: list[Batch], form: Callable[[Job], Job] = standard
+    ) -> ListPage:
+        """A page of the jobs of several batches as one list; only its own jobs are made."""
+
+        def read(start: int, stop: int) -> list[Job]:
+            places = ((batch, place) for batch in batches for place in range(batch.size))
+            page = islice(places, start, stop)
+            return [form(batch.job(place, self.elapsed_s)) for batch, place in page]
+
+        size = sum(batch.size for batch in batches)
+        return requested_page(EntryList(f"{name} {self.user.id}", size, read), self.query)
 
 
 def me(request: Request) -> Reply:
     user = request.user
-    standard = {
+    known: dict[str, Any] = {
         **user.reference,
         "created_at": "2024-02-05T08:00:00-08:00",
         "modified_at": "2026-10-01T08:00:00-07:00",
@@ -55,10 +83,8 @@ def me(request: Request) -> Reply:
         "status": "active",
     }
     fields = request.query.get("fields")
-    if not fields:
-        return json_reply(standard)
-    # Box gives the enterprise only if it is asked for.
-    known = standard | {"enterprise": {"type": "enterprise", "id": user.enterprise_id}}
+    if fields:  # Box gives the enterprise only if it is asked for
+        known["enterprise"] = {"type": "enterprise", "id": user.enterprise_id}
     return json_reply(chosen(known, fields))
 
 
@@ -68,31 +94,36 @@ def batch_jobs(request: Request, batch_id: str) -> Reply | ListPage:
         raise not_found()
     page = request.page_of_jobs(f"batch {batch_id}", [batch])
     if batch.broken_at is not None and 0 <= batch.broken_at - page.position < page.limit:
-        return client_error(500, "internal_server_error", "Internal Server Error")
+        return client_error(500)
     return page
 
 
 def jobs(request: Request) -> ListPage:
-    return request.page_of_jobs("jobs", request.batches(), full=True)
+    return request.page_of_jobs("jobs", request.batches(), form=dict)
 
 
 def job(request: Request, job_id: str) -> Reply:
     for batch in request.batches():
-        found = batch.find(job_id, request.elapsed_s)
-        if found is not None:
-            return json_reply(found)
+        if (place := batch.job_places.get(job_id)) is not None:
+            return json_reply(standard(batch.job(place, request.elapsed_s)))
     raise not_found()
 
 
 def template_jobs(request: Request, template_id: str) -> ListPage:
     request.template(template_id)
-    parts = [batch.of_template(template_id) for batch in request.batches()]
-    return request.page_of_jobs(f"template {template_id}", parts)
+    wanted = [
+        job
+        for batch in request.batches()
+        for job in (batch.job(place, request.elapsed_s) for place in range(batch.size))
+        if (job.get("template_file") or {}).get("id") == template_id
+    ]
+    name = f"template {template_id} {request.user.id}"
+    return requested_page(EntryList.of(name, wanted, standard), request.query)
 
 
 def templates(request: Request) -> ListPage:
-    entries = [_template(template) for template in request.enterprise.templates.values()]
-    return requested_page(static_list("templates", entries), request.query)
+    known = list(request.enterprise.templates.values())
+    return requested_page(EntryList.of("templates", known, _template), request.query)
 
 
 def template(request: Request, template_id: str) -> Reply:
@@ -111,11 +142,12 @@ def tags(request: Request, template_id: str) -> Reply | ListPage:
     found = versions[version_id]
     if found is None:
         return json_reply({"message": "Processing tags for this file."}, status=202)
-    entries = [
-        {"tag_content": tag.content, "tag_type": tag.type, "json_paths": tag.json_paths}
-        for tag in found
-    ]
-    return requested_page(static_list(f"tags {template_id} {version_id}", entries), request.query)
+    entry_list = EntryList.of(f"tags {template_id} {version_id}", found, _tag)
+    return requested_page(entry_list, request.query)
+
+
+def _tag(tag: Tag) -> dict[str, Any]:
+    return {"tag_content": tag.content, "tag_type": tag.type, "json_paths": tag.json_paths}
 
 
 def file(request: Request, file_id: str) -> Reply:
@@ -123,9 +155,9 @@ def file(request: Request, file_id: str) -> Reply:
     if found is None or found.state == "deleted":
         raise not_found()
     if found.state == "trashed":
-        raise Refusal(404, "trashed", "Item is trashed")
+        return client_error(404, "trashed", "Item is trashed")
     if found.state == "forbidden":
-        raise Refusal(403, "access_denied_insufficient_permissions", "Access denied")
+        return forbidden()
     return json_reply(found.item(request.query.get("fields")))
 
 
@@ -134,13 +166,8 @@ def folder_items(request: Request, folder_id: str) -> Reply | ListPage:
     if documents is None:
         raise not_found()
     fields = request.query.get("fields") or "sequence_id,name,sha1"  # Box's short form
-    drafts = chosen(Folder(f"{folder_id}1", "Drafts").reference, fields)
-
-    def read(start: int, stop: int) -> list[Item]:
-        files = documents[max(start - 1, 0) : max(stop - 1, 0)]
-        return [drafts][start:] + [document.item(fields) for document in files]
-
-    entry_list = EntryList(f"folder {folder_id}", len(documents) + 1, read)
+    inside: list[Folder | Document] = [Folder(f"{folder_id}1", "Drafts"), *documents]
+    entry_list = EntryList.of(f"folder {folder_id}", inside, lambda one: one.item(fields))
     if request.query.get("usemarker", "").lower() == "true":  # the SDK writes True
         return requested_page(entry_list, request.query, default=100)
     return offset_page(entry_list, request.query, default=100)

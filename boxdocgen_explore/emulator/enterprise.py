@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import inf
 from typing import Any, Final
@@ -11,7 +11,6 @@ from typing import Any, Final
 import msgspec
 
 from boxdocgen_explore.emulator.documents import Document, plain_document
-from boxdocgen_explore.emulator.paging import EntryList
 
 Job = dict[str, Any]
 """One job in Box's full form."""
@@ -23,10 +22,10 @@ DEMO_TOKEN: Final = "demo-token"  # noqa: S105 - it gives access to synthetic da
 
 
 @dataclass(frozen=True)
-class Account:
+class User:
     """Somebody with a token. ``may_act_as`` is an administrator's right to use ``as-user``.
 
-    >>> Account("7", "Ada", "ada@example.com", token="t").enterprise_id
+    >>> User("7", "Ada", "ada@example.com", token="t").enterprise_id
     '910967'
     """
 
@@ -39,14 +38,11 @@ class Account:
 
     @property
     def reference(self) -> dict[str, str]:
-        """The account as it appears in the jobs that it created."""
+        """The user as they appear in the jobs that it created."""
         return {"type": "user", "id": self.id, "name": self.name, "login": self.login}
 
 
-User = Account
-"""The public name of `Account`."""
-
-DEMO_USER: Final = Account("31415926535", "Service HR", "svc-hr@example.com")
+DEMO_USER: Final = User("31415926535", "Service HR", "svc-hr@example.com")
 
 
 @dataclass(frozen=True)
@@ -67,74 +63,42 @@ class Template:
     versions: Mapping[str, tuple[Tag, ...] | None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Batch:
-    """Jobs in a stable order.
+    """Jobs in a stable order, each found by its place; times are seconds since the start.
 
-    ``job(place, elapsed_s, full)`` gives the job at a place, so many seconds after the emulator
-    started, in Box's full or standard form; ``document(place, elapsed_s)`` gives its output file.
-    From ``ends_s`` on nothing changes. A page that holds the job at ``broken_at`` is a 500.
+    Only the jobs of a batch that ``runs`` change with time. A page that holds the job at
+    ``broken_at`` is a 500.
     """
 
     id: str
-    owner: Account
     size: int
-    job: Callable[[int, float, bool], Job]
-    document: Callable[[int, float], Document | None]
-    ends_s: float = 0.0
+    owner: User = DEMO_USER
+    runs: bool = False
     broken_at: int | None = None
 
-    @classmethod
-    def of(cls, batch_id: str, owner: Account, jobs: Sequence[Job]) -> Batch:
-        """A batch of given jobs, in Box's full form."""
-        standard = [{name: job[name] for name in job if name not in FULL_ONLY} for job in jobs]
-        forms = (standard, jobs)
-        return cls(
-            batch_id,
-            owner,
-            len(jobs),
-            lambda place, elapsed_s, full: forms[full][place],
-            lambda place, elapsed_s: plain_document(jobs[place]),
-        )
+    def job(self, place: int, elapsed_s: float) -> Job:
+        """The job at a place, in Box's full form."""
+        raise NotImplementedError
+
+    def document(self, place: int, elapsed_s: float) -> Document | None:
+        """The output file of the job at a place, if it has been made by then."""
+        raise NotImplementedError
 
     def documents(self, elapsed_s: float) -> list[Document]:
         """The output files that exist by then."""
-        return _documents(self, min(elapsed_s, self.ends_s))
+        return _documents(self, elapsed_s if self.runs else 0.0)
+
+    @cached_property
+    def job_places(self) -> dict[str, int]:
+        """Where each job is, by its id."""
+        return {self.job(place, 0.0)["id"]: place for place in range(self.size)}
 
     @cached_property
     def document_places(self) -> dict[str, int]:
         """Where the job of each output file is, by the file's id."""
         made = ((place, self.document(place, inf)) for place in range(self.size))
         return {document.id: place for place, document in made if document}
-
-    @cached_property
-    def folder_id(self) -> str | None:
-        """The folder that the documents are made in."""
-        made = (self.document(place, inf) for place in range(self.size))
-        return next((document.folder.id for document in made if document), None)
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        """Where each job is, by its id."""
-        return {self.job(place, 0.0, False)["id"]: place for place in range(self.size)}
-
-    def find(self, job_id: str, elapsed_s: float) -> Job | None:
-        """A job of this batch in the standard form, by its id."""
-        place = self._places.get(job_id)
-        return None if place is None else self.job(place, elapsed_s, False)
-
-    def of_template(self, template_id: str) -> Batch:
-        """The jobs of this batch that used a template."""
-        places = [
-            place
-            for place in range(self.size)
-            if (self.job(place, 0.0, False).get("template_file") or {}).get("id") == template_id
-        ]
-        return replace(
-            self,
-            size=len(places),
-            job=lambda place, elapsed_s, full: self.job(places[place], elapsed_s, full),
-        )
 
 
 @lru_cache(maxsize=8)
@@ -143,20 +107,17 @@ def _documents(batch: Batch, elapsed_s: float) -> list[Document]:
     return [document for document in found if document is not None]
 
 
-def job_list(
-    name: str, batches: Sequence[Batch], elapsed_s: float, *, full: bool = False
-) -> EntryList:
-    """The jobs of several batches as one list."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _GivenJobs(Batch):
+    """A batch of jobs that somebody has made."""
 
-    def read(start: int, stop: int) -> list[Job]:
-        found: list[Job] = []
-        for batch in batches:
-            places = range(max(start, 0), min(stop, batch.size))
-            found += [batch.job(place, elapsed_s, full) for place in places]
-            start, stop = start - batch.size, stop - batch.size
-        return found
+    jobs: Sequence[Job]
 
-    return EntryList(name, sum(batch.size for batch in batches), read)
+    def job(self, place: int, elapsed_s: float) -> Job:
+        return self.jobs[place]
+
+    def document(self, place: int, elapsed_s: float) -> Document | None:
+        return plain_document(self.jobs[place])
 
 
 class Enterprise:
@@ -169,6 +130,7 @@ class Enterprise:
     >>> jobs = enterprise.jobs("1001")
     >>> jobs[0]["status"] = "pending"
     >>> enterprise.put("1001", jobs)
+    >>> from dataclasses import replace
     >>> letter = enterprise.documents("1001")[7]
     >>> enterprise.changed[letter.id] = replace(letter, state="deleted")
     """
@@ -180,7 +142,7 @@ class Enterprise:
 
     @classmethod
     def of(
-        cls, batches: Mapping[str, int | Sequence[Job]], *, owner: Account = DEMO_USER
+        cls, batches: Mapping[str, int | Sequence[Job]], *, owner: User = DEMO_USER
     ) -> Enterprise:
         """Batch ids, each with its jobs in Box's full form, or with a number of completed jobs."""
         enterprise = cls(templates=[PLAIN_TEMPLATE])
@@ -188,30 +150,27 @@ class Enterprise:
             enterprise.put(batch_id, jobs, owner=owner)
         return enterprise
 
-    def put(
-        self, batch_id: str, jobs: int | Sequence[Job], *, owner: Account | None = None
-    ) -> None:
+    def put(self, batch_id: str, jobs: int | Sequence[Job], *, owner: User | None = None) -> None:
         """Add a batch, or replace the jobs of one (its owner stays)."""
         before = self._batches.get(batch_id)
         owner = owner or (before.owner if before else DEMO_USER)
         if isinstance(jobs, int):
-            copies = [plain_job(batch_id, number, owner) for number in range(jobs)]
-        else:
-            copies = _copies(jobs)
+            jobs = [plain_job(batch_id, number, owner) for number in range(jobs)]
+        given = _GivenJobs(id=batch_id, size=len(jobs), owner=owner, jobs=_copies(jobs))
         # One assignment, because the server may be reading in its own thread.
-        self._batches[batch_id] = Batch.of(batch_id, owner, copies)
+        self._batches[batch_id] = given
 
     def jobs(self, batch_id: str) -> list[Job]:
         """A copy of a batch's jobs in Box's full form, as they are when the emulator starts."""
         batch = self._batches[batch_id]
-        return _copies([batch.job(place, 0.0, True) for place in range(batch.size)])
+        return _copies([batch.job(place, 0.0) for place in range(batch.size)])
 
-    def batch(self, batch_id: str, user: Account) -> Batch | None:
+    def batch(self, batch_id: str, user: User) -> Batch | None:
         """A batch, if this user may see it."""
         batch = self._batches.get(batch_id)
         return batch if batch and batch.owner.id == user.id else None
 
-    def batches(self, user: Account) -> list[Batch]:
+    def batches(self, user: User) -> list[Batch]:
         """This user's batches, the latest first."""
         return [batch for batch in reversed([*self._batches.values()]) if batch.owner.id == user.id]
 
@@ -219,7 +178,7 @@ class Enterprise:
         """The output files of a batch, as they are in the end."""
         return [self.changed.get(one.id, one) for one in self._batches[batch_id].documents(inf)]
 
-    def document(self, file_id: str, user: Account, elapsed_s: float) -> Document | None:
+    def document(self, file_id: str, user: User, elapsed_s: float) -> Document | None:
         """An output file, if its batch is this user's and it has been made by then."""
         for batch in self.batches(user):
             place = batch.document_places.get(file_id)
@@ -227,9 +186,10 @@ class Enterprise:
                 return self.changed.get(file_id, made)
         return None
 
-    def folder(self, folder_id: str, user: Account, elapsed_s: float) -> list[Document] | None:
+    def folder(self, folder_id: str, user: User, elapsed_s: float) -> list[Document] | None:
         """The files in a folder that this user can see; None if there is no such folder."""
-        batches = [batch for batch in self.batches(user) if batch.folder_id == folder_id]
+        # Every batch makes its documents in a folder whose id follows from the batch's.
+        batches = [batch for batch in self.batches(user) if folder_id == f"19{batch.id}"]
         found = {one.id: one for batch in batches for one in batch.documents(elapsed_s)}
         for file_id in self.changed:
             if changed := self.document(file_id, user, elapsed_s):
@@ -250,7 +210,7 @@ PLAIN_TEMPLATE: Final = Template(
 )
 
 
-def plain_job(batch_id: str, number: int, owner: Account = DEMO_USER) -> Job:
+def plain_job(batch_id: str, number: int, owner: User = DEMO_USER) -> Job:
     """A completed job in Box's full form; ``number`` is its place in the batch, from 0.
 
     >>> plain_job("1001", 0)["id"]

@@ -14,36 +14,44 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from boxdocgen_explore.emulator.paging import ListPage, page_at
-from boxdocgen_explore.emulator.replies import Reply, bad_parameter, client_error, unauthorized
+from boxdocgen_explore.emulator.replies import (
+    Reply,
+    bad_parameter,
+    client_error,
+    forbidden,
+    unauthorized,
+)
 
 
 @dataclass(frozen=True)
 class Interception:
     """A call that a fault may change.
 
-    ``list_page`` is the page that the right reply is made from, if a list was asked for;
+    ``found`` is the right reply, or the page that it is made from if a list was asked for;
     ``earlier_strikes`` counts how often the fault at hand has struck before.
     """
 
     path: str
-    reply: Reply
-    list_page: ListPage | None
+    found: Reply | ListPage
     earlier_strikes: int = 0
+
+    @property
+    def reply(self) -> Reply:
+        return self.found.reply() if isinstance(self.found, ListPage) else self.found
 
     @property
     def page(self) -> ListPage:
         """The page, for faults that strike nothing else."""
-        if self.list_page is None:
-            raise TypeError("This fault needs a page.")
-        return self.list_page
+        return cast("ListPage", self.found)
 
 
 class Fault(NamedTuple):
     """A fault, and which pages it can strike (None: any call)."""
 
+    name: str
     apply: Callable[..., Reply]
     on: Callable[[ListPage], bool] | None
 
@@ -57,7 +65,7 @@ def fault(
     """Declare a fault; ``on`` says which pages it can strike, None means any call."""
 
     def declare(apply: Callable[..., Reply]) -> Callable[..., Reply]:
-        BY_NAME[name] = Fault(apply, on)
+        BY_NAME[name] = Fault(name, apply, on)
         return apply
 
     return declare
@@ -84,7 +92,7 @@ def unavailable(call: Interception, retry_after: RetryAfter = None) -> Reply:
 @fault("500")
 def internal_error(call: Interception) -> Reply:
     """500 with Box's body."""
-    return server_error(call)
+    return client_error(500)
 
 
 @fault("server-error")
@@ -100,8 +108,7 @@ def server_error(
     known = HTTPStatus(int(status))
     headers = _retry_after(retry_after)
     if body == "json":
-        code = known.phrase.lower().replace(" ", "_")
-        return client_error(known, code, known.phrase, headers=headers)
+        return client_error(known, headers=headers)
     title = f"{known.value} {known.phrase}"
     html = f"<html>\n<head><title>{title}</title></head>\n<body><h1>{title}</h1></body>\n</html>\n"
     return Reply(known, html.encode() if body == "html" else b"", headers, "text/html")
@@ -138,10 +145,9 @@ def drop(call: Interception, headers: bool | str = False) -> Reply:
 @fault("html-200")
 def html_200(call: Interception) -> Reply:
     """200 with the HTML of a proxy's sign-in page."""
-    body = (
-        b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Sign in</body></html>\n"
-    )
-    return Reply(200, body, content_type="text/html; charset=utf-8")
+    head, body = "<head><title>Sign in</title></head>", "<body>Sign in</body>"
+    html = f"<!DOCTYPE html>\n<html>{head}{body}</html>\n"
+    return Reply(200, html.encode(), content_type="text/html; charset=utf-8")
 
 
 @fault("other-body")
@@ -160,19 +166,19 @@ def garbage(call: Interception, seed: int | str = 0) -> Reply:
 @fault("expired-token")
 def expired_token(call: Interception) -> Reply:
     """401 as for a token that has expired."""
-    return unauthorized().reply()
+    return unauthorized()
 
 
 @fault("forbidden")
-def forbidden(call: Interception, code: str = "insufficient_scope") -> Reply:
+def access_denied(call: Interception, code: str = "insufficient_scope") -> Reply:
     """403 with Box's body; code=insufficient_scope."""
-    return client_error(403, code, "Access denied")
+    return forbidden(code)
 
 
 @fault("expired-marker", on=lambda page: page.by_marker)
 def expired_marker(call: Interception) -> Reply:
     """400 for a page that is requested by a marker."""
-    return bad_parameter("marker").reply()
+    return bad_parameter("marker")
 
 
 # Faults of one page: where its markers lead, and which entries it has.
@@ -199,7 +205,7 @@ def null_end_marker(call: Interception) -> Reply:
 @fault("absent-end-marker", on=lambda page: page.is_last)
 def absent_end_marker(call: Interception) -> Reply:
     """The last page has no next marker."""
-    markers = {name: value for name, value in call.page.markers.items() if name != "next_marker"}
+    markers = {"prev_marker": call.page.markers["prev_marker"]}
     return replace(call.page, markers=markers).reply()
 
 
@@ -282,6 +288,6 @@ def _with_field(page: ListPage, jobs: int | str, name: str, value: Any) -> Reply
 
 def _resized(page: ListPage, size: int) -> Reply:
     """The page with another number of entries, and a next marker that continues behind them."""
-    end = min(page.position + size, page.entry_list.size)
+    end = page.position + size
     entries = page.entry_list.read(page.position, end)
     return _with_marker(replace(page, entries=entries), page.entry_list.next_marker(end))

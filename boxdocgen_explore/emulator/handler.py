@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 from tornado.httputil import HTTPHeaders
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import StreamClosedError
 from tornado.web import Application, GZipContentEncoding, HTTPError, OutputTransform, RequestHandler
 
 from boxdocgen_explore.emulator.backend import Backend, Call
 from boxdocgen_explore.emulator.endpoints import ENDPOINTS, Endpoint, Request, no_such_endpoint
-from boxdocgen_explore.emulator.enterprise import Account
+from boxdocgen_explore.emulator.enterprise import User
 from boxdocgen_explore.emulator.faults import Interception
-from boxdocgen_explore.emulator.paging import ListPage
 from boxdocgen_explore.emulator.replies import (
     Refusal,
     Reply,
     client_error,
+    forbidden,
     request_id,
     unauthorized,
 )
@@ -35,12 +36,10 @@ class Handler(RequestHandler):
 
     backend: Backend
     endpoint: Endpoint
-    streams: set[IOStream]
-    user: Account
+    user: User
 
-    def initialize(self, backend: Backend, streams: set[IOStream], endpoint: Endpoint) -> None:
+    def initialize(self, backend: Backend, endpoint: Endpoint) -> None:
         self.backend = backend
-        self.streams = streams
         self.endpoint = endpoint
 
     def set_default_headers(self) -> None:
@@ -68,9 +67,9 @@ class Handler(RequestHandler):
             Call(method, self.path, self.query, recorded, known.id if known else None)
         )
         if owner is None:
-            raise unauthorized()
+            raise Refusal(unauthorized())
         if user is None:
-            raise Refusal(403, "access_denied_insufficient_permissions", "Access denied")
+            raise Refusal(forbidden())
         if method != "GET":
             raise HTTPError(405)
         self._check_version()
@@ -82,30 +81,24 @@ class Handler(RequestHandler):
         try:
             found = self.endpoint(request, *ids)
         except Refusal as refusal:
-            found = refusal.reply()
-        page = found if isinstance(found, ListPage) else None
-        reply = found if isinstance(found, Reply) else found.reply()
-        await self._send(backend.intercept(Interception(self.path, reply, page)))
+            found = refusal.reply
+        await self._send(backend.intercept(Interception(self.path, found)))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         cause = kwargs["exc_info"][1] if "exc_info" in kwargs else None
         if isinstance(cause, Refusal):
-            self._write(cause.reply())
-        elif status_code == 405:
-            self.set_header("allow", "GET")
-            self._write(client_error(405, "method_not_allowed", "Method Not Allowed"))
-        elif status_code < 500:
-            self._write(client_error(status_code, "bad_request", "Bad Request"))
+            self._write(cause.reply)
         else:
-            self._write(client_error(status_code, "internal_server_error", "Internal Server Error"))
+            headers = {"allow": "GET"} if status_code == 405 else {}
+            self._write(client_error(status_code, headers=headers))
 
-    def _token_owner(self) -> Account | None:
+    def _token_owner(self) -> User | None:
         scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
         return next((user for user in self.backend.users if user.token == token.strip()), None)
 
-    def _acting_user(self, owner: Account) -> Account | None:
+    def _acting_user(self, owner: User) -> User | None:
         other_id = self.request.headers.get("as-user")
         if other_id is None:
             return owner
@@ -121,7 +114,7 @@ class Handler(RequestHandler):
         if version != supported and (version is not None or supported != OTHER_VERSION):
             message = "Unsupported API version specified in 'box-version' header."
             listed = f"Supported API versions: [{supported}]."
-            raise Refusal(400, "invalid_api_version", f"{message} {listed}")
+            raise Refusal(client_error(400, "invalid_api_version", f"{message} {listed}"))
 
     async def _send(self, reply: Reply) -> None:
         if reply.delay_s:
@@ -147,18 +140,14 @@ class Handler(RequestHandler):
     async def _send_part(self, reply: Reply) -> None:
         """Send what the fault leaves of a reply, past tornado, which would complete it."""
         stream = self.detach()
-        self.streams.add(stream)
         try:
             if reply.delivery != "drop":
                 half = 0 if reply.delivery == "headers" else len(reply.body) // 2
                 await stream.write(_head(reply) + reply.body[:half])
             if reply.delivery == "silent":
-                gone = asyncio.Event()
-                stream.set_close_callback(gone.set)
-                await gone.wait()
+                await stream.read_until_close()
         finally:
             stream.close()
-            self.streams.discard(stream)
 
 
 def _head(reply: Reply) -> bytes:
@@ -192,10 +181,10 @@ class _LowerCase(OutputTransform):
         return status_code, _LowerCaseHeaders(headers), chunk
 
 
-def application(backend: Backend, streams: set[IOStream]) -> Application:
-    """The tornado application; ``streams`` will hold the connections that tornado gave away."""
-    shared = {"backend": backend, "streams": streams}
-    base = BASE_PATH.replace(".", r"\.")
+def application(backend: Backend) -> Application:
+    """The tornado application."""
+    base = re.escape(BASE_PATH)
+    shared = {"backend": backend}
     return Application(
         [(base + path, Handler, {**shared, "endpoint": ENDPOINTS[path]}) for path in ENDPOINTS],
         transforms=[_FastGZip, _LowerCase],

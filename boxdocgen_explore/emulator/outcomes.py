@@ -8,7 +8,6 @@ messages of one cause is not trivial.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from random import Random
 from typing import Final
 
@@ -26,24 +25,13 @@ class Outcome:
 
     def failures(self, seed: str) -> Failures | None:
         """Box's field of that name; the seed decides the numbers in the messages."""
-        if self._same_for_all_jobs is None or not self._has_placeholders:
-            return self._same_for_all_jobs
-        details = _details(Random(seed))  # noqa: S311 - demo data, no secret
-        return {
-            kind: [text.format_map(details) for text in texts]
-            for kind, texts in self._same_for_all_jobs.items()
-        }
-
-    # Worked out once per outcome, because a page asks a thousand times.
-    @cached_property
-    def _same_for_all_jobs(self) -> Failures | None:
         if self.errors is None:
             return None
-        return {"errors": list(self.errors), "warnings": list(self.warnings)}
-
-    @cached_property
-    def _has_placeholders(self) -> bool:
-        return any("{" in text for text in (*(self.errors or ()), *self.warnings))
+        given = {"errors": self.errors, "warnings": self.warnings}
+        if not any(given.values()):  # most jobs: quickly, because a page asks a thousand times
+            return {"errors": [], "warnings": []}
+        details = _details(Random(seed))  # noqa: S311 - demo data, no secret
+        return {kind: [text.format_map(details) for text in texts] for kind, texts in given.items()}
 
 
 def _details(random: Random) -> dict[str, object]:

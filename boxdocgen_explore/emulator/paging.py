@@ -7,19 +7,17 @@ is opaque, nobody guesses one, and one list's marker is refused by every other l
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-from boxdocgen_explore.emulator.replies import Reply, bad_parameter, json_reply
+from boxdocgen_explore.emulator.replies import Refusal, Reply, bad_parameter, json_reply
 from boxdocgen_explore.schema import MAX_LIMIT
 
 _POSITION_BYTES: Final = 6
 _CHECKSUM_BYTES: Final = 30
-_INT64_DIGITS: Final = 18
 
 
 @dataclass(frozen=True)
@@ -30,19 +28,20 @@ class EntryList:
     size: int
     read: Callable[[int, int], Sequence[Any]]
 
+    @classmethod
+    def of(cls, name: str, items: Sequence[Any], entry: Callable[[Any], Any]) -> EntryList:
+        """A list of items in memory, each turned into an ``entry`` when its page is sent."""
+        return cls(name, len(items), lambda start, stop: [entry(one) for one in items[start:stop]])
+
     def marker(self, position: int) -> str:
         """The marker of the page that begins at a position."""
         place = position.to_bytes(_POSITION_BYTES, "big")
-        return base64.urlsafe_b64encode(_checksum(self.name, place) + place).decode()
+        checksum = hashlib.blake2b(place + self.name.encode(), digest_size=_CHECKSUM_BYTES)
+        return base64.urlsafe_b64encode(checksum.digest() + place).decode()
 
     def next_marker(self, end: int) -> str | None:
         """The marker of the page that follows one that ends at ``end``; None after the last."""
         return self.marker(end) if end < self.size else None
-
-
-def static_list(name: str, entries: Sequence[Any]) -> EntryList:
-    """A short list that is in memory."""
-    return EntryList(name, len(entries), lambda start, stop: entries[start:stop])
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class ListPage:
     limit: int
     by_marker: bool
     entries: Sequence[Any]
-    markers: dict[str, str | None] = field(default_factory=dict)
+    markers: dict[str, str | None]
 
     @property
     def number(self) -> int:
@@ -86,10 +85,10 @@ def page_at(entry_list: EntryList, position: int, limit: int, *, by_marker: bool
 
 def offset_page(entry_list: EntryList, query: dict[str, str], default: int) -> Reply:
     """The page of a folder by offset, as Box gives it to a call without ``usemarker=true``."""
-    limit = _limit(query.get("limit"), default)
+    limit = _limit(query, default)
     offset = query.get("offset") or "0"
     if not re.fullmatch(r"[0-9]{1,9}", offset):
-        raise bad_parameter("offset")
+        raise Refusal(bad_parameter("offset"))
     start = int(offset)
     around = {"total_count": entry_list.size, "limit": limit, "offset": start}
     return json_reply({**around, "entries": entry_list.read(start, start + limit)})
@@ -99,34 +98,28 @@ def requested_page(
     entry_list: EntryList, query: dict[str, str], default: int = MAX_LIMIT
 ) -> ListPage:
     """The page that a query asks for; an invalid limit or marker is a 400."""
-    limit = _limit(query.get("limit"), default)
-    given = query.get("marker") or "0"
-    if given == "0":
+    limit = _limit(query, default)
+    marker = query.get("marker") or "0"
+    if marker == "0":
         return page_at(entry_list, 0, limit, by_marker=False)
-    position = _position(entry_list.name, given)
-    if position > entry_list.size:
-        raise bad_parameter("marker")
-    return page_at(entry_list, position, limit, by_marker=True)
+    return page_at(entry_list, _position(entry_list, marker), limit, by_marker=True)
 
 
-def _position(name: str, text: str) -> int:
+def _position(entry_list: EntryList, marker: str) -> int:
     try:
-        raw = base64.b64decode(text, altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raw = b""
-    checksum, place = raw[:_CHECKSUM_BYTES], raw[_CHECKSUM_BYTES:]
-    if len(place) != _POSITION_BYTES or checksum != _checksum(name, place):
-        raise bad_parameter("marker")
-    return int.from_bytes(place, "big")
+        place = base64.urlsafe_b64decode(marker)[_CHECKSUM_BYTES:]
+    except ValueError:
+        place = b""
+    position = int.from_bytes(place, "big")
+    # Only the list itself makes its markers; one beyond the end is from before it shrank.
+    if position > entry_list.size or entry_list.marker(position) != marker:
+        raise Refusal(bad_parameter("marker"))
+    return position
 
 
-def _checksum(name: str, place: bytes) -> bytes:
-    return hashlib.blake2b(place + name.encode(), digest_size=_CHECKSUM_BYTES).digest()
-
-
-def _limit(text: str | None, default: int) -> int:
-    if text is None:
-        return default
-    if not re.fullmatch(r"[0-9]+", text) or len(text) > _INT64_DIGITS or int(text) == 0:
-        raise bad_parameter("limit")
+def _limit(query: dict[str, str], default: int) -> int:
+    text = query.get("limit", str(default))
+    # Box's limit is an int64 of at most 18 digits.
+    if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) == 0:
+        raise Refusal(bad_parameter("limit"))
     return min(int(text), MAX_LIMIT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Literal
 
 import msgspec
@@ -30,22 +31,11 @@ class Reply:
 
 
 class Refusal(HTTPError):
-    """An error of Box's: raised while a call is handled, sent as Box's ClientError."""
+    """Raised while a call is handled, to send a reply that is an error of Box's."""
 
-    def __init__(
-        self, status: int, code: str, message: str, context: Mapping[str, object] | None = None
-    ) -> None:
-        super().__init__(status)
-        self.code = code
-        self.message = message
-        self.context = context
-
-    def reply(self) -> Reply:
-        """The ClientError; a 401 has no body, only a header."""
-        if self.status_code == 401:
-            challenge = 'Bearer realm="Service", error="invalid_token"'
-            return Reply(401, headers={"WWW-Authenticate": challenge})
-        return client_error(self.status_code, self.code, self.message, self.context)
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
 
 
 def json_reply(value: Any, status: int = 200) -> Reply:
@@ -60,34 +50,42 @@ def request_id() -> str:
 
 def client_error(
     status: int,
-    code: str,
-    message: str,
+    code: str | None = None,
+    message: str | None = None,
+    *,
     context: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
-    """Box's ClientError."""
+    """Box's ClientError; without code and message it has HTTP's own words for the status."""
+    phrase = HTTPStatus(status).phrase
     body = {
         "type": "error",
         "status": status,
-        "code": code,
+        "code": phrase.lower().replace(" ", "_") if code is None else code,
         "context_info": context,
         "help_url": HELP_URL,
-        "message": message,
+        "message": message or phrase,
         "request_id": request_id(),
     }
     return Reply(status, msgspec.json.encode(body), headers or {})
 
 
-def unauthorized() -> Refusal:
-    """The error for a token that is missing, unknown or expired."""
-    return Refusal(401, "unauthorized", "Unauthorized")
+def unauthorized() -> Reply:
+    """The error for a token that is missing, unknown or expired: no body, only a header."""
+    return Reply(401, headers={"WWW-Authenticate": 'Bearer realm="Service", error="invalid_token"'})
 
 
-def bad_parameter(name: str) -> Refusal:
+def forbidden(code: str = "access_denied_insufficient_permissions") -> Reply:
+    """The error for what this user must not read."""
+    return client_error(403, code, "Access denied")
+
+
+def bad_parameter(name: str) -> Reply:
     """The error for an invalid limit or marker."""
-    return Refusal(400, "bad_request", f"Invalid value for parameter '{name}'", {"parameter": name})
+    message = f"Invalid value for parameter '{name}'"
+    return client_error(400, message=message, context={"parameter": name})
 
 
 def not_found() -> Refusal:
     """The error for an id that does not exist, or that this user may not see."""
-    return Refusal(404, "not_found", "Not Found")
+    return Refusal(client_error(404))

@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream
 
 from boxdocgen_explore.emulator.backend import Backend, parse_fault
-from boxdocgen_explore.emulator.enterprise import DEMO_USER, Account, Enterprise
+from boxdocgen_explore.emulator.enterprise import DEMO_USER, Enterprise, User
 from boxdocgen_explore.emulator.handler import BASE_PATH, application
 from boxdocgen_explore.emulator.story import story
 
@@ -47,7 +46,7 @@ class Emulator(Backend):
         self,
         port: int = 0,
         enterprise: Enterprise | None = None,
-        users: Sequence[Account] | None = None,
+        users: Sequence[User] | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         super().__init__(story() if enterprise is None else enterprise, users or [DEMO_USER], clock)
@@ -56,8 +55,6 @@ class Emulator(Backend):
         self._requested_port = port
         self._port: int | None = None
         self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closing: asyncio.Event | None = None
         self._switching = threading.Lock()
 
     @property
@@ -82,26 +79,23 @@ class Emulator(Backend):
     def _start(self) -> None:
         # Bound here and not in the thread, so that the caller gets the error if the port is taken.
         listening = socket.create_server(("127.0.0.1", self._requested_port), backlog=128)
+        listening.setblocking(False)
         self._port = listening.getsockname()[1]
         self.started_s = time.monotonic()
-        ready = threading.Event()
+        self._loop, self._closing = asyncio.new_event_loop(), asyncio.Event()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(listening, ready)),
-            name="boxdocgen-emulator",
-            daemon=True,
+            target=self._run, args=[listening], name="boxdocgen-emulator", daemon=True
         )
         self._thread.start()
-        ready.wait()
 
     def stop(self) -> None:
         """Close every connection, silent ones too; does nothing if it is not running."""
         # Two threads may stop it at once: the one that leaves the with, and another.
         with self._switching:
-            if self._thread is None or self._loop is None or self._closing is None:
-                return
-            self._loop.call_soon_threadsafe(self._closing.set)
-            self._thread.join()
-            self._thread = self._loop = self._closing = self._port = None
+            if self._thread is not None:
+                self._loop.call_soon_threadsafe(self._closing.set)
+                self._thread.join()
+                self._thread = self._port = None
 
     def join(self) -> None:
         """Wait until another thread stops it; Ctrl-C ends the wait, on Windows too."""
@@ -109,18 +103,15 @@ class Emulator(Backend):
         while thread is not None and thread.is_alive():
             thread.join(0.5)
 
-    async def _serve(self, listening: socket.socket, ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._closing = asyncio.Event()
-        listening.setblocking(False)
-        streams: set[IOStream] = set()
-        server = HTTPServer(application(self, streams))
+    def _run(self, listening: socket.socket) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve(listening))
+
+    async def _serve(self, listening: socket.socket) -> None:
+        server = HTTPServer(application(self))
         server.add_socket(listening)
-        ready.set()
         await self._closing.wait()
         server.stop()
-        for stream in list(streams):
-            stream.close()
         await server.close_all_connections()
 
     def __enter__(self) -> Emulator:

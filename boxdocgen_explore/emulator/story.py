@@ -41,28 +41,28 @@ _PER_MINUTE: Final = 67.5
 _WAITING_JOBS: Final = 150
 
 
-@dataclass(frozen=True)
-class Mailing:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Mailing(Batch):
     """One batch of the story: everything that its jobs follow from."""
 
     ordinal: int
-    batch_id: str
     created_at: datetime
     template: Template
     version_id: str
-    size: int
     counts: Mapping[Outcome, int] | None = None
     external_id: str | None = None
-    runs: bool = False
 
-    def job(self, place: int, elapsed_s: float, full: bool) -> Job:
-        """The job at a place, so many seconds after the emulator started."""
+    def job(self, place: int, elapsed_s: float) -> Job:
         number = _FIRST_JOB_ID + self.ordinal * _JOB_IDS_PER_BATCH + place * _JOB_ID_STEP
         status, failures = self._state(place, elapsed_s)
         has_document = status in ("completed", "completed_with_error")
         job = {
             "id": str(number),
-            **self._same_for_all_jobs,
+            "type": "docgen_job",
+            "batch": {"id": self.id, "type": "docgen_batch"},
+            "template_file": {"id": self.template.id, "type": "file"},
+            "template_file_version": {"id": self.version_id, "type": "file_version"},
+            "output_type": "docx" if self.template.name in _EDITABLE else "pdf",
             "output_file": {"id": f"18{number}", "type": "file"} if has_document else None,
             "output_file_version": (
                 {"id": f"20{number}", "type": "file_version"} if has_document else None
@@ -72,14 +72,11 @@ class Mailing:
         }
         if self.external_id:
             job["external_id"] = f"{self.external_id}-{4711 + place:06d}"
-        if full:
-            # Jobs of one request are created within a minute or so.
-            job |= {"created_at": _box_time(self.created_at, 3 + place // 250), **_CREATOR}
-        return job
+        # Jobs of one request are created within a minute or so.
+        return job | {"created_at": _box_time(self.created_at, 3 + place // 250), **_CREATOR}
 
     def document(self, place: int, elapsed_s: float) -> Document | None:
-        """The output file of the job at a place, if it has been made by then."""
-        job = self.job(place, elapsed_s, False)
+        job = self.job(place, elapsed_s)
         if job["output_file"] is None:
             return None
         file_id = job["output_file"]["id"]
@@ -94,11 +91,6 @@ class Mailing:
             self._folder,
         )
 
-    @property
-    def ends_s(self) -> float:
-        """When the last job is final, in seconds after the emulator started."""
-        return self._done_s(self.size - 1) - self._age_at_start_s
-
     @cached_property
     def _age_at_start_s(self) -> float:
         return (STORY_NOW - self.created_at).total_seconds()
@@ -111,22 +103,12 @@ class Mailing:
     @cached_property
     def _folder(self) -> Folder:
         name = self.template.name or "Documents"
-        return Folder(f"19{self.batch_id}", f"{name} {self.created_at:%Y-%m-%d}")
-
-    @cached_property
-    def _same_for_all_jobs(self) -> Job:
-        return {
-            "type": "docgen_job",
-            "batch": {"id": self.batch_id, "type": "docgen_batch"},
-            "template_file": {"id": self.template.id, "type": "file"},
-            "template_file_version": {"id": self.version_id, "type": "file_version"},
-            "output_type": "docx" if self.template.name in _EDITABLE else "pdf",
-        }
+        return Folder(f"19{self.id}", f"{name} {self.created_at:%Y-%m-%d}")
 
     @cached_property
     def _outcomes(self) -> dict[int, Outcome]:
         """Places of the jobs that did not simply complete."""
-        random = Random(f"letters of autumn/{self.batch_id}")  # noqa: S311 - demo data, no secret
+        random = Random(f"letters of autumn/{self.id}")  # noqa: S311 - demo data, no secret
         counts = everyday(self.size, random) if self.counts is None else self.counts
         drawn = [outcome for outcome, jobs in counts.items() for _ in range(jobs)]
         # Only random() is the same in every version of Python, so no shuffle() and no sample().
@@ -141,7 +123,7 @@ class Mailing:
                 waits = ahead_s < _WAITING_JOBS * 60 / _PER_MINUTE
                 return ("pending" if waits else "submitted"), None
         outcome = self._outcomes.get(place, CLEAN)
-        return outcome.status, outcome.failures(f"{self.batch_id}/{place}")
+        return outcome.status, outcome.failures(f"{self.id}/{place}")
 
 
 @lru_cache(maxsize=1024)
@@ -216,15 +198,17 @@ def story() -> Enterprise:
     for at, (when, name, version, size, special) in enumerate(_DIARY):
         # Ids rise with time, unevenly, through the story's own.
         batch_id = str(int(STORY_BATCH_ID) + 9 * (at - story_at) + 5 * (at - story_at) % 7)
-        created_at = datetime.fromisoformat(f"2026-{when}+00:00")
         template = by_name[name]
-        version_id = list(template.versions)[version - 1]
-        broken_at = special.get("broken_at")
-        options = {key: value for key, value in special.items() if key != "broken_at"}
-        mailing = Mailing(at, batch_id, created_at, template, version_id, size, **options)
-        ends_s = mailing.ends_s if mailing.runs else 0.0
         batches.append(
-            Batch(batch_id, DEMO_USER, size, mailing.job, mailing.document, ends_s, broken_at)
+            Mailing(
+                id=batch_id,
+                size=size,
+                ordinal=at,
+                created_at=datetime.fromisoformat(f"2026-{when}+00:00"),
+                template=template,
+                version_id=list(template.versions)[version - 1],
+                **special,
+            )
         )
     enterprise = Enterprise(batches, TEMPLATES)
     enterprise.changed = _changed_since(enterprise.documents(STORY_BATCH_ID))

@@ -16,37 +16,30 @@ def _tag(path: str, tag_type: str = "text") -> Tag:
     return Tag(f"{{{{{path}}}}}", tag_type, paths)
 
 
+def _table(name: str, *columns: str) -> Tag:
+    paths = (name, *(f"{name}.{column}" for column in columns))
+    return Tag(f"{{{{tablerow item in {name}}}}}", "table-loop", paths)
+
+
 _PERSON: Final = (_tag("candidate.first_name"), _tag("candidate.last_name"), _tag("date"))
 _OFFER: Final = (
     *_PERSON,
     _tag("offer.position"),
     _tag("offer.start_date"),
     _tag("offer.salary", "arithmetic"),
-    Tag(
-        "{{tablerow item in benefits}}",
-        "table-loop",
-        ("benefits", "benefits.name", "benefits.value"),
-    ),
+    _table("benefits", "name", "value"),
 )
 _COMPANY: Final = (_tag("company.name"), _tag("company.address"), _tag("date"))
-_LINES: Final = Tag(
-    "{{tablerow item in lines}}", "table-loop", ("lines", "lines.text", "lines.amount")
-)
+_LINES: Final = _table("lines", "text", "amount")
 _PHOTO: Final = _tag("candidate.photo", "image")
 _IF_REMOTE: Final = Tag("{{if offer.remote == true}}", "conditional", ("offer", "offer.remote"))
+_OFFER_2: Final = (*_OFFER, _PHOTO)
+_OFFER_4: Final = (*_OFFER_2, _IF_REMOTE)
+_INVOICE_2: Final = (*_COMPANY, _LINES)
 
 # Name, and the tags of each version, the first version first.
 _CONTENTS: Final[tuple[tuple[str | None, tuple[tuple[Tag, ...] | None, ...]], ...]] = (
-    (
-        "Offer letter",
-        (
-            _OFFER,
-            (*_OFFER, _PHOTO),
-            (*_OFFER, _PHOTO),
-            (*_OFFER, _PHOTO, _IF_REMOTE),
-            (*_OFFER, _PHOTO, _IF_REMOTE, _tag(NEW_TAG)),
-        ),
-    ),
+    ("Offer letter", (_OFFER, _OFFER_2, _OFFER_2, _OFFER_4, (*_OFFER_4, _tag(NEW_TAG)))),
     ("Payslip", ((*_PERSON, _LINES), (*_PERSON, _LINES), (*_PERSON, _LINES, _tag("iban")))),
     ("Annual benefits statement", ((*_PERSON,), (*_PERSON, _LINES, _PHOTO))),
     ("Salary review", ((*_PERSON, _tag("review.new_salary", "arithmetic")),)),
@@ -57,10 +50,7 @@ _CONTENTS: Final[tuple[tuple[str | None, tuple[tuple[Tag, ...] | None, ...]], ..
     ("Contract amendment", (_COMPANY, (*_COMPANY, _LINES), (*_COMPANY, _LINES, _tag("clause")))),
     ("Non-disclosure agreement", (_COMPANY, (*_COMPANY, _tag("term.months", "arithmetic")))),
     ("Service agreement", ((*_COMPANY, _LINES),)),
-    (
-        "Invoice",
-        ((_LINES,), (*_COMPANY, _LINES), (*_COMPANY, _LINES), (*_COMPANY, _LINES, _tag("iban"))),
-    ),
+    ("Invoice", ((_LINES,), _INVOICE_2, _INVOICE_2, (*_INVOICE_2, _tag("iban")))),
     (None, (None,)),
 )
 

@@ -5,29 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from emulator_client import Client
+from emulator_client import Client, serving
 
 from boxdocgen_explore.emulator import Emulator, Enterprise
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
+def client() -> Iterator[Client]:
     """Two small batches, one of them empty."""
-    with Emulator(enterprise=Enterprise.of({"1001": 25, "1002": 0})) as emulator:
-        yield emulator
+    with serving(enterprise=Enterprise.of({"1001": 25, "1002": 0})) as client:
+        yield client
 
 
 @pytest.fixture
-def client(emulator: Emulator) -> Iterator[Client]:
-    client = Client(emulator)
-    with client.session:
-        yield client
+def emulator(client: Client) -> Emulator:
+    return client.emulator
 
 
 @pytest.fixture(scope="package")
 def demo() -> Iterator[Client]:
     """The demo's story at its first second."""
-    with Emulator(clock=lambda: 0.0) as emulator:
-        client = Client(emulator)
-        with client.session:
-            yield client
+    with serving(clock=lambda: 0.0) as client:
+        yield client

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import requests
 
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
+
+PATH = "/docgen_batch_jobs/1001"
 
 
 class Client:
@@ -32,16 +36,25 @@ class Client:
         page: dict[str, Any] = answer.json()
         return page
 
-    def pages(self, path: str, *, direction: str = "next_marker", **query: Any) -> list[Any]:
-        """Pages by one of the two markers until there is none."""
+    def pages(self, path: str, **query: Any) -> list[Any]:
+        """Pages by next_marker until there is none."""
         pages = [self.page(path, **query)]
-        while marker := pages[-1].get(direction):
+        while marker := pages[-1].get("next_marker"):
             assert len(pages) < 200, "this chain has no end"
             pages.append(self.page(path, **{**query, "marker": marker}))
         return pages
 
     def jobs(self, path: str, **query: Any) -> list[Any]:
         return [job for page in self.pages(path, **query) for job in page["entries"]]
+
+
+@contextmanager
+def serving(*arguments: Any, **options: Any) -> Iterator[Client]:
+    """A client of an emulator with these arguments, for as long as it runs."""
+    with Emulator(*arguments, **options) as emulator:
+        client = Client(emulator)
+        with client.session:
+            yield client
 
 
 def ids(page: dict[str, Any]) -> list[str]:

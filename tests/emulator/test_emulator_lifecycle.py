@@ -8,34 +8,26 @@ import sys
 import threading
 
 import pytest
-from emulator_client import Client
+from emulator_client import PATH, Client, serving
 
 from boxdocgen_explore.emulator import Emulator, Enterprise, serve
-
-PATH = "/docgen_batch_jobs/1001"
 
 
 def small() -> Enterprise:
     return Enterprise.of({"1001": 5})
 
 
-def test_it_listens_on_loopback_only_and_says_where() -> None:
-    with Emulator(enterprise=small()) as emulator:
-        assert emulator.url == f"http://127.0.0.1:{emulator.port}/2.0"
-        assert emulator.port > 0
-
-
-def test_it_listens_where_it_is_told() -> None:
+def test_it_listens_on_loopback_where_it_is_told_and_says_where() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
 
     with Emulator(port, enterprise=small()) as emulator:
         assert emulator.port == port
-
-
-def test_a_port_that_is_taken_is_an_error() -> None:
-    with Emulator(enterprise=small()) as first, pytest.raises(OSError, match="in use"):
-        Emulator(first.port, enterprise=small()).start()
+        assert emulator.url == f"http://127.0.0.1:{port}/2.0"
+        with pytest.raises(OSError, match="in use"):
+            Emulator(port, enterprise=small()).start()
+    with pytest.raises(ValueError, match="0 to 65535"):
+        Emulator(65_536)
 
 
 def test_stopping_twice_and_starting_twice_do_no_harm() -> None:
@@ -72,16 +64,15 @@ def test_stopping_ends_the_calls_that_hang(fault: str, caplog: pytest.LogCapture
         except Exception as error:
             outcome.append(error)
 
-    with Emulator(enterprise=small()) as emulator:
+    with serving(enterprise=small()) as client:
+        emulator = client.emulator
         emulator.fault(fault, **({"seconds": 3600} if fault == "slow" else {}))
-        client = Client(emulator)
-        with client.session:
-            thread = threading.Thread(target=hang, args=[client])
-            thread.start()
-            while not emulator.calls:
-                thread.join(0.01)
-            emulator.stop()
-            thread.join(20)
+        thread = threading.Thread(target=hang, args=[client])
+        thread.start()
+        while not emulator.calls:
+            thread.join(0.01)
+        emulator.stop()
+        thread.join(20)
 
     assert not thread.is_alive()
     assert len(outcome) == 1

@@ -46,48 +46,44 @@ class Effect(NamedTuple):
     options: Mapping[str, list[Any]]
 
 
-def causes(error: type[errors.BoxDocGenError], **options: list[Any]) -> Effect:
+def effect(error: type[errors.BoxDocGenError] | None = None, **options: list[Any]) -> Effect:
     return Effect(error, options)
 
 
-def harmless(**options: list[Any]) -> Effect:
-    return Effect(None, options)
-
-
 EFFECTS = {
-    "rate-limit": causes(errors.RateLimited, retry_after=RETRY_AFTER),
-    "503-html": causes(errors.ServerError, retry_after=RETRY_AFTER),
-    "500": causes(errors.ServerError),
-    "server-error": causes(
+    "rate-limit": effect(errors.RateLimited, retry_after=RETRY_AFTER),
+    "503-html": effect(errors.ServerError, retry_after=RETRY_AFTER),
+    "500": effect(errors.ServerError),
+    "server-error": effect(
         errors.ServerError,
         status=[500, 502, 503, 504],
         body=["json", "html", "nothing"],
         retry_after=RETRY_AFTER,
     ),
-    "slow": harmless(seconds=[0.002]),
-    "silent": causes(errors.Unreachable),
-    "cut": causes(errors.Unreachable, gzip=[False, True]),
-    "drop": causes(errors.Unreachable, headers=[False, True]),
-    "html-200": causes(errors.BrokenPage),
-    "other-body": causes(
+    "slow": effect(seconds=[0.002]),
+    "silent": effect(errors.Unreachable),
+    "cut": effect(errors.Unreachable, gzip=[False, True]),
+    "drop": effect(errors.Unreachable, headers=[False, True]),
+    "html-200": effect(errors.BrokenPage),
+    "other-body": effect(
         errors.BrokenPage,
         body=["{}", "", "null", "[]", '{"entries": null}', '{"entries": [{}]}', '{"entries": ['],
     ),
-    "garbage": causes(errors.BrokenPage, seed=[1, 2, 3]),
-    "expired-token": causes(errors.Unauthorized),
-    "forbidden": causes(errors.Forbidden),
-    "expired-marker": causes(errors.MarkerRefused),
-    "repeating-marker": causes(errors.BrokenChain),
-    "empty-end-marker": harmless(),
-    "null-end-marker": harmless(),
-    "absent-end-marker": harmless(),
-    "overlap": causes(errors.BrokenChain, jobs=[1, 3, 99]),
-    "shrink": harmless(jobs=[1, 3, 99]),
-    "grow": harmless(jobs=[1, 7, 99]),
-    "other-batch": causes(errors.BrokenPage, batch=["1002", "900900"]),
-    "changing-status": harmless(jobs=[1, 4]),
-    "unknown-status": harmless(jobs=[1, 4]),
-    "unknown-field": harmless(value=["high", None, {"a": [1]}, True]),
+    "garbage": effect(errors.BrokenPage, seed=[1, 2, 3]),
+    "expired-token": effect(errors.Unauthorized),
+    "forbidden": effect(errors.Forbidden),
+    "expired-marker": effect(errors.MarkerRefused),
+    "repeating-marker": effect(errors.BrokenChain),
+    "empty-end-marker": effect(),
+    "null-end-marker": effect(),
+    "absent-end-marker": effect(),
+    "overlap": effect(errors.BrokenChain, jobs=[1, 3, 99]),
+    "shrink": effect(jobs=[1, 3, 99]),
+    "grow": effect(jobs=[1, 7, 99]),
+    "other-batch": effect(errors.BrokenPage, batch=["1002", "900900"]),
+    "changing-status": effect(jobs=[1, 4]),
+    "unknown-status": effect(jobs=[1, 4]),
+    "unknown-field": effect(value=["high", None, {"a": [1]}, True]),
 }
 
 # The status and the code that an error takes from Box's answer.
