@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -15,7 +17,7 @@ from batch import truth
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box
-from boxdocgen_explore.emulator import Emulator
+from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
 
 pytestmark = [
     pytest.mark.trust,
@@ -97,6 +99,32 @@ def test_a_pool_of_started_workers_reads(
         given = emulator.url, str(tmp_path)
         asked = [pool.submit(connect_and_count, *given, one) for one in ("1001", "1003", "1004")]
         assert [one.result(60) for one in asked] == [25, 10, 7]
+
+
+PREFORKING = """
+import os, sys
+from boxdocgen_explore.box import connect
+url, folder, token = sys.argv[1:]
+box = connect(token, base_url=url, cache_dir=folder)  # as a server does before it forks its workers
+for batch_id in ("1001", "1003", "1004"):
+    if not os.fork():
+        sys.stdout.write(f"{batch_id} {box.jobs(batch_id).height}\\n")
+        sys.stdout.flush()
+        os._exit(0)
+for _ in range(3):
+    os.wait()
+"""
+
+
+@needs_fork
+def test_the_workers_of_a_preforking_server_read_with_a_box_that_had_not(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    program = [sys.executable, "-W", "error", "-c", PREFORKING]
+    given = [emulator.url, str(tmp_path), DEMO_TOKEN]
+    done = subprocess.run([*program, *given], capture_output=True, text=True, timeout=120)
+    assert sorted(done.stdout.split("\n")) == ["", "1001 25", "1003 10", "1004 7"]
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_box_that_is_sent_to_another_process_says_what_to_do(used: Box) -> None:
