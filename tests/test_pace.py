@@ -35,6 +35,12 @@ def made_at(*seconds: float, running: int = 10) -> pl.DataFrame:
     return pl.DataFrame([*done, *todo], schema={**JOBS, **DOCUMENTS})
 
 
+def test_looks_before_a_clock_went_back_do_not_count() -> None:
+    before = [(60 * 24 * 365, 3000, 400), (60 * 24 * 365 + 5, 3000, 500)]
+    found = analysis.pace(looks(*before, (0, 3000, 500), (5, 3000, 760)))
+    assert (found.per_minute, found.unchanged) == (52.0, timedelta(0))
+
+
 def test_one_look_is_too_early_to_tell() -> None:
     found = analysis.pace(looks((0, 3000, 500)))
 

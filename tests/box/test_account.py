@@ -111,7 +111,17 @@ def test_for_a_user_whom_box_does_not_name_nothing_is_cached_on_disk(
 
 
 @pytest.mark.parametrize(
-    "body", ["[]", "null", '{"id": ".."}', '{"id": 7}', '{"id": ""}', "<html>", "[" * 90_000]
+    "body",
+    [
+        "[]",
+        "null",
+        '{"id": ".."}',
+        '{"id": 7}',
+        '{"id": ""}',
+        '{"id": "7", "type": "group"}',
+        "<html>",
+        "[" * 90_000,
+    ],
 )
 def test_a_response_that_names_no_user_is_an_error(emulator: Emulator, box: Box, body: str) -> None:
     emulator.fault("other-body", path="/users/me", body=body)

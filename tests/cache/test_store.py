@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import random
 import sqlite3
@@ -152,6 +153,26 @@ def test_a_folder_on_a_read_only_disk_costs_the_caching_and_not_the_reading(
 ) -> None:
     make_read_only(small_disk)
     assert_read_with_one_warning(connected(cache_dir=small_disk / "new"))
+
+
+def test_what_a_killed_process_left_is_deleted_after_a_day(
+    connected: Callable[..., Box], tmp_path: Path
+) -> None:
+    connected().read("1001")
+    folder = the_file(tmp_path).parent
+    left = [
+        folder / ".new-abc.sqlite",
+        folder / ".new-abc.sqlite-wal",
+        folder / ".0123456789ab.part",
+    ]
+    for path in left:
+        path.write_bytes(b"half")
+    connected().read("1003")
+    assert all(path.exists() for path in left)  # their process may be at work
+    for path in left:
+        os.utime(path, (0, 0))
+    connected().read("1004")
+    assert not any(path.exists() for path in left)
 
 
 @pytest.mark.parametrize("name", ["file", "file/inner"])

@@ -144,6 +144,12 @@ def test_cached_pages_are_counted_by_host_and_user(
     assert info.size_bytes >= info.path.stat().st_size
 
 
+def test_clearing_by_age_deletes_pages_from_the_future(box: Box, tmp_path: Path) -> None:
+    box.read("1001", limit=10)
+    age(box, days=-2)
+    assert cache.clear(tmp_path / "cache", older_than=timedelta(days=90)) == 3
+
+
 def test_clearing_deletes_all_pages_or_those_that_are_older(box: Box, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     box.read("1001", limit=10)

@@ -259,6 +259,13 @@ def test_objects_of_every_list_must_have_the_type_that_box_documents() -> None:
             parse(page)
 
 
+@pytest.mark.parametrize("text", [r'"status"\u003a "failed"', r'"status":"\ud80"', r'"a\u003a'])
+def test_an_escape_that_makes_json_of_what_is_none_is_refused(text: str) -> None:
+    page = '{"entries":[{"id":"7","batch":{"id":"1"},"status":"failed",' + text + "}]}"
+    with pytest.raises(BrokenPage, match="not JSON"):
+        frames.page(page.replace('"status":"failed",', "", 1).encode())
+
+
 @pytest.mark.parametrize("time", ["yesterday", "2026-01-01", "+12345-01-01T00:00:00Z"])
 def test_a_time_that_is_none_is_refused_with_its_entry(time: str) -> None:
     entries = [{**JOB, "created_at": one} for one in (None, "2026-01-01T00:00:00Z", time)]
