@@ -87,7 +87,7 @@ DURATION_IS_INFERRED: Final = (
     "Durations are inferred from Box's timestamps: the creation of the output file minus the "
     "creation of the job."
 )
-"""What must be said wherever a person is shown a duration."""
+"""What must be shown beside every duration."""
 
 BATCHES: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),

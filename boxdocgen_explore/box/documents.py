@@ -98,7 +98,7 @@ class DocumentSearch:
         return sum(map(len, self._open.values()))
 
     def warning(self) -> str | None:
-        """What must be said about files of which nothing is known."""
+        """The text of a warning about files of which nothing is known; None if there are none."""
         parts = []
         if self.refused:
             parts.append(f"{counted(len(self.refused), 'document')}: this user may not read them")

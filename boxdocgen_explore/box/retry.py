@@ -75,7 +75,7 @@ class RequestContext:
 class Failed(Exception):
     """An attempt without a usable response: the error that this is for a person, as kind and text.
 
-    No exception of requests or urllib3 is kept with it: they hold the request, and so the token.
+    No exception of requests or urllib3 stays with it: they hold the request, and so the token.
     """
 
     def __init__(self, kind: type[errors.BoxDocGenError], text: str, *, again: bool) -> None:

@@ -156,13 +156,13 @@ def _summary(result: AuditResult, report: Report | None, calls: int | None) -> s
 def _as_json(result: AuditResult, report: Report | None, calls: int) -> str:
     from boxdocgen_explore.analysis import outcomes
 
-    said, by_status = result.statements, dict(outcomes(result.jobs).iter_rows())
+    statements, by_status = result.statements, dict(outcomes(result.jobs).iter_rows())
     values: dict[str, Any] = {
         "verdict": result.verdict,
         "conclusion": result.conclusion,
-        "population": {"conclusion": result.population, "statement": said["Population"]},
-        "outcome": {"statement": said["Outcome"], "jobs": by_status},
-        "checks": {"statement": said["Checks"], **result.check_counts()},
+        "population": {"conclusion": result.population, "statement": statements["Population"]},
+        "outcome": {"statement": statements["Outcome"], "jobs": by_status},
+        "checks": {"statement": statements["Checks"], **result.check_counts()},
         "complete": result.complete,
         "as_of": result.as_of and result.as_of.isoformat(),
         "jobs": result.jobs.height,

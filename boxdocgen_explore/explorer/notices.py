@@ -28,15 +28,11 @@ def reading_notice(reading: Reading, labels: Mapping[str, str]) -> str:
 def error_notice(error: BoxDocGenError, remark: str, labels: Mapping[str, str]) -> str:
     """Write on the first line what happened and what to do, and a remark; details follow.
 
-    The view folds all but the first line. A batch is named by its label.
+    The view folds all but the first line. Batches are named.
     """
-    if isinstance(error, BatchesFailed):
-        text = _failures(error.failures, labels)
-    elif error.batch_id and error.batch_id in labels:
-        text = f"{labels[error.batch_id]} · {error.batch_id}: {error}"
-    else:
-        text = str(error)
-    happened, *details = text.split("\n")
+    failures = {error.batch_id: error} if error.batch_id else {}
+    failures = error.failures if isinstance(error, BatchesFailed) else failures
+    happened, *details = (_failures(failures, labels) if failures else str(error)).split("\n")
     return "\n".join([f"{happened} {remark}".rstrip(), *details])
 
 

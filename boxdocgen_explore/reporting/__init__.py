@@ -92,7 +92,7 @@ def report(
     >>> job = {"batch_id": "1", "job_id": "7", "status": "completed", "origin": "demo"}
     >>> path = Path(tempfile.mkdtemp()) / "audit.html"
     >>> report(pl.DataFrame([job], schema=JOBS), path).verdict
-    'No evidence. No evidence: nothing shows ...'
+    'No evidence: nothing shows ...'
     >>> read_report(path)["job_id"].to_list()
     ['7']
     """

@@ -161,7 +161,8 @@ class AuditResult:
     @property
     def verdict(self) -> str:
         """The conclusion and the three statements on one line."""
-        return " ".join([f"{self.conclusion}.", *self.statements.values()])
+        text = " ".join(self.statements.values())
+        return text if text.startswith(self.conclusion) else f"{self.conclusion}. {text}"
 
     def _population(self) -> str:
         """Say what was read and what is missing, as whom, and when (UTC)."""

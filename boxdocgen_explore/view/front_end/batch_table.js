@@ -45,7 +45,7 @@ export class BatchTable extends VirtualTable {
     this.arrange(false);
   }
 
-  /** Search and sort; `stay` keeps the first row in sight where it is, else the list starts anew. */
+  /** Search and sort; `stay` keeps the first row in sight where it is, else the list starts at its top. */
   arrange(stay) {
     const first = this.shown[Math.floor(this.top / ROW_PX)]?.id;
     const active = this.shown[this.active]?.id;
