@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
 from playwright.sync_api import Browser, Page
 
 
@@ -127,3 +130,30 @@ def run(lab: Lab, tab: Page) -> Callable[[str], Page]:
         return tab
 
     return go
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[BlockingKernelClient]:
+    manager, client = start_new_kernel()
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def execute(kernel: BlockingKernelClient, code: str, cell: str = "") -> list[dict[str, Any]]:
+    """Run code as the cell with this id; what it sends meanwhile."""
+    content = {"code": code, "silent": False, "allow_stdin": False}
+    request = kernel.session.msg("execute_request", content, metadata={"cellId": cell})
+    kernel.shell_channel.send(request)
+    message = request["header"]["msg_id"]
+    sent: list[dict[str, Any]] = []
+    while True:
+        sent.append(kernel.get_iopub_msg(timeout=60))
+        assert sent[-1]["msg_type"] != "error", sent[-1]["content"]
+        mine = sent[-1]["parent_header"].get("msg_id") == message
+        if mine and sent[-1]["content"].get("execution_state") == "idle":
+            return sent
+
+
+def printed(sent: list[dict[str, Any]]) -> str:
+    return "".join(one["content"]["text"] for one in sent if one["msg_type"] == "stream")

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.explorer import rerun
 from boxdocgen_explore.explorer.batch_source import Source
 from boxdocgen_explore.explorer.explorer import Explorer
 from boxdocgen_explore.schema import JOBS
@@ -23,10 +24,13 @@ def explore(
 ) -> Explorer:
     """Explore jobs interactively: of a `Box` (with a picker), of a `Reading`, or of a jobs frame.
 
+    If a cell of a notebook runs again, its explorer continues with the filters, the sort order and
+    the batches that it had.
+
     Parameters:
         what: a Box; on the demo it opens with the batch that has a story.
         templates: names by file id, for jobs without a Box to ask.
-        state: filters, as ``explorer.state`` gave them earlier.
+        state: filters, as ``explorer.state`` gave them earlier; ``{}`` begins without any.
 
     Raises:
         InvalidRequest: the state is invalid, or ``what`` is not one of these.
@@ -38,14 +42,20 @@ def explore(
     """
     if isinstance(what, pl.DataFrame):
         _check_columns(what)
-    if isinstance(what, Reading | pl.DataFrame):
-        return Explorer(given=what, templates=templates, state=state)
-    if isinstance(what, Source):
-        return Explorer(what, templates=templates, state=state)
-    raise InvalidRequest(
-        f"explore takes a Box, a Reading or a jobs frame (polars), not {type(what).__name__}. "
-        "A batch by its id: explore(box.read('12345'))."
-    )
+    if not isinstance(what, Source | Reading | pl.DataFrame):
+        raise InvalidRequest(
+            f"explore takes a Box, a Reading or a jobs frame (polars), not {type(what).__name__}. "
+            "A batch by its id: explore(box.read('12345'))."
+        )
+    source, given = (what, None) if isinstance(what, Source) else (None, what)
+    here = rerun.place(source.origin if source else "jobs")
+    before = rerun.last_at(here)
+    opening = before.leave() if before else None
+    if before and state is None:
+        state = before.state
+    explorer = Explorer(source, given, templates=templates, state=state, opening=opening)
+    rerun.remember(here, explorer)
+    return explorer
 
 
 def _check_columns(jobs: pl.DataFrame) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -25,6 +25,9 @@ class Source(Protocol):
 
     @property
     def story_batch_id(self) -> str | None: ...
+
+    @property
+    def origin(self) -> str: ...
 
     def read(
         self,
@@ -59,6 +62,13 @@ class Source(Protocol):
     def template_names(self) -> Mapping[str, str]: ...
 
     def cached(self) -> list[str]: ...
+
+
+class Opening(NamedTuple):
+    """What an explorer of a Box loads first: these batches, with their documents or without."""
+
+    ids: list[str]
+    documents: bool
 
 
 _CACHED_S: Final = 240.0

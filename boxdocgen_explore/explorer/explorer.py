@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from IPython.display import HTML
 from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.arguments import template_names
 from boxdocgen_explore.errors import BoxDocGenError, Reading
-from boxdocgen_explore.explorer.batch_source import BatchListLoader, Source
+from boxdocgen_explore.explorer.background import Background
+from boxdocgen_explore.explorer.batch_source import BatchListLoader, Opening, Source
 from boxdocgen_explore.explorer.notices import can_retry, error_notice, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.saved import Saved
@@ -53,6 +55,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         *,
         templates: Mapping[str, str] | None = None,
         state: Mapping[str, Any] | None = None,
+        opening: Opening | None = None,
     ) -> None:
         self._source = source
         self._loaded = pl.DataFrame(schema=dict(JOBS))
@@ -60,10 +63,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._ids: list[str] = []
         self._request: tuple[list[str], bool] = [], False
         self._templates = template_names(templates)
-        self._cancelled = threading.Event()
+        self._background = Background()
         self._documents = False
         self._watcher: Watcher | None = None
-        self._worker: threading.Thread | None = None
         self._list: BatchListLoader | None = None
         self.picker = Picker(self.load, self.refresh, self.cancel, self.load_documents)
         state = filters.check_state({} if state is None else state)
@@ -81,10 +83,23 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             self._show_jobs(given)
         if source is not None:
             self._watcher = Watcher(source, self._show_look, self._watch_ended)
-            if source.story_batch_id and not self._ids:
-                # The demo's story is there before the next cell runs.
-                self._read([source.story_batch_id], False, self._cancelled)
+            self._open(source, opening)
             self._list = BatchListLoader(self.picker, source, self._draw_listed)
+
+    def _open(self, source: Source, opening: Opening | None) -> None:
+        """Load the first batches; on the demo they are there before the next cell runs."""
+        story = [source.story_batch_id] if source.story_batch_id else []
+        ids, self._documents = opening or (story, False)
+        if ids and story:
+            self._background.run(partial(self._read, ids, False))
+        elif ids:
+            self.load(ids)
+
+    def leave(self) -> Opening:
+        """Stop asking Box, because another explorer takes this one's place; say where it was."""
+        self.cancel()
+        self.picker.watch.value = False
+        return Opening(self._ids, self._documents)
 
     @traitlets.validate("state")
     def _check_state(self, proposal: Any) -> dict[str, Any]:
@@ -128,19 +143,13 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         """
         if self._source is None:
             return
-        self._supersede()
+        self._background.supersede()
         self.view.notice, self.view.loading = "", True
         self.picker.busy("Asking Box")
-        arguments = list(ids), refresh, self._cancelled
-        worker = threading.Thread(target=self._read, args=arguments, daemon=True)
-        worker.start()
-        self._worker = worker  # after the start: only then can it be joined
+        self._background.start(partial(self._read, list(ids), refresh))
 
     def load_documents(self) -> None:
-        """Load the loaded batches with their documents; the button says what that costs.
-
-        Durations come along if the list of all jobs was just read, or is being read.
-        """
+        """Load the batches with documents, and with durations if the list of jobs is cached."""
         self._documents = True
         self.load(self._ids)
 
@@ -151,16 +160,14 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def cancel(self) -> None:
         """Stop reading and keep what has arrived; if no batch is being read, stop the list."""
-        if self._worker is not None and self._worker.is_alive():
-            self._cancelled.set()
-        elif self._list:
+        if not self._background.cancel() and self._list:
             self._list.stopped.set()
 
     def wait(self, timeout_s: float | None = None) -> Explorer:
         """Wait until batches and the list of batches are read: for scripts, not for notebooks."""
-        for thread in (self._worker, self._list):
-            if thread is not None:
-                thread.join(timeout_s)
+        self._background.join(timeout_s)
+        if self._list:
+            self._list.join(timeout_s)
         return self
 
     def open(self) -> Path | None:
@@ -196,10 +203,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._request = ids, refresh
         try:
             outcome = self._ask(ids, refresh, cancelled)
-            if cancelled is self._cancelled:
+            if self._background.is_current(cancelled):
                 self._show_outcome(ids, outcome)
         finally:
-            if cancelled is self._cancelled:
+            if self._background.is_current(cancelled):
                 self.view.loading = False
                 self.picker.idle(loaded=bool(self._ids))
 
@@ -290,10 +297,3 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             self.view.watching = None
             self._fail(error, "Watch has ended.")
         self.picker.watch.value = False
-
-    def _supersede(self) -> None:
-        """Stop what is being read, and show nothing of it: another request replaces it."""
-        before, self._cancelled = self._cancelled, threading.Event()
-        before.set()
-        if self._worker is not None and self._worker is not threading.current_thread():
-            self._worker.join(timeout=5)

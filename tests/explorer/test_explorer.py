@@ -267,7 +267,7 @@ def test_cancel_ends_a_wait_and_keeps_what_arrived(connected, emulator):
 class HeldSource:
     """A source whose batches are read only once they are released, and cannot be cancelled."""
 
-    story_batch_id = None
+    story_batch_id, origin = None, "test"
 
     def __init__(self, *ids):
         self.released = {one: threading.Event() for one in ids}

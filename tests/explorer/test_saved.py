@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import pytest
 import requests
 from browser_fixtures import checked_tab
 from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.manager import start_new_kernel
-from lab_fixtures import Lab, run_all
+from lab_fixtures import Lab, execute, printed, run_all
 from playwright.sync_api import Browser, Page, expect
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -29,26 +27,6 @@ explorer
 # --- what a kernel sends -------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def kernel() -> Iterator[BlockingKernelClient]:
-    manager, client = start_new_kernel()
-    yield client
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
-
-
-def run(kernel: BlockingKernelClient, code: str) -> list[dict[str, Any]]:
-    """Run a cell; what it sends meanwhile."""
-    message = kernel.execute(code)
-    sent: list[dict[str, Any]] = []
-    while True:
-        sent.append(kernel.get_iopub_msg(timeout=60))
-        assert sent[-1]["msg_type"] != "error", sent[-1]["content"]
-        mine = sent[-1]["parent_header"].get("msg_id") == message
-        if mine and sent[-1]["content"].get("execution_state") == "idle":
-            return sent
-
-
 def displays(sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [one["content"] for one in sent if one["msg_type"].endswith("display_data")]
 
@@ -59,14 +37,10 @@ def next_update(kernel: BlockingKernelClient) -> dict[str, Any]:
             return updates[0]
 
 
-def printed(sent: list[dict[str, Any]]) -> str:
-    return "".join(one["content"]["text"] for one in sent if one["msg_type"] == "stream")
-
-
 def test_the_widget_and_its_snapshot_are_two_outputs_and_the_snapshot_follows(kernel):
     read = 'reading = box.read("12345600319"); explorer = bx.explore(reading); explorer'
     widget, saved = displays(
-        run(kernel, DEMO.replace("explorer = bx.explore(box)\nexplorer", read))
+        execute(kernel, DEMO.replace("explorer = bx.explore(box)\nexplorer", read))
     )
     assert set(widget["data"]) == {WIDGET, "text/plain"}
     assert widget["data"]["text/plain"] == ""
@@ -75,9 +49,9 @@ def test_the_widget_and_its_snapshot_are_two_outputs_and_the_snapshot_follows(ke
     assert re.search(r"^<Explorer: .* · as of \d.* UTC", saved["data"]["text/plain"])
 
     there_and_back = "explorer.state = {'status': ['pending']}; explorer.state = {}"
-    sent = displays(run(kernel, f"{there_and_back}; explorer._saved._timer.join()"))
+    sent = displays(execute(kernel, f"{there_and_back}; explorer._saved._timer.join()"))
     assert sent == []
-    run(kernel, "explorer.state = {'status': ['failed']}")
+    execute(kernel, "explorer.state = {'status': ['failed']}")
     update = next_update(kernel)
     assert "1,487 of 3,000 jobs, where status failed" in update["data"]["text/html"]
     assert update["transient"] == saved["transient"]
@@ -89,7 +63,7 @@ from boxdocgen_explore.box.progress import ProgressBar
 with ProgressBar() as bar:
     bar(8, 8000, "Box asks to wait 30 s")
 """
-    sent = run(kernel, code)
+    sent = execute(kernel, code)
     assert {one["msg_type"] for one in sent} == {"status", "execute_input", "stream"}
     assert "8 pages, 8,000 jobs [00:00, Box asks to wait 30 s]" in printed(sent)
     assert printed(sent).splitlines()[-1].strip() == "8,000 jobs, 8 pages in 0 s"
