@@ -185,6 +185,8 @@ class Reading:
     that was read as, if any. ``document_pages`` has one row per answer about documents
     (`schema.DOCUMENT_PAGES`), and is None if they were not asked for; ``calls`` counts the calls
     that were made for this reading; ``pace`` says how fast it moves, if it was watched.
+    ``template_names`` asks the Box that was read for the names of templates by file id; it is None
+    in another process.
     """
 
     jobs: pl.DataFrame
@@ -195,6 +197,10 @@ class Reading:
     document_pages: pl.DataFrame | None = None
     calls: int | None = None
     pace: Pace | None = None
+    template_names: Callable[[], Mapping[str, str]] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "template_names": None}  # a Box cannot be sent
 
     @property
     def verdict(self) -> str:

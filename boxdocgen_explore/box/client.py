@@ -283,4 +283,6 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
         checked("cancelled", cancelled, threading.Event | None, "a threading.Event")
         checked("progress", progress, Callable | None, "a function")
         cancelled = cancelled or threading.Event()
-        return BatchReader(self._account, self.origin, self._ttl_s, cancelled, progress)
+        return BatchReader(
+            self._account, self.origin, self._ttl_s, cancelled, progress, self.template_names
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ class BatchReader:
     ttl_s: float
     cancelled: threading.Event
     progress: Progress | None
+    template_names: Callable[[], Mapping[str, str]]
 
     def fetch(self, lists: Sequence[PagedList]) -> Fetch:
         # /users/me is requested in a worker, so that it can be cancelled, too.
@@ -63,7 +64,8 @@ class BatchReader:
         if documents:
             reading, problem = self._with_documents(reading, stopped=self.cancelled.is_set())
             failure = failure or problem
-        reading = replace(reading, calls=self.account.session.calls.total() - before)
+        calls = self.account.session.calls.total() - before
+        reading = replace(reading, calls=calls, template_names=self.template_names)
         if failure is not None:
             failure.reading = reading
             raise failure

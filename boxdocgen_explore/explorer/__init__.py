@@ -29,7 +29,7 @@ def explore(
 
     Parameters:
         what: a Box; on the demo it opens with the batch that has a story.
-        templates: names by file id, for jobs without a Box to ask.
+        templates: names by file id, for jobs without a Box to ask; a reading asks its own.
         state: filters, as ``explorer.state`` gave them earlier; ``{}`` begins without any.
 
     Raises:
@@ -48,6 +48,8 @@ def explore(
             "A batch by its id: explore(box.read('12345'))."
         )
     source, given = (what, None) if isinstance(what, Source) else (None, what)
+    if templates is None and isinstance(given, Reading) and given.template_names:
+        templates = given.template_names()
     here = rerun.place(source.origin if source else "jobs")
     before = rerun.last_at(here)
     opening = before.leave() if before else None

@@ -1,5 +1,6 @@
 """The explorer without a browser: what it loads, shows and reports."""
 
+import pickle
 import re
 import stat
 import threading
@@ -571,3 +572,15 @@ def test_it_opens_in_the_ordinary_browser_too(demo, monkeypatch):
     assert "1,487 of 3,000 failed" in path.read_text("utf-8")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.unlink()
+
+
+def test_an_explorer_of_a_reading_knows_the_names_of_templates_unless_its_box_is_closed():
+    with bx.demo() as box:
+        reading = box.read("12345600319")
+        open_box = bx.explore(reading).view.templates
+        given = bx.explore(reading, templates={"1": "Letter"}).view.templates
+        sent = bx.explore(pickle.loads(pickle.dumps(reading))).view.templates
+    assert "Offer letter" in open_box.values()
+    assert given == {"1": "Letter"}
+    assert sent == {}
+    assert bx.explore(reading).view.templates == {}
