@@ -13,6 +13,7 @@ from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
     connected,
+    output_file,
     parse_age,
     parse_path,
     read,
@@ -35,7 +36,11 @@ def add_commands(commands: Any) -> None:
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
     _since_option(command)
     command.add_argument(
-        "-o", "--output", type=parse_path, metavar="FILE", help="a .parquet, .csv or .ndjson file"
+        "-o",
+        "--output",
+        type=parse_path,
+        metavar="FILE",
+        help="a .parquet, .csv, .xlsx or .ndjson file",
     )
     _column_options(command)
     box_options(command)
@@ -79,7 +84,7 @@ def batches(options: argparse.Namespace) -> int:
 
 def fetch(options: argparse.Namespace) -> int:
     """Fetch jobs into a file, or print a summary."""
-    from boxdocgen_explore.cli.export import WRITERS, write
+    from boxdocgen_explore.export import WRITERS
 
     if options.output:
         output_path("the file", options.output, *WRITERS)
@@ -90,7 +95,8 @@ def fetch(options: argparse.Namespace) -> int:
     arrived, failed = read(box, ids, options, details=options.details, documents=options.documents)
     reading = _complete_batches(arrived)
     if options.output:
-        write(reading.jobs, options.output)
+        with output_file(options.output) as part:
+            WRITERS[options.output.suffix.lower()](reading.jobs, part)
         say(f"{options.output}: {verdict_line(reading, box, options)}")
     else:
         say(verdict_line(reading, box, options))

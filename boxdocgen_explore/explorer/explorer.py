@@ -122,7 +122,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     @property
     def loaded(self) -> pl.DataFrame:
-        """All jobs that are loaded, whatever the filters, one row per job (`schema.JOBS`)."""
+        """All jobs that are loaded, one row per job (`schema.JOBS`)."""
         return self._loaded
 
     @property
@@ -136,10 +136,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         return filters.query(self.state, self._templates)
 
     def load(self, ids: Sequence[str], *, refresh: bool = False) -> None:
-        """Read these batches in the background and show them; `wait` waits for the end.
+        """Read these batches in the background and show them, instead of what is being read.
 
-        What is being read is superseded. ``refresh`` reads pages again that may have changed.
-        Without a Box nothing happens.
+        ``refresh`` reads pages again that may have changed. Without a Box nothing happens.
         """
         if self._source is None:
             return
@@ -149,7 +148,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._background.start(partial(self._read, list(ids), refresh))
 
     def load_documents(self) -> None:
-        """Load the batches with documents, and with durations if the list of jobs is cached."""
+        """Load the batches with documents; with durations, too, if the list of jobs is cached."""
         self._documents = True
         self.load(self._ids)
 
@@ -192,9 +191,12 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         return snapshot_bundle(self._loaded, self._verdict(), self.view)
 
     def _on_message(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
-        if content.get("event") == "retry":
-            ids, refresh = self._request
-            self.load(ids, refresh=refresh)
+        event = content.get("event")
+        if event == "retry":
+            self.load(self._request[0], refresh=self._request[1])
+        elif event == "save":
+            save = partial(self.view.save, self.jobs, str(content["name"]))
+            threading.Thread(target=save, daemon=True).start()
         elif self._source is not None and not self._ids:  # drawn: now a batch is to be named
             self.picker.table.focus()
 
@@ -267,8 +269,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         with self.view.hold_sync():
             self.view.verdict, self.view.templates = verdict, dict(self._templates)
             self._draw_listed()
-            # Sent once: a smaller payload is not worth the time.
-            self.view.payload = pack(jobs, changed=changed, level=1)
+            self.view.payload = pack(jobs, changed=changed, level=1)  # sent once, so quickly packed
 
     def _draw_listed(self) -> None:
         others = self._list.other_jobs(self._loaded) if self._list else None

@@ -20,6 +20,8 @@ import polars as pl
 import traitlets
 
 from boxdocgen_explore import analysis, build_cache
+from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.export import as_bytes
 from boxdocgen_explore.figures import COLOURS, UNKNOWN_COLOUR
 from boxdocgen_explore.schema import STATUS_MEANINGS, STATUSES
 from boxdocgen_explore.view import filters
@@ -106,6 +108,15 @@ class View(anywidget.AnyWidget):
     @traitlets.validate("state")
     def _check_state(self, proposal: Any) -> dict[str, Any]:
         return filters.check_state(proposal["value"])
+
+    def save(self, jobs: pl.DataFrame, name: str) -> None:
+        """Let the browser save these jobs under this name, whose ending is one of `WRITERS`."""
+        content = []
+        try:
+            content.append(as_bytes(jobs, Path(name).suffix))
+        except InvalidRequest as error:
+            self.notice = str(error)
+        self.send({"event": "file", "name": name}, content)
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
 from browser_fixtures import checked_tab
 from lab_fixtures import run_all
@@ -216,6 +217,27 @@ def test_a_batch_that_box_does_not_give_completely_says_so(demo):
     explorer = page.locator(".boxdocgen-explorer").bounding_box()
     assert load["x"] + load["width"] <= explorer["x"] + explorer["width"] + 1
     page.set_viewport_size({"width": 1400, "height": 1000})
+
+
+def test_the_jobs_shown_are_saved_as_excel_and_parquet_by_the_kernel(demo):
+    page = demo
+    ids = page.get_by_role("textbox", name="Batch ids")
+    ids.fill("12345600319", timeout=LOADED_MS)
+    ids.press("Enter")
+    page.get_by_role("group", name="Status").get_by_role("checkbox", name="failed").check()
+    expect(shown(page)).to_contain_text("1,487 of 3,000 jobs", timeout=LOADED_MS)
+    name = r"jobs-12345600319-failed-\d{4}-\d\d-\d\d"
+    with page.expect_download() as excel:
+        page.get_by_role("button", name="Save Excel").click()
+    with page.expect_download() as parquet:
+        page.get_by_role("button", name="Save Parquet").click()
+    assert re.fullmatch(rf"{name}\.xlsx", excel.value.suggested_filename)
+    assert excel.value.path().read_bytes()[:2] == b"PK"
+    assert re.fullmatch(rf"{name}\.parquet", parquet.value.suggested_filename)
+    jobs = pl.read_parquet(parquet.value.path())
+    assert jobs.height == 1487
+    assert set(jobs["status"]) == {"failed"}
+    page.get_by_role("button", name="Clear filters").click()
 
 
 def test_cancel_works_against_a_server_that_falls_silent_half_way(lab, run, tmp_path):

@@ -20,10 +20,10 @@ from conftest import QUICK
 from playwright.sync_api import Page
 
 import boxdocgen_explore as bx
-from boxdocgen_explore import errors
+from boxdocgen_explore import errors, export
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.charts import renderer
-from boxdocgen_explore.cli import export, main
+from boxdocgen_explore.cli import main
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 from boxdocgen_explore.emulator.enterprise import Tag, Template, User, plain_job
 from boxdocgen_explore.verdict import batch_line

@@ -16,7 +16,7 @@ import pytest
 from frames import HOSTILE, MISSING, READ_AT, documented, jobs_frame, pages_frame, story
 
 from boxdocgen_explore import analysis, charts, view
-from boxdocgen_explore.cli.export import flat
+from boxdocgen_explore.export import flat
 from boxdocgen_explore.view import filters
 
 TEMPLATES = {"1700000000001": "Offer letter"}

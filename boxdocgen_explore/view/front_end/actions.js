@@ -6,11 +6,20 @@ import { queryCode } from "./filters.js";
 
 /** `copy` gets a text and what to say of it; `view` has what is shown. */
 export function actions(view, copy) {
+  const { model } = view;
+  const name = (ending) => `${fileName(view.frame, view.state, model.get("verdict")?.read_at)}.${ending}`;
+  // An explorer's kernel writes the formats that no browser can.
+  const save = (ending) => () => {
+    model.send({ event: "save", name: name(ending) });
+    view.message.textContent = "Writing the file";
+    view.saving = true; // other views of the same widget get the file, too
+  };
+  const byKernel = model.get("explorer_id")
+    ? [button({}, "Save Excel", save("xlsx")), button({}, "Save Parquet", save("parquet"))]
+    : [];
   return [
-    button({}, "Save CSV", () => {
-      const { frame, jobs, state, model } = view;
-      download(csvName(frame, state, model.get("verdict")?.read_at), "text/csv;charset=utf-8", csv(frame, jobs));
-    }),
+    button({}, "Save CSV", () => download(name("csv"), "text/csv;charset=utf-8", csv(view.frame, view.jobs))),
+    ...byKernel,
     button({}, "Copy query", () => {
       const code = queryCode(view.state, view.specs.query_code, view.model.get("templates"));
       copy(`${setup(view)}${code}`, "Copied the query for these jobs.");
@@ -23,13 +32,21 @@ export function actions(view, copy) {
   ];
 }
 
+/** The kernel has written the file, or says by a notice why it cannot be written. */
+export function receiveFile(view, { event, name }, [content]) {
+  if (event !== "file" || !view.saving) return;
+  view.saving = false;
+  view.message.textContent = "";
+  if (content) download(name, "application/octet-stream", content);
+}
+
 /** Name a file by its batch, the values that filter, and the day (UTC) on which the jobs were read. */
-function csvName(frame, { text, sort, batch_id: chosen, ...filters }, readAt) {
+function fileName(frame, { text, sort, batch_id: chosen, ...filters }, readAt) {
   const batches = chosen ?? frame.columns.get("batch_id")?.values ?? [];
   const values = [...Object.values(filters).filter(Array.isArray).flat(), ...(text ? ["search"] : [])];
   const batch = batches.length === 1 ? batches[0] : `${batches.length} batches`;
   const parts = ["jobs", batch, values.join(" ").slice(0, 60), (readAt ?? new Date().toISOString()).slice(0, 10)];
-  return `${parts.filter(Boolean).join(" ").replace(/[^\p{L}\p{N}_]+/gu, "-")}.csv`;
+  return parts.filter(Boolean).join(" ").replace(/[^\p{L}\p{N}_]+/gu, "-");
 }
 
 /** Write what the query needs to run in an empty cell: imports, and the jobs that are loaded. */

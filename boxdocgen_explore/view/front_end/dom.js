@@ -19,8 +19,8 @@ export function statusDot(specs, status) {
 }
 
 /** Offer a file to the reader, as the browser's own download. */
-export function download(name, type, text) {
-  const link = element("a", { download: name, href: URL.createObjectURL(new Blob([text], { type })) });
+export function download(name, type, content) {
+  const link = element("a", { download: name, href: URL.createObjectURL(new Blob([content], { type })) });
   document.body.append(link);
   link.click();
   link.remove();

@@ -5,7 +5,7 @@
 import { afterPaint, copy, element, number } from "./dom.js";
 import { sortedJobs, unpack } from "./columns.js";
 import { Filters } from "./filters.js";
-import { actions } from "./actions.js";
+import { actions, receiveFile } from "./actions.js";
 import { NONE } from "./bars.js";
 import { Charts } from "./charts.js";
 import { Table } from "./table.js";
@@ -110,6 +110,7 @@ class View {
       "change:loading": () => this.frame && this.drawEmpty(),
       "change:watching": () => this.progress.draw(),
       "change:cause": () => this.cause.draw(),
+      "msg:custom": (content, buffers) => receiveFile(this, content, buffers),
     };
     for (const [name, listener] of Object.entries(this.listeners)) model.on(name, listener);
     this.resizes = new ResizeObserver(() => {

@@ -1,0 +1,96 @@
+"""Jobs as files for other programs: Parquet, CSV, newline-delimited JSON and Excel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import polars.selectors as cs
+
+from boxdocgen_explore.errors import InvalidRequest
+
+# With the full-width forms, which some spreadsheets treat alike.
+_STARTS: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+_FORMULA: Final = f"^[{_STARTS}\t\r\n]"
+_CELL_FORMULA: Final = f"([;\t\r\n][\\s\"']*)([{_STARTS}])"
+"""A spreadsheet that splits at semicolons or tabs does so within quoted texts, too, and takes a
+line break there for the end of the row."""
+
+_MOST_EXCEL_ROWS: Final = 1_048_575
+_MOST_EXCEL_CHARACTERS: Final = 32_767
+_AS_TEXT: Final = {
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "remove_timezone": True,
+}
+
+
+def flat(jobs: pl.DataFrame) -> pl.DataFrame:
+    """Prepare the frame for CSV: lists become JSON text, formulas become text.
+
+    >>> flat(pl.DataFrame({"errors": [["a", "b"], None], "external_id": ["=1+1", "7"]})).rows()
+    [('["a", "b"]', "'=1+1"), (None, '7')]
+    """
+    text = pl.col(pl.String).str.replace_all(_CELL_FORMULA, "${1}'${2}")
+    return _lists_as_json(jobs).with_columns(
+        pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep()
+    )
+
+
+def _lists_as_json(jobs: pl.DataFrame) -> pl.DataFrame:
+    lists = [name for name, dtype in jobs.schema.items() if isinstance(dtype, pl.List)]
+    return jobs.with_columns(
+        pl.col(lists).map_elements(
+            lambda values: json.dumps(list(values), ensure_ascii=False), return_dtype=pl.String
+        )
+    )
+
+
+def _write_excel(jobs: pl.DataFrame, target: Path | BytesIO) -> None:
+    """Write a sheet in which every text stays a text, and times are in UTC."""
+    try:
+        import xlsxwriter
+    except ModuleNotFoundError:
+        raise InvalidRequest(
+            "Excel files need the package xlsxwriter: pip install 'boxdocgen-explore[excel]'."
+        ) from None
+    if jobs.height > _MOST_EXCEL_ROWS:
+        raise InvalidRequest(
+            f"An Excel sheet holds {_MOST_EXCEL_ROWS:,} jobs, and these are {jobs.height:,}: "
+            "choose CSV or Parquet."
+        )
+    text = pl.col(pl.String)
+    cut = text.str.slice(0, _MOST_EXCEL_CHARACTERS - 1) + "…"
+    too_long = text.str.len_chars() > _MOST_EXCEL_CHARACTERS
+    rows = _lists_as_json(jobs).with_columns(
+        pl.when(too_long).then(cut).otherwise(text).name.keep(),
+        cs.datetime(time_zone="*").dt.convert_time_zone("UTC"),
+    )
+    with xlsxwriter.Workbook(target, _AS_TEXT) as workbook:
+        rows.write_excel(workbook, "Jobs", freeze_panes=(1, 0), column_widths=160)
+
+
+WRITERS: Final[dict[str, Callable[[pl.DataFrame, Path | BytesIO], None]]] = {
+    ".parquet": lambda jobs, target: jobs.write_parquet(target),
+    ".csv": lambda jobs, target: flat(jobs).write_csv(target),
+    ".ndjson": lambda jobs, target: jobs.write_ndjson(target),
+    ".xlsx": _write_excel,
+}
+"""What writes a frame of jobs, by the ending of the file. In CSV and Excel, lists are JSON text;
+in CSV, an apostrophe precedes text that a spreadsheet would run as a formula."""
+
+
+def as_bytes(jobs: pl.DataFrame, ending: str) -> bytes:
+    """Give the content of such a file.
+
+    Raises:
+        InvalidRequest: Excel cannot hold so many jobs, or its package is not installed.
+    """
+    content = BytesIO()
+    WRITERS[ending](jobs, content)
+    return content.getvalue()
