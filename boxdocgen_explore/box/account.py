@@ -77,7 +77,8 @@ class Account:
         """Give a cached body that has this digest; None if there is none, or no longer."""
         if self.cache is None or self._closed:
             return None
-        store, root = self.cache.store, "/".join(quote(p, safe="") for p in (self.session.host, *path))
+        store, segments = self.cache.store, (self.session.host, *path)
+        root = "/".join(quote(segment, safe="") for segment in segments)
         place = f"/{marker_sha256 or 'first'}"
         for key in store.keys(f"{root}/"):
             page = store.page(key) if key.endswith(place) else None

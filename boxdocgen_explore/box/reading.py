@@ -127,9 +127,7 @@ def combine(fetch: Fetch, batches: Sequence[PagedList], user: User | None, origi
     )
 
 
-def with_details(
-    reading: Reading, fetch: Fetch, full: Sequence[PagedList], origin: str
-) -> Reading:
+def with_details(reading: Reading, fetch: Fetch, full: Sequence[PagedList], origin: str) -> Reading:
     """The reading with the columns that only the list of all jobs has, as far as it arrived."""
     chains = {paged: fetch.chains[paged].copy() for paged in full}
     known = frames.full_jobs(rows for chain in chains.values() for rows in chain.frames())
