@@ -18,6 +18,7 @@
     │   └── ServerError            5xx, even after repeating
     ├── BrokenPage                 a 200 whose body is not what Box documents
     ├── BrokenChain                pages that are not one chain: a marker or an id appears twice
+    ├── BrokenBag                  a file that is no evidence bag, or too damaged to be read
     └── BatchesFailed              some of several batches; carries the others
 
 Every error has ``status``, ``code``, ``message``, ``request_id`` (of Box's response), when that was
@@ -154,6 +155,10 @@ class BrokenChain(BoxDocGenError):
     """Pages that are not one chain: a marker or an id appears twice."""
 
 
+class BrokenBag(BoxDocGenError):
+    """A file that is no evidence bag, or too damaged to be read."""
+
+
 class BatchesFailed(BoxDocGenError):
     """Some of several batches failed; ``reading`` has the others, ``failures`` each error."""
 
@@ -174,6 +179,10 @@ class BatchesFailed(BoxDocGenError):
         return type(self), (self.failures, self.batches), self.__dict__
 
 
+Bodies = Callable[[tuple[str, ...], str | None, str], bytes | None]
+"""Gives the body of an answer by path, SHA-256 of its marker (None: first page) and of itself."""
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class Reading:
     """Jobs, and the pages that prove them. It is here because an error carries what had arrived.
@@ -183,10 +192,11 @@ class Reading:
     completely: their jobs are here as far as they arrived, and their pages say
     ``complete = false``. ``user`` is who read (None if Box does not say), ``as_user`` the user id
     that was read as, if any. ``document_pages`` has one row per answer about documents
-    (`schema.DOCUMENT_PAGES`), and is None if they were not asked for; ``calls`` counts the calls
-    that were made for this reading; ``pace`` says how fast it moves, if it was watched.
-    ``template_names`` asks the Box that was read for the names of templates by file id; it is None
-    in another process.
+    (`schema.DOCUMENT_PAGES`), and is None if they were not asked for; ``list_pages`` one per page
+    of the list of all jobs (`schema.PAGES` without a batch), if that was read. ``calls`` counts the
+    calls that were made for this reading; ``pace`` says how fast it moves, if it was watched.
+    ``bodies`` finds what Box answered in the cache, as long as it is there and its Box is open.
+    ``template_names`` asks that Box for the names of templates by file id.
     """
 
     jobs: pl.DataFrame
@@ -197,10 +207,13 @@ class Reading:
     document_pages: pl.DataFrame | None = None
     calls: int | None = None
     pace: Pace | None = None
+    list_pages: pl.DataFrame | None = None
+    bodies: Bodies | None = None
     template_names: Callable[[], Mapping[str, str]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "template_names": None}  # a Box cannot be sent
+        # A Box and its cache have connections and cannot be sent to another process.
+        return {**self.__dict__, "bodies": None, "template_names": None}
 
     @property
     def verdict(self) -> str:

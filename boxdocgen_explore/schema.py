@@ -245,7 +245,8 @@ class BatchList:
     ``read_at`` (UTC) is when the oldest page of the list of jobs was read. ``read_down_to`` (UTC)
     is the creation of the oldest job read if the rest was not, because all jobs were wanted since
     a later time and all that were read are in the order of their creation; Box does not document
-    that order. Else it is None. ``listed`` has those jobs (`JOBS` without ``origin``, `DETAILS`).
+    that order. Else it is None. ``listed`` has those jobs (`JOBS` without ``origin``, `DETAILS`),
+    ``pages`` the pages that they were on (`PAGES`).
     """
 
     batches: pl.DataFrame
@@ -254,3 +255,4 @@ class BatchList:
     read_at: datetime
     listed: pl.DataFrame
     read_down_to: datetime | None = None
+    pages: pl.DataFrame | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from pathlib import Path
@@ -71,6 +72,19 @@ class Account:
                     self.cache = online_cache(self.user, self._folder)
                 self.session.identify(self.user)
             return self.cache
+
+    def body(self, path: tuple[str, ...], marker_sha256: str | None, sha256: str) -> bytes | None:
+        """Give a cached body that has this digest; None if there is none, or no longer."""
+        if self.cache is None or self._closed:
+            return None
+        store, segments = self.cache.store, (self.session.host, *path)
+        root = "/".join(quote(segment, safe="") for segment in segments)
+        place = f"/{marker_sha256 or 'first'}"
+        for key in store.keys(f"{root}/"):
+            page = store.page(key) if key.endswith(place) else None
+            if page and hashlib.sha256(page.content).hexdigest() == sha256:
+                return page.content
+        return None
 
     def _who(self, context: RequestContext | None) -> User | None:
         try:

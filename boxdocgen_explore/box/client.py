@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,7 +21,7 @@ from boxdocgen_explore.box.cached import CachedBatches
 from boxdocgen_explore.box.chain import IncompleteListWarning
 from boxdocgen_explore.box.documents import expected_calls
 from boxdocgen_explore.box.fetch import Progress
-from boxdocgen_explore.box.reading import BatchReader
+from boxdocgen_explore.box.reading import BatchReader, evidence
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.box.templates import TemplateLists
 from boxdocgen_explore.box.watch import watch
@@ -265,7 +266,9 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
         checked("on_partial", on_partial, Callable | None, "a function")
         paged = endpoints.all_jobs(None if start is None else DownTo(start))
         fetch = self._reader(cancelled, progress).fetch([paged])
-        return read_batch_list(fetch, progress, on_partial, refresh=refresh)
+        found = read_batch_list(fetch, progress, on_partial, refresh=refresh)
+        pages = evidence(self.origin, self._account.user, {paged: fetch.chains[paged]})
+        return replace(found, pages=pages)
 
     def document_calls(self, jobs: pl.DataFrame) -> int:
         """How many calls the documents of these jobs cost if they are still in their folders."""

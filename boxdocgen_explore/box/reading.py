@@ -57,7 +57,7 @@ class BatchReader:
             failure = error
         reading = combine(fetch, batches, self.account.user, self.origin)
         if details:
-            reading = with_details(reading, fetch, full)
+            reading = with_details(reading, fetch, full, self.origin)
         if failure is None:
             self._remember(reading)
             failure = error_for(reading, len(ids)) or next(iter(fetch.failures.values()), None)
@@ -65,7 +65,8 @@ class BatchReader:
             reading, problem = self._with_documents(reading, stopped=self.cancelled.is_set())
             failure = failure or problem
         calls = self.account.session.calls.total() - before
-        reading = replace(reading, calls=calls, template_names=self.template_names)
+        ask = {"template_names": self.template_names, "bodies": self.account.body}
+        reading = replace(reading, calls=calls, **ask)
         if failure is not None:
             failure.reading = reading
             raise failure
@@ -128,10 +129,12 @@ def combine(fetch: Fetch, batches: Sequence[PagedList], user: User | None, origi
     )
 
 
-def with_details(reading: Reading, fetch: Fetch, full: Sequence[PagedList]) -> Reading:
+def with_details(reading: Reading, fetch: Fetch, full: Sequence[PagedList], origin: str) -> Reading:
     """The reading with the columns that only the list of all jobs has, as far as it arrived."""
-    known = frames.full_jobs(rows for paged in full for rows in fetch.chains[paged].copy().frames())
-    return replace(reading, jobs=frames.with_details(reading.jobs, known))
+    chains = {paged: fetch.chains[paged].copy() for paged in full}
+    known = frames.full_jobs(rows for chain in chains.values() for rows in chain.frames())
+    pages = evidence(origin, reading.user, chains)
+    return replace(reading, jobs=frames.with_details(reading.jobs, known), list_pages=pages)
 
 
 def evidence(origin: str, user: User | None, chains: Mapping[PagedList, Chain]) -> pl.DataFrame:

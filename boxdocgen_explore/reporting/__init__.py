@@ -13,6 +13,7 @@ import polars as pl
 from boxdocgen_explore.arguments import checked_path, checked_text, checked_texts, output_path
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting import document, embedded
+from boxdocgen_explore.reporting.record import audit_record
 from boxdocgen_explore.reporting.result import AuditResult, Scope
 from boxdocgen_explore.reporting.run import run_audit
 from boxdocgen_explore.text import replacing
@@ -124,16 +125,20 @@ def write_report(
     target = output_path("path", path, *HTML_ENDINGS)
     title = checked_text("title", _TITLE if title is None else title) or _TITLE
     notes = checked_texts("notes", notes)
-    payload = pack(result.jobs.select(result.columns))
-    evidence = embedded.evidence_as_json(result.pages, result.document_pages, result.failures)
-    digest = embedded.digest(payload, evidence)
-    text = document.html(result, payload, evidence, digest, title, notes)
+    text, digest = sealed_report(result, audit_record(result, title, notes))
     try:
         with replacing(target, private=True) as part:
             part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidRequest(f"{target} cannot be written: {error.strerror or error}.") from None
     return Report(target, result.verdict, result.complete, digest)
+
+
+def sealed_report(result: AuditResult, record: Mapping[str, Any]) -> tuple[str, str]:
+    """Give the HTML of a report, drawn from its record, and the digest in it."""
+    payload = pack(result.jobs.select(result.columns))
+    evidence = embedded.evidence_as_json(result.pages, result.document_pages, result.failures)
+    return embedded.sealed(document.html(result, record, payload, evidence))
 
 
 @overload
@@ -152,10 +157,11 @@ def read_report(path: str | os.PathLike[str], *, evidence: bool = False) -> pl.D
     With ``evidence``, return a `Reading`: these jobs, the pages, the answers about documents (None
     if documents were not read), and the text of each error that left a batch incomplete.
 
-    The digest in the file is recomputed first; a match shows only that the file is consistent.
+    The digest in the file is recomputed first, and covers all that the file says; a match shows
+    only that the file is consistent.
 
     Raises:
-        InvalidRequest: the file is not a report, or its data does not match its digest.
+        InvalidRequest: the file is not a report, or was changed after it was written.
     """
-    source = checked_path("path", path)
-    return embedded.read_reading(source) if evidence else embedded.read_jobs(source)
+    found = embedded.read(checked_path("path", path))
+    return found.reading() if evidence else found.jobs()

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Final
 
 import polars as pl
+from markupsafe import Markup
 
-from boxdocgen_explore.reporting import evidence
+from boxdocgen_explore.reporting.embedded import packed_record
 from boxdocgen_explore.reporting.result import AuditResult
-from boxdocgen_explore.schema import SEVERITIES
-from boxdocgen_explore.text import counted, listed
 from boxdocgen_explore.view import batch_labels, main_cause, tables
-from boxdocgen_explore.view.html import front_end
+from boxdocgen_explore.view.html import fill, front_end
 from boxdocgen_explore.view.page import document
 
 MOST_OF_A_RULE: Final = 10
 
 
 def html(
-    result: AuditResult,
-    payload: bytes,
-    embedded_evidence: str,
-    digest: str,
-    title: str,
-    notes: Sequence[str],
+    result: AuditResult, record: Mapping[str, Any], payload: bytes, embedded_evidence: str
 ) -> str:
-    """Write the report; ``digest`` is that of ``payload`` and ``embedded_evidence`` (JSON)."""
+    """Write the report without its seals; ``payload`` has the jobs, ``embedded_evidence`` JSON."""
     visible = result.jobs.select(result.columns)
-    first = pl.int_range(pl.len()).over("rule") < MOST_OF_A_RULE
     return document(
         payload,
         result.view_verdict,
@@ -39,32 +34,37 @@ def html(
         template="reporting/templates/report.html",
         style=front_end("report.css"),
         script=front_end("report.js"),
-        title=title,
-        result=result,
-        scope=_scope(result),
-        severities=_counts(result.findings["severity"], SEVERITIES),
-        findings=result.findings.filter(first).to_dicts(),
-        most_of_a_rule=MOST_OF_A_RULE,
-        outcomes=_counts(result.verdicts["verdict"], ("found", "passed", "not evaluated")),
-        rules={rule.name: rule for rule in result.rules},
-        facts=evidence.facts(result, notes),
-        digest=digest,
-        embedded_evidence=embedded_evidence,
-        pages=[] if result.pages is None else result.pages.to_dicts(),
-        document_pages=[] if result.document_pages is None else result.document_pages.to_dicts(),
+        title=record["title"],
+        statements=Markup(statements(record, result.pages, result.document_pages)),  # noqa: S704
+        evidence=embedded_evidence,
+        record=packed_record(record),
         tables=_tables(result),
     )
 
 
-def _scope(result: AuditResult) -> str:
-    noun = "Batch" if len(result.batches) == 1 else "Batches"
-    named = f"{noun} {listed(result.batches, most=20)}" if result.batches else "No batch"
-    sentence = result.scope.sentence.removesuffix(".") or named
-    return f"{sentence}. {counted(result.jobs.height, 'job')}."
-
-
-def _counts(values: pl.Series, keys: Sequence[str]) -> dict[str, Any]:
-    return dict.fromkeys(keys, 0) | dict(values.value_counts().iter_rows())
+def statements(
+    record: Mapping[str, Any], pages: pl.DataFrame | None, document_pages: pl.DataFrame | None
+) -> str:
+    """Write what the report states, above the view; nothing but these arguments is in it."""
+    shown: Counter[str] = Counter()
+    findings = []
+    for one in record["findings"]:
+        shown[one["rule"]] += 1
+        if shown[one["rule"]] <= MOST_OF_A_RULE:
+            findings.append(one)
+    return fill(
+        "reporting/templates/statements.html",
+        record=record,
+        audited_at=dt.datetime.fromisoformat(record["audited_at"]),
+        severities=Counter(one["severity"] for one in record["findings"]),
+        findings=findings,
+        most_of_a_rule=MOST_OF_A_RULE,
+        outcomes=Counter(one["verdict"] for one in record["verdicts"]),
+        rules={rule["name"]: rule for rule in record["rules"]},
+        pages=[] if pages is None else pages.to_dicts(),
+        document_pages=[] if document_pages is None else document_pages.to_dicts(),
+        with_documents=document_pages is not None,
+    )
 
 
 def _tables(result: AuditResult) -> list[tables.Table]:

@@ -1,4 +1,7 @@
-"""The data inside a report: packed jobs, and the evidence as JSON, under one digest.
+"""The data inside a report: packed jobs, evidence and record as JSON, under one digest.
+
+The digest covers every other byte of the file as well: among the data are the SHA-256 of each part
+of the text that a person reads, which a browser can check, and of the file without its seals.
 
 Without documents and failures the JSON is the list of pages (`schema.PAGES`); else an object with
 "pages", "document_pages" (`schema.DOCUMENT_PAGES`, or null) and "failures" (the error's text by
@@ -9,10 +12,14 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import gzip
 import hashlib
+import html
 import json
 import re
+import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -20,14 +27,18 @@ import polars as pl
 from jinja2.utils import htmlsafe_json_dumps
 
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
+from boxdocgen_explore.reporting.canonical import canonical
 from boxdocgen_explore.schema import DOCUMENT_PAGES, PAGES
 from boxdocgen_explore.view import unpack
 
 _PARTS: Final = (
     '<script type="text/plain" id="boxdocgen-payload">([^<]*)</script>',
+    '<script type="text/plain" id="boxdocgen-record">([^<]*)</script>',
     '<script type="application/json" id="boxdocgen-pages">([^<]*)</script>',
+    '<script type="application/json" id="boxdocgen-text">([^<]*)</script>',
     '<code id="boxdocgen-digest">([0-9a-f]{64})</code>',
 )
+_TEXT_PART: Final = re.compile(r'<(section|header) data-part="(\w+)">.*?</\1>', re.DOTALL)
 _T = TypeVar("_T")
 
 
@@ -47,53 +58,97 @@ def evidence_as_json(
     return htmlsafe_json_dumps(rows, default=dt.datetime.isoformat, separators=(",", ":"))
 
 
-def digest(payload: bytes, evidence: str) -> str:
-    """Give the SHA-256 of packed jobs and evidence, in the order in which the file has them."""
-    return hashlib.sha256(payload + evidence.encode()).hexdigest()
+def packed_record(record: Mapping[str, Any]) -> str:
+    """Write the record as canonical JSON, which may hold 100,000 findings: gzip in base64."""
+    content = gzip.compress(canonical(record).encode(), compresslevel=6, mtime=0)
+    return base64.b64encode(content).decode()
 
 
-def read_jobs(path: Path) -> pl.DataFrame:
-    """Read the jobs of a report back.
+def sealed(page: str) -> tuple[str, str]:
+    """Fill in the seals that the page has no text for yet; give it with its digest."""
+    texts = {part[2]: _sha256(_visible_text(part[0])) for part in _TEXT_PART.finditer(page)}
+    written = canonical({**texts, "file": _sha256(page)})
+    payload, record, evidence = (
+        part[1] for pattern in _PARTS[:3] if (part := re.search(pattern, page))
+    )
+    digest = _digest(payload, record, evidence, written)
+    page = page.replace(' id="boxdocgen-text"></', f' id="boxdocgen-text">{written}</', 1)
+    page = page.replace(' id="boxdocgen-digest"></', f' id="boxdocgen-digest">{digest}</', 1)
+    return page, digest
+
+
+def _visible_text(markup: str) -> str:
+    """What a browser gives as an element's text, with one space for any number of them."""
+    return " ".join(html.unescape(re.sub("<[^>]*>", "", markup)).split())
+
+
+def _digest(payload: str, record: str, evidence: str, written: str) -> str:
+    data = _decoded(payload) + _unzipped(record) + (evidence + written).encode()
+    return hashlib.sha256(data).hexdigest()
+
+
+def _decoded(encoded: str) -> bytes:
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except ValueError:
+        return b""
+
+
+def _unzipped(packed: str) -> bytes:
+    try:
+        return gzip.decompress(_decoded(packed))
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The data of a report whose digest is right, as they are in the file."""
+
+    path: Path
+    payload: bytes
+    record: bytes
+    evidence: str
+
+    def jobs(self) -> pl.DataFrame:
+        return _unpacked(self.path, "jobs", lambda: unpack(self.payload))
+
+    def reading(self) -> Reading:
+        """The jobs with their evidence."""
+        jobs = self.jobs()
+        return _unpacked(self.path, "evidence", lambda: _reading(jobs, json.loads(self.evidence)))
+
+
+def read(path: Path) -> Embedded:
+    """Read a report's data back.
 
     Raises:
-        InvalidRequest: the file is not a report, or its data does not match its digest.
+        InvalidRequest: the file is not a report, or was changed after it was written.
     """
-    payload, _ = _checked_parts(path)
-    return _unpacked(path, "jobs", lambda: unpack(payload))
-
-
-def read_reading(path: Path) -> Reading:
-    """Read the jobs of a report back with their evidence.
-
-    Raises: as `read_jobs`.
-    """
-    payload, evidence = _checked_parts(path)
-    jobs = _unpacked(path, "jobs", lambda: unpack(payload))
-    return _unpacked(path, "evidence", lambda: _reading(jobs, json.loads(evidence)))
-
-
-def _checked_parts(path: Path) -> tuple[bytes, str]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
         text = ""
-    parts = [re.search(pattern, text) for pattern in _PARTS]
-    found = [match[1] for match in parts if match]
-    if len(found) < len(_PARTS):
+    parts = [found[0] for part in _PARTS if len(found := [*re.finditer(part, text)]) == 1]
+    if len(parts) < len(_PARTS):
         raise InvalidRequest(f"{path} is not a report: it contains no jobs with their digest.")
-    encoded, evidence, written_digest = found
-    try:
-        payload = base64.b64decode(encoded, validate=True)
-    except ValueError:
-        payload = b""
-    if digest(payload, evidence) != written_digest:
-        raise InvalidRequest(
-            f"{path} was changed after it was written: its data does not match its digest. "
-            "Use an unchanged copy."
-        )
-    return payload, evidence
+    payload, record, evidence, written, digest = (part[1] for part in parts)
+    page = text.replace(parts[3][0], parts[3][0].replace(written, "")).replace(
+        parts[4][0], parts[4][0].replace(digest, "")
+    )
+    if _digest(payload, record, evidence, written) != digest:
+        what = "its data does not match its digest"
+    elif sealed(page) != (text, digest):
+        what = "what it shows does not match its digest"
+    else:
+        return Embedded(path, _decoded(payload), _unzipped(record), evidence)
+    raise InvalidRequest(f"{path} was changed after it was written: {what}. Use an unchanged copy.")
 
 
 def _unpacked(path: Path, what: str, unpacked: Callable[[], _T]) -> _T:

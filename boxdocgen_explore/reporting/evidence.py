@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -23,8 +23,13 @@ _NO_TOTAL: Final = (
 )
 
 
-def facts(result: AuditResult, notes: Sequence[str]) -> list[tuple[str, Sequence[str]]]:
-    """List terms and sentences, in the order in which an auditor asks for them."""
+def facts(
+    result: AuditResult, notes: Sequence[str], settings: Mapping[str, Any], code_sha256: str
+) -> list[tuple[str, Sequence[str]]]:
+    """List terms and sentences, in the order in which an auditor asks for them.
+
+    ``settings`` are as JSON has them.
+    """
     pages = result.pages
     if pages is None:
         source = [
@@ -41,12 +46,13 @@ def facts(result: AuditResult, notes: Sequence[str]) -> list[tuple[str, Sequence
     return [
         *source,
         *([] if result.calls is None else [("Calls", [_calls(result.calls)])]),
+        *_listed(result),
         *_documents(result),
         ("Population", [*_population(result), _NO_TOTAL]),
         ("Rows", [_rows(result.jobs)]),
         ("Unrecognised", [_unknown(result)]),
         ("Left out", [_left_out(result)]),
-        ("Audit", _audit(result)),
+        ("Audit", _audit(result, settings, code_sha256)),
         *([("Notes", notes)] if notes else []),
     ]
 
@@ -84,6 +90,13 @@ def _times(pages: pl.DataFrame, now: dt.datetime, noun: str) -> list[str]:
 
 def _calls(calls: int) -> str:
     return f"{counted(calls, 'call')} to Box for this reading, repeats included."
+
+
+def _listed(result: AuditResult) -> list[tuple[str, Sequence[str]]]:
+    if result.list_pages is None or result.list_pages.is_empty():
+        return []
+    times = _times(result.list_pages, result.audited_at, "page")
+    return [("List of all jobs", [f"Read {times[0]}", *times[1:]])]
 
 
 def _documents(result: AuditResult) -> list[tuple[str, Sequence[str]]]:
@@ -153,20 +166,21 @@ def _left_out(result: AuditResult) -> str:
     return f"{names}: not in this file, and not audited." if names else "nothing."
 
 
-def _audit(result: AuditResult) -> list[str]:
-    settings = "; ".join(f"{name}: {_setting(value)}" for name, value in result.settings.items())
+def _audit(result: AuditResult, settings: Mapping[str, Any], code_sha256: str) -> list[str]:
+    listing = "; ".join(f"{name}: {_setting(value)}" for name, value in settings.items())
     return [
         f"on {timestamp(result.audited_at)} with boxdocgen-explore {version('boxdocgen-explore')}, "
-        f"{counted(len(result.rules), 'rule')}, version {rules_version(result.rules)}.",
-        f"Settings: {settings or 'defaults only'}.",
+        f"{counted(len(result.rules), 'rule')}, version {rules_version(result.rules)}, code "
+        f"{code_sha256[:12]}.",
+        f"Settings: {listing or 'defaults only'}.",
     ]
 
 
 def _setting(value: Any) -> str:
-    if isinstance(value, pl.DataFrame):
-        return f"a frame of {counted(value.height, 'row')}"
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return listed((str(one) for one in value), most=20)
+    if isinstance(value, Mapping):  # a file, or a frame
+        return ", ".join(f"{name} {_setting(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return listed(map(str, value), most=20)
     return str(value)
 
 

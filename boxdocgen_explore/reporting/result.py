@@ -50,8 +50,8 @@ class AuditResult:
     names the rules that ``settings`` ask for, but that could not be evaluated. ``names`` are
     templates' by file id, ``state`` the filters of the view. ``enterprise_id`` is the reader's
     (None if Box does not say), ``as_user`` the user id that was read as, if any.
-    ``document_pages`` is None if documents were not read, ``calls`` if it is not known how many
-    calls the reading took.
+    ``document_pages`` and ``list_pages`` are None if documents and the list of all jobs were not
+    read, ``calls`` if it is not known how many calls the reading took.
     """
 
     jobs: pl.DataFrame
@@ -72,6 +72,7 @@ class AuditResult:
     enterprise_id: str | None
     as_user: str | None
     document_pages: pl.DataFrame | None = None
+    list_pages: pl.DataFrame | None = None
     calls: int | None = None
 
     @cached_property

@@ -39,9 +39,12 @@ def run_audit(
     columns: Collection[str] | None = None,
     redact: str | Collection[str] = (),
     rules: Sequence[Rule] | None = None,
+    audited_at: dt.datetime | None = None,
     **options: Any,
 ) -> AuditResult:
     """Audit a reading, an explorer or a jobs frame; ``options`` are those of `audit`.
+
+    ``audited_at`` (UTC) is when the audit took place that is repeated; by default, it is now.
 
     1. Redact the jobs. 2. Evaluate the rules that can be evaluated without the removed columns.
     3. Evaluate those of `CHAIN_RULES` that ``rules`` lacks: they decide what is complete.
@@ -59,7 +62,7 @@ def run_audit(
     jobs, columns, removed = redact_jobs(jobs, columns, redact)
     rules = checked_rules(rules)
     options = {name: value for name, value in options.items() if value is not None}
-    audited_at = dt.datetime.now(dt.UTC)
+    audited_at = audited_at or dt.datetime.now(dt.UTC)
     named = _template_frame(templates, names)
     named = named.clear() if "template_file_id" in removed else named
 
@@ -98,6 +101,7 @@ def run_audit(
         enterprise_id=getattr(getattr(what, "user", None), "enterprise_id", None),
         as_user=getattr(what, "as_user", None),
         document_pages=document_pages,
+        list_pages=getattr(what, "list_pages", None),
         calls=getattr(what, "calls", None),
     )
 

@@ -181,14 +181,9 @@ def test_a_batch_that_could_not_be_read_is_not_complete_when_read_back(tmp_path)
 def test_forged_evidence_is_our_own_error(tmp_path: Path, evidence: str) -> None:
     path = bx.report(read(document()), tmp_path / "audit.html").path
     text = path.read_text("utf-8")
-    written = re.search(r'id="boxdocgen-pages">([^<]*)<', text)
-    packed = re.search(r'id="boxdocgen-payload">([^<]*)<', text)
-    digest = re.search(r'id="boxdocgen-digest">([^<]*)<', text)
-    assert written
-    assert packed
-    assert digest
-    forged = reporting.embedded.digest(base64.b64decode(packed[1]), evidence)
-    path.write_text(text.replace(written[1], evidence).replace(digest[1], forged), "utf-8")
+    unsealed = re.sub(r'( id="boxdocgen-(?:text|digest)">)[^<]*<', r"\1<", text)
+    forged = re.sub(r'( id="boxdocgen-pages">)[^<]*<', rf"\1{evidence}<", unsealed)
+    path.write_text(reporting.embedded.sealed(forged)[0], "utf-8")
     with pytest.raises(InvalidRequest, match="its evidence cannot be unpacked"):
         bx.read_report(path, evidence=True)
 

@@ -243,13 +243,15 @@ def test_a_server_that_sends_any_body_gives_a_complete_reading_or_our_own_error(
 
 
 def forged(payload: bytes) -> str:
-    digest = embedded.digest(payload, "[]")
-    return (
+    page = (
         '<script type="text/plain" id="boxdocgen-payload">'
         f"{base64.b64encode(payload).decode()}</script>"
+        f'<script type="text/plain" id="boxdocgen-record">{embedded.packed_record({})}</script>'
         '<script type="application/json" id="boxdocgen-pages">[]</script>'
-        f'<code id="boxdocgen-digest">{digest}</code>'
+        '<script type="application/json" id="boxdocgen-text"></script>'
+        '<code id="boxdocgen-digest"></code>'
     )
+    return embedded.sealed(page)[0]
 
 
 def heads() -> Iterator[Any]:

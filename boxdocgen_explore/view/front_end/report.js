@@ -1,6 +1,31 @@
-// Hides the plain tables once the view is drawn, and recomputes the digest.
+// Hides the plain tables once the view is drawn; recomputes the digest, and compares with the record
+// under it what a person reads.
 
 mounted.then(() => document.body.classList.add("scripted"));
+
+const textOf = (id) => document.getElementById(id).textContent;
+
+async function sha256(...parts) {
+  const digest = await crypto.subtle.digest("SHA-256", await new Blob(parts).arrayBuffer());
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The names of the parts whose text is not what was written. */
+async function changedParts(record) {
+  const texts = JSON.parse(textOf("boxdocgen-text"));
+  const changed = [];
+  for (const part of document.querySelectorAll("[data-part]")) {
+    const text = part.textContent.replace(/\s+/g, " ").trim();
+    if ((await sha256(text)) !== texts[part.dataset.part]) changed.push(part.dataset.part);
+    delete texts[part.dataset.part];
+  }
+  const headline = document.querySelector(".conclusion");
+  const exceptions = record.findings.some((finding) => finding.severity !== "info");
+  const clean = record.conclusion === "No exceptions noted" && !exceptions;
+  const states = headline?.querySelector(".headline")?.textContent === record.conclusion;
+  if (!states || headline.classList.contains("clean") !== clean) changed.push("conclusion");
+  return [...changed, ...Object.keys(texts).filter((name) => name !== "file")];
+}
 
 const recompute = document.getElementById("boxdocgen-recompute");
 recompute.hidden = false;
@@ -10,13 +35,11 @@ recompute.onclick = async () => {
     message.textContent = "This browser cannot compute digests here: open the file in another one.";
     return;
   }
-  const payload = decodeBase64(document.getElementById("boxdocgen-payload").textContent);
-  const pages = new TextEncoder().encode(document.getElementById("boxdocgen-pages").textContent);
-  const data = new Uint8Array(payload.length + pages.length);
-  data.set(payload);
-  data.set(pages, payload.length);
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
-  const text = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const same = text === document.getElementById("boxdocgen-digest").textContent;
-  message.textContent = same ? `The same: ${text}` : `NOT the same: ${text}`;
+  const payload = decodeBase64(textOf("boxdocgen-payload"));
+  const record = await gunzip(decodeBase64(textOf("boxdocgen-record")));
+  const digest = await sha256(payload, record, textOf("boxdocgen-pages"), textOf("boxdocgen-text"));
+  const changed = await changedParts(JSON.parse(new TextDecoder().decode(record)));
+  if (digest !== textOf("boxdocgen-digest")) message.textContent = `NOT the same: ${digest}`;
+  else if (changed.length) message.textContent = `NOT as written: the text of ${changed.join(", ")}`;
+  else message.textContent = `The same: ${digest}`;
 };
