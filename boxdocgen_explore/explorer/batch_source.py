@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 import polars as pl
 
 from boxdocgen_explore.errors import BoxDocGenError, Cancelled, NotCached, Reading
-from boxdocgen_explore.schema import BATCHES, BatchList
+from boxdocgen_explore.schema import BATCHES, MAX_LIMIT, BatchList
 from boxdocgen_explore.text import counted
 
 if TYPE_CHECKING:
@@ -77,7 +77,10 @@ class BatchListLoader:
     """Reads the list of batches in the background, until ``stopped`` is set.
 
     ``on_read`` is called in that thread at the end, whether all of the list was read or not.
+    ``calls`` is how many calls the list takes while it is not cached; 0 until it was read.
     """
+
+    calls = 0
 
     def __init__(self, picker: Picker, source: Source, on_read: Callable[[], None]) -> None:
         self._picker = picker
@@ -114,6 +117,7 @@ class BatchListLoader:
         listed = load_batch_list(self._picker, self._source, self.stopped)
         if listed is not None:
             self._read_at = time.monotonic()
+            self.calls = -(-listed.jobs // MAX_LIMIT)
             self._listed = listed.listed if listed.jobs <= _MOST_LISTED else None
         self._on_read()
 

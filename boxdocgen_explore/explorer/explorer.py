@@ -61,11 +61,12 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._request: tuple[list[str], bool] = [], False
         self._templates = template_names(templates)
         self._cancelled = threading.Event()
-        self._documents = False
+        self._documents = self._details = False
         self._watcher: Watcher | None = None
         self._worker: threading.Thread | None = None
         self._list: BatchListLoader | None = None
-        self.picker = Picker(self.load, self.refresh, self.cancel, self.load_documents)
+        actions = self.load, self.refresh, self.cancel, self.load_documents, self.load_dates
+        self.picker = Picker(*actions)
         state = filters.check_state({} if state is None else state)
         self.view = View(self._loaded, state=state, templates=dict(self._templates))
         super().__init__([self.picker, self.view] if source else [self.view], state=state)
@@ -82,8 +83,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if source is not None:
             self._watcher = Watcher(source, self._show_look, self._watch_ended)
             if source.story_batch_id and not self._ids:
-                # The demo's story is there before the next cell runs.
-                self._read([source.story_batch_id], False, self._cancelled)
+                self._read([source.story_batch_id], False, self._cancelled)  # before the next cell
             self._list = BatchListLoader(self.picker, source, self._draw_listed)
 
     @traitlets.validate("state")
@@ -129,6 +129,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if self._source is None:
             return
         self._supersede()
+        self._details = self._details and list(ids) == self._ids
         self.view.notice, self.view.loading = "", True
         self.picker.busy("Asking Box")
         arguments = list(ids), refresh, self._cancelled
@@ -137,11 +138,13 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._worker = worker  # after the start: only then can it be joined
 
     def load_documents(self) -> None:
-        """Load the loaded batches with their documents; the button says what that costs.
-
-        Durations come along if the list of all jobs was just read, or is being read.
-        """
+        """Load the loaded batches with documents, and durations if the list of jobs is cached."""
         self._documents = True
+        self.load(self._ids)
+
+    def load_dates(self) -> None:
+        """Load the loaded batches with the times and creators of their jobs."""
+        self._details = True
         self.load(self._ids)
 
     def refresh(self) -> None:
@@ -208,6 +211,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     ) -> Reading | BoxDocGenError:
         assert self._source is not None  # noqa: S101 - only called with a source
         total = self.picker.known_jobs(ids)
+        dated = self._documents and self._list and self._list.is_cached(cancelled)
 
         def progress(pages: int, jobs: int, waiting: str | None) -> None:
             if not cancelled.is_set():
@@ -217,7 +221,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             return self._source.read(
                 ids,
                 refresh=refresh,
-                details=bool(self._documents and self._list and self._list.is_cached(cancelled)),
+                details=self._details or bool(dated),
                 documents=self._documents,
                 cancelled=cancelled,
                 progress=progress,
@@ -227,8 +231,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def _show_outcome(self, ids: list[str], outcome: Reading | BoxDocGenError) -> None:
         if isinstance(outcome, Reading):
-            self._ids = ids
-            self._show(outcome)
+            self._show(outcome, ids)
             self.view.retry = False
             self.view.notice = reading_notice(outcome, self.view.batch_labels)
             if self._watcher and self.picker.watch.value:
@@ -238,13 +241,12 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if arrived and ids == self._ids and arrived.jobs.height < self._loaded.height:
             arrived = None  # a refresh that failed half-way: the jobs from before say more
         if arrived:
-            self._ids = ids
-            self._show(arrived)
+            self._show(arrived, ids)
         before = "" if arrived or not self._ids else "The jobs below were read before."
         self._fail(outcome, before)
 
-    def _show(self, reading: Reading) -> None:
-        self._ids = self._ids or list(dict.fromkeys(reading.jobs["batch_id"]))
+    def _show(self, reading: Reading, ids: list[str] | None = None) -> None:
+        self._ids = ids or list(dict.fromkeys(reading.jobs["batch_id"]))
         self._reading = reading
         self._show_jobs(reading.jobs)
 
@@ -255,16 +257,15 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._loaded = jobs
         verdict = self._verdict().as_dict()
         self.picker.show_loaded(self._ids, set(verdict["incomplete_batches"]))
-        priced = self._source if "output_file_found" not in jobs.columns else None
-        self.picker.offer_documents(priced.document_calls(jobs) or None if priced else None)
+        self.picker.offer_documents(self._source.document_calls(jobs) if self._source else 0, jobs)
         with self.view.hold_sync():
             self.view.verdict, self.view.templates = verdict, dict(self._templates)
             self._draw_listed()
-            # Sent once: a smaller payload is not worth the time.
-            self.view.payload = pack(jobs, changed=changed, level=1)
+            self.view.payload = pack(jobs, changed=changed, level=1)  # sent once: size matters less
 
     def _draw_listed(self) -> None:
         others = self._list.other_jobs(self._loaded) if self._list else None
+        self.picker.offer_dates(self._list.calls if self._list else 0, self._loaded)
         self.view.cause = main_cause(self._loaded, others)
         known = batch_labels(self._loaded, self._templates) | self.picker.labels
         self.view.batch_labels = {one: known[one] for one in {*self._loaded["batch_id"]} & {*known}}

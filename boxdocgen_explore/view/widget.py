@@ -34,6 +34,7 @@ _MODULES: Final = (
     "filters.js",
     "bars.js",
     "durations.js",
+    "dates.js",
     "figures.js",
     "virtual_table.js",
     "table.js",

@@ -45,6 +45,8 @@ STATES: list[dict[str, Any]] = [
     {"template_file_id": ["1700000000001", None], "template_file_version_id": [None, "7"]},
     {"reason": [MISSING, analysis.NO_REASON, "A is missing"]},
     {"day": ["2026-11-02", "2026-11-03", None]},
+    {"created": ["2026-10-30", "2026-11-02"]},
+    {"created": ["2026-11-03", "2026-11-03"], "status": ["failed"]},
     {"text": "IS missing", "status": ["failed"]},
     {"text": 'a "quoted" $& text \u2028 Ω \U0001f600 \x07', "day": [None]},
     {"text": " \t,"},

@@ -72,6 +72,7 @@ class View {
     });
     this.charts = new Charts(this.specs, {
       onPick: (by, key) => this.pick(by, key),
+      onBrush: (created) => this.setState({ created }),
       onCompare: (change) => this.setState(change),
     });
     this.table = new Table({
