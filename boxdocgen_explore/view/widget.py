@@ -45,6 +45,7 @@ _MODULES: Final = (
     "cause.js",
     "actions.js",
     "page.js",
+    "address.js",
     "cell.js",
     "view.js",
 )

@@ -113,6 +113,7 @@ def shared_table() -> dict[str, Any]:
                 "frame": place,
                 "shown": jobs.filter(filters.query(state, TEMPLATES))["job_id"].to_list(),
                 "code": filters.query_code(state, TEMPLATES),
+                "fragment": view.fragment(state),
                 "counts": {key: facet_counts(jobs, state, key) for key in FACETS},
             }
             for state in STATES
@@ -170,4 +171,4 @@ def test_the_front_end_agrees_with_python(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# fail 0" in done.stdout
-    assert "# pass 16" in done.stdout
+    assert "# pass 18" in done.stdout

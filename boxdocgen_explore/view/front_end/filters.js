@@ -5,7 +5,7 @@
 
 import { pieces, search } from "./search.js";
 
-const KEYS = ["status", "output_type", "template_file_id", "template_file_version_id", "batch_id", "reason", "day", "created"];
+export const KEYS = ["status", "output_type", "template_file_id", "template_file_version_id", "batch_id", "reason", "day", "created"];
 
 export class Filters {
   /** `names` are the templates' by file id, for the search. */
