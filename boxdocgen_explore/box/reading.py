@@ -65,8 +65,9 @@ class BatchReader:
             reading, problem = self._with_documents(reading, stopped=self.cancelled.is_set())
             failure = failure or problem
         calls = self.account.session.calls.total() - before
-        ask = {"template_names": self.template_names, "bodies": self.account.body}
-        reading = replace(reading, calls=calls, **ask)
+        reading = replace(
+            reading, calls=calls, bodies=self.account.body, template_names=self.template_names
+        )
         if failure is not None:
             failure.reading = reading
             raise failure

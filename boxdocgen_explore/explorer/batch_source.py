@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 import polars as pl
 
 from boxdocgen_explore.errors import BoxDocGenError, Cancelled, NotCached, Reading
-from boxdocgen_explore.schema import BATCHES, BatchList
+from boxdocgen_explore.schema import BATCHES, MAX_LIMIT, BatchList
 from boxdocgen_explore.text import counted
 
 if TYPE_CHECKING:
@@ -65,10 +65,11 @@ class Source(Protocol):
 
 
 class Opening(NamedTuple):
-    """What an explorer of a Box loads first: these batches, with their documents or without."""
+    """What an explorer of a Box loads first: these batches, and what belongs to them."""
 
     ids: list[str]
     documents: bool
+    details: bool
 
 
 _CACHED_S: Final = 240.0
@@ -87,7 +88,10 @@ class BatchListLoader:
     """Reads the list of batches in the background, until ``stopped`` is set.
 
     ``on_read`` is called in that thread at the end, whether all of the list was read or not.
+    ``calls`` is how many calls the list takes while it is not cached; 0 until it was read.
     """
+
+    calls = 0
 
     def __init__(self, picker: Picker, source: Source, on_read: Callable[[], None]) -> None:
         self._picker = picker
@@ -124,6 +128,7 @@ class BatchListLoader:
         listed = load_batch_list(self._picker, self._source, self.stopped)
         if listed is not None:
             self._read_at = time.monotonic()
+            self.calls = -(-listed.jobs // MAX_LIMIT)
             self._listed = listed.listed if listed.jobs <= _MOST_LISTED else None
         self._on_read()
 
@@ -167,3 +172,33 @@ def load_batch_list(picker: Picker, source: Source, stopped: threading.Event) ->
         picker.offer(batches, cached, names)
         picker.list_status(status, listing)
     return full
+
+
+def ask(
+    source: Source,
+    picker: Picker,
+    ids: list[str],
+    cancelled: threading.Event,
+    *,
+    refresh: bool,
+    details: bool,
+    documents: bool,
+) -> Reading | BoxDocGenError:
+    """Read batches, and let the picker show how far it is; an error is given, not raised."""
+    total = picker.known_jobs(ids)
+
+    def progress(pages: int, jobs: int, waiting: str | None) -> None:
+        if not cancelled.is_set():
+            picker.busy_reading(pages, jobs, total, waiting)
+
+    try:
+        return source.read(
+            ids,
+            refresh=refresh,
+            details=details,
+            documents=documents,
+            cancelled=cancelled,
+            progress=progress,
+        )
+    except BoxDocGenError as error:
+        return error

@@ -21,7 +21,7 @@ from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.arguments import template_names
 from boxdocgen_explore.errors import BoxDocGenError, Reading
 from boxdocgen_explore.explorer.background import Background
-from boxdocgen_explore.explorer.batch_source import BatchListLoader, Opening, Source
+from boxdocgen_explore.explorer.batch_source import BatchListLoader, Opening, Source, ask
 from boxdocgen_explore.explorer.notices import can_retry, error_notice, reading_notice
 from boxdocgen_explore.explorer.picker import Picker
 from boxdocgen_explore.explorer.saved import Saved
@@ -64,10 +64,11 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._request: tuple[list[str], bool] = [], False
         self._templates = template_names(templates)
         self._background = Background()
-        self._documents = False
+        self._documents = self._details = False
         self._watcher: Watcher | None = None
         self._list: BatchListLoader | None = None
-        self.picker = Picker(self.load, self.refresh, self.cancel, self.load_documents)
+        actions = self.load, self.refresh, self.cancel, self.load_documents, self.load_dates
+        self.picker = Picker(*actions)
         state = filters.check_state({} if state is None else state)
         self.view = View(self._loaded, state=state, templates=dict(self._templates))
         super().__init__([self.picker, self.view] if source else [self.view], state=state)
@@ -89,17 +90,17 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def _open(self, source: Source, opening: Opening | None) -> None:
         """Load the first batches; on the demo they are there before the next cell runs."""
         story = [source.story_batch_id] if source.story_batch_id else []
-        ids, self._documents = opening or (story, False)
+        ids, self._documents, self._details = opening or (story, False, False)
         if ids and story:
             self._background.run(partial(self._read, ids, False))
         elif ids:
-            self.load(ids)
+            self._start(ids)
 
     def leave(self) -> Opening:
         """Stop asking Box, because another explorer takes this one's place; say where it was."""
         self.cancel()
         self.picker.watch.value = False
-        return Opening(self._ids, self._documents)
+        return Opening(self._ids, self._documents, self._details)
 
     @traitlets.validate("state")
     def _check_state(self, proposal: Any) -> dict[str, Any]:
@@ -142,14 +143,23 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         """
         if self._source is None:
             return
+        self._details = self._details and list(ids) == self._ids
+        self._start(list(ids), refresh)
+
+    def _start(self, ids: list[str], refresh: bool = False) -> None:
         self._background.supersede()
         self.view.notice, self.view.loading = "", True
         self.picker.busy("Asking Box")
-        self._background.start(partial(self._read, list(ids), refresh))
+        self._background.start(partial(self._read, ids, refresh))
 
     def load_documents(self) -> None:
-        """Load the batches with documents; with durations, too, if the list of jobs is cached."""
+        """Load the loaded batches with documents, and durations if the list of jobs is cached."""
         self._documents = True
+        self.load(self._ids)
+
+    def load_dates(self) -> None:
+        """Load the loaded batches with the times and creators of their jobs."""
+        self._details = True
         self.load(self._ids)
 
     def refresh(self) -> None:
@@ -204,7 +214,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         """Read and show; nothing is shown once another request has superseded this one."""
         self._request = ids, refresh
         try:
-            outcome = self._ask(ids, refresh, cancelled)
+            assert self._source is not None  # noqa: S101 - only called with a source
+            dated = self._documents and self._list and self._list.is_cached(cancelled)
+            columns = {"details": self._details or bool(dated), "documents": self._documents}
+            outcome = ask(self._source, self.picker, ids, cancelled, refresh=refresh, **columns)
             if self._background.is_current(cancelled):
                 self._show_outcome(ids, outcome)
         finally:
@@ -212,32 +225,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
                 self.view.loading = False
                 self.picker.idle(loaded=bool(self._ids))
 
-    def _ask(
-        self, ids: list[str], refresh: bool, cancelled: threading.Event
-    ) -> Reading | BoxDocGenError:
-        assert self._source is not None  # noqa: S101 - only called with a source
-        total = self.picker.known_jobs(ids)
-
-        def progress(pages: int, jobs: int, waiting: str | None) -> None:
-            if not cancelled.is_set():
-                self.picker.busy_reading(pages, jobs, total, waiting)
-
-        try:
-            return self._source.read(
-                ids,
-                refresh=refresh,
-                details=bool(self._documents and self._list and self._list.is_cached(cancelled)),
-                documents=self._documents,
-                cancelled=cancelled,
-                progress=progress,
-            )
-        except BoxDocGenError as error:
-            return error
-
     def _show_outcome(self, ids: list[str], outcome: Reading | BoxDocGenError) -> None:
         if isinstance(outcome, Reading):
-            self._ids = ids
-            self._show(outcome)
+            self._show(outcome, ids)
             self.view.retry = False
             self.view.notice = reading_notice(outcome, self.view.batch_labels)
             if self._watcher and self.picker.watch.value:
@@ -247,13 +237,12 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if arrived and ids == self._ids and arrived.jobs.height < self._loaded.height:
             arrived = None  # a refresh that failed half-way: the jobs from before say more
         if arrived:
-            self._ids = ids
-            self._show(arrived)
+            self._show(arrived, ids)
         before = "" if arrived or not self._ids else "The jobs below were read before."
         self._fail(outcome, before)
 
-    def _show(self, reading: Reading) -> None:
-        self._ids = self._ids or list(dict.fromkeys(reading.jobs["batch_id"]))
+    def _show(self, reading: Reading, ids: list[str] | None = None) -> None:
+        self._ids = ids or list(dict.fromkeys(reading.jobs["batch_id"]))
         self._reading = reading
         self._show_jobs(reading.jobs)
 
@@ -264,15 +253,15 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._loaded = jobs
         verdict = self._verdict().as_dict()
         self.picker.show_loaded(self._ids, set(verdict["incomplete_batches"]))
-        priced = self._source if "output_file_found" not in jobs.columns else None
-        self.picker.offer_documents(priced.document_calls(jobs) or None if priced else None)
+        self.picker.offer_documents(self._source.document_calls(jobs) if self._source else 0, jobs)
         with self.view.hold_sync():
             self.view.verdict, self.view.templates = verdict, dict(self._templates)
             self._draw_listed()
-            self.view.payload = pack(jobs, changed=changed, level=1)  # sent once, so quickly packed
+            self.view.payload = pack(jobs, changed=changed, level=1)  # sent once: size matters less
 
     def _draw_listed(self) -> None:
         others = self._list.other_jobs(self._loaded) if self._list else None
+        self.picker.offer_dates(self._list.calls if self._list else 0, self._loaded)
         self.view.cause = main_cause(self._loaded, others)
         known = batch_labels(self._loaded, self._templates) | self.picker.labels
         self.view.batch_labels = {one: known[one] for one in {*self._loaded["batch_id"]} & {*known}}

@@ -39,6 +39,7 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         on_refresh: Callable[[], None],
         on_cancel: Callable[[], None],
         on_documents: Callable[[], None],
+        on_dates: Callable[[], None],
     ) -> None:
         self._on_load = on_load
         self.on_retry: Callable[[], None] = lambda: None
@@ -64,9 +65,17 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
             tooltip="Names, sizes and times of the documents, and whether they exist",
             layout=_auto(),
         )
-        self.offer_documents(None)
+        self.dates = ipywidgets.Button(
+            tooltip="Times and creators of the jobs, from the list of all jobs; while that list is "
+            "cached, they cost no call",
+            layout=_auto(),
+        )
+        self.offer_documents(0, self._offered)
+        self.offer_dates(0, self._offered)
         self.progress = ipywidgets.HTML()
-        buttons = [self.fold, self.refresh, self.cancel, self.documents, self.watch]
+        buttons = [
+            self.fold, self.refresh, self.cancel, self.dates, self.documents, self.watch
+        ]  # fmt: skip
         super().__init__([*buttons, self.table, self.progress])
         self.add_class("boxdocgen-picker")
         self.fold.observe(lambda _change: self._draw_fold(), "value")
@@ -74,6 +83,7 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self.refresh.on_click(lambda _button: on_refresh())
         self.cancel.on_click(lambda _button: on_cancel())
         self.documents.on_click(lambda _button: on_documents())
+        self.dates.on_click(lambda _button: on_dates())
 
     def obey(self, command: Mapping[str, Any]) -> None:
         """Do what the table sent (see `BatchTable`): load what was typed, or else is selected."""
@@ -95,11 +105,16 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self.fold.value = not ids
         self._draw_fold()
 
-    def offer_documents(self, calls: int | None) -> None:
-        """Show the button that loads the documents, with what it costs; None hides it."""
-        self.documents.layout.display = "none" if calls is None else ""
-        if calls is not None:
-            self.documents.description = f"Load documents ({counted(calls, 'call')})"
+    def offer_documents(self, calls: int, jobs: pl.DataFrame) -> None:
+        """Show the button that loads the documents, with what it costs, unless the jobs have them.
+
+        Without jobs or calls it is hidden.
+        """
+        _offer(self.documents, "documents", 0 if "output_file_found" in jobs else calls)
+
+    def offer_dates(self, calls: int, jobs: pl.DataFrame) -> None:
+        """As `offer_documents`, for times and creators."""
+        _offer(self.dates, "dates", 0 if "created_at" in jobs or jobs.is_empty() else calls)
 
     def known_jobs(self, ids: Collection[str]) -> int | None:
         """Count the jobs of these batches as listed; None unless all of them are listed."""
@@ -161,6 +176,11 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         if len(ids) != 1:
             return counted(len(ids), "batch") if ids else "No batch"
         return f"{self.labels.get(ids[0], 'Batch')} · {ids[0]}"
+
+
+def _offer(button: ipywidgets.Button, what: str, calls: int) -> None:
+    button.layout.display = "" if calls else "none"
+    button.description = f"Load {what} ({counted(calls, 'call')})"
 
 
 def _auto() -> ipywidgets.Layout:

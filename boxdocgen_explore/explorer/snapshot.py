@@ -75,10 +75,12 @@ def _filters(state: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """Name what filters, as the view does; the order of rows does not."""
     named = []
     for key, values in state.items():
-        if values and key not in ("text", "compare_by", "measure", "sort"):
+        if values and key not in ("text", "created", "compare_by", "measure", "sort", "columns"):
             word = key.replace("_file", "").removesuffix("_id").replace("_", " ")
             texts = (names.get(one, one) if one else "(none)" for one in values)
             named.append(f"{word} {' or '.join(texts)}")
+    if state.get("created"):
+        named.append(f"created from {' to '.join(state['created'])} (UTC)")
     if state.get("text"):
         named.append(f"search “{state['text']}”")
     return f", where {' and '.join(named)}" if named else ""

@@ -1,5 +1,6 @@
 """The view that needs no kernel: a jobs frame goes in, a widget or an HTML page comes out."""
 
+from boxdocgen_explore.view.address import fragment
 from boxdocgen_explore.view.cause import main_cause
 from boxdocgen_explore.view.page import VIEW_MIME, embedded, notebook_page, open_page, page
 from boxdocgen_explore.view.payload import batch_labels, pack, unpack
@@ -10,6 +11,7 @@ __all__ = [
     "View",
     "batch_labels",
     "embedded",
+    "fragment",
     "main_cause",
     "module",
     "notebook_page",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,6 +15,7 @@ from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS
 from boxdocgen_explore.search import search, templates_named
 
+_DAY: Final = 'pl.col("created_at").dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d")'
 _VALUES: Final = {
     "status": 'pl.col("status").is_in({values})',
     "output_type": 'pl.col("output_type").is_in({values})',
@@ -21,12 +23,12 @@ _VALUES: Final = {
     "template_file_version_id": 'pl.col("template_file_version_id").is_in({values})',
     "batch_id": 'pl.col("batch_id").is_in({values})',
     "reason": ("bx.analysis.job_reasons().list.eval(pl.element().is_in({values})).list.any()"),
-    "day": 'pl.col("created_at").dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d")'
-    ".is_in({values})",
+    "day": f"{_DAY}.is_in({{values}})",
 }
+_CREATED: Final = f"{_DAY}.is_between(pl.lit({{first}}), pl.lit({{last}}))"
 _TEXT: Final = "bx.analysis.search({text})"
 
-QUERY_CODE: Final[Mapping[str, str]] = {**_VALUES, "text": _TEXT}
+QUERY_CODE: Final[Mapping[str, str]] = {**_VALUES, "created": _CREATED, "text": _TEXT}
 """Source text of each filter, by key of the state; the view fills in the same templates."""
 
 _CHOICES: Final = {"compare_by": ("batch", "template", "day"), "measure": ("count", "share")}
@@ -34,9 +36,11 @@ _CHOICES: Final = {"compare_by": ("batch", "template", "day"), "measure": ("coun
 _MUST_BE: Final = {
     **dict.fromkeys(_VALUES, "a list of texts (None stands for null)"),
     "text": "a text",
+    "created": "two ISO dates, the earlier one first, or None",
     "compare_by": '"batch", "template" or "day"',
     "measure": '"count" or "share"',
     "sort": '[column, "ascending" or "descending"], or None',
+    "columns": "a list of names of columns, or None",
 }
 
 
@@ -52,7 +56,16 @@ def _is_valid(key: str, value: object) -> bool:
     if key == "sort":
         column, *direction = value or (None,)
         return is_text(column) and direction in (["ascending"], ["descending"])
-    return all(one is None or is_text(one) for one in value)
+    if key == "created":
+        return len(value) == 2 and all(map(_is_date, value)) and value[0] <= value[1]
+    return all((one is None and key in _VALUES) or is_text(one) for one in value)
+
+
+def _is_date(value: object) -> bool:
+    try:
+        return dt.date.fromisoformat(str(value)).isoformat() == value
+    except ValueError:
+        return False
 
 
 def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,10 +73,11 @@ def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
 
     Keys, all optional: ``status``, ``output_type``, ``template_file_id``,
     ``template_file_version_id``, ``batch_id``, ``reason`` and ``day`` (ISO date, UTC) are lists
-    of values: None stands for null, and an empty list does not filter. ``text`` is several ids or
-    words (`analysis.search`); ``compare_by`` is "batch", "template" or "day", and ``measure`` how
-    these bars are measured, by "count" or "share"; ``sort`` is
-    ``[column, "ascending" | "descending"]`` or None, which is failures first.
+    of values: None stands for null, and an empty list does not filter. ``created`` is the first and
+    the last UTC day of an interval. ``text`` is several ids or words (`analysis.search`);
+    ``compare_by`` is "batch", "template" or "day", and ``measure`` how these bars are measured, by
+    "count" or "share"; ``sort`` is ``[column, "ascending" | "descending"]`` or None, which is
+    failures first; ``columns`` are those of the table, None for the ones that its jobs need.
 
     >>> check_state({"status": ["failed"], "text": "bonus"})
     {'status': ['failed'], 'text': 'bonus'}
@@ -84,8 +98,9 @@ def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
 def query(state: Mapping[str, Any], templates: Mapping[str, str] | None = None) -> pl.Expr:
     """Give the polars expression for the rows that a state shows.
 
-    Filters of different keys are joined by "and", the values of one key by "or". The key ``day``
-    needs frames with ``created_at``; ``templates``, names by file id, are searched by ``text``.
+    Filters of different keys are joined by "and", the values of one key by "or". The keys ``day``
+    and ``created`` need frames with ``created_at``; ``templates``, names by file id, are searched
+    by ``text``.
 
     Raises InvalidRequest for a state that `check_state` refuses.
 
@@ -98,6 +113,9 @@ def query(state: Mapping[str, Any], templates: Mapping[str, str] | None = None) 
     for key in _VALUES:
         if values := state.get(key):
             shown = shown & _has_value(key, values)
+    if created := state.get("created"):
+        first, last = map(pl.lit, created)
+        shown = shown & day().is_between(first, last)
     if text := state.get("text"):
         shown = shown & search(text, templates)
     return shown
@@ -135,6 +153,9 @@ def query_code(state: Mapping[str, Any], templates: Mapping[str, str] | None = N
     for key, template in _VALUES.items():
         if values := state.get(key):
             lines.append(template.replace("{values}", _source(values)))
+    if created := state.get("created"):
+        first, last = map(json.dumps, created)
+        lines.append(_CREATED.replace("{first}", first).replace("{last}", last))
     if named := templates_named(state.get("text", ""), templates or {}):
         used = {one: (templates or {})[one] for ids in named.values() for one in ids}
         call = [state["text"], used] if used else [state["text"]]

@@ -36,6 +36,7 @@ _MODULES: Final = (
     "filters.js",
     "bars.js",
     "durations.js",
+    "dates.js",
     "figures.js",
     "virtual_table.js",
     "table.js",
@@ -46,6 +47,7 @@ _MODULES: Final = (
     "cause.js",
     "actions.js",
     "page.js",
+    "address.js",
     "cell.js",
     "view.js",
 )

@@ -363,7 +363,7 @@ def batches_frame(height):
 
 
 def test_a_growing_list_is_sent_to_the_browser_only_a_few_times():
-    picker = Picker(print, print, print, print)
+    picker = Picker(print, print, print, print, print)
     sent, said = [], []
     picker.table.observe(lambda change: sent.append(len(change["new"])), "rows")
     picker.table.observe(lambda change: said.append(change["new"]), "status")
@@ -520,6 +520,32 @@ def test_the_documents_are_loaded_on_request_and_their_price_is_said(explorer):
     assert explorer.jobs["output_file_found"].sum() == 25
     assert explorer.jobs["duration_s"].unique().to_list() == [15.0]  # the list had just been read
     assert button.layout.display == "none"
+
+
+def test_dates_are_loaded_on_demand_and_their_price_is_stated(explorer):
+    explorer.load(["1001"])
+    explorer.wait()
+    button = explorer.picker.dates
+    assert (button.description, button.layout.display) == ("Load dates (1 call)", "")
+    button.click()
+    explorer.wait()
+    assert explorer.jobs["created_at"].null_count() == 0
+    assert button.layout.display == "none"
+    explorer.refresh()
+    explorer.wait()
+    assert "created_at" in explorer.jobs
+    explorer.load(["1003"])  # another batch: its dates were not asked for
+    explorer.wait()
+    assert "created_at" not in explorer.jobs
+    assert button.layout.display == ""
+
+
+def test_without_a_list_of_jobs_there_is_no_button_for_dates(box, emulator):
+    emulator.fault("forbidden", path="/docgen_jobs", times=None)
+    explorer = bx.explore(box).wait()
+    explorer.load(["1001"])
+    explorer.wait()
+    assert explorer.picker.dates.layout.display == "none"
 
 
 def test_documents_stay_when_the_batch_is_refreshed_or_another_one_is_loaded(explorer):

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { readFragment, writeFragment } from "../../boxdocgen_explore/view/front_end/address.js";
 import { batchesOf, found, outcomes, percentFailed, selection } from "../../boxdocgen_explore/view/front_end/batch_rows.js";
 import { barLabel, Bars, sumNote } from "../../boxdocgen_explore/view/front_end/bars.js";
 import { cell, csv, csvCell, sortedJobs, unpack } from "../../boxdocgen_explore/view/front_end/columns.js";
@@ -40,6 +41,37 @@ test("a state shows the jobs that Python's query gives, and is copied as Python'
     assert.deepEqual(ids(frame, filters.shown(inOrder)), shown, JSON.stringify(state));
     assert.equal(queryCode(state, specs.query_code, table.templates), code);
   }
+});
+
+const MORE_STATES = [
+  { sort: ["job_id", "descending"], columns: ["status", "job_id"], measure: "share", compare_by: "day", output_type: ["", null] },
+  { created: ["2026-11-02", "2026-11-03"], text: "a&b=c #%\u2028+ \u{1f600}" },
+];
+
+/** The order of the values of a filter means nothing. */
+function nullsLast(state) {
+  const sorted = (value) => (value.includes(null) ? [...value.filter((one) => one !== null), null] : value);
+  return Object.fromEntries(Object.entries(state).map(([key, value]) => [key, sorted(value)]));
+}
+
+test("the fragment of an address says a state as Python's does, and back", () => {
+  const named = table.states.map(({ state, fragment }) => [state, fragment]);
+  for (const [state, fragment] of [...named, ...MORE_STATES.map((state) => [state, writeFragment(state)])]) {
+    const read = readFragment(`#${fragment}`) ?? {};
+    assert.deepEqual(nullsLast(read), nullsLast(state), fragment);
+    assert.deepEqual(readFragment(writeFragment(read)) ?? {}, read);
+  }
+});
+
+test("of a hostile fragment only what is valid is read", () => {
+  const read = (fragment) => JSON.stringify(readFragment(fragment));
+  for (const other of ["", "#", "#findings", "#__proto__=x&constructor=y", "#none=__proto__", "#%E0%A4%A", `#text=${"x".repeat(60_000)}`]) {
+    assert.equal(read(other), "null", other.slice(0, 40));
+  }
+  assert.equal(read("#text="), "{}");
+  assert.equal(read("#sort=job_id&sort=up&created=2026-11-03&created=2026-11-02&measure=__proto__&none=created"), "{}");
+  assert.equal(read("#created=2026-13-45&created=2026-13-46&compare_by=x&status=<img>"), '{"status":["<img>"]}');
+  assert.equal({}.x, undefined);
 });
 
 test("the counts beside a filter leave out that filter alone", () => {

@@ -20,6 +20,7 @@ STATES = [
     {"template_file_id": ["1700000000001"], "template_file_version_id": [None]},
     {"reason": [MISSING, analysis.NO_REASON]},
     {"day": ["2026-11-02", None]},
+    {"created": ["2026-11-02", "2026-11-02"], "columns": ["status"]},
     {"text": "TIMEOUT"},
     {"text": "{{candidate", "status": ["completed_with_error"], "sort": None},
 ]
@@ -70,6 +71,10 @@ def test_any_text_in_a_state_is_data_and_never_code(value, text):
         ({"text": ["x"]}, "must be a text"),
         ({"compare_by": "moon"}, '"batch", "template" or "day"'),
         ({"sort": ["status", "up"]}, "ascending"),
+        ({"created": ["2026-11-03", "2026-11-02"]}, "two ISO dates"),
+        ({"created": ["2026-11-02"]}, "two ISO dates"),
+        ({"created": ["20261102", "20261103"]}, "two ISO dates"),
+        ({"columns": ["status", None]}, "names of columns"),
         (["status"], "A state is a dict"),
     ],
 )

@@ -45,6 +45,8 @@ STATES: list[dict[str, Any]] = [
     {"template_file_id": ["1700000000001", None], "template_file_version_id": [None, "7"]},
     {"reason": [MISSING, analysis.NO_REASON, "A is missing"]},
     {"day": ["2026-11-02", "2026-11-03", None]},
+    {"created": ["2026-10-30", "2026-11-02"]},
+    {"created": ["2026-11-03", "2026-11-03"], "status": ["failed"]},
     {"text": "IS missing", "status": ["failed"]},
     {"text": 'a "quoted" $& text \u2028 Ω \U0001f600 \x07', "day": [None]},
     {"text": " \t,"},
@@ -111,6 +113,7 @@ def shared_table() -> dict[str, Any]:
                 "frame": place,
                 "shown": jobs.filter(filters.query(state, TEMPLATES))["job_id"].to_list(),
                 "code": filters.query_code(state, TEMPLATES),
+                "fragment": view.fragment(state),
                 "counts": {key: facet_counts(jobs, state, key) for key in FACETS},
             }
             for state in STATES
@@ -168,4 +171,4 @@ def test_the_front_end_agrees_with_python(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# fail 0" in done.stdout
-    assert "# pass 16" in done.stdout
+    assert "# pass 18" in done.stdout

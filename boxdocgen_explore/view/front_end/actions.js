@@ -41,7 +41,7 @@ export function receiveFile(view, { event, name }, [content]) {
 }
 
 /** Name a file by its batch, the values that filter, and the day (UTC) on which the jobs were read. */
-function fileName(frame, { text, sort, batch_id: chosen, ...filters }, readAt) {
+function fileName(frame, { text, sort, columns, batch_id: chosen, ...filters }, readAt) {
   const batches = chosen ?? frame.columns.get("batch_id")?.values ?? [];
   const values = [...Object.values(filters).filter(Array.isArray).flat(), ...(text ? ["search"] : [])];
   const batch = batches.length === 1 ? batches[0] : `${batches.length} batches`;
@@ -53,7 +53,7 @@ function fileName(frame, { text, sort, batch_id: chosen, ...filters }, readAt) {
 function setup({ frame, model, state }) {
   const values = (name) => frame.columns.get(name)?.values ?? [];
   const source = values("origin").includes("demo") ? "bx.demo()" : "bx.connect()";
-  const options = state.day ? ", details=True" : frame.columns.has("output_file_name") ? ", documents=True" : "";
+  const options = state.day || state.created ? ", details=True" : frame.columns.has("output_file_name") ? ", documents=True" : "";
   const read = `${source}.jobs([${values("batch_id").map((id) => JSON.stringify(id)).join(", ")}]${options})`;
   const jobs = model.get("variable") ? `${model.get("variable")}.loaded` : read;
   return `import boxdocgen_explore as bx\nimport polars as pl\n\njobs = ${jobs}\n`;

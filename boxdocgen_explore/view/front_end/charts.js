@@ -6,10 +6,13 @@ import { durationsNote, intervalNote } from "./durations.js";
 import { Figure } from "./figures.js";
 
 export class Charts {
-  /** `onPick` gets the columns and the key of a bar, `onCompare` a change of what is compared. */
-  constructor(specs, { onPick, onCompare }) {
+  /** `onPick` gets the columns and the key of a bar, `onBrush` the first and the last day of several,
+      `onCompare` a change of what is compared. */
+  constructor(specs, { onPick, onBrush, onCompare }) {
     Object.assign(this, { statuses: specs.statuses, bars: new Map() });
-    this.figures = specs.figures.map((figure) => new Figure(figure, (key) => onPick(figure.by, key)));
+    this.figures = specs.figures.map(
+      (figure) => new Figure(figure, (key) => onPick(figure.by, key), figure.name === "over_time" ? onBrush : null),
+    );
     const compared = this.figures.filter(({ figure }) => figure.compare);
     const options = compared.map(({ figure }) => element("option", { value: figure.compare }, figure.compare));
     this.compare = element("select", { "aria-label": "Compare by" }, options);
@@ -68,6 +71,7 @@ export class Charts {
 }
 
 function note({ name, by_status: stacked }, rows, view) {
+  if (name === "over_time") return "UTC. Drag over days to filter";
   if (name === "documents_over_time") return intervalNote(rows[0]?.key[0]);
   if (stacked || !rows.length) return "";
   const [{ jobs_shown: jobs, jobs_all: all }] = rows;

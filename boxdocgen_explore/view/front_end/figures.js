@@ -1,10 +1,12 @@
 // The charts: specs from Python, fed with small counts. A click and a key do the same.
 
+import { Brush } from "./dates.js";
 import { element } from "./dom.js";
 import vegaEmbed from "vega-embed";
 
 export class Figure {
-  constructor(figure, onPick) {
+  /** `onPick` gets the key of a bar; with `onBrush`, the bars can be dragged over. */
+  constructor(figure, onPick, onBrush) {
     Object.assign(this, { figure, onPick, queue: Promise.resolve() });
     this.note = element("span", { class: "note" });
     this.chart = element("div", { class: "chart" });
@@ -14,6 +16,7 @@ export class Figure {
       this.chart,
       this.tip,
     ]);
+    if (onBrush) this.root.append(new Brush(this.chart, onBrush).band);
     this.chart.addEventListener("keydown", (event) => this.key(event));
     this.chart.addEventListener("pointermove", (event) => this.showTip(event));
     this.chart.addEventListener("pointerleave", () => (this.tip.hidden = true));

@@ -5,7 +5,7 @@
 
 import { pieces, search } from "./search.js";
 
-const KEYS = ["status", "output_type", "template_file_id", "template_file_version_id", "batch_id", "reason", "day"];
+export const KEYS = ["status", "output_type", "template_file_id", "template_file_version_id", "batch_id", "reason", "day", "created"];
 
 export class Filters {
   /** `names` are the templates' by file id, for the search. */
@@ -37,7 +37,7 @@ export class Filters {
 
   mark(bit, key, wanted) {
     const { fails } = this;
-    const column = this.frame.columns.get(key);
+    const column = this.frame.columns.get(key === "created" ? "day" : key);
     const fits = tester(column ? key : "", wanted);
     const marks = Uint8Array.from(column?.values ?? [null], (value) => (fits(value) ? 0 : bit));
     const codes = column?.codes ?? new Uint8Array(fails.length);
@@ -69,10 +69,11 @@ export class Filters {
   }
 }
 
-/** A column that is not in the payload is null for every job. */
+/** A column that is not in the payload is null for every job; `created` is the first and the last day. */
 function tester(key, wanted) {
   if (!wanted?.length) return () => true;
   const set = new Set(wanted);
+  if (key === "created") return (day) => day !== null && wanted[0] <= day && day <= wanted[1];
   if (key === "reason") return (list) => list.some((reason) => set.has(reason));
   return (value) => set.has(value);
 }
@@ -84,6 +85,10 @@ export function queryCode(state, templates, names = {}) {
   const call = used.length ? [state.text, Object.fromEntries(used)] : [state.text];
   const lines = Object.keys(templates).filter((key) => (key === "text" ? wanted : state[key])?.length).map((key) => {
     if (key === "text") return templates.text.replace("{text}", () => JSON.stringify(call).slice(1, -1));
+    if (key === "created") {
+      const [first, last] = state.created.map((day) => JSON.stringify(day));
+      return templates.created.replace("{first}", () => first).replace("{last}", () => last);
+    }
     const values = state[key].map((value) => (value === null ? "None" : JSON.stringify(value)));
     const nulls = state[key].includes(null) ? ", nulls_equal=True" : "";
     return templates[key].replace("{values}", () => `[${values.join(", ")}]${nulls}`);

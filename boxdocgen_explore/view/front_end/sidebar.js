@@ -2,6 +2,7 @@
 
 import { NONE } from "./bars.js";
 import { byStatus } from "./columns.js";
+import { Dates } from "./dates.js";
 import { button, element, number, statusDot } from "./dom.js";
 
 const GROUPS = [
@@ -28,18 +29,20 @@ export class Sidebar {
     this.search.title = "Several ids find any of these jobs; other words must all occur.";
     this.search.oninput = () => onChange({ text: this.search.value });
     this.missing = element("div", { class: "missing", role: "status" });
-    const nothing = Object.fromEntries(["text", ...Object.keys(WORDS)].map((key) => [key, null]));
+    const nothing = Object.fromEntries(["text", "created", ...Object.keys(WORDS)].map((key) => [key, null]));
     this.clear = button({ class: "clear" }, "Clear filters", () => onChange(nothing));
+    this.dates = new Dates(onChange);
     this.groups = GROUPS.map(({ key, title }) => {
       const boxes = element("div", { class: "boxes" });
       return { key, boxes, root: element("fieldset", {}, [element("legend", {}, title), boxes]), lines: [] };
     });
-    this.root = element("div", { class: "sidebar" }, [this.search, this.missing, ...this.groups.map(({ root }) => root), this.clear]);
+    this.root = element("div", { class: "sidebar" }, [this.search, this.missing, ...this.groups.map(({ root }) => root), this.dates.root, this.clear]);
     this.chips = element("div", { class: "chips" });
   }
 
   /** Offer the values of these jobs. */
   show(frame) {
+    this.dates.show(frame);
     for (const group of this.groups) {
       const { key } = group;
       group.column = frame.columns.get(key);
@@ -71,6 +74,7 @@ export class Sidebar {
   }
 
   draw(state, filters) {
+    this.dates.draw(state);
     for (const { key, column, lines } of this.groups) {
       if (!lines.length) continue;
       const counts = filters.counts(column, key);
@@ -98,6 +102,10 @@ export class Sidebar {
         remove: () => this.onToggle(key, value),
       })),
     );
+    if (state.created) {
+      const text = `created from ${state.created.join(" to ")} (UTC)`;
+      active.push({ text, remove: () => this.onChange({ created: null }) });
+    }
     if (state.text) {
       active.push({ text: `search “${state.text}”`, remove: () => this.onChange({ text: null }) });
     }

@@ -13,6 +13,7 @@ import { disambiguate, Sidebar } from "./sidebar.js";
 import { ProgressLine } from "./progress.js";
 import { VerdictLine } from "./verdict.js";
 import { CauseBlock } from "./cause.js";
+import { followAddress } from "./address.js";
 import { pageModel } from "./page.js";
 import { followNotebook } from "./cell.js";
 
@@ -72,6 +73,7 @@ class View {
     });
     this.charts = new Charts(this.specs, {
       onPick: (by, key) => this.pick(by, key),
+      onBrush: (created) => this.setState({ created }),
       onCompare: (change) => this.setState(change),
     });
     this.table = new Table({
@@ -227,10 +229,12 @@ class View {
   }
 }
 
-/** Draw the view from what the page itself holds. */
+/** Draw the view from what the page itself holds; the address of the page names its state. */
 export async function mountPage(page) {
   const [root, settings, payload] = ["", "-settings", "-payload"].map((part) => page.getElementById(`boxdocgen${part}`));
-  await mount(root, JSON.parse(settings.textContent), payload.textContent);
+  const model = pageModel(JSON.parse(settings.textContent), payload.textContent);
+  followAddress(model, root);
+  await new View(model, root).load();
 }
 
 /** Draw a view into this element; the payload is in base64. */

@@ -1,0 +1,69 @@
+// The days of the jobs shown (UTC): two fields, and a brush over the chart "Jobs over time".
+
+import { element } from "./dom.js";
+
+const LEAST_DRAG_PX = 5;
+
+export class Dates {
+  /** `onChange` gets a change of the state. */
+  constructor(onChange) {
+    this.fields = [0, 1].map(() => element("input", { type: "date" }));
+    for (const field of this.fields) field.onchange = () => this.change(onChange);
+    const lines = ["From", "To"].map((name, place) => element("label", {}, [name, this.fields[place]]));
+    this.root = element("fieldset", { class: "dates" }, [element("legend", {}, "Created (UTC)"), ...lines]);
+  }
+
+  /** Offer the days of these jobs. */
+  show(frame) {
+    const days = (frame.columns.get("day")?.values ?? []).filter(Boolean).sort();
+    this.range = [days[0], days.at(-1)];
+    this.root.hidden = days.length < 2;
+    for (const field of this.fields) [field.min, field.max] = this.root.hidden ? ["", ""] : this.range;
+  }
+
+  draw({ created }) {
+    this.fields.forEach((field, place) => {
+      const day = created?.[place] ?? "";
+      if (field.value !== day) field.value = day;
+    });
+  }
+
+  /** A date that is being typed is out of range, or none; without one, the interval has no end there. */
+  change(onChange) {
+    if (!this.fields.every(({ validity }) => validity.valid)) return;
+    const chosen = this.fields.some(({ value }) => value);
+    onChange({ created: chosen ? this.fields.map(({ value }, place) => value || this.range[place]).sort() : null });
+  }
+}
+
+/** Let a person drag over the columns of a chart; `onBrush` gets the keys of the first and the last. */
+export class Brush {
+  constructor(chart, onBrush) {
+    Object.assign(this, { chart, onBrush, from: null, keys: [], band: element("div", { class: "band", hidden: "" }) });
+    chart.classList.add("brushed");
+    chart.addEventListener("pointerdown", (event) => event.isPrimary && (this.from = event.clientX));
+    chart.addEventListener("pointermove", (event) => this.move(event));
+    chart.addEventListener("pointerup", () => this.end());
+    chart.addEventListener("pointercancel", () => this.end([]));
+  }
+
+  move({ clientX, pointerId, buttons }) {
+    if (this.from === null || !buttons) return void (this.from = null);
+    if (this.band.hidden && Math.abs(clientX - this.from) < LEAST_DRAG_PX) return;
+    // From now on the chart gets all events, so that the end of the drag is no click on a column.
+    this.chart.setPointerCapture(pointerId);
+    const [left, right] = [this.from, clientX].sort((a, b) => a - b);
+    const columns = [...this.chart.querySelectorAll(".rows_marks path")];
+    const under = columns.map((one) => one.getBoundingClientRect()).map((box) => box.right >= left && box.left <= right);
+    this.keys = columns.filter((_, place) => under[place]).map((one) => one.__data__.datum.key[0]).sort();
+    const start = this.band.offsetParent?.getBoundingClientRect().left ?? this.chart.getBoundingClientRect().left;
+    Object.assign(this.band.style, { left: `${left - start}px`, width: `${right - left}px` });
+    this.band.hidden = false;
+  }
+
+  end(keys = this.keys) {
+    Object.assign(this, { from: null, keys: [] });
+    this.band.hidden = true;
+    if (keys.length) this.onBrush([keys[0], keys.at(-1)]);
+  }
+}
