@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -12,11 +12,29 @@ from markupsafe import Markup
 
 from boxdocgen_explore.reporting.embedded import packed_record
 from boxdocgen_explore.reporting.result import AuditResult
-from boxdocgen_explore.view import batch_labels, main_cause, tables
+from boxdocgen_explore.schema import RUNNING
+from boxdocgen_explore.text import shortened, visible
+from boxdocgen_explore.view import batch_labels, fragment, main_cause, tables
 from boxdocgen_explore.view.html import fill, front_end
 from boxdocgen_explore.view.page import document
 
 MOST_OF_A_RULE: Final = 10
+MOST_BATCHES: Final = 100
+_MOST_LINKED: Final = 50
+_DESCRIPTION: Final = ("template", "created_at", "created_by")
+_STATE_OF: Final[Mapping[str, Mapping[str, Any]]] = {
+    "failed-share": {"status": ["failed"]},
+    "error-share": {"status": ["completed_with_error"]},
+    "not-final": {"status": sorted(RUNNING)},
+}
+"""The status of the jobs that a rule counts."""
+_HOW: Final = {
+    "details": "read the batches with details=True (--details)",
+    "documents": "read the batches with documents=True (--documents)",
+    "a manifest": "give the manifest as expected (--expected FILE)",
+    "evidence": "audit a reading; a plain frame says nothing of its pages",
+}
+"""How to provide what is missing, by the beginning of its name."""
 
 
 def html(
@@ -32,7 +50,7 @@ def html(
         labels=batch_labels(visible, result.names),
         state=result.state,
         template="reporting/templates/report.html",
-        style=front_end("report.css"),
+        style=front_end("report.css") + _print_header(record["title"]),
         script=front_end("report.js"),
         title=record["title"],
         statements=Markup(statements(record, result.pages, result.document_pages)),  # noqa: S704
@@ -46,25 +64,79 @@ def statements(
     record: Mapping[str, Any], pages: pl.DataFrame | None, document_pages: pl.DataFrame | None
 ) -> str:
     """Write what the report states, above the view; nothing but these arguments is in it."""
-    shown: Counter[str] = Counter()
-    findings = []
-    for one in record["findings"]:
-        shown[one["rule"]] += 1
-        if shown[one["rule"]] <= MOST_OF_A_RULE:
-            findings.append(one)
+    groups = list(_grouped(record))
+    batches = record["batch_table"]
     return fill(
         "reporting/templates/statements.html",
         record=record,
         audited_at=dt.datetime.fromisoformat(record["audited_at"]),
+        other_hosts=_other_hosts(record),
+        described={name: any(one[name] for one in batches) for name in _DESCRIPTION},
+        links={one["batch_id"]: fragment({"batch_id": [one["batch_id"]]}) for one in batches},
+        most_batches=MOST_BATCHES,
+        not_performed=_not_performed(record),
         severities=Counter(one["severity"] for one in record["findings"]),
-        findings=findings,
-        most_of_a_rule=MOST_OF_A_RULE,
+        exceptions=[one for one in groups if one["severity"] != "info"],
+        information=[one for one in groups if one["severity"] == "info"],
         outcomes=Counter(one["verdict"] for one in record["verdicts"]),
         rules={rule["name"]: rule for rule in record["rules"]},
         pages=[] if pages is None else pages.to_dicts(),
         document_pages=[] if document_pages is None else document_pages.to_dicts(),
         with_documents=document_pages is not None,
     )
+
+
+def _other_hosts(record: Mapping[str, Any]) -> list[str]:
+    hosts = {user["host"] for user in record["reader"]["users"]}
+    return sorted(hosts - {"api.box.com", "demo", None})
+
+
+def _grouped(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Group the findings by severity and rule, in the order in which they are."""
+    checks = {rule["name"]: rule["checks"] for rule in record["rules"]}
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for one in record["findings"]:
+        groups.setdefault((one["severity"], one["rule"]), []).append(one)
+    for (severity, rule), found in groups.items():
+        about = checks.get(rule, "")
+        yield {
+            "rule": rule,
+            "severity": severity,
+            "count": len(found),
+            "batches": len({one["batch_id"] for one in found} - {None}),
+            "detail": found[0]["detail"],
+            "checks": f"Checks that: {about[:1].lower()}{about[1:]}.",
+            "rows": found[:MOST_OF_A_RULE],
+            "link": fragment(state) if (state := _state(rule, found)) else "",
+        }
+
+
+def _state(rule: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Give the filters that show the jobs of these findings; none if they are too many."""
+    jobs = [one["job_id"] for one in found if one["job_id"]]
+    batches = list(dict.fromkeys(one["batch_id"] for one in found if one["batch_id"]))
+    if jobs:
+        return {"text": " ".join(jobs)} if len(jobs) == len(found) <= _MOST_LINKED else {}
+    by_batch = {"batch_id": batches} if 0 < len(batches) <= _MOST_LINKED else {}
+    return {**by_batch, **_STATE_OF.get(rule, {})}
+
+
+def _not_performed(record: Mapping[str, Any]) -> dict[str, tuple[list[str], str]]:
+    """By what is missing: the rules that need it, and how to provide it."""
+    missing: dict[str, tuple[list[str], str]] = {}
+    for one in record["verdicts"]:
+        if one["verdict"] == "not evaluated":
+            lacks = one["lacks"] or "jobs"
+            how = [text for need, text in _HOW.items() if lacks.startswith(need)]
+            missing.setdefault(lacks, ([], "".join(how[:1])))[0].append(one["rule"])
+    return missing
+
+
+def _print_header(title: str) -> str:
+    """Write the title, whatever it contains, at the top of each printed page."""
+    shown = shortened(visible(title), 80)
+    text = "".join(one if one.isalnum() else f"\\{ord(one):x} " for one in shown)
+    return f'@page {{ @top-left {{ content: "{text}" }} }}\n'
 
 
 def _tables(result: AuditResult) -> list[tables.Table]:

@@ -21,9 +21,11 @@ import polars.selectors as cs
 
 from boxdocgen_explore.auditing import Rule
 from boxdocgen_explore.reporting import evidence
+from boxdocgen_explore.reporting.batches import batch_rows
 from boxdocgen_explore.reporting.canonical import canonical
 from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.text import counted, listed
+from boxdocgen_explore.view import main_cause
 
 FORMAT: Final = "boxdocgen-audit-1"
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -52,6 +54,7 @@ def audit_record(result: AuditResult, title: str, notes: Sequence[str]) -> dict[
         "removed": [*result.removed],
         "calls": result.calls,
         "demo": result.view_verdict.demo,
+        "cause": ["".join(line) for line in main_cause(result.jobs.select(result.columns))],
         "conclusion": result.conclusion,
         "population": result.population,
         "statements": result.statements,
@@ -60,6 +63,7 @@ def audit_record(result: AuditResult, title: str, notes: Sequence[str]) -> dict[
         "failures": {one: str(error) for one, error in result.failures.items()},
         "outcome": _counts(result.jobs),
         "batches": _batches(result),
+        "batch_table": batch_rows(result),
         "checks": result.check_counts(),
         "findings": result.findings.to_dicts(),
         "verdicts": result.verdicts.to_dicts(),

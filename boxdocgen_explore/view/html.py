@@ -39,7 +39,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    for words in (text.counted, text.duration, text.listed, text.timestamp):
+    for words in (text.counted, text.duration, text.listed, text.percent, text.timestamp):
         environment.filters[words.__name__] = words
     environment.policies["json.dumps_kwargs"] = {}  # not sorted: the order of the charts counts
     return environment

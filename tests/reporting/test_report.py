@@ -8,6 +8,7 @@ import gzip
 import html
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -20,8 +21,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import boxdocgen_explore as bx
-from boxdocgen_explore import reporting
-from boxdocgen_explore.emulator import DEMO_TOKEN
+from boxdocgen_explore import errors, reporting
+from boxdocgen_explore.emulator import DEMO_TOKEN, plain_job
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.schema import JOBS, STATUSES
 
@@ -129,8 +130,47 @@ def test_findings_stand_in_the_file_and_every_rule_with_its_verdict(written):
     findings, verdicts = bx.audit(story(300)), bx.verdicts(story(300))
     assert findings["detail"][0] in text
     assert all(rule in text for rule in verdicts["rule"])
-    more = sum(max(0, n - 10) for n in findings["rule"].value_counts()["count"])
-    assert f"{more:,} more were found" in text
+    counts = dict(findings["rule"].value_counts().iter_rows())
+    assert max(counts.values()) > 10
+    for rule, count in counts.items():
+        assert f"{count:,} finding{'s' if count > 1 else ''} of {rule}" in text
+        assert (f"; {count - 10:,} more were found" in text) == (count > 10)
+
+
+def test_each_batch_is_said_to_be_complete_or_not_and_what_was_found(box, emulator, written):
+    emulator.enterprise.put("1", [])
+    emulator.enterprise.put("2", [plain_job("2", 0) | {"status": "failed"}, plain_job("2", 1)])
+    emulator.enterprise.put("3", [plain_job("3", 0) | {"status": "pending"}])
+    emulator.enterprise.put("4", [plain_job("4", n) for n in range(30)])
+    emulator.fault("500", path="/docgen_batch_jobs/4", page=2, times=None)
+    emulator.enterprise.put("5", [plain_job("5", 0)])
+    with pytest.raises(errors.BatchesFailed) as failed:
+        box.read(["1", "2", "3", "4", "5"], limit=20)
+    rows = re.findall(
+        r"<tr>(<td data-label=.Batch.*?)</tr>", contents(written(failed.value.reading))
+    )
+    cells = [html.unescape(re.sub(r"<[^>]*>", "|", row)).strip("|").split("||") for row in rows]
+    table = {re.sub(r"\|", "", row[0]): row[-2:] for row in cells[:5]}
+    assert table == {
+        "1": ["yes", "No jobs"],
+        "2": ["yes", "Exceptions noted"],
+        "3": ["yes", "Still running"],
+        "4": ["no", "Scope limited"],
+        "5": ["yes", "No exceptions noted"],
+    }
+
+
+def test_what_was_not_performed_says_what_is_needed(reading, written):
+    text = plain(written(reading))
+    assert "needs a manifest (expected): give the manifest as expected (--expected FILE)" in text
+    assert "needs details (source): read the batches with details=True (--details)" in text
+
+
+def test_a_host_that_is_not_box_is_named_first(reading, written):
+    pages = reading.pages.with_columns(host=pl.lit("proxy.example.com"))
+    assert "Read from proxy.example.com, not from api.box.com" in plain(
+        written(replace(reading, pages=pages))
+    )
 
 
 def test_a_manifest_and_an_added_rule_are_audited_too(tmp_path, written):

@@ -251,8 +251,8 @@ class _Tags(html.parser.HTMLParser):
 
 TABLE = {"table", "caption", "thead", "tbody", "tr", "th", "td"}
 PAGE = {"html", "head", "meta", "title", "style", "body", "main", "noscript", "script", "div",
-        "header", "nav", "section", "h1", "h2", "p", "a", "span", "details", "summary", "dl", "dt",
-        "dd", "code", "button"}  # fmt: skip
+        "header", "nav", "section", "h1", "h2", "h3", "p", "a", "b", "span", "details", "summary",
+        "dl", "dt", "dd", "code", "button"}  # fmt: skip
 
 
 def test_a_notebook_s_outputs_are_text_and_pictures(box: Box) -> None:
@@ -280,6 +280,7 @@ def test_a_report_has_its_own_tags_and_links_to_box_alone(
     assert not [name for _, names in found for name in names if name.startswith("on")]
     links = [names for tag, names in found if tag == "a" and not names["href"].startswith("#")]
     assert links
+    assert re.search(r'@top-left \{ content: "(\\[0-9a-f]+ |\w)*" \} \}\n', text)
     for link in links:
         assert re.fullmatch(r"https://app\.box\.com/file/[\w.%~-]+", link["href"] or "")
         assert link["rel"] == "noopener noreferrer"

@@ -3,6 +3,10 @@
 
 mounted.then(() => document.body.classList.add("scripted"));
 
+// Each printed page carries the digest.
+const seal = `Report ${document.getElementById("boxdocgen-digest").textContent}`;
+document.documentElement.style.setProperty("--boxdocgen-seal", JSON.stringify(seal));
+
 const textOf = (id) => document.getElementById(id).textContent;
 
 async function sha256(...parts) {
