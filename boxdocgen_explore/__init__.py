@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from boxdocgen_explore.explorer import Explorer, explore
     from boxdocgen_explore.reporting import Scope, read_report, report
     from boxdocgen_explore.schema import User
+    from boxdocgen_explore.sealing import evidence, verify
 
 __version__ = "0.1.0"
 
@@ -61,6 +62,7 @@ _NAMES: Final = {
     "compare": "auditing.compare",
     "connect": "box",
     "demo": "box",
+    "evidence": "sealing",
     "explore": "explorer",
     "read_report": "reporting",
     "report": "reporting",
@@ -68,6 +70,7 @@ _NAMES: Final = {
     "sample": "auditing.sampling",
     "sample_recipe": "auditing.sampling",
     "verdicts": "auditing",
+    "verify": "sealing",
 }
 
 __all__ = [
@@ -92,6 +95,7 @@ __all__ = [
     "connect",
     "demo",
     "errors",
+    "evidence",
     "explore",
     "read_report",
     "report",
@@ -100,6 +104,7 @@ __all__ = [
     "sample_recipe",
     "schema",
     "verdicts",
+    "verify",
 ]
 
 

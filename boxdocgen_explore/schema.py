@@ -204,6 +204,13 @@ VERDICTS: Final[dict[str, pl.DataType]] = {
 }
 """One row per rule of the audit: "passed", "found" or "not evaluated", and what was missing."""
 
+VERIFICATION: Final[dict[str, pl.DataType]] = {
+    "statement": pl.String(),
+    "result": pl.String(),
+    "detail": pl.String(),
+}
+"""One row per statement of an evidence bag: "matches", "does not match" or "not performed"."""
+
 RESUBMISSION: Final[dict[str, pl.DataType]] = {
     "external_id": pl.String(),
     "batch_id": pl.String(),

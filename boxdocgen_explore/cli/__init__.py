@@ -1,7 +1,8 @@
 """``boxdocgen``, the command line: arguments go in, printed lines and an exit status come out.
 
-Exit status: 0 done, 1 findings of severity error, 2 usage or output that cannot be written, 3 Box
-refused or failed, or an unexpected error, 130 Ctrl-C.
+Exit status: 0 done, 1 findings of severity error or evidence that does not match, 2 usage or output
+that cannot be written, 3 Box refused or failed, evidence that cannot be read, or an unexpected
+error, 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     # Imported here, so that an error in it is reported like any other.
-    from boxdocgen_explore.cli import audit, caches, emulator, fetch, lab, render, watch
+    from boxdocgen_explore.cli import audit, caches, emulator, fetch, lab, render, verify, watch
 
     parser = _Parser(prog="boxdocgen", description="Read, explore and audit Box Doc Gen batches.")
     parser.add_argument("--version", action="version", version=__version__)
@@ -122,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_commands(commands)
     watch.add_commands(commands)
     audit.add_commands(commands)
+    verify.add_commands(commands)
     render.add_commands(commands)
     emulator.add_commands(commands)
     caches.add_commands(commands)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -27,6 +28,7 @@ from boxdocgen_explore.text import counted
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
     from boxdocgen_explore.reporting import AuditResult, Report, Scope
+    from boxdocgen_explore.sealing import Evidence
 
 _MOST_VERSIONS: Final = 20
 """Template versions of which the tags are looked up: each costs a call."""
@@ -36,6 +38,9 @@ def add_commands(commands: Any) -> None:
     command = add_command(commands, "audit", audit)
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
     command.add_argument("-o", "--output", type=parse_path, metavar="FILE", help="an .html file")
+    command.add_argument(
+        "--evidence", type=parse_path, metavar="FILE", help="an evidence bag, a .zip file"
+    )
     command.add_argument(
         "--since", type=parse_age, metavar="AGE", help="all batches of the last 7d, for example"
     )
@@ -65,40 +70,50 @@ def audit(options: argparse.Namespace) -> int:
     """Findings and evidence, in one HTML file."""
     from boxdocgen_explore.auditing import read_manifest
     from boxdocgen_explore.reporting import HTML_ENDINGS, run_audit, write_report
+    from boxdocgen_explore.sealing import write_evidence
 
     if bool(options.ids) == bool(options.since):
         raise InvalidRequest("audit needs either batch ids or --since.")
     if options.output:
         output_path("the report", options.output, *HTML_ENDINGS)
-    expected = None if options.expected is None else read_manifest(options.expected).rows
+    if options.evidence:
+        output_path("the evidence", options.evidence, ".zip")
+    if options.expected is not None:
+        read_manifest(options.expected)  # a typing error must cost no call
     box = connected(options)
-    ids, scope = _recent(box, options) if options.since else (options.ids, None)
+    ids, scope, pages = _recent(box, options) if options.since else (options.ids, None, None)
     wanted = {name: getattr(options, name) for name in ("details", "documents", "max_age")}
     reading, failure = read(box, ids, options, **wanted)
+    if reading.list_pages is None:  # what the batches were chosen from
+        reading = replace(reading, list_pages=pages)
     result = run_audit(
         reading,
         scope=scope,
         templates=box.template_names(),
         tags=_tags(box, reading.jobs),
         redact=options.redact,
-        expected=expected,
+        expected=options.expected,
         now=now(options),
     )
     report = None
     if options.output:
         report = write_report(result, options.output, title=options.title)
+    bag = None
+    if options.evidence:
+        bag = write_evidence(result, reading, options.evidence, title=options.title)
     calls = sum(box.calls.values())
     if options.json:
-        say(_as_json(result, report, calls))
+        say(_as_json(result, report, bag, calls))
     else:
-        say(_summary(result, report, calls if options.verbose else None))
+        say(_summary(result, report, bag, calls if options.verbose else None))
     if failure is not None:
         raise failure
     return DONE if result.complete else FINDINGS
 
 
-def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
-    """The ids of the batches with jobs created since then, or without creation times."""
+def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope, pl.DataFrame | None]:
+    """The ids of the batches with jobs created since then, or without creation times; and the
+    pages of the list of all jobs that say so."""
     from boxdocgen_explore.reporting import Scope
     from boxdocgen_explore.text import long_ago, moment
 
@@ -123,7 +138,7 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
         listed_at=listed.read_at,
         login=login,
     )
-    return found["batch_id"].to_list(), scope
+    return found["batch_id"].to_list(), scope, listed.pages
 
 
 def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:
@@ -139,7 +154,9 @@ def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:
         return None
 
 
-def _summary(result: AuditResult, report: Report | None, calls: int | None) -> str:
+def _summary(
+    result: AuditResult, report: Report | None, bag: Evidence | None, calls: int | None
+) -> str:
     """The conclusion, with the calls if they are given, and the three statements; then each rule
     that found something, with its first finding."""
     lines = [result.conclusion + ("" if calls is None else f"; {counted(calls, 'call')}")]
@@ -150,10 +167,12 @@ def _summary(result: AuditResult, report: Report | None, calls: int | None) -> s
         lines.append(f"{row['severity']:8} {row['rule']}: {row['detail']}{more}")
     if report:
         lines += [f"{report.path}", f"SHA-256 of its data: {report.digest}"]
+    if bag:
+        lines += [f"{bag.path}", f"Seal: {bag.seal}"]
     return "\n".join(map(plain, lines))
 
 
-def _as_json(result: AuditResult, report: Report | None, calls: int) -> str:
+def _as_json(result: AuditResult, report: Report | None, bag: Evidence | None, calls: int) -> str:
     from boxdocgen_explore.analysis import outcomes
 
     statements, by_status = result.statements, dict(outcomes(result.jobs).iter_rows())
@@ -173,5 +192,7 @@ def _as_json(result: AuditResult, report: Report | None, calls: int) -> str:
         "rules": result.verdicts.to_dicts(),
         "report": report and str(report.path),
         "digest": report and report.digest,
+        "evidence": bag and str(bag.path),
+        "seal": bag and bag.seal,
     }
     return json.dumps(values, indent=1)

@@ -13,7 +13,8 @@ import polars as pl
 from boxdocgen_explore.arguments import checked_path, checked_text, checked_texts, output_path
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting import document, embedded
-from boxdocgen_explore.reporting.record import audit_record
+from boxdocgen_explore.reporting.canonical_json import canonical
+from boxdocgen_explore.reporting.record import audit_record, manifest_file
 from boxdocgen_explore.reporting.result import AuditResult, Scope
 from boxdocgen_explore.reporting.run import run_audit
 from boxdocgen_explore.text import replacing
@@ -21,17 +22,22 @@ from boxdocgen_explore.view import pack
 
 __all__ = [
     "HTML_ENDINGS",
+    "TITLE",
     "AuditResult",
     "Report",
     "Scope",
+    "audit_record",
+    "canonical",
+    "manifest_file",
     "read_report",
     "report",
     "run_audit",
+    "sealed_report",
     "write_report",
 ]
 
 HTML_ENDINGS: Final = (".html", ".htm")
-_TITLE: Final = "Audit of Box Doc Gen batches"
+TITLE: Final = "Audit of Box Doc Gen batches"
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ def write_report(
         InvalidRequest: the file cannot be written; an existing one then stays as it was.
     """
     target = output_path("path", path, *HTML_ENDINGS)
-    title = checked_text("title", _TITLE if title is None else title) or _TITLE
+    title = checked_text("title", TITLE if title is None else title) or TITLE
     notes = checked_texts("notes", notes)
     text, digest = sealed_report(result, audit_record(result, title, notes))
     try:

@@ -27,7 +27,7 @@ import polars as pl
 from jinja2.utils import htmlsafe_json_dumps
 
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
-from boxdocgen_explore.reporting.canonical import canonical
+from boxdocgen_explore.reporting.canonical_json import canonical
 from boxdocgen_explore.schema import DOCUMENT_PAGES, PAGES
 from boxdocgen_explore.view import unpack
 
@@ -107,9 +107,10 @@ def _sha256(text: str) -> str:
 
 @dataclass(frozen=True)
 class Embedded:
-    """The data of a report whose digest is right, as they are in the file."""
+    """A report whose digest is right: its text without the seals, and the data in it."""
 
     path: Path
+    text: str
     payload: bytes
     record: bytes
     evidence: str
@@ -135,6 +136,11 @@ def read(path: Path) -> Embedded:
         raise InvalidRequest(f"{path} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
         text = ""
+    return parsed(path, text)
+
+
+def parsed(path: Path, text: str) -> Embedded:
+    """Give the data of a report with this text; ``path`` names it in errors. Raises as `read`."""
     parts = [found[0] for part in _PARTS if len(found := [*re.finditer(part, text)]) == 1]
     if len(parts) < len(_PARTS):
         raise InvalidRequest(f"{path} is not a report: it contains no jobs with their digest.")
@@ -147,7 +153,7 @@ def read(path: Path) -> Embedded:
     elif sealed(page) != (text, digest):
         what = "what it shows does not match its digest"
     else:
-        return Embedded(path, _decoded(payload), _unzipped(record), evidence)
+        return Embedded(path, page, _decoded(payload), _unzipped(record), evidence)
     raise InvalidRequest(f"{path} was changed after it was written: {what}. Use an unchanged copy.")
 
 
@@ -164,16 +170,17 @@ def _reading(jobs: pl.DataFrame, evidence: Any) -> Reading:
     documents = parts.get("document_pages")
     return Reading(
         jobs,
-        _frame(parts["pages"], PAGES),
+        frame_of(parts["pages"], PAGES),
         {
             batch_id: BoxDocGenError(text, batch_id=batch_id)
             for batch_id, text in parts.get("failures", {}).items()
         },
-        document_pages=None if documents is None else _frame(documents, DOCUMENT_PAGES),
+        document_pages=None if documents is None else frame_of(documents, DOCUMENT_PAGES),
     )
 
 
-def _frame(rows: list[dict[str, Any]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
+def frame_of(rows: list[dict[str, Any]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    """Make a frame of rows that were JSON, in which times are text."""
     times = [name for name, dtype in schema.items() if isinstance(dtype, pl.Datetime)]
     parsed = [
         row | {name: row[name] and dt.datetime.fromisoformat(row[name]) for name in times}

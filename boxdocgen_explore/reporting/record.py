@@ -22,7 +22,7 @@ import polars.selectors as cs
 from boxdocgen_explore.auditing import Rule
 from boxdocgen_explore.reporting import evidence
 from boxdocgen_explore.reporting.batches import batch_rows
-from boxdocgen_explore.reporting.canonical import canonical
+from boxdocgen_explore.reporting.canonical_json import canonical
 from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.text import counted, listed
 from boxdocgen_explore.view import main_cause
