@@ -39,6 +39,8 @@ _MODULES: Final = (
     "dates.js",
     "figures.js",
     "virtual_table.js",
+    "column_choice.js",
+    "column_widths.js",
     "table.js",
     "sidebar.js",
     "charts.js",

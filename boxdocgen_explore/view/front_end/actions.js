@@ -20,6 +20,9 @@ export function actions(view, copy) {
   return [
     button({}, "Save CSV", () => download(name("csv"), "text/csv;charset=utf-8", csv(view.frame, view.jobs))),
     ...byKernel,
+    button({ title: "The rows shown, with the columns shown, for a spreadsheet or an e-mail" }, "Copy table", () => {
+      copy(view.table.asText(), `Copied the ${number(view.jobs.length)} jobs shown.`);
+    }),
     button({}, "Copy query", () => {
       const code = queryCode(view.state, view.specs.query_code, view.model.get("templates"));
       copy(`${setup(view)}${code}`, "Copied the query for these jobs.");
@@ -57,4 +60,15 @@ function setup({ frame, model, state }) {
   const read = `${source}.jobs([${values("batch_id").map((id) => JSON.stringify(id)).join(", ")}]${options})`;
   const jobs = model.get("variable") ? `${model.get("variable")}.loaded` : read;
   return `import boxdocgen_explore as bx\nimport polars as pl\n\njobs = ${jobs}\n`;
+}
+
+/** The table and its search alone, as large as the screen; none where that is not allowed. */
+export function fullScreen(body) {
+  const toggle = () => (document.fullscreenElement ? document.exitFullscreen() : body.requestFullscreen());
+  const full = button({}, "Full screen", toggle);
+  full.hidden = !document.fullscreenEnabled;
+  body.addEventListener("fullscreenchange", () => {
+    full.textContent = document.fullscreenElement === body ? "Leave full screen" : "Full screen";
+  });
+  return full;
 }

@@ -167,9 +167,13 @@ export function csv(frame, jobs) {
 
 export function csvCell(value) {
   if (value === null) return "";
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const safe = noFormula(typeof value === "string" ? value : JSON.stringify(value));
+  return safe === "" || /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** Put an apostrophe before what a spreadsheet would run. */
+export function noFormula(text) {
   // A spreadsheet that splits at semicolons or tabs does so within quoted texts, too.
   const cells = text.replace(/([;\t\r\n][\s"']*)([=+\-@\uff1d\uff0b\uff0d\uff20])/g, "$1'$2");
-  const safe = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(cells) ? `'${cells}` : cells;
-  return safe === "" || /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  return /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(cells) ? `'${cells}` : cells;
 }

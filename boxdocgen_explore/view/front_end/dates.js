@@ -7,10 +7,10 @@ const LEAST_DRAG_PX = 5;
 export class Dates {
   /** `onChange` gets a change of the state. */
   constructor(onChange) {
-    this.fields = [0, 1].map(() => element("input", { type: "date" }));
+    this.fields = ["From", "To"].map((name) => element("input", { type: "date", "aria-label": name, title: name }));
     for (const field of this.fields) field.onchange = () => this.change(onChange);
-    const lines = ["From", "To"].map((name, place) => element("label", {}, [name, this.fields[place]]));
-    this.root = element("fieldset", { class: "dates" }, [element("legend", {}, "Created (UTC)"), ...lines]);
+    const [from, to] = this.fields;
+    this.root = element("fieldset", { class: "dates" }, [element("legend", {}, "Created (UTC)"), element("div", {}, [from, "–", to])]);
   }
 
   /** Offer the days of these jobs. */

@@ -36,7 +36,7 @@ export class Sidebar {
       const boxes = element("div", { class: "boxes" });
       return { key, boxes, root: element("fieldset", {}, [element("legend", {}, title), boxes]), lines: [] };
     });
-    this.root = element("div", { class: "sidebar" }, [this.search, this.missing, ...this.groups.map(({ root }) => root), this.dates.root, this.clear]);
+    this.root = element("div", { class: "sidebar" }, [this.search, this.missing, this.clear, ...this.groups.map(({ root }) => root), this.dates.root]);
     this.chips = element("div", { class: "chips" });
   }
 

@@ -1,82 +1,39 @@
 // The table of jobs: one row each, which opens to everything that is known of its job.
 
-import { cell } from "./columns.js";
+import { columnsOf } from "./column_choice.js";
+import { ColumnWidths } from "./column_widths.js";
+import { cell, noFormula } from "./columns.js";
 import { button, element, statusDot } from "./dom.js";
 import { hasReason, highlight, SEARCHED } from "./search.js";
 import { VirtualTable } from "./virtual_table.js";
 
-// Ids are shown in full; long names of templates, and texts longer than any id, are cut.
-const LONGEST_ID = 64;
-const LONGEST_NAME = 14;
-const LONGEST_FILE_NAME = 32;
-
-const COLUMNS = [
-  { name: "status", title: "Status" },
-  { name: "batch_id", title: "Batch" },
-  { name: "external_id", title: "External id" },
-  { name: "errors", title: "Reason" },
-  { name: "template_file_id", title: "Template" },
-  { name: "output_file_name", title: "Document" },
-  { name: "output_file_size_bytes", title: "Size" },
-  { name: "output_file_created_at", title: "Made (UTC)" },
-  { name: "output_file_id", title: "Output" },
-  { name: "job_id", title: "Job id" },
-];
+const PLAIN_TEXTS = ["template_file_id", "created_at", "output_file_created_at", "warnings", "created_by_login"];
 
 export class Table extends VirtualTable {
   /** `onSort` gets [column, direction], `onCopy` the text to copy. */
   constructor({ onSort, onCopy }) {
     super("Jobs", "jobs");
-    Object.assign(this, { onSort, onCopy, jobs: new Uint32Array(0) });
-    this.cols = element("colgroup");
-    this.table.prepend(this.cols);
+    Object.assign(this, { onSort, onCopy, jobs: new Uint32Array(0), columns: [] });
+    this.widths = new ColumnWidths(this.table);
     this.body.addEventListener("click", (event) => this.click(event));
     this.body.addEventListener("keydown", (event) => this.key(event));
   }
 
   /** Show these jobs; `stay` keeps the scroll position, for the same filters over newer jobs. */
   show(frame, jobs, sort, view, stay) {
-    const known = this.frame === frame;
     const { templates, specs, filters, state } = view;
+    const before = this.columns;
+    const known = this.frame === frame;
     Object.assign(this, { frame, jobs, view, templates, specs, pieces: filters.pieces, reasons: state.reason ?? [] });
-    // The name of a document says its type, and links to it, so that its id is in the details alone.
-    const hidden = [frame.columns.has("output_file_name") ? "output_file_id" : null];
-    if (frame.columns.get("batch_id")?.values.length < 2) hidden.push("batch_id");
-    this.columns = COLUMNS.filter(({ name }) => frame.columns.has(name) && !hidden.includes(name));
-    if (!known) this.setWidths();
+    this.columns = columnsOf(frame, state.columns);
+    if (!known || String(before.map(nameOf)) !== String(this.columns.map(nameOf))) {
+      this.widths.show(this.columns, frame, (key, value) => view.label(key, value));
+    }
     if (!stay || this.open >= jobs.length) this.open = -1;
     this.drawHead(this.columns, sort ?? ["status", "ascending"]);
+    this.columns.forEach(({ name }, place) => this.widths.handle(this.head.children[place], name));
     if (!stay && this.top) this.root.scrollTop = this.top = 0;
     this.setCount(jobs.length);
-  }
-
-  /** Make columns of ids as wide as their longest id; the reason gets the rest. */
-  setWidths() {
-    const lengths = {
-      batch_id: Math.min(LONGEST_FILE_NAME, this.longest("batch_id", (id) => this.view.label("batch_id", id))),
-      external_id: this.longest("external_id"),
-      template_file_id: this.longest("template_file_id", (id) => this.templates.get(id)?.slice(0, LONGEST_NAME) ?? id),
-      output_file_name: Math.min(LONGEST_FILE_NAME, this.longest("output_file_name")),
-      output_file_size_bytes: "1,023 kB".length,
-      output_file_created_at: "2026-11-03 02:14:03".length,
-      output_file_id: this.longest("output_type") + 1 + this.longest("output_file_id"),
-      job_id: this.longest("job_id"),
-    };
-    let sum = 0;
-    const cols = this.columns.map(({ name, title }) => {
-      const col = element("col", { class: `column-${name}` });
-      if (!(name in lengths)) return col;
-      const length = Math.min(LONGEST_ID, Math.max(title.length, lengths[name]));
-      sum += length;
-      col.style.width = `calc(${length}ch + 18px)`;
-      return col;
-    });
-    this.cols.replaceChildren(...cols);
-    this.table.style.setProperty("--boxdocgen-ids", `${sum}ch`);
-  }
-
-  longest(name, shown = (value) => value) {
-    return this.frame.columns.get(name)?.longest(shown) ?? 0;
   }
 
   row(place) {
@@ -94,13 +51,34 @@ export class Table extends VirtualTable {
     if (name === "status") return this.status(job, value);
     if (name === "output_file_name") return this.document(job, value, tab);
     if (name === "output_file_size_bytes") return value === null ? "" : bytes(Number(value));
-    if (name === "output_file_created_at") return value?.slice(0, 19).replace("T", " ") ?? "";
     if (name === "errors") return this.reason(job);
-    if (name === "batch_id") return element("span", { title: this.view.label(name, value) }, this.view.label(name, value));
-    if (name === "template_file_id") return this.templates.get(value) ?? value ?? "";
+    if (name === "batch_id") return this.batch(value);
+    if (PLAIN_TEXTS.includes(name)) return this.text(name, job);
     if (name === "output_file_id") return this.output(job, tab);
     if (value === null) return "";
     return button({ class: "id", title: "Copy", tabindex: tab }, value, () => this.onCopy(value));
+  }
+
+  /** What a cell says, as text for people. */
+  text(name, job) {
+    const value = cell(this.frame, name, job);
+    if (value === null) return "";
+    if (name.endsWith("created_at")) return value.slice(0, 19).replace("T", " ");
+    return Array.isArray(value) ? value.filter(Boolean).join(" · ") : this.view.label(name, value);
+  }
+
+  /** Write the rows shown as lines with tabs between the cells, for a spreadsheet or an e-mail. */
+  asText() {
+    const line = (cells) => cells.map((text) => noFormula(text.replace(/\s+/g, " "))).join("\t");
+    const rows = Array.from(this.jobs, (job) => line(this.columns.map(({ name }) => this.text(name, job))));
+    return [line(this.columns.map(({ title }) => title)), ...rows].join("\n");
+  }
+
+  /** The name may be cut, the id is not. */
+  batch(id) {
+    const label = this.view.label("batch_id", id);
+    const name = id === null ? label : label.slice(0, -id.length);
+    return element("div", { class: "named", title: label }, [element("span", {}, name), element("span", {}, id ?? "")]);
   }
 
   status(job, value) {
@@ -179,6 +157,10 @@ export class Table extends VirtualTable {
     else return;
     event.preventDefault();
   }
+}
+
+function nameOf({ name }) {
+  return name;
 }
 
 function isMessages({ name }) {

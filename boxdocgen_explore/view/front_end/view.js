@@ -5,7 +5,8 @@
 import { afterPaint, copy, element, number } from "./dom.js";
 import { sortedJobs, unpack } from "./columns.js";
 import { Filters } from "./filters.js";
-import { actions, receiveFile } from "./actions.js";
+import { actions, fullScreen, receiveFile } from "./actions.js";
+import { ColumnChoice } from "./column_choice.js";
 import { NONE } from "./bars.js";
 import { Charts } from "./charts.js";
 import { Table } from "./table.js";
@@ -80,13 +81,11 @@ class View {
       onSort: (sort) => this.setState({ sort }),
       onCopy: (text) => this.copy(text, `Copied ${text}.`),
     });
-    this.body = element("div", { class: "boxdocgen-body" }, [
-      this.sidebar.root,
-      this.charts.root,
-      element("div", { class: "bar" }, [this.shown, this.sidebar.chips, this.message, ...actions(this, (...what) => this.copy(...what))]),
-      this.empty,
-      this.table.root,
-    ]);
+    this.columnChoice = new ColumnChoice((columns) => this.setState({ columns }));
+    this.body = element("div", { class: "boxdocgen-body" });
+    const buttons = [...actions(this, (...what) => this.copy(...what)), this.columnChoice.root, fullScreen(this.body)];
+    const bar = element("div", { class: "bar" }, [this.shown, this.sidebar.chips, this.message, ...buttons]);
+    this.body.append(this.sidebar.root, this.charts.root, bar, this.empty, this.table.root);
     this.root.replaceChildren(this.verdict.root, this.progress.root, this.cause.root, this.body);
   }
 
@@ -180,13 +179,15 @@ class View {
   /** The one place that paints: filter, then charts, verdict, sidebar and table. */
   async draw() {
     const { frame, filters, state } = this;
+    const columnsKey = JSON.stringify(state.columns ?? null);
     const sortKey = JSON.stringify(state.sort ?? null);
     if (this.sortKey !== sortKey) this.order = sortedJobs(frame, state.sort, this.specs.statuses);
     filters.apply(state);
     const renderKey = JSON.stringify([...filters.applied, sortKey]);
     const sameRows = this.renderKey === renderKey;
     const changed = !sameRows || this.drawnFrame !== frame;
-    Object.assign(this, { sortKey, renderKey, drawnFrame: frame });
+    const drawTable = changed || this.columnsKey !== columnsKey;
+    Object.assign(this, { sortKey, renderKey, columnsKey, drawnFrame: frame });
     if (changed) this.jobs = filters.shown(this.order);
     // Charts first: they measure their space and colours, which is cheap before anything changes.
     const figures = this.charts.draw(this);
@@ -194,7 +195,8 @@ class View {
     this.progress.draw();
     this.drawEmpty();
     this.sidebar.draw(state, filters);
-    if (changed) this.table.show(frame, this.jobs, state.sort, this, sameRows);
+    if (drawTable) this.table.show(frame, this.jobs, state.sort, this, sameRows);
+    this.columnChoice.draw(frame, this.table.columns);
     await figures;
   }
 

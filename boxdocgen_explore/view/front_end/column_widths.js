@@ -1,0 +1,88 @@
+// How wide the columns of the table are: ids are shown in full and the reason gets the rest, or as a
+// person drags them.
+
+import { element } from "./dom.js";
+
+// Long names of templates, and texts longer than any id, are cut.
+const LONGEST_ID = 64;
+const LONGEST_NAME = 14;
+const LONGEST_FILE_NAME = 32;
+const REST = "232px";
+const LEAST_PX = 48;
+const STEP_PX = 16;
+
+export class ColumnWidths {
+  constructor(table) {
+    Object.assign(this, { table, cols: element("colgroup"), columns: [], px: new Map() });
+    table.prepend(this.cols);
+  }
+
+  /** Set the widths of these columns; `label` names values of a column. */
+  show(columns, frame, label) {
+    const longest = (name, shown = (value) => value) => frame.columns.get(name)?.longest(shown) ?? 0;
+    const lengths = {
+      batch_id: Math.min(LONGEST_FILE_NAME, longest("batch_id", (id) => label("batch_id", id))),
+      external_id: longest("external_id"),
+      template_file_id: longest("template_file_id", (id) => shortName(id, label("template_file_id", id))),
+      template_file_version_id: longest("template_file_version_id"),
+      created_at: "2026-11-03 02:14:03".length,
+      created_by_login: Math.min(LONGEST_FILE_NAME, longest("created_by_login")),
+      output_file_name: Math.min(LONGEST_FILE_NAME, longest("output_file_name")),
+      output_file_size_bytes: "1,023 kB".length,
+      output_file_created_at: "2026-11-03 02:14:03".length,
+      output_file_id: longest("output_type") + 1 + longest("output_file_id"),
+      job_id: longest("job_id"),
+    };
+    const length = ({ name, title }) => Math.min(LONGEST_ID, Math.max(title.length, lengths[name]));
+    this.usual = new Map(columns.filter(({ name }) => name in lengths).map((one) => [one.name, `(${length(one)}ch + 18px)`]));
+    this.usual.set("status", "166px");
+    this.columns = columns;
+    this.cols.replaceChildren(...columns.map(() => element("col")));
+    this.draw();
+  }
+
+  /** Once a person has dragged one, the table is as wide as its columns, else as its place at least. */
+  draw() {
+    const own = this.px.size > 0;
+    const widths = this.columns.map(({ name }) => (this.px.has(name) ? `${this.px.get(name)}px` : this.usual.get(name)));
+    widths.forEach((width, place) => (this.cols.children[place].style.width = width ? `calc(${width})` : own ? REST : ""));
+    const sum = `calc(${widths.map((width) => width ?? REST).join(" + ")})`;
+    Object.assign(this.table.style, { minWidth: sum, width: own ? sum : "" });
+  }
+
+  /** Make a column wider or narrower; the others stay as wide as they are. */
+  change(th, name, by) {
+    const heads = [...th.parentNode.children];
+    this.columns.forEach((column, place) => this.px.set(column.name, heads[place].offsetWidth));
+    this.px.set(name, Math.max(LEAST_PX, th.offsetWidth + by));
+    this.draw();
+  }
+
+  reset() {
+    this.px.clear();
+    this.draw();
+  }
+
+  /** Let the width of a column be changed: by its edge, and by keys where its button has the focus. */
+  handle(th, name) {
+    const edge = element("span", { class: "edge", "aria-hidden": "true", title: "Drag to change the width. Double click: as before" });
+    edge.onpointerdown = ({ pointerId }) => edge.setPointerCapture(pointerId);
+    edge.onpointermove = (event) => {
+      if (edge.hasPointerCapture(event.pointerId)) this.change(th, name, event.clientX - th.getBoundingClientRect().right);
+    };
+    edge.ondblclick = () => this.reset();
+    th.append(edge);
+    th.onkeydown = (event) => {
+      const step = event.shiftKey && { ArrowLeft: -STEP_PX, ArrowRight: STEP_PX }[event.key];
+      if (!step) return;
+      this.change(th, name, step);
+      event.preventDefault();
+      event.stopPropagation(); // else JupyterLab takes it for a shortcut
+    };
+    th.firstChild.title = "Shift and an arrow key change the width";
+  }
+}
+
+function shortName(id, name) {
+  return name === id ? id : name.slice(0, LONGEST_NAME);
+}
