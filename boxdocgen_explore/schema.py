@@ -186,6 +186,9 @@ ARCHIVED: Final[dict[str, pl.DataType]] = {
 SEVERITIES: Final = ("error", "warning", "info")
 """How much a finding of the audit matters, most first."""
 
+WAIVED: Final = "waived"
+"""The severity of a finding that the policy accepts; no rule has it."""
+
 FINDINGS: Final[dict[str, pl.DataType]] = {
     "rule": pl.String(),
     "severity": pl.String(),
@@ -203,6 +206,9 @@ VERDICTS: Final[dict[str, pl.DataType]] = {
     "lacks": pl.String(),
 }
 """One row per rule of the audit: "passed", "found" or "not evaluated", and what was missing."""
+
+BATCH_VERDICTS: Final[dict[str, pl.DataType]] = {"batch_id": pl.String(), **VERDICTS}
+"""One row per batch and rule of the audit, as `VERDICTS`."""
 
 RESUBMISSION: Final[dict[str, pl.DataType]] = {
     "external_id": pl.String(),

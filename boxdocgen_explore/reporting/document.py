@@ -9,7 +9,7 @@ import polars as pl
 
 from boxdocgen_explore.reporting import evidence
 from boxdocgen_explore.reporting.result import AuditResult
-from boxdocgen_explore.schema import SEVERITIES
+from boxdocgen_explore.schema import SEVERITIES, WAIVED
 from boxdocgen_explore.text import counted, listed
 from boxdocgen_explore.view import batch_labels, main_cause, tables
 from boxdocgen_explore.view.html import front_end
@@ -42,7 +42,7 @@ def html(
         title=title,
         result=result,
         scope=_scope(result),
-        severities=_counts(result.findings["severity"], SEVERITIES),
+        severities=_counts(result.findings["severity"], (*SEVERITIES, WAIVED)),
         findings=result.findings.filter(first).to_dicts(),
         most_of_a_rule=MOST_OF_A_RULE,
         outcomes=_counts(result.verdicts["verdict"], ("found", "passed", "not evaluated")),

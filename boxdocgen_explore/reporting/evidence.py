@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -154,7 +154,9 @@ def _left_out(result: AuditResult) -> str:
 
 
 def _audit(result: AuditResult) -> list[str]:
-    settings = "; ".join(f"{name}: {_setting(value)}" for name, value in result.settings.items())
+    settings = "; ".join(
+        f"{name}: {setting_text(value)}" for name, value in result.settings.items()
+    )
     return [
         f"on {timestamp(result.audited_at)} with boxdocgen-explore {version('boxdocgen-explore')}, "
         f"{counted(len(result.rules), 'rule')}, version {rules_version(result.rules)}.",
@@ -162,7 +164,8 @@ def _audit(result: AuditResult) -> list[str]:
     ]
 
 
-def _setting(value: Any) -> str:
+def setting_text(value: object) -> str:
+    """Write the value of an option, as far as a person wants to read it."""
     if isinstance(value, pl.DataFrame):
         return f"a frame of {counted(value.height, 'row')}"
     if isinstance(value, Iterable) and not isinstance(value, str):
