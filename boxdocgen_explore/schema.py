@@ -186,6 +186,9 @@ ARCHIVED: Final[dict[str, pl.DataType]] = {
 SEVERITIES: Final = ("error", "warning", "info")
 """How much a finding of the audit matters, most first."""
 
+WAIVED: Final = "waived"
+"""The severity of a finding that the policy accepts; no rule has it."""
+
 FINDINGS: Final[dict[str, pl.DataType]] = {
     "rule": pl.String(),
     "severity": pl.String(),
@@ -210,6 +213,9 @@ VERIFICATION: Final[dict[str, pl.DataType]] = {
     "detail": pl.String(),
 }
 """One row per statement of an evidence bag: "matches", "does not match" or "not performed"."""
+
+BATCH_VERDICTS: Final[dict[str, pl.DataType]] = {"batch_id": pl.String(), **VERDICTS}
+"""One row per batch and rule of the audit, as `VERDICTS`."""
 
 RESUBMISSION: Final[dict[str, pl.DataType]] = {
     "external_id": pl.String(),

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from boxdocgen_explore.auditing.evaluation import (
     audit,
+    batch_verdicts,
     checked_rules,
+    combined,
     evaluate,
+    evaluations,
     requested,
     verdicts,
 )
-from boxdocgen_explore.auditing.inputs import AuditInput, conform, split_reading
+from boxdocgen_explore.auditing.inputs import AuditInput, conform, split_reading, without
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.auditing.options import AuditOptions, Thresholds
+from boxdocgen_explore.auditing.policy import Policy, checked_settings, read_policy
 from boxdocgen_explore.auditing.rule import Rule
 from boxdocgen_explore.auditing.rules import RULES
 
@@ -24,14 +28,21 @@ __all__ = [
     "AuditInput",
     "AuditOptions",
     "Manifest",
+    "Policy",
     "Rule",
     "Thresholds",
     "audit",
+    "batch_verdicts",
     "checked_rules",
+    "checked_settings",
+    "combined",
     "conform",
     "evaluate",
+    "evaluations",
     "read_manifest",
+    "read_policy",
     "requested",
     "split_reading",
     "verdicts",
+    "without",
 ]

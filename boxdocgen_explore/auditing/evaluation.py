@@ -6,68 +6,75 @@ chain; nothing passes for an incomplete batch, because the jobs that were not re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Unpack
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Unpack, cast
 
 import polars as pl
 
-from boxdocgen_explore.auditing.inputs import AuditInput, audit_input
+from boxdocgen_explore.auditing.inputs import AuditInput, audit_input, without
 from boxdocgen_explore.auditing.needs import NEEDS
 from boxdocgen_explore.auditing.options import AuditOptions
+from boxdocgen_explore.auditing.policy import Policy, read_policy
 from boxdocgen_explore.auditing.rule import Rule
 from boxdocgen_explore.auditing.rules import RULES
 from boxdocgen_explore.errors import InvalidRequest, Reading
-from boxdocgen_explore.schema import FINDINGS, SEVERITIES, VERDICTS
+from boxdocgen_explore.schema import (
+    BATCH_VERDICTS,
+    FINDINGS,
+    SEVERITIES,
+    VERDICTS,
+    WAIVED,
+)
+from boxdocgen_explore.text import listed
 
 
 def evaluate(
     reading: Reading | pl.DataFrame,
     *,
     rules: Sequence[Rule] | None = None,
+    policy: str | os.PathLike[str] | Policy | None = None,
     **options: Unpack[AuditOptions],
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Run every rule once; return the findings (see `audit`) and the verdicts (see `verdicts`).
 
-    Takes what `audit` takes.
+    Takes what `audit` takes; with a policy, a rule runs once for each set of options.
 
     Raises, Source: as `audit`.
     """
+    if policy is not None:
+        return combined(evaluations(reading, rules=rules, policy=policy, **options))
     inputs = audit_input(reading, options)
-    findings = [pl.DataFrame(schema=FINDINGS)]
-    rows: list[tuple[str, str, int, str | None]] = []
+    findings, lacks = [pl.DataFrame(schema=FINDINGS)], {}
     for rule in checked_rules(rules):
         missing = [gap for need in rule.needs if (gap := NEEDS[need](inputs))]
         entirely = [gap.text for gap in missing if gap.entirely]
-        if entirely:
-            rows.append((rule.name, "not evaluated", 0, "; ".join(entirely)))
-            continue
-        found = _findings(rule, inputs)
-        findings.append(found)
-        verdict = "found" if found.height else "not evaluated" if missing else "passed"
-        lacks = "; ".join(gap.text for gap in missing) or None
-        rows.append((rule.name, verdict, found.height, lacks))
-    order = pl.col("severity").replace_strict(SEVERITIES, range(len(SEVERITIES)))
-    return (
-        pl.concat(findings).sort(order, maintain_order=True),
-        pl.DataFrame(rows, schema=VERDICTS, orient="row"),
-    )
+        lacks[rule.name] = "; ".join(entirely or [gap.text for gap in missing]) or None
+        if not entirely:
+            findings.append(_findings(rule, inputs))
+    found = _sorted(pl.concat(findings), lacks)
+    return found, _verdicts(lacks, found)
 
 
 def audit(
     reading: Reading | pl.DataFrame,
     *,
     rules: Sequence[Rule] | None = None,
+    policy: str | os.PathLike[str] | Policy | None = None,
     **options: Unpack[AuditOptions],
 ) -> pl.DataFrame:
     """List what is wrong, or worth knowing, with these jobs: errors first.
 
     Returns one row per finding (`schema.FINDINGS`): ``rule``, ``severity`` ("error", "warning",
-    "info"), ``batch_id`` and ``job_id`` (null if it is not about one), ``detail``. No findings do
-    not mean that all is well: `verdicts` says which rules could be evaluated.
+    "info"; "waived" if the policy accepts it), ``batch_id`` and ``job_id`` (null if it is not about
+    one), ``detail``. No findings do not mean that all is well: `verdicts` says which rules could be
+    evaluated.
 
     Parameters:
         reading: a reading, or a jobs frame (rules that need the pages are then not evaluated).
         rules: replaces the table `RULES`; to add one, pass ``[*RULES, mine]``.
+        policy: a TOML file with options by template and batch, and waivers (its format is in
+            `boxdocgen_explore.auditing.policy.read_policy`); the options given here win.
         expected: the manifest, a CSV file or a frame (`boxdocgen_explore.auditing.manifest`).
         templates, tags: names and tags of templates, frames of `Box.templates` and `Box.tags`.
         approved_versions: ids of the template versions that may be used.
@@ -94,13 +101,14 @@ def audit(
     >>> findings["detail"][0]
     '1 of 1 job failed (100 %; tolerance: 0 %).'
     """
-    return evaluate(reading, rules=rules, **options)[0]
+    return evaluate(reading, rules=rules, policy=policy, **options)[0]
 
 
 def verdicts(
     reading: Reading | pl.DataFrame,
     *,
     rules: Sequence[Rule] | None = None,
+    policy: str | os.PathLike[str] | Policy | None = None,
     **options: Unpack[AuditOptions],
 ) -> pl.DataFrame:
     """Say for every rule whether it passed, found something, or could not be evaluated.
@@ -121,7 +129,7 @@ def verdicts(
     ('failed-share', 'found', 1, None)
     ('error-share', 'passed', 0, None)
     """
-    return evaluate(reading, rules=rules, **options)[1]
+    return evaluate(reading, rules=rules, policy=policy, **options)[1]
 
 
 def requested(
@@ -137,6 +145,114 @@ def requested(
     """
     asked = {name for name, value in options.items() if value is not None and value is not False}
     return frozenset(rule.name for rule in checked_rules(rules) if rule.option in asked)
+
+
+class Evaluation(NamedTuple):
+    """What the rules found in the batches that share one set of options."""
+
+    batches: Collection[str]
+    options: Mapping[str, Any]
+    findings: pl.DataFrame
+    verdicts: pl.DataFrame
+
+
+def evaluations(
+    reading: Reading | pl.DataFrame,
+    *,
+    rules: Sequence[Rule] | None = None,
+    policy: str | os.PathLike[str] | Policy | None = None,
+    skipped: Mapping[str, str] | None = None,
+    **options: Unpack[AuditOptions],
+) -> list[Evaluation]:
+    """Evaluate the rules once for each set of options that the policy gives to batches.
+
+    The rules see all jobs, because a document may appear in two batches; but those about a
+    manifest see the jobs of the batches that share it. ``skipped`` says of rules that must not be
+    evaluated what they lack. Takes what `audit` takes.
+
+    Raises: as `audit`.
+    """
+    policy, rules = read_policy(policy), checked_rules(rules)
+    inputs, skipped = audit_input(reading, options), skipped or {}
+    whole = Reading(inputs.jobs, inputs.evidence, inputs.failures)
+    templates = inputs.used_templates
+    groups: dict[str, tuple[dict[str, Any], list[str]]] = {}
+    for batch_id, used in (templates or {"": []}).items():
+        own = policy.options(batch_id, used)
+        settings = {**own, **options, "now": inputs.now}
+        groups.setdefault(repr(own), (settings, []))[1].append(batch_id)
+    wanted = [rule for rule in rules if rule.name not in skipped]
+    parts = []
+    for settings, batches in groups.values():
+        manifest = settings.get("expected")
+        strangers = [ids for other, ids in groups.values() if other.get("expected") is not manifest]
+        sharing = without(whole, [batch_id for ids in strangers for batch_id in ids])
+        evaluated = [
+            evaluate(
+                sharing if about_manifest else whole,
+                rules=[rule for rule in wanted if (rule.option == "expected") is about_manifest],
+                **cast(AuditOptions, settings),
+            )
+            for about_manifest in (False, True)
+        ]
+        found, verdicts = map(pl.concat, zip(*evaluated, strict=True))
+        elsewhere = templates.keys() - {*batches}
+        found = found.filter(~pl.col("batch_id").is_in(elsewhere).fill_null(False))
+        missing = {**dict(verdicts.select("rule", "lacks").iter_rows()), **skipped}
+        lacks = {rule.name: missing[rule.name] for rule in rules}
+        found = _sorted(policy.waive(found, templates, inputs.now.date()), lacks)
+        batches = [batch_id for batch_id in batches if batch_id in templates]
+        parts.append(Evaluation(batches, settings, found, _verdicts(lacks, found)))
+    return parts
+
+
+def combined(parts: Sequence[Evaluation]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Combine evaluations to all findings, and one verdict per rule on all batches."""
+    if len(parts) == 1:
+        return parts[0].findings, parts[0].verdicts
+    lacks: dict[str, str | None] = dict.fromkeys(parts[0].verdicts["rule"])
+    for part in parts:
+        for rule, missing in part.verdicts.select("rule", "lacks").drop_nulls().iter_rows():
+            texts = (lacks[rule], f"{missing} (batches {listed(part.batches)})")
+            lacks[rule] = "; ".join(text for text in texts if text)
+    identity = [name for name in FINDINGS if name != "severity"]
+    findings = _sorted(pl.concat(part.findings for part in parts), lacks)
+    findings = findings.unique(identity, keep="first", maintain_order=True)
+    return findings, _verdicts(lacks, findings)
+
+
+def batch_verdicts(parts: Iterable[Evaluation]) -> pl.DataFrame:
+    """Say of each batch and rule what `verdicts` says of the rule (`schema.BATCH_VERDICTS`).
+
+    Findings on several batches have a null ``batch_id``, as in `audit`.
+    """
+    frames = [pl.DataFrame(schema=BATCH_VERDICTS)]
+    for part in parts:
+        lacks = dict(part.verdicts.select("rule", "lacks").iter_rows())
+        for batch_id in (*part.batches, None):
+            own = part.findings.filter(pl.col("batch_id").eq_missing(pl.lit(batch_id)))
+            some = lacks if batch_id else {rule: lacks[rule] for rule in own["rule"]}
+            rows = _verdicts(some, own).with_columns(batch_id=pl.lit(batch_id, pl.String))
+            frames.append(rows.select(*BATCH_VERDICTS))
+    return pl.concat(frames).unique(maintain_order=True)
+
+
+def _verdicts(lacks: Mapping[str, str | None], findings: pl.DataFrame) -> pl.DataFrame:
+    """One row per rule, with what it lacks; none passes if some of its input was missing."""
+    counts = dict(findings["rule"].value_counts().iter_rows())
+    rows = []
+    for rule, missing in lacks.items():
+        found = counts.get(rule, 0)
+        verdict = "found" if found else "not evaluated" if missing else "passed"
+        rows.append((rule, verdict, found, missing))
+    return pl.DataFrame(rows, schema=VERDICTS, orient="row")
+
+
+def _sorted(findings: pl.DataFrame, rules: Iterable[str]) -> pl.DataFrame:
+    """Sort by severity, then as the rules."""
+    orders = {"severity": (*SEVERITIES, WAIVED), "rule": [*rules]}
+    places = [pl.col(name).replace_strict(one, range(len(one))) for name, one in orders.items()]
+    return findings.sort(places, maintain_order=True)
 
 
 def _findings(rule: Rule, inputs: AuditInput) -> pl.DataFrame:

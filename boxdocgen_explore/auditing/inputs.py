@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, cast
 
@@ -71,6 +71,16 @@ class AuditInput:
         cut = self.evidence.filter(~pl.col("complete").fill_null(False))
         return sorted({*self.failures, *cut["batch_id"].drop_nulls()})
 
+    @cached_property
+    def used_templates(self) -> dict[str, list[str]]:
+        """The template ids of every batch, also of one that has no jobs or could not be read."""
+        used = self.jobs.select("batch_id", "template_file_id").unique(maintain_order=True)
+        ids = [*self.failures, *self.evidence["batch_id"], *used["batch_id"]]
+        templates: dict[str, list[str]] = {batch_id: [] for batch_id in ids if batch_id is not None}
+        for batch_id, template_id in used.drop_nulls().iter_rows():
+            templates[batch_id].append(template_id)
+        return templates
+
     def template(self, template_id: str | None) -> str:
         """Name a template for a sentence: 'Offer letter (1755012340011)' or its id alone."""
         if self.templates is None or template_id is None:
@@ -123,6 +133,14 @@ def split_reading(
     if pages is None or not pages.height:
         return _jobs(jobs), None, failures
     return _jobs(jobs), conform(pages, PAGES, "pages"), failures
+
+
+def without(reading: Reading, batches: Collection[str]) -> Reading:
+    """Leave batches out of a reading."""
+    others = ~pl.col("batch_id").is_in([*batches]).fill_null(False)
+    failures = {one: error for one, error in reading.failures.items() if one not in batches}
+    jobs, pages = reading.jobs.filter(others), reading.pages.filter(others)
+    return replace(reading, jobs=jobs, pages=pages, failures=failures)
 
 
 def _jobs(jobs: pl.DataFrame) -> pl.DataFrame:

@@ -1,34 +1,40 @@
-"""``boxdocgen audit``: batches go in; a verdict, findings and a report come out."""
+"""``boxdocgen audit``: batches go in; a verdict, findings and a report come out.
+
+Exit status: 0 nothing that ``--fail-on`` names, 1 something, 2 usage, 3 Box refused or failed; what
+was read is then printed and written all the same.
+"""
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from boxdocgen_explore.arguments import output_path
+from boxdocgen_explore.auditing.policy import KEYS
 from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
+    column_options,
     connected,
     now,
+    output_file,
     parse_age,
     parse_path,
-    read,
     recent,
+    since_option,
 )
-from boxdocgen_explore.cli.terminal import DONE, FINDINGS, plain, say
-from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
+from boxdocgen_explore.cli.terminal import DONE, FINDINGS, say
+from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
+from boxdocgen_explore.schema import JOBS, PAGES
 from boxdocgen_explore.text import counted
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
-    from boxdocgen_explore.reporting import AuditResult, Report, Scope
-    from boxdocgen_explore.sealing import Evidence
+    from boxdocgen_explore.reporting import Scope
 
 _MOST_VERSIONS: Final = 20
 """Template versions of which the tags are looked up: each costs a call."""
@@ -41,20 +47,20 @@ def add_commands(commands: Any) -> None:
     command.add_argument(
         "--evidence", type=parse_path, metavar="FILE", help="an evidence bag, a .zip file"
     )
-    command.add_argument(
-        "--since", type=parse_age, metavar="AGE", help="all batches of the last 7d, for example"
-    )
+    since_option(command)
     command.add_argument("--expected", type=parse_path, metavar="FILE", help="a manifest, as CSV")
     command.add_argument("--json", action="store_true", help="verdict and findings as JSON")
+    command.add_argument("--junit", type=parse_path, metavar="FILE", help="test results as .xml")
+    command.add_argument(
+        "--fail-on",
+        choices=("error", "running", "warning"),
+        default="running",
+        help="what is exit status 1: errors, also jobs still running (default), also warnings",
+    )
     command.add_argument(
         "--max-age", type=parse_age, metavar="AGE", help="read pages again that are older"
     )
-    command.add_argument("--details", action="store_true", help="with times, creators and source")
-    command.add_argument(
-        "--documents",
-        action="store_true",
-        help="with the output files: do they exist, with content?",
-    )
+    column_options(command)
     command.add_argument("--title", metavar="TEXT", help="the report's title")
     command.add_argument(
         "--redact",
@@ -63,12 +69,23 @@ def add_commands(commands: Any) -> None:
         choices=("creators", "errors", "warnings", "external_id", "documents"),
         help="leave this out; may be given several times",
     )
+    keys = command.add_argument_group("Policy", "Each key of a policy file; options win over it.")
+    keys.add_argument("--policy", type=parse_path, metavar="FILE", help="a policy file, as TOML")
+    for name, default in KEYS.items():
+        option = f"--{name.replace('_', '-')}"
+        if default is None:  # one or several texts
+            kind: Any = {"action": "append", "metavar": "VALUE", "help": "may be given again"}
+            keys.add_argument(option.removesuffix("s"), dest=name, **kind)
+        else:
+            kind = {"action": "store_true"} if default is False else {"type": float, "metavar": "N"}
+            keys.add_argument(option, default=None, help=f"by default {default}", **kind)
     box_options(command)
 
 
 def audit(options: argparse.Namespace) -> int:
     """Findings and evidence, in one HTML file."""
-    from boxdocgen_explore.auditing import read_manifest
+    from boxdocgen_explore.auditing import checked_settings, read_manifest, read_policy
+    from boxdocgen_explore.cli import audit_outputs as outputs
     from boxdocgen_explore.reporting import HTML_ENDINGS, run_audit, write_report
     from boxdocgen_explore.sealing import write_evidence
 
@@ -78,22 +95,24 @@ def audit(options: argparse.Namespace) -> int:
         output_path("the report", options.output, *HTML_ENDINGS)
     if options.evidence:
         output_path("the evidence", options.evidence, ".zip")
+    if options.junit:
+        output_path("the file", options.junit, ".xml")
     if options.expected is not None:
         read_manifest(options.expected)  # a typing error must cost no call
+    given = {name: value for name in KEYS if (value := getattr(options, name)) is not None}
+    given, policy = checked_settings(given), read_policy(options.policy)
     box = connected(options)
-    ids, scope, pages = _recent(box, options) if options.since else (options.ids, None, None)
-    wanted = {name: getattr(options, name) for name in ("details", "documents", "max_age")}
-    reading, failure = read(box, ids, options, **wanted)
-    if reading.list_pages is None:  # what the batches were chosen from
-        reading = replace(reading, list_pages=pages)
+    reading, scope, failure = _read(box, options)
     result = run_audit(
         reading,
         scope=scope,
-        templates=box.template_names(),
+        templates=box.template_names() if reading.jobs.height else None,
         tags=_tags(box, reading.jobs),
         redact=options.redact,
+        policy=policy,
         expected=options.expected,
         now=now(options),
+        **given,
     )
     report = None
     if options.output:
@@ -102,13 +121,40 @@ def audit(options: argparse.Namespace) -> int:
     if options.evidence:
         bag = write_evidence(result, reading, options.evidence, title=options.title)
     calls = sum(box.calls.values())
+    if options.junit:
+        with output_file(options.junit) as part:
+            part.write_bytes(outputs.as_junit(result, options.fail_on))
     if options.json:
-        say(_as_json(result, report, bag, calls))
+        say(outputs.as_json(result, report, bag, calls, failure))
     else:
-        say(_summary(result, report, bag, calls if options.verbose else None))
+        say(outputs.as_text(result, report, bag, calls if options.verbose else None))
     if failure is not None:
         raise failure
-    return DONE if result.complete else FINDINGS
+    return FINDINGS if result.fails(options.fail_on) else DONE
+
+
+def _read(
+    box: Box, options: argparse.Namespace
+) -> tuple[Reading, Scope | None, BoxDocGenError | None]:
+    """What arrived, of which batches, and the error if something did not; that is a result, too."""
+    from boxdocgen_explore.reporting import Scope
+
+    ids, scope, list_pages = options.ids, None, None
+    wanted = {name: getattr(options, name) for name in ("details", "documents", "max_age")}
+    try:
+        if options.since:
+            scope = Scope("The list of batches could not be read", since=True, list_complete=False)
+            ids, scope, list_pages = _recent(box, options)
+        reading = box.read(ids, refresh=options.refresh, **wanted)
+        if reading.list_pages is None:  # what the batches were chosen from
+            reading = replace(reading, list_pages=list_pages)
+        return reading, scope, None
+    except InvalidRequest:
+        raise
+    except BoxDocGenError as error:
+        failures = getattr(error, "failures", None) or dict.fromkeys(ids, error)
+        nothing = Reading(pl.DataFrame(schema=JOBS), pl.DataFrame(schema=PAGES), failures)
+        return error.reading or nothing, scope, error
 
 
 def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope, pl.DataFrame | None]:
@@ -152,47 +198,3 @@ def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:
         return pl.concat([box.tags(*one) for one in used.iter_rows()])
     except BoxDocGenError:
         return None
-
-
-def _summary(
-    result: AuditResult, report: Report | None, bag: Evidence | None, calls: int | None
-) -> str:
-    """The conclusion, with the calls if they are given, and the three statements; then each rule
-    that found something, with its first finding."""
-    lines = [result.conclusion + ("" if calls is None else f"; {counted(calls, 'call')}")]
-    lines += [f"{name:11}{statement}" for name, statement in result.statements.items()]
-    groups = result.findings.group_by("rule", maintain_order=True)
-    for row in groups.agg(pl.len(), pl.col("severity", "detail").first()).iter_rows(named=True):
-        more = f" (and {row['len'] - 1:,} more)" if row["len"] > 1 else ""
-        lines.append(f"{row['severity']:8} {row['rule']}: {row['detail']}{more}")
-    if report:
-        lines += [f"{report.path}", f"SHA-256 of its data: {report.digest}"]
-    if bag:
-        lines += [f"{bag.path}", f"Seal: {bag.seal}"]
-    return "\n".join(map(plain, lines))
-
-
-def _as_json(result: AuditResult, report: Report | None, bag: Evidence | None, calls: int) -> str:
-    from boxdocgen_explore.analysis import outcomes
-
-    statements, by_status = result.statements, dict(outcomes(result.jobs).iter_rows())
-    values: dict[str, Any] = {
-        "verdict": result.verdict,
-        "conclusion": result.conclusion,
-        "population": {"conclusion": result.population, "statement": statements["Population"]},
-        "outcome": {"statement": statements["Outcome"], "jobs": by_status},
-        "checks": {"statement": statements["Checks"], **result.check_counts()},
-        "complete": result.complete,
-        "as_of": result.as_of and result.as_of.isoformat(),
-        "jobs": result.jobs.height,
-        "calls": calls,
-        "batches": result.batches,
-        "incomplete_batches": result.incomplete,
-        "findings": result.findings.to_dicts(),
-        "rules": result.verdicts.to_dicts(),
-        "report": report and str(report.path),
-        "digest": report and report.digest,
-        "evidence": bag and str(bag.path),
-        "seal": bag and bag.seal,
-    }
-    return json.dumps(values, indent=1)

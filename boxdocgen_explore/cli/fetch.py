@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from boxdocgen_explore.arguments import output_path
+from boxdocgen_explore.auditing import without
 from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
+    column_options,
     connected,
     output_file,
-    parse_age,
     parse_path,
     read,
     recent,
+    since_option,
     verdict_line,
 )
 from boxdocgen_explore.cli.terminal import DONE, plain, say
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Any) -> None:
     command = add_command(commands, "batches", batches)
-    _since_option(command)
+    since_option(command)
     box_options(command)
     command = add_command(commands, "fetch", fetch)
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
-    _since_option(command)
+    since_option(command)
     command.add_argument(
         "-o",
         "--output",
@@ -42,29 +43,15 @@ def add_commands(commands: Any) -> None:
         metavar="FILE",
         help="a .parquet, .csv, .xlsx or .ndjson file",
     )
-    _column_options(command)
+    column_options(command)
     box_options(command)
     command = add_command(commands, "open", open_view)
     command.add_argument("ids", nargs="+", metavar="ID")
-    _column_options(command)
+    column_options(command)
     box_options(command)
     command = add_command(commands, "archive", archive)
     command.add_argument("url", metavar="URL", help="a folder, or object storage: s3://...")
     box_options(command)
-
-
-def _since_option(command: argparse.ArgumentParser) -> None:
-    about = "only batches of the last 7d, for example"
-    command.add_argument("--since", type=parse_age, metavar="AGE", help=about)
-
-
-def _column_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--details", action="store_true", help="add times, creators and source")
-    command.add_argument(
-        "--documents",
-        action="store_true",
-        help="add name, size and time of the documents, and whether they exist",
-    )
 
 
 def batches(options: argparse.Namespace) -> int:
@@ -93,7 +80,7 @@ def fetch(options: argparse.Namespace) -> int:
     box = connected(options)
     ids = recent(box, options).batches["batch_id"].to_list() if options.since else options.ids
     arrived, failed = read(box, ids, options, details=options.details, documents=options.documents)
-    reading = _complete_batches(arrived)
+    reading = without(arrived, arrived.failures)
     if options.output:
         with output_file(options.output) as part:
             WRITERS[options.output.suffix.lower()](reading.jobs, part)
@@ -104,14 +91,6 @@ def fetch(options: argparse.Namespace) -> int:
     if failed:
         raise failed
     return DONE
-
-
-def _complete_batches(reading: Reading) -> Reading:
-    """Leave out the batches that failed, so that a file never has a part of one."""
-    good = ~pl.col("batch_id").is_in(list(reading.failures))
-    return replace(
-        reading, jobs=reading.jobs.filter(good), pages=reading.pages.filter(good), failures={}
-    )
 
 
 def _print_summary(reading: Reading) -> None:
@@ -139,7 +118,7 @@ def open_view(options: argparse.Namespace) -> int:
     arrived, failed = read(
         box, options.ids, options, details=options.details, documents=options.documents
     )
-    reading = _complete_batches(arrived)
+    reading = without(arrived, arrived.failures)
     shown = open_page(page(reading.jobs, verdict(reading), templates=box.template_names()))
     say(str(shown))
     if failed:

@@ -53,6 +53,20 @@ def box_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--user", metavar="LOGIN", help="with --offline: whose pages to read")
 
 
+def since_option(command: argparse.ArgumentParser) -> None:
+    about = "only batches of the last 7d, for example"
+    command.add_argument("--since", type=parse_age, metavar="AGE", help=about)
+
+
+def column_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--details", action="store_true", help="add times, creators and source")
+    command.add_argument(
+        "--documents",
+        action="store_true",
+        help="add name, size and time of the documents, and whether they exist",
+    )
+
+
 def connected(options: argparse.Namespace) -> Box:
     """Connect to the Box that the options name."""
     from boxdocgen_explore.box import connect, demo

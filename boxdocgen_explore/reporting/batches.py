@@ -11,6 +11,7 @@ from boxdocgen_explore.schema import RUNNING
 from boxdocgen_explore.verdict import batch_label_parts
 
 _STATUS: Final = pl.col("status")
+_EXCEPTION: Final = pl.col("severity").is_in(("error", "warning"))
 
 
 def batch_rows(result: AuditResult) -> list[dict[str, Any]]:
@@ -85,7 +86,7 @@ def _conclusion(result: AuditResult, batch_id: str, row: dict[str, Any]) -> str:
     complete = _complete(result, batch_id)
     if not complete:
         return "No evidence" if complete is None else "Scope limited"
-    rules = result.findings.filter(pl.col("severity") != "info", batch_id=batch_id)["rule"]
+    rules = result.findings.filter(_EXCEPTION, batch_id=batch_id)["rule"]
     if {*rules} - {"not-final"}:
         return "Exceptions noted"
     if row["running"]:

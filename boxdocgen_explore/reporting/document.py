@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from boxdocgen_explore.reporting.embedded import packed_record
 from boxdocgen_explore.reporting.result import AuditResult
-from boxdocgen_explore.schema import RUNNING
+from boxdocgen_explore.schema import RUNNING, WAIVED
 from boxdocgen_explore.text import shortened, visible
 from boxdocgen_explore.view import batch_labels, fragment, main_cause, tables
 from boxdocgen_explore.view.html import fill, front_end
@@ -76,7 +76,8 @@ def statements(
         most_batches=MOST_BATCHES,
         not_performed=_not_performed(record),
         severities=Counter(one["severity"] for one in record["findings"]),
-        exceptions=[one for one in groups if one["severity"] != "info"],
+        exceptions=[one for one in groups if one["severity"] in ("error", "warning")],
+        waived=[one for one in groups if one["severity"] == WAIVED],
         information=[one for one in groups if one["severity"] == "info"],
         outcomes=Counter(one["verdict"] for one in record["verdicts"]),
         rules={rule["name"]: rule for rule in record["rules"]},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -167,7 +167,7 @@ def _left_out(result: AuditResult) -> str:
 
 
 def _audit(result: AuditResult, settings: Mapping[str, Any], code_sha256: str) -> list[str]:
-    listing = "; ".join(f"{name}: {_setting(value)}" for name, value in settings.items())
+    listing = "; ".join(f"{name}: {setting_text(value)}" for name, value in settings.items())
     return [
         f"on {timestamp(result.audited_at)} with boxdocgen-explore {version('boxdocgen-explore')}, "
         f"{counted(len(result.rules), 'rule')}, version {rules_version(result.rules)}, code "
@@ -176,11 +176,14 @@ def _audit(result: AuditResult, settings: Mapping[str, Any], code_sha256: str) -
     ]
 
 
-def _setting(value: Any) -> str:
+def setting_text(value: object) -> str:
+    """Write the value of an option, as far as a person wants to read it."""
     if isinstance(value, Mapping):  # a file, or a frame
-        return ", ".join(f"{name} {_setting(one)}" for name, one in value.items())
-    if isinstance(value, list):
-        return listed(map(str, value), most=20)
+        return ", ".join(f"{name} {setting_text(one)}" for name, one in value.items())
+    if isinstance(value, pl.DataFrame):
+        return f"a frame of {counted(value.height, 'row')}"
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return listed((str(one) for one in value), most=20)
     return str(value)
 
 

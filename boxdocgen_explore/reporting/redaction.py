@@ -69,9 +69,7 @@ def redact_document_pages(
     return conform(pages, DOCUMENT_PAGES, "document pages").with_columns(id=shown)
 
 
-def skipped_rules(
-    rules: Iterable[Rule], removed: Sequence[str], expected: Any
-) -> dict[str, list[str]]:
+def skipped_rules(rules: Iterable[Rule], removed: Sequence[str], expected: Any) -> dict[str, str]:
     """Name the rules that cannot be evaluated, each with the columns that it would miss."""
     has_ids = expected is None or "external_id" not in removed or not read_manifest(expected).counts
     skipped = {}
@@ -79,7 +77,7 @@ def skipped_rules(
         # A manifest that only counts jobs is compared without external ids.
         unused = () if has_ids or rule.option != "expected" else ("external_id",)
         if missing := [name for name in rule.columns if name in removed and name not in unused]:
-            skipped[rule.name] = missing
+            skipped[rule.name] = f"{', '.join(missing)} {PLACEHOLDER}"
     return skipped
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.auditing import Rule
 from boxdocgen_explore.errors import BoxDocGenError
-from boxdocgen_explore.schema import PROBLEMS, RUNNING, STATUSES
+from boxdocgen_explore.schema import PROBLEMS, RUNNING, STATUSES, WAIVED
 from boxdocgen_explore.text import counted, listed, moment, percent
 
 CHAIN_RULES: Final = ("chain-incomplete", "chain-inconsistent", "foreign-job", "duplicate-job")
@@ -61,6 +61,7 @@ class AuditResult:
     failures: Mapping[str, BoxDocGenError]
     findings: pl.DataFrame
     verdicts: pl.DataFrame
+    batch_verdicts: pl.DataFrame
     chain_findings: pl.DataFrame
     unevaluated: Sequence[str]
     rules: Sequence[Rule]
@@ -111,20 +112,27 @@ class AuditResult:
 
     @cached_property
     def exceptions(self) -> list[str]:
-        """The rules that found errors or warnings; what is only for information is no exception."""
-        found = self.findings.filter(pl.col("severity") != "info")
+        """The rules that found errors or warnings that are not waived."""
+        found = self.findings.filter(pl.col("severity").is_in(("error", "warning")))
         return found["rule"].unique(maintain_order=True).to_list()
 
     @cached_property
     def complete(self) -> bool:
         """Whether all pages were read, all jobs are final, no rule found an error, and every rule
-        that was asked for was evaluated; failures that the thresholds accept are no error.
+        that was asked for was evaluated; failures that are accepted are no error.
         """
-        outcomes = dict(self.verdicts.select("rule", "verdict").iter_rows())
-        accepted = all(outcomes.get(rule) == "passed" for rule in _SHARE_RULES)
-        open_jobs = self.jobs.filter(_RUNNING | _UNKNOWN | (pl.lit(not accepted) & _PROBLEM))
+        return not self.fails("running")
+
+    def fails(self, on: str) -> bool:
+        """Whether something is wrong; ``on`` "error" accepts running jobs and warnings, "running"
+        only warnings, "warning" nothing."""
+        evaluated = {*self.verdicts.filter(pl.col("verdict") != "not evaluated")["rule"]}
+        accepted = {*_SHARE_RULES} <= evaluated - {*self.exceptions}
+        wrong = _UNKNOWN if accepted else _UNKNOWN | _PROBLEM
+        open_jobs = self.jobs.filter(wrong if on == "error" else wrong | _RUNNING)
         gaps = self.population != "complete" or self.unevaluated or not self.jobs.height
-        return not (gaps or open_jobs.height or self.errors)
+        found = self.exceptions if on == "warning" else self.errors
+        return bool(gaps or open_jobs.height or found)
 
     @cached_property
     def conclusion(self) -> str:
@@ -207,21 +215,24 @@ class AuditResult:
         return f"All {jobs:,} jobs completed" if jobs > 1 else "The only job completed"
 
     def check_counts(self) -> dict[str, int]:
-        """Count the rules: exceptions, passed, for information, not performed."""
+        """Count the rules: exceptions, passed, waived, for information, not performed."""
         verdicts = self.verdicts["verdict"].to_list()
+        waived = {*self.findings.filter(severity=WAIVED)["rule"]} - {*self.exceptions}
         return {
             "exceptions": len(self.exceptions),
             "passed": verdicts.count("passed"),
-            "information": verdicts.count("found") - len(self.exceptions),
+            "waived": len(waived),
+            "information": verdicts.count("found") - len(self.exceptions) - len(waived),
             "not_performed": verdicts.count("not evaluated"),
         }
 
     def _checks(self) -> str:
         counts = self.check_counts()
         names = f" ({listed(self.exceptions)})" if self.exceptions else ""
+        waived = f"{counts['waived']:,} waived, " if counts["waived"] else ""
         wanted = f" (requested: {listed(self.unevaluated)})" if self.unevaluated else ""
         return (
             f"{counted(counts['exceptions'], 'exception')}{names}, {counts['passed']:,} passed, "
-            f"{counts['information']:,} for information, {counts['not_performed']:,} not performed"
-            f"{wanted}"
+            f"{waived}{counts['information']:,} for information, {counts['not_performed']:,} not "
+            f"performed{wanted}"
         )

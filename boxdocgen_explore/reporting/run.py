@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,14 @@ import polars as pl
 from boxdocgen_explore.arguments import checked_text, template_names
 from boxdocgen_explore.auditing import (
     RULES,
+    Policy,
     Rule,
+    batch_verdicts,
     checked_rules,
+    combined,
     evaluate,
+    evaluations,
+    read_policy,
     requested,
     split_reading,
 )
@@ -25,7 +31,7 @@ from boxdocgen_explore.reporting.redaction import (
     skipped_rules,
 )
 from boxdocgen_explore.reporting.result import CHAIN_RULES, AuditResult, Scope
-from boxdocgen_explore.schema import PAGES, TEMPLATES, VERDICTS
+from boxdocgen_explore.schema import PAGES, TEMPLATES
 from boxdocgen_explore.search import SEARCHED
 from boxdocgen_explore.view.filters import check_state
 
@@ -39,6 +45,7 @@ def run_audit(
     columns: Collection[str] | None = None,
     redact: str | Collection[str] = (),
     rules: Sequence[Rule] | None = None,
+    policy: str | os.PathLike[str] | Policy | None = None,
     audited_at: dt.datetime | None = None,
     **options: Any,
 ) -> AuditResult:
@@ -60,7 +67,7 @@ def run_audit(
         what = what.loaded if what.reading is None else what.reading
     jobs, pages, failures = split_reading(what)
     jobs, columns, removed = redact_jobs(jobs, columns, redact)
-    rules = checked_rules(rules)
+    rules, policy = checked_rules(rules), read_policy(policy)
     options = {name: value for name, value in options.items() if value is not None}
     audited_at = audited_at or dt.datetime.now(dt.UTC)
     named = _template_frame(templates, names)
@@ -68,20 +75,20 @@ def run_audit(
 
     redacted = Reading(jobs, pl.DataFrame(schema=PAGES) if pages is None else pages, failures)
     skipped = skipped_rules(rules, removed, options.get("expected"))
-    findings, verdicts = evaluate(
-        redacted,
-        rules=[rule for rule in rules if rule.name not in skipped],
-        **{"now": audited_at, **options, "templates": named},
-    )
-    verdicts = _with_skipped(verdicts, rules, skipped)
-    settings = dict(options)
+    given: Any = {"now": audited_at, **options, "templates": named}
+    parts = evaluations(redacted, rules=rules, policy=policy, skipped=skipped, **given)
+    findings, verdicts = combined(parts)
+    settings = dict(options) | ({"policy": str(policy)} if policy.name else {})
     if "creators" in settings and "created_by_login" in removed:
         settings["creators"] = PLACEHOLDER  # settings are written to the file, too
     document_pages = redact_document_pages(getattr(what, "document_pages", None), removed)
-    asked_for = requested(rules=rules, **options)
-    if document_pages is not None:
-        asked_for |= _document_rules(rules)
-    in_vain = verdicts.filter(pl.col("rule").is_in(asked_for), verdict="not evaluated")
+    documents = frozenset() if document_pages is None else _document_rules(rules)
+    in_vain = {
+        rule
+        for part in parts
+        for rule in part.verdicts.filter(verdict="not evaluated")["rule"]
+        if rule in documents | requested(rules=rules, **part.options)
+    }
     return AuditResult(
         jobs=jobs,
         columns=columns,
@@ -90,8 +97,9 @@ def run_audit(
         failures=failures,
         findings=findings,
         verdicts=verdicts,
+        batch_verdicts=batch_verdicts(parts),
         chain_findings=_chain_findings(redacted, rules, findings),
-        unevaluated=in_vain["rule"].to_list(),
+        unevaluated=[rule.name for rule in rules if rule.name in in_vain],
         rules=rules,
         settings=settings,
         scope=scope,
@@ -120,16 +128,6 @@ def _chain_findings(
     absent = [rule for rule in ours if rule not in rules]
     found = findings.filter(pl.col("rule").is_in(evaluated))
     return pl.concat([found, evaluate(reading, rules=absent)[0]]) if absent else found
-
-
-def _with_skipped(
-    verdicts: pl.DataFrame, rules: Sequence[Rule], skipped: Mapping[str, Sequence[str]]
-) -> pl.DataFrame:
-    """Add the rules that redaction skipped, in the order of ``rules``."""
-    rows = {row[0]: row for row in verdicts.iter_rows()}
-    for name, columns in skipped.items():
-        rows[name] = (name, "not evaluated", 0, f"{', '.join(columns)} {PLACEHOLDER}")
-    return pl.DataFrame([rows[rule.name] for rule in rules], schema=VERDICTS, orient="row")
 
 
 def _without_filters(state: Mapping[str, Any], removed: Sequence[str]) -> dict[str, Any]:

@@ -123,14 +123,6 @@ def test_if_one_batch_fails_the_others_are_audited_and_the_status_is_3(box, tmp_
     assert "404404" in printed.err
 
 
-def test_if_every_batch_fails_there_is_no_file(box, tmp_path, capsys):
-    path = tmp_path / "audit.html"
-    assert main(["audit", "404404", "404405", "-o", str(path), *box.options]) == 3
-    assert main(["audit", "404404", "-o", str(path), *box.options]) == 3
-    assert not path.exists()
-    assert capsys.readouterr().out == ""
-
-
 def test_since_asks_for_every_batch_of_the_last_days(tmp_path, capsys):
     path = tmp_path / "audit.html"
     assert main(["audit", "--demo", "--since", "18h", "-o", str(path)]) == 1

@@ -24,7 +24,7 @@ async function changedParts(record) {
     delete texts[part.dataset.part];
   }
   const headline = document.querySelector(".conclusion");
-  const exceptions = record.findings.some((finding) => finding.severity !== "info");
+  const exceptions = record.findings.some(({ severity }) => ["error", "warning"].includes(severity));
   const clean = record.conclusion === "No exceptions noted" && !exceptions;
   const states = headline?.querySelector(".headline")?.textContent === record.conclusion;
   if (!states || headline.classList.contains("clean") !== clean) changed.push("conclusion");

@@ -1,0 +1,144 @@
+"""What ``boxdocgen audit`` prints and writes: lines, JSON and JUnit XML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+from xml.etree import ElementTree
+
+import polars as pl
+
+from boxdocgen_explore.cli.terminal import plain
+from boxdocgen_explore.schema import PAGES
+from boxdocgen_explore.text import counted, shortened, visible
+
+if TYPE_CHECKING:
+    from boxdocgen_explore.errors import BoxDocGenError
+    from boxdocgen_explore.reporting import AuditResult, Report
+    from boxdocgen_explore.sealing import Evidence
+
+_COUNTS: Final = {"tests": "testcase", "failures": "*/failure", "skipped": "*/skipped"}
+
+
+def as_text(
+    result: AuditResult, report: Report | None, bag: Evidence | None, calls: int | None
+) -> str:
+    """The conclusion, with the calls if they are given, and the three statements; then each rule
+    that found something, with its first finding."""
+    lines = [result.conclusion + ("" if calls is None else f"; {counted(calls, 'call')}")]
+    lines += [f"{name:11}{statement}" for name, statement in result.statements.items()]
+    groups = result.findings.group_by("rule", maintain_order=True)
+    for row in groups.agg(pl.len(), pl.col("severity", "detail").first()).iter_rows(named=True):
+        more = f" (and {row['len'] - 1:,} more)" if row["len"] > 1 else ""
+        lines.append(f"{row['severity']:8} {row['rule']}: {row['detail']}{more}")
+    if report:
+        lines += [f"{report.path}", f"SHA-256 of its data: {report.digest}"]
+    if bag:
+        lines += [f"{bag.path}", f"Seal: {bag.seal}"]
+    return "\n".join(map(plain, lines))
+
+
+def as_json(
+    result: AuditResult,
+    report: Report | None,
+    bag: Evidence | None,
+    calls: int,
+    failure: BoxDocGenError | None,
+) -> str:
+    """Everything as JSON; ``schema_version`` changes if a key is removed or means something else.
+
+    ``error`` and ``failures`` (by batch) have the words, status, code and request id of Box.
+    """
+    from boxdocgen_explore.analysis import outcomes
+    from boxdocgen_explore.auditing import Thresholds
+    from boxdocgen_explore.reporting.evidence import setting_text
+
+    statements, by_status = result.statements, dict(outcomes(result.jobs).iter_rows())
+    pages = pl.DataFrame(schema=PAGES) if result.pages is None else result.pages
+    values: dict[str, Any] = {
+        "schema_version": 1,
+        "verdict": result.verdict,
+        "conclusion": result.conclusion,
+        "population": {"conclusion": result.population, "statement": statements["Population"]},
+        "outcome": {"statement": statements["Outcome"], "jobs": by_status},
+        "checks": {"statement": statements["Checks"], **result.check_counts()},
+        "complete": result.complete,
+        "as_of": result.as_of and result.as_of.isoformat(),
+        "audited_at": result.audited_at.isoformat(),
+        "reader": {
+            "users": pages.select("user_id", "user_login").unique(maintain_order=True).to_dicts(),
+            "enterprise_id": result.enterprise_id,
+            "as_user": result.as_user,
+        },
+        "hosts": pages["host"].unique(maintain_order=True).to_list(),
+        "settings": {**asdict(Thresholds()), **result.settings},
+        "jobs": result.jobs.height,
+        "calls": calls,
+        "batches": [*_batches(result)],
+        "incomplete_batches": result.incomplete,
+        "findings": result.findings.to_dicts(),
+        "rules": result.verdicts.to_dicts(),
+        "error": failure and _error(failure),
+        "failures": {batch_id: _error(error) for batch_id, error in result.failures.items()},
+        "report": report and str(report.path),
+        "digest": report and report.digest,
+        "evidence": bag and str(bag.path),
+        "seal": bag and bag.seal,
+    }
+    return json.dumps(values, indent=1, default=setting_text)
+
+
+def as_junit(result: AuditResult, fail_on: str) -> bytes:
+    """One test case per batch and rule: an error is a failure, not evaluated is skipped.
+
+    Warnings are failures if ``fail_on`` is "warning", else text beside the test case.
+    """
+    bad = ["error", "warning"] if fail_on == "warning" else ["error"]
+    root = ElementTree.Element("testsuites", name="boxdocgen audit")
+    found = result.findings.partition_by("batch_id", "rule", as_dict=True)
+    for (batch_id,), rows in result.batch_verdicts.partition_by("batch_id", as_dict=True).items():
+        name = _xml(f"batch {batch_id}" if batch_id else "several batches")
+        suite = ElementTree.SubElement(root, "testsuite", name=name, errors="0")
+        for rule, verdict, lacks in rows.select("rule", "verdict", "lacks").iter_rows():
+            case = ElementTree.SubElement(suite, "testcase", classname=name, name=_xml(rule))
+            if verdict == "not evaluated":
+                ElementTree.SubElement(case, "skipped", message=_xml(lacks))
+            elif verdict == "found":
+                findings = found[batch_id, rule]
+                failing = findings.filter(pl.col("severity").is_in(bad))
+                text = _xml("\n".join(findings["detail"]))
+                if failing.height:
+                    first, kind = _xml(failing["detail"][0]), failing["severity"][0]
+                    ElementTree.SubElement(case, "failure", message=first, type=kind).text = text
+                else:
+                    ElementTree.SubElement(case, "system-out").text = text
+        for count, path in _COUNTS.items():
+            suite.set(count, str(len(suite.findall(path))))
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _batches(result: AuditResult) -> Iterator[dict[str, Any]]:
+    from boxdocgen_explore.analysis import outcomes
+
+    jobs = result.jobs.partition_by("batch_id", as_dict=True)
+    for batch_id in result.batches:
+        own = jobs.get((batch_id,), result.jobs.clear())
+        yield {
+            "batch_id": batch_id,
+            "template_file_ids": own["template_file_id"].drop_nulls().unique().sort().to_list(),
+            "jobs": own.height,
+            "outcomes": dict(outcomes(own).iter_rows()),
+            "complete": batch_id not in result.incomplete,
+        }
+
+
+def _error(error: BoxDocGenError) -> dict[str, Any]:
+    fields = ("message", "status", "code", "request_id")
+    return {"text": str(error), **{name: getattr(error, name) for name in fields}}
+
+
+def _xml(text: str) -> str:
+    """Text that XML can hold: a character that it cannot is shown as its code."""
+    return shortened(visible(text))

@@ -1,0 +1,211 @@
+"""The policy file: options by template and batch, waivers, and every mistake in it named."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from frames import NOON, chain, failed, job, read
+
+import boxdocgen_explore as bx
+from boxdocgen_explore.auditing import batch_verdicts, evaluate, evaluations
+from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.reporting import run_audit
+from boxdocgen_explore.schema import BATCH_VERDICTS, FINDINGS, VERDICTS
+
+WAIVER = """
+[[waiver]]
+rule = "failed-share"
+batch = "1*"
+reason = "A test run."
+owner = "Dana Ruiz"
+expires = 2026-11-03
+"""
+
+
+@pytest.fixture
+def policy(tmp_path):
+    """Writes a policy file."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "policy.toml"
+        path.write_text(text, "utf-8")
+        return path
+
+    return write
+
+
+def two_batches(**fields: Any) -> bx.Reading:
+    """Batch 10 of template t and batch 20 of template u; one of two jobs failed in each."""
+    other = {"batch_id": "20", "template_file_id": "u", "template_file_version_id": "u1", **fields}
+    return read(job("1"), failed("2", "No."), job("3", **other), failed("4", "No.", **other))
+
+
+def found(rule: str, **options: Any) -> dict[str | None, str]:
+    """Batches and severities of what a rule found."""
+    findings = bx.audit(two_batches(), now=NOON, **options).filter(rule=rule)
+    return dict(findings.select("batch_id", "severity").iter_rows())
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "batches"),
+    [
+        ("", {}, {"10", "20"}),
+        ("[defaults]\nmax_failed_share = 0.5", {}, set()),
+        ("[template.t]\nmax_failed_share = 0.5", {}, {"20"}),
+        ("[batch.20]\nmax_failed_share = 0.5", {}, {"10"}),
+        ('[batch."2?"]\nmax_failed_share = 0.5', {}, {"10"}),
+        ("[batch.10]\nmax_failed_share=0.1\n[template.t]\nmax_failed_share=0.9", {}, {"10", "20"}),
+        ("[template.t]\nmax_failed_share=0.1\n[defaults]\nmax_failed_share=0.9", {}, {"10"}),
+        ("[defaults]\nmax_failed_share = 0.5", {"max_failed_share": 0.4}, {"10", "20"}),
+    ],
+)
+def test_a_batch_is_over_defaults_a_template_and_options_over_all(policy, text, options, batches):
+    assert found("failed-share", policy=policy(text), **options).keys() == batches
+
+
+def test_what_only_one_template_declares_is_not_evaluated_for_the_others(policy):
+    path = policy('[template.t]\napproved_versions = ["t1"]')
+    parts = evaluations(two_batches(), policy=path, now=NOON)
+    rows = batch_verdicts(parts).filter(rule="unapproved-version").sort("batch_id")
+    assert rows.select("batch_id", "verdict").rows() == [("10", "passed"), ("20", "not evaluated")]
+    overall = bx.verdicts(two_batches(), policy=path, now=NOON).filter(rule="unapproved-version")
+    assert overall.rows() == [
+        ("unapproved-version", "not evaluated", 0, "approved_versions (batches 20)")
+    ]
+    assert run_audit(two_batches(), policy=path).unevaluated == []
+
+
+def test_each_template_has_its_own_manifest(policy, tmp_path):
+    (tmp_path / "t.csv").write_text("external_id\ne1\ne2\ne3\n", "utf-8")
+    (tmp_path / "rest.csv").write_text("external_id\ne3\ne4\n", "utf-8")
+    path = policy('[defaults]\nmanifest = "rest.csv"\n[template.t]\nmanifest = "t.csv"')
+    findings = bx.audit(two_batches(), policy=path, now=NOON)
+    # Job 3 made e3, but of another template.
+    assert findings.filter(rule="manifest-missing")["detail"].to_list() == [
+        "No job here has the external id e3."
+    ]
+    assert findings.filter(rule="manifest-unexpected").is_empty()
+
+
+def test_batches_with_other_options_can_share_a_manifest(policy, tmp_path):
+    (tmp_path / "all.csv").write_text("external_id\ne1\ne2\ne3\ne4\n", "utf-8")
+    path = policy('[defaults]\nmanifest = "all.csv"\n[batch.20]\nmax_failed_share = 1.0')
+    assert found("manifest-missing", policy=path) == {}
+    assert found("failed-share", policy=path) == {"10": "error"}
+
+
+def test_a_document_that_two_groups_share_is_found_once(policy):
+    path = policy("[batch.20]\nmax_failed_share = 1.0")
+    reading = two_batches(output_file_id="f1")
+    with_policy = bx.audit(reading, policy=path, now=NOON)
+    without = bx.audit(reading, now=NOON)
+    shared = {"rule": "shared-output-file"}
+    assert with_policy.filter(**shared).height == 1
+    assert with_policy.filter(**shared).equals(without.filter(**shared))
+
+
+@pytest.mark.parametrize(
+    ("line", "severities"),
+    [
+        ("", {"10": "waived", "20": "error"}),
+        ('batch = "1*"\n->batch = "*"', {"10": "waived", "20": "waived"}),
+        ('batch = "1*"\n->template = "u"', {"10": "error", "20": "waived"}),
+        ('rule = "failed-share"->rule = "error-share"', {"10": "error", "20": "error"}),
+        ("2026-11-03->2026-11-02", {"10": "error", "20": "error"}),
+    ],
+)
+def test_a_waiver_covers_its_rule_and_batches_until_its_last_day(policy, line, severities):
+    old, _, new = line.partition("->")
+    text = WAIVER.replace(old, f"{new}\n") if old else WAIVER
+    assert found("failed-share", policy=policy(text)) == severities
+
+
+def test_a_waived_finding_says_who_why_and_until_when_and_is_no_exception(policy):
+    path = policy(WAIVER.replace('"1*"', '"*"'))
+    details = bx.audit(two_batches(), policy=path, now=NOON).filter(rule="failed-share")["detail"]
+    assert details[0].endswith("Waived by Dana Ruiz until 2026-11-03: A test run.")
+    result = run_audit(two_batches(), policy=path, now=NOON)
+    assert (result.conclusion, result.complete) == ("No exceptions noted", True)
+    assert ", 1 waived, " in result.statements["Checks"]
+    assert result.check_counts()["waived"] == 1
+    late = run_audit(two_batches(), policy=path, now=NOON + dt.timedelta(days=1))
+    assert (late.conclusion, late.complete) == ("Exceptions noted", False)
+    sentence = "The waiver by Dana Ruiz expired on 2026-11-03."
+    assert late.findings["detail"].to_list()[0].endswith(sentence)
+
+
+def test_a_waiver_does_not_make_a_batch_complete(policy):
+    pages = [*chain("10", 2, complete=False), *chain("20", 2)]
+    reading = bx.Reading(two_batches().jobs, read(pages=pages).pages)
+    path = policy(WAIVER.replace("failed-share", "chain-incomplete").replace('"1*"', '"*"'))
+    result = run_audit(reading, policy=path, now=NOON)
+    assert result.findings.filter(rule="chain-incomplete")["severity"].to_list() == ["waived"]
+    assert (result.conclusion, result.complete) == ("Scope limited", False)
+
+
+def test_a_policy_that_sets_nothing_changes_nothing(policy):
+    reading = two_batches()
+    plain, with_policy = (evaluate(reading, policy=one, now=NOON) for one in (None, policy("")))
+    assert [one.rows() for one in plain] == [one.rows() for one in with_policy]
+    assert [one.schema for one in with_policy] == [FINDINGS, VERDICTS]
+    rows = batch_verdicts(evaluations(reading, now=NOON))
+    assert rows.schema == BATCH_VERDICTS
+    assert rows.drop_nulls("batch_id").height == 2 * len(bx.RULES)
+    nothing = pl.DataFrame(schema=reading.jobs.schema)
+    assert bx.verdicts(nothing, policy=policy("")).height == len(bx.RULES)
+
+
+def test_the_report_names_the_policy_and_its_sha256(policy, tmp_path):
+    path = policy(WAIVER)
+    report = bx.report(two_batches(), tmp_path / "audit.html", policy=path, now=NOON)
+    text = report.path.read_text("utf-8")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert f"policy: policy.toml (SHA-256 {sha256}), 1 waiver." in text
+    assert "1 waived.</p>" in text
+    assert "Waived by Dana Ruiz until 2026-11-03: A test run." in text
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[template", " is not TOML: "),
+        ("a = " + "[" * 5000, " is not TOML: "),
+        (
+            "[batches.1]",
+            ": no table is called 'batches'; known: defaults, template, batch, waiver.",
+        ),
+        ("defaults = 1", ": defaults must be a table, not 1."),
+        ("[defaults]\nmax_failed = 1", ": [defaults]: no key is called 'max_failed'; known: max_f"),
+        ('[template."1*"]\nmax_failed_share = 5', ': [template."1*"]: max_failed_share must be a '),
+        ("[batch]\n7 = 1", ': [batch."7"]: this must be a table, not 1.'),
+        ("[batch.7]\napproved_versions = [7]", ': [batch."7"]: approved_versions must be a text'),
+        ("[batch.7]\nmanifest = 7", ': [batch."7"]: manifest must be a text, not 7.'),
+        ('[batch.7]\nmanifest = "no.csv"', ': [batch."7"]: The manifest '),
+        ("[waiver]", ": waiver must be [[waiver]] tables, not {}."),
+        (
+            "[[waiver]]\nruel = 1",
+            ": [[waiver]] 1: no key is called 'ruel'; known: rule, reason, ow",
+        ),
+        (
+            WAIVER + '\ntemplate = "t"',
+            ": [[waiver]] 1: it needs rule, reason, owner, expires, and ",
+        ),
+        (WAIVER.replace('"Dana Ruiz"', '" "'), ": [[waiver]] 1: owner must not be empty."),
+        (WAIVER.replace("-03", "-03T12:00:00"), ": [[waiver]] 1: expires must be a date such as 2"),
+        (WAIVER + WAIVER.replace("failed", "no"), ": [[waiver]] 2: there is no rule 'no-share'."),
+    ],
+)
+def test_a_mistake_is_named_with_file_table_and_key(policy, text, sentence):
+    with pytest.raises(InvalidRequest) as error:
+        bx.audit(two_batches(), policy=policy(text))
+    assert str(error.value).startswith(f"policy.toml{sentence}")
+
+
+def test_a_policy_that_cannot_be_read_is_refused(tmp_path):
+    with pytest.raises(InvalidRequest, match=r"none\.toml cannot be read: No such file"):
+        bx.audit(two_batches(), policy=tmp_path / "none.toml")

@@ -1,0 +1,198 @@
+"""What `boxdocgen audit` writes for other programs, and what its policy options change."""
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+import boxdocgen_explore as bx
+from boxdocgen_explore.cli import main
+from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
+
+POLICY = """
+[batch.1001]
+max_failed_share = 0.5
+[[waiver]]
+rule = "failed-share"
+batch = "1002"
+reason = "A test run."
+owner = "Dana Ruiz"
+expires = 2999-12-31
+"""
+
+
+@pytest.fixture
+def box(monkeypatch, tmp_path):
+    """An emulator with batches of 4 jobs; one job of 1001 and of 1002 failed, one of 1003 runs."""
+    monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
+    no_file = {"output_file": None, "output_file_version": None}
+    with Emulator(enterprise=Enterprise.of({"1001": 4, "1002": 4, "1003": 4})) as emulator:
+        for batch_id, status in (("1001", "failed"), ("1002", "failed"), ("1003", "pending")):
+            first, *others = emulator.enterprise.jobs(batch_id)
+            failures = {"errors": ["No \x01\x1b ]]> <tag>."]} if status == "failed" else None
+            changed = {**first, **no_file, "status": status, "failures": failures}
+            emulator.enterprise.put(batch_id, [changed, *others])
+        emulator.options = ["--base-url", emulator.url, "--cache-dir", str(tmp_path / "cache")]
+        yield emulator
+
+
+@pytest.fixture
+def policy(tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text(POLICY, "utf-8")
+    return ["--policy", str(path)]
+
+
+def audited(capsys, *arguments):
+    """Exit status and JSON of an audit."""
+    status = main(["audit", *arguments, "--json"])
+    return status, json.loads(capsys.readouterr().out)
+
+
+# --- the policy and --fail-on ------------------------------------------------------------------
+
+
+def test_a_policy_accepts_failures_and_an_option_wins_over_it(box, policy, capsys):
+    assert main(["audit", "1001", "1002", *box.options]) == 1
+    assert main(["audit", "1001", "1002", *policy, *box.options]) == 0
+    assert "Waived by Dana Ruiz until 2999-12-31: A test run." in capsys.readouterr().out
+    assert main(["audit", "1001", *policy, "--max-failed-share", "0.1", *box.options]) == 1
+    assert main(["audit", "1001", "--max-failed-share", "0.5", *box.options]) == 0
+    capsys.readouterr()
+
+
+def test_each_text_of_a_policy_is_an_option(box, capsys):
+    given = ["--approved-version", "7", "--output-type", "pptx", "--creator", "7", "--source", "7"]
+    _, printed = audited(capsys, "1003", "--details", *given, "--enterprise", "7", *box.options)
+    wanted = {"output-type", "creator", "source", "enterprise"}
+    rules = {f"unexpected-{one}" for one in wanted} | {"unapproved-version"}
+    assert rules <= {one["rule"] for one in printed["findings"]}
+    more = ["--output-type", "pdf", "--creator", "svc-hr@example.com", "--source", "api"]
+    _, printed = audited(capsys, "1003", "--details", *given, *more, *box.options)
+    assert not {one["rule"] for one in printed["findings"]} & (rules - {"unapproved-version"})
+
+
+def test_fail_on_says_what_is_exit_status_1(box, capsys):
+    good = Enterprise.of({"1004": 2, "1005": 2})
+    twice = [{**job, "external_id": "EMP-1"} for job in good.jobs("1004")]
+    box.enterprise.put("1004", twice)
+    box.enterprise.put("1005", good.jobs("1005"))
+    levels = [["--fail-on", "error"], [], ["--fail-on", "running"], ["--fail-on", "warning"]]
+    for batch_id, statuses in {
+        "1001": [1, 1, 1, 1],  # an error
+        "1003": [0, 1, 1, 1],  # running
+        "1004": [0, 0, 0, 1],  # a warning
+        "1005": [0, 0, 0, 0],
+    }.items():
+        got = [main(["audit", batch_id, *level, *box.options]) for level in levels]
+        assert got == statuses, batch_id
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--max-failed-share", "nan"], "max_failed_share must be a number from 0 to 1, not nan."),
+        (["--max-failed-share", "few"], "invalid float value: 'few'"),
+        (["--policy", "none.toml"], "none.toml cannot be read: No such file or directory."),
+        (["--junit", "results.html"], "'results.html': the file's name must end in .xml."),
+        (["--fail-on", "info"], "invalid choice: 'info'"),
+    ],
+)
+def test_an_invalid_option_is_status_2_and_costs_no_call(box, capsys, arguments, sentence):
+    try:
+        status = main(["audit", "1001", *arguments, *box.options])
+    except SystemExit as stopped:
+        status = stopped.code
+    assert status == 2
+    assert sentence in capsys.readouterr().err
+    assert box.calls == []
+
+
+# --- JUnit -------------------------------------------------------------------------------------
+
+
+def results(path):
+    """Each test case of a JUnit file: failure, skipped, passed, or passed with text."""
+    cases = {}
+    for suite in ElementTree.parse(path).iter("testsuite"):  # refuses what XML does not allow
+        kinds = [case[0].tag if len(case) else "passed" for case in suite]
+        counts = [int(suite.get(name)) for name in ("tests", "failures", "skipped")]
+        assert counts == [len(kinds), kinds.count("failure"), kinds.count("skipped")]
+        names = [(suite.get("name"), case.get("name")) for case in suite]
+        cases |= dict(zip(names, kinds, strict=True))
+    return cases
+
+
+def test_junit_has_one_test_case_per_batch_and_rule(box, policy, tmp_path, capsys):
+    path = tmp_path / "results.xml"
+    command = ["audit", "1001", "1002", "1003", "--junit", str(path), *box.options]
+    assert main(command) == 1
+    cases = results(path)
+    of_batches = {case for case in cases if case[0] != "several batches"}
+    assert len(of_batches) == 3 * len(bx.RULES)
+    assert cases["batch 1001", "failed-share"] == "failure"
+    assert cases["batch 1003", "failed-share"] == "passed"
+    assert cases["batch 1003", "not-final"] == "system-out"
+    assert cases["batch 1003", "unapproved-version"] == "skipped"
+    assert main([*command, *policy, "--fail-on", "warning"]) == 1
+    cases = results(path)
+    assert cases["batch 1001", "failed-share"] == "passed"
+    assert cases["batch 1002", "failed-share"] == "system-out"
+    assert cases["batch 1003", "not-final"] == "failure"
+    capsys.readouterr()
+
+
+def test_no_text_of_box_can_break_the_xml(box, tmp_path, capsys):
+    path = tmp_path / "results.xml"
+    assert main(["audit", "1001", "--junit", str(path), *box.options]) == 1
+    groups = ElementTree.parse(path).find(".//testcase[@name='failure-groups']/system-out")
+    assert r"No \u0001\u001b ]]> <tag>." in groups.text
+    capsys.readouterr()
+
+
+# --- JSON --------------------------------------------------------------------------------------
+
+
+def test_json_says_who_read_what_from_where_and_by_which_settings(box, policy, capsys):
+    status, printed = audited(capsys, "1001", "1003", *policy, "--running-hours", "2", *box.options)
+    assert (status, printed["schema_version"]) == (1, 1)
+    assert printed["batches"][0] == {
+        "batch_id": "1001",
+        "template_file_ids": [box.enterprise.jobs("1001")[0]["template_file"]["id"]],
+        "jobs": 4,
+        "outcomes": {"failed": 1, "completed": 3},
+        "complete": True,
+    }
+    assert printed["reader"]["users"][0]["user_login"] == "svc-hr@example.com"
+    assert printed["hosts"] == [box.url.removeprefix("http://").partition("/")[0]]
+    assert printed["settings"]["running_hours"] == 2
+    assert printed["settings"]["max_error_share"] == 0
+    assert printed["settings"]["policy"].startswith("policy.toml (SHA-256 ")
+    assert (printed["error"], printed["failures"]) == (None, {})
+    assert DEMO_TOKEN not in json.dumps(printed)
+
+
+@pytest.mark.parametrize("others", [[], ["1003"]])
+def test_if_box_fails_json_and_files_say_what_was_read_and_what_box_answered(
+    box, capsys, tmp_path, others
+):
+    files = ["-o", str(tmp_path / "audit.html"), "--junit", str(tmp_path / "results.xml")]
+    status, printed = audited(capsys, *others, "404404", *files, *box.options)
+    assert status == 3
+    assert printed["conclusion"] == "Scope limited"
+    assert printed["jobs"] == 4 * len(others)
+    assert {one["batch_id"]: one["complete"] for one in printed["batches"]}["404404"] is False
+    failure = printed["failures"]["404404"]
+    assert (failure["status"], failure["code"]) == (404, "not_found")
+    assert failure["request_id"]
+    assert failure["text"] in printed["error"]["text"] or others
+    assert results(tmp_path / "results.xml")["batch 404404", "chain-incomplete"] == "failure"
+    assert "Scope limited" in (tmp_path / "audit.html").read_text("utf-8")
+
+
+def test_a_list_of_batches_that_cannot_be_read_is_a_result_too(box, capsys):
+    box.fault("forbidden", path="/docgen_jobs", times=None)
+    status, printed = audited(capsys, "--since", "7d", *box.options)
+    assert (status, printed["conclusion"], printed["batches"]) == (3, "Scope limited", [])
+    assert printed["error"]["status"] == 403
