@@ -18,14 +18,17 @@ from boxdocgen_explore.text import replacing
 
 
 def default_cache_dir() -> Path:
-    """Where everything is cached by default.
+    """Where everything is cached by default: ``BOXDOCGEN_CACHE_DIR``, else the user's cache folder.
 
     Raises:
         FileNotFoundError: this user has no home folder, as in some containers.
     """
     from platformdirs import user_cache_path
 
+    named = os.environ.get("BOXDOCGEN_CACHE_DIR")
     try:
+        if named:
+            return Path(named).expanduser()
         return user_cache_path("boxdocgen_explore", appauthor=False)
     except RuntimeError as error:
         raise FileNotFoundError(str(error)) from None

@@ -6,7 +6,7 @@ import getpass
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from boxdocgen_explore.box.attempt import run_apart
 from boxdocgen_explore.box.leaks import without
@@ -24,7 +24,7 @@ _HOW = (
 )
 
 
-_SDK_DEADLINE_S: Final = 60
+_DEADLINE_S: Final = 60
 
 
 class Credentials(Protocol):
@@ -73,7 +73,7 @@ class SdkCredentials:
         return True
 
     def _call(self, ask: Callable[[], AccessToken]) -> AccessToken:
-        return run_apart(ask, self._failure, _SDK_DEADLINE_S, RequestContext())
+        return run_apart(ask, self._failure, _DEADLINE_S, RequestContext())
 
     def _failure(self, error: Exception) -> Exception:
         """This package's error for any of the SDK's, which hold the secrets."""
@@ -95,6 +95,30 @@ class SdkCredentials:
             status=status,
             request_id=request_id,
         )
+
+
+class AskedCredentials:
+    """A token that a function gives, and again when it has expired."""
+
+    def __init__(self, ask: Callable[[], str]) -> None:
+        self._ask = ask
+        self._token: Secret | None = None
+
+    def token(self) -> str:
+        if self._token is None:
+            self._token = checked_token(
+                run_apart(self._ask, _no_token, _DEADLINE_S, RequestContext())
+            )
+        return self._token
+
+    def refresh(self) -> bool:
+        self._token = None
+        return True
+
+
+def _no_token(error: Exception) -> Exception:
+    """The error says no more than its type: its text may hold secrets."""
+    return Unauthorized(f"The function given as auth gave no token.\nCause: {type(error).__name__}")
 
 
 def as_secret(token: object) -> Secret | None:
@@ -123,14 +147,19 @@ class _RedactedEnvironment(dict[str, str]):
         return "{***}"
 
 
-def credentials(token: str | None, environment: Mapping[str, str] = os.environ) -> Credentials:
-    """The token given, else what the environment names, else what a person types.
+def credentials(
+    token: str | None, environment: Mapping[str, str] = os.environ, auth: object = None
+) -> Credentials:
+    """The token or ``auth`` given, else what the environment names, else what a person types.
 
     Raises:
         NoCredentials: no credentials, and nobody to ask.
-        InvalidRequest: the token or the file that the environment names is invalid.
+        InvalidRequest: token and auth are both given, or one of them, or the file that the
+            environment names, is invalid.
     """
     token, environment = as_secret(token), _RedactedEnvironment(environment)
+    if auth is not None:
+        return _given(token, auth)
     if token is not None:
         return Token(checked_token(token))
     if environment.get("BOX_ACCESS_TOKEN"):
@@ -138,6 +167,19 @@ def credentials(token: str | None, environment: Mapping[str, str] = os.environ) 
     if environment.get("BOX_JWT_CONFIG_FILE") or environment.get("BOX_CLIENT_ID"):
         return SdkCredentials(_sdk_authentication(environment))
     return Token(checked_token(_typed()))
+
+
+def _given(token: str | None, auth: Any) -> Credentials:
+    if token is not None:
+        raise InvalidRequest("connect takes either token or auth, not both.")
+    if callable(getattr(auth, "retrieve_token", None)):
+        return SdkCredentials(auth)
+    if callable(auth):
+        return AskedCredentials(auth)
+    raise InvalidRequest(
+        "auth must be one of the auth objects of Box's SDK, or a function without arguments that "
+        f"returns a token, not {type(auth).__name__}."
+    )
 
 
 def in_environment(environment: Mapping[str, str] = os.environ) -> bool:
@@ -163,7 +205,7 @@ def _sdk_authentication(environment: Mapping[str, str]) -> Authentication:
                 f"BOX_JWT_CONFIG_FILE={path} is invalid: it must be the JSON file that the Box "
                 f"Developer Console gives. Cause: {type(error).__name__}."
             ),
-            _SDK_DEADLINE_S,
+            _DEADLINE_S,
             RequestContext(),
         )
     names = ("BOX_CLIENT_ID", "BOX_CLIENT_SECRET", "BOX_SUBJECT_TYPE", "BOX_SUBJECT_ID")

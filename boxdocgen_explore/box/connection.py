@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.arguments import (
@@ -21,6 +22,9 @@ from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache import StoreWarning, default_cache_dir
 
+if TYPE_CHECKING:
+    from box_sdk_gen import Authentication
+
 _TTL_S: Final = 10.0
 _MOST_TTL_S: Final = 1_000_000_000
 """About 30 years; with much more, the arithmetic of times fails."""
@@ -30,6 +34,7 @@ _RENAMED: Final = {"waits": "retry", "live_s": "ttl_s"}
 def connect(
     token: str | None = None,
     *,
+    auth: Authentication | Callable[[], str] | None = None,
     base_url: str = BOX_URL,
     cache_dir: str | Path | None = None,
     as_user: str | int | None = None,
@@ -46,8 +51,10 @@ def connect(
         token: else ``BOX_ACCESS_TOKEN``, or ``BOX_JWT_CONFIG_FILE``, or ``BOX_CLIENT_ID``,
             ``BOX_CLIENT_SECRET``, ``BOX_SUBJECT_TYPE`` and ``BOX_SUBJECT_ID``; else a person is
             asked.
+        auth: instead of a token, an auth object of Box's SDK, such as ``BoxJWTAuth``, or a function
+            that returns a token; it is called again when Box refuses the last one (401).
         base_url: another server than api.box.com; https, or this machine itself.
-        cache_dir: the folder of the cache; the user's cache folder by default.
+        cache_dir: the cache; else the folder ``BOXDOCGEN_CACHE_DIR``, or the user's cache folder.
         as_user: the id of another user to read as, if the token may.
         offline: read the cache alone.
         user: offline, whose pages (id or login) if there are those of several users.
@@ -85,7 +92,7 @@ def connect(
     )
     session = BoxSession(
         base_url,
-        Token("") if offline else credentials(token),
+        Token("") if offline else credentials(token, auth=auth),
         as_user=None if as_user is None else checked_id(as_user, "user"),
         offline=offline,
         retry=policy,

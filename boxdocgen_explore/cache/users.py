@@ -142,11 +142,11 @@ def default_cache_dir() -> Path:
         StoreError: this user has no home folder, as in some containers.
     """
     try:
-        return build_cache.default_cache_dir()
+        return checked_path("BOXDOCGEN_CACHE_DIR", build_cache.default_cache_dir())
     except FileNotFoundError as error:
         raise errors.StoreError(
             f"There is no place for the cache ({error}). Choose one with cache_dir= or "
-            "--cache-dir, or set HOME."
+            "--cache-dir, or set BOXDOCGEN_CACHE_DIR or HOME."
         ) from None
 
 

@@ -14,6 +14,7 @@ from box_sdk_gen import AccessToken
 from box_sdk_gen.box.errors import BoxAPIError, RequestInfo, ResponseInfo
 from conftest import QUICK
 
+import boxdocgen_explore as bx
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.auth import SdkCredentials, credentials
 from boxdocgen_explore.box.session import BoxSession
@@ -152,3 +153,36 @@ def test_credentials_that_box_refuses_are_one_clear_error_without_the_secret(
     with pytest.raises(errors.Unreachable) as unreachable:
         session_of(emulator, OSError(SECRET)).get(PATH, version=BOX_VERSION)
     assert SECRET not in shown_by(unreachable.value)
+
+
+def test_a_function_gives_the_token_and_is_asked_again_when_box_refuses_it(
+    emulator: Emulator,
+) -> None:
+    given = iter(["expired", DEMO_TOKEN])
+    with bx.connect(auth=lambda: next(given), base_url=emulator.url, retry=QUICK) as box:
+        assert box.jobs("1001").height == 25
+    assert next(given, None) is None
+
+
+def test_an_auth_object_of_box_s_sdk_gives_the_token(emulator: Emulator) -> None:
+    auth: Any = Authentication(AccessToken(access_token=DEMO_TOKEN))
+    with bx.connect(auth=auth, base_url=emulator.url, retry=QUICK) as box:
+        assert box.jobs("1001").height == 25
+
+
+def test_what_a_function_says_when_it_gives_no_token_is_not_shown(emulator: Emulator) -> None:
+    def auth() -> str:
+        raise RuntimeError(SECRET)
+
+    with bx.connect(auth=auth, base_url=emulator.url, retry=QUICK) as box:
+        with pytest.raises(
+            errors.Unauthorized, match=r"gave no token\.\nCause: RuntimeError"
+        ) as no:
+            box.jobs("1001")
+        assert SECRET not in shown_by(no.value)
+
+
+@pytest.mark.parametrize("given", [{"token": "a", "auth": lambda: "b"}, {"auth": "a"}])
+def test_auth_is_a_function_or_an_object_of_the_sdk_and_never_beside_a_token(given: Any) -> None:
+    with pytest.raises(errors.InvalidRequest, match="auth"):
+        bx.connect(**given)

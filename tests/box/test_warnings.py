@@ -62,12 +62,14 @@ def test_an_old_name(box: Box) -> None:
     assert here(caught)
 
 
-def test_a_user_without_a_home_folder(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_folder(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """As in a container: no HOME, and a user id that no passwd entry has."""
     monkeypatch.delenv("HOME")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 54321)
-    with pytest.warns(StoreWarning, match="Set HOME|set HOME") as caught:
+    with pytest.warns(StoreWarning, match="set BOXDOCGEN_CACHE_DIR or HOME") as caught:
         box = bx.connect("t", base_url=emulator.url)
     assert here(caught)
     box.close()
@@ -76,6 +78,11 @@ def test_a_user_without_a_home_folder(emulator: Emulator, monkeypatch: pytest.Mo
     with pytest.raises(errors.StoreError):
         cache.default_cache_dir()
     assert cli.main(["cache", "info"]) == 3
+    monkeypatch.setenv("BOXDOCGEN_CACHE_DIR", str(tmp_path))
+    assert cache.default_cache_dir() == tmp_path
+    monkeypatch.setenv("BOXDOCGEN_CACHE_DIR", "~nosuchuser")
+    with pytest.raises(errors.StoreError):
+        cache.default_cache_dir()
 
 
 def test_a_reading_in_a_daemon_without_standard_error(
