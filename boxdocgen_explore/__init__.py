@@ -16,6 +16,7 @@ Names are imported when they are first used, so that importing the package costs
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from boxdocgen_explore.sealing import evidence, verify
 
 __version__ = "0.1.0"
+
+# Calls and cached pages (DEBUG), waits, repeats and restarts (INFO); never a token.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _MODULES: Final = ("analysis", "charts", "errors", "schema")
 _NAMES: Final = {

@@ -17,7 +17,7 @@ import polars as pl
 
 from boxdocgen_explore.messages import main_reason
 from boxdocgen_explore.schema import RUNNING, STATUSES
-from boxdocgen_explore.text import counted, duration, listed, moment, percent, shortened, visible
+from boxdocgen_explore.text import counted, duration, listed, moment, shortened, visible
 
 RENDER: Final = "BOXDOCGEN_RENDER"
 """The environment variable of a kernel whose outputs are read later: "notebook" or "page"."""
@@ -244,22 +244,3 @@ def batch_label_parts(
         year = "" if created.year == (now or datetime.now(UTC)).year else f" {created.year}"
         time = f"{created.day} {created:%b}{year} {created:%H:%M}"
     return _name(template) + more, time
-
-
-def batch_line(
-    batch: Mapping[str, Any], names: Mapping[str, str], *, now: datetime | None = None
-) -> str:
-    """Describe a batch in one line, as terminals list them.
-
-    >>> row = {"batch_id": "7", "jobs": 3000, "failed": 1487, "template_file_ids": ["9"]}
-    >>> row["first_created_at"] = datetime(2026, 11, 3, 2, 14)
-    >>> batch_line(row, {"9": "Offer letter"}, now=datetime(2026, 12, 1))
-    '49.6 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 7'
-    """
-    parts = [
-        f"{percent(batch['failed'] / max(batch['jobs'], 1))} failed",
-        batch_label(batch, names, now=now),
-        f"{batch['jobs']:,}",
-        _name(batch["batch_id"]),
-    ]
-    return " · ".join(parts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from boxdocgen_explore.cache import Cache
 from boxdocgen_explore.pages.records import Chain, PageRead
 from boxdocgen_explore.schema import MAX_LIMIT
 
+_LOG: Final = logging.getLogger(__name__)
 _EMPTY_PAGES: Final = 50
 _MARKER_LIFE: Final = dt.timedelta(days=1)
 
@@ -78,6 +80,7 @@ def follow(
             reader.run(generation)
         except _Restart as again:
             failure = again.error
+            _LOG.info("Restart: %s", failure)
             if last and again.moved and paged.may_shift:
                 return
         except errors.MarkerRefused as error:
@@ -130,6 +133,7 @@ class _ChainReader:
         if not self.session.offline and not all(map(self._is_fresh, self.chain.pages)):
             self.chain.reset()
         for page in self.chain.pages:
+            _LOG.debug("Page %d of %s: cached", page.number, self.paged.name)
             self.on_page(page)
         at_end = self._follow(generation)
         if self.chain.has_duplicates(self.paged.id_column):
@@ -169,6 +173,7 @@ class _ChainReader:
         number = len(self.chain.pages) + 1
         cached = self._cached_page(generation, number, marker)
         if cached and (self.session.offline or self._is_fresh(cached)):
+            _LOG.debug("Page %d of %s: cached", number, self.paged.name)
             return cached
         if not cached:
             self._check_marker_age()

@@ -5,6 +5,7 @@ Every wait is bounded, is reported to whoever watches, and ends within a second 
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from boxdocgen_explore.arguments import number, whole_number
 if TYPE_CHECKING:
     from requests import Response
 
+_LOG: Final = logging.getLogger(__name__)
 _REPEATED: Final = frozenset({429, 500, 502, 503, 504})
 _LONGEST_BACKOFF_S: Final = 30
 _LONGEST_S: Final = 1_000_000
@@ -103,6 +105,10 @@ def retrying(
         named = None if _failed(state) else _retry_after_s(_outcome(state))
         return backoff(state) if named is None else named
 
+    def wait(state: tenacity.RetryCallState) -> None:
+        _LOG.info(_reason(state))
+        context.waiting(_reason(state))
+
     repeat = tenacity.Retrying(
         sleep=context.sleep,
         wait=wait_s,
@@ -110,7 +116,7 @@ def retrying(
         | tenacity.stop_before_delay(policy.deadline_s),
         retry=tenacity.retry_if_result(lambda response: response.status_code in _REPEATED)
         | tenacity.retry_if_exception(lambda error: isinstance(error, Failed) and error.again),
-        before_sleep=lambda state: context.waiting(_reason(state)),
+        before_sleep=wait,
         retry_error_callback=_outcome,
     )
     try:

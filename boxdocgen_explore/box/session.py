@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import hashlib
+import logging
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -67,6 +68,9 @@ class Answer:
     @property
     def request_id(self) -> str | None:
         return self.response.headers.get("box-request-id")
+
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class BoxSession:
@@ -167,6 +171,8 @@ class BoxSession:
         if response.status_code == 401 and self._refreshed(token):
             token = self.credentials.token()
             response = self._send(path, request, token, context)
+        request_id = response.headers.get("box-request-id")
+        _LOG.debug("GET %s: %d, request id %s", url, response.status_code, request_id)
         if response.status_code != 200:
             by_marker = bool(params and params.get("marker"))
             raise self._refusal(url, response, token, by_marker=by_marker)
@@ -188,7 +194,9 @@ class BoxSession:
         def attempt() -> Response:
             context.check()
             while seconds := limiter.wait_s(self, policy.calls_per_minute):
-                context.waiting(f"Waiting {seconds:.0f} s: at most {limiter.limit} calls a minute")
+                why = f"Waiting {seconds:.0f} s: at most {limiter.limit} calls a minute"
+                _LOG.info(why)
+                context.waiting(why)
                 context.sleep(seconds)
             with self._counting:
                 self.calls[_endpoint(path)] += 1

@@ -8,10 +8,14 @@ error, 130 Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
+import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 from boxdocgen_explore import __version__
@@ -58,17 +62,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Parse the arguments and run the command; the errors that are foreseen become its status."""
+    from boxdocgen_explore.cli.results import error_values, show_json
     from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 
     parser = _parser()
+    if not arguments:
+        parser.print_help()
+        return terminal.DONE
     options, others = parser.parse_known_args(arguments)
     if others and options.command != "lab":
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     options.others = others
     try:
-        status: int = options.run(options)
+        with _logging_to(options.log):
+            status: int = options.run(options)
         return status
     except BoxDocGenError as error:
+        if options.json:
+            show_json(options, {"error": error_values(error)})
         failures = getattr(error, "failures", None) or {None: error}
         for batch_id, failure in failures.items():
             batch = f"batch {batch_id}: " if batch_id else ""
@@ -77,6 +88,31 @@ def _run(arguments: list[str]) -> int:
     except ModuleNotFoundError as error:
         _print_error(f"{error.name} is not installed: pip install 'boxdocgen-explore[lab]'.")
         return terminal.USAGE
+
+
+@contextmanager
+def _logging_to(path: Path | None) -> Iterator[None]:
+    """Append what is sent, waited for and repeated to a file, with times in UTC."""
+    from boxdocgen_explore.errors import InvalidRequest
+
+    if path is None:
+        yield
+        return
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be written: {error.strerror}.") from None
+    line = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+    line.converter = time.gmtime
+    handler.setFormatter(line)
+    log = logging.getLogger("boxdocgen_explore")
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
 
 
 def _print_error(text: str) -> None:
@@ -99,7 +135,10 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports wrong arguments in one line, without the usage."""
+    """Reports wrong arguments in one line, without the usage; no option can be abbreviated."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         self.exit(terminal.USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")

@@ -49,7 +49,6 @@ def add_commands(commands: Any) -> None:
     )
     since_option(command)
     command.add_argument("--expected", type=parse_path, metavar="FILE", help="a manifest, as CSV")
-    command.add_argument("--json", action="store_true", help="verdict and findings as JSON")
     command.add_argument("--junit", type=parse_path, metavar="FILE", help="test results as .xml")
     command.add_argument(
         "--fail-on",
@@ -126,7 +125,8 @@ def audit(options: argparse.Namespace) -> int:
             part.write_bytes(outputs.as_junit(result, options.fail_on))
     if options.json:
         say(outputs.as_json(result, report, bag, calls, failure))
-    else:
+        options.json = False  # it has the failure, too
+    elif not options.quiet:
         say(outputs.as_text(result, report, bag, calls if options.verbose else None))
     if failure is not None:
         raise failure

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import polars as pl
 
+from boxdocgen_explore.cli.results import SCHEMA_VERSION, error_values
 from boxdocgen_explore.cli.terminal import plain
 from boxdocgen_explore.schema import PAGES
 from boxdocgen_explore.text import counted, shortened, visible
@@ -58,7 +59,8 @@ def as_json(
     statements, by_status = result.statements, dict(outcomes(result.jobs).iter_rows())
     pages = pl.DataFrame(schema=PAGES) if result.pages is None else result.pages
     values: dict[str, Any] = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
+        "command": "audit",
         "verdict": result.verdict,
         "conclusion": result.conclusion,
         "population": {"conclusion": result.population, "statement": statements["Population"]},
@@ -80,8 +82,8 @@ def as_json(
         "incomplete_batches": result.incomplete,
         "findings": result.findings.to_dicts(),
         "rules": result.verdicts.to_dicts(),
-        "error": failure and _error(failure),
-        "failures": {batch_id: _error(error) for batch_id, error in result.failures.items()},
+        "error": failure and error_values(failure),
+        "failures": {batch_id: error_values(error) for batch_id, error in result.failures.items()},
         "report": report and str(report.path),
         "digest": report and report.digest,
         "evidence": bag and str(bag.path),
@@ -132,11 +134,6 @@ def _batches(result: AuditResult) -> Iterator[dict[str, Any]]:
             "outcomes": dict(outcomes(own).iter_rows()),
             "complete": batch_id not in result.incomplete,
         }
-
-
-def _error(error: BoxDocGenError) -> dict[str, Any]:
-    fields = ("message", "status", "code", "request_id")
-    return {"text": str(error), **{name: getattr(error, name) for name in fields}}
 
 
 def _xml(text: str) -> str:

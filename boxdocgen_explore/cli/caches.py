@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import Any
 
 from boxdocgen_explore.cli.options import add_command, parse_age, parse_path
-from boxdocgen_explore.cli.terminal import DONE, plain, say
+from boxdocgen_explore.cli.results import show
+from boxdocgen_explore.cli.terminal import DONE
 from boxdocgen_explore.text import counted
 
 
@@ -27,11 +29,13 @@ def cache_info(options: argparse.Namespace) -> int:
     from boxdocgen_explore.cache import default_cache_dir, users
 
     folder = options.cache_dir or default_cache_dir()
-    say(str(folder))
-    for info in users.cache_info(folder):
+    caches = users.cache_info(folder)
+    lines = [str(folder)]
+    for info in caches:
         sizes = f"{counted(info.batches, 'batch')}  {counted(info.pages, 'page')}"
         about = info.trouble or f"{sizes}  {info.size_bytes / 1e6:,.1f} MB"
-        say(plain(f"  {info.host}  {info.login}  {about}"))
+        lines.append(f"  {info.host}  {info.login}  {about}")
+    show(options, lines, {"folder": str(folder), "caches": [asdict(info) for info in caches]})
     return DONE
 
 
@@ -41,5 +45,6 @@ def cache_clear(options: argparse.Namespace) -> int:
 
     folder = options.cache_dir or default_cache_dir()
     pages = users.clear(folder, older_than=options.older_than)
-    say(f"{counted(pages, 'page')} deleted from {folder}")
+    values = {"folder": str(folder), "deleted_pages": pages}
+    show(options, [f"{counted(pages, 'page')} deleted from {folder}"], values)
     return DONE

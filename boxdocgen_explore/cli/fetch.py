@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -21,9 +23,10 @@ from boxdocgen_explore.cli.options import (
     since_option,
     verdict_line,
 )
-from boxdocgen_explore.cli.terminal import DONE, plain, say
+from boxdocgen_explore.cli.results import show, table
+from boxdocgen_explore.cli.terminal import DONE, note, say_bytes
 from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.text import counted
+from boxdocgen_explore.text import counted, percent
 
 if TYPE_CHECKING:
     from boxdocgen_explore.errors import Reading
@@ -41,7 +44,10 @@ def add_commands(commands: Any) -> None:
         "--output",
         type=parse_path,
         metavar="FILE",
-        help="a .parquet, .csv, .xlsx or .ndjson file",
+        help="a .parquet, .csv, .xlsx or .ndjson file; - for standard output",
+    )
+    command.add_argument(
+        "--format", choices=("csv", "ndjson", "parquet", "xlsx"), help="of -o -, by default csv"
     )
     column_options(command)
     box_options(command)
@@ -56,57 +62,81 @@ def add_commands(commands: Any) -> None:
 
 def batches(options: argparse.Namespace) -> int:
     """List the batches that this user can see, the newest first."""
-    from boxdocgen_explore.verdict import batch_line
+    from boxdocgen_explore.verdict import batch_label_parts
 
     box = connected(options)
     since = options.since
     frame = recent(box, options).batches if since else box.batches(refresh=options.refresh)
     names = box.template_names()
+    rows = []
     for row in frame.iter_rows(named=True):
-        say(plain(batch_line(row, names)))
-    if not frame.height:
-        say("No batches. Box shows them only to their creator, often a service account.")
+        template, created = batch_label_parts(row, names)
+        failed = f"{row['failed']:,} ({percent(row['failed'] / max(row['jobs'], 1))})"
+        rows.append([row["batch_id"], created, template, f"{row['jobs']:,}", failed])
+    lines = table(["Batch", "Created (UTC)", "Template", "Jobs", "Failed"], rows, numbers=2)
+    if not rows:
+        lines = ["No batches. Box shows them only to their creator, often a service account."]
+    show(options, lines, {"batches": frame.to_dicts()})
     return DONE
 
 
 def fetch(options: argparse.Namespace) -> int:
     """Fetch jobs into a file, or print a summary."""
-    from boxdocgen_explore.export import WRITERS
+    from boxdocgen_explore.export import WRITERS, as_bytes
 
-    if options.output:
+    ending = f".{options.format}" if options.format else ".csv"
+    to_stdout = options.output == Path("-")
+    if options.output and not to_stdout:
         output_path("the file", options.output, *WRITERS)
+        ending = options.output.suffix.lower()
     if bool(options.ids) == bool(options.since):
         raise InvalidRequest("fetch needs either batch ids or --since.")
     box = connected(options)
     ids = recent(box, options).batches["batch_id"].to_list() if options.since else options.ids
     arrived, failed = read(box, ids, options, details=options.details, documents=options.documents)
     reading = without(arrived, arrived.failures)
-    if options.output:
+    line = verdict_line(reading, box, options)
+    if to_stdout:
+        say_bytes(as_bytes(reading.jobs, ending))
+        if not options.quiet:
+            note(line)
+    elif options.output:
         with output_file(options.output) as part:
-            WRITERS[options.output.suffix.lower()](reading.jobs, part)
-        say(f"{options.output}: {verdict_line(reading, box, options)}")
+            WRITERS[ending](reading.jobs, part)
+        show(options, [f"{options.output}: {line}"], _values(reading, str(options.output)))
     else:
-        say(verdict_line(reading, box, options))
-        _print_summary(reading)
+        show(options, [line, *_summary(reading)], _values(reading, None))
     if failed:
         raise failed
     return DONE
 
 
-def _print_summary(reading: Reading) -> None:
+def _values(reading: Reading, output: str | None) -> dict[str, Any]:
+    from boxdocgen_explore import analysis
+
+    return {
+        "output": output,
+        "verdict": reading.verdict,
+        "jobs": reading.jobs.height,
+        "batches": analysis.by_batch(reading).to_dicts(),
+        "causes": analysis.causes(reading).to_dicts(),
+    }
+
+
+def _summary(reading: Reading) -> Iterator[str]:
     from boxdocgen_explore import analysis
 
     for status, jobs in analysis.outcomes(reading).iter_rows():
-        say(f"{jobs:>9,}  {plain(status)}")
+        yield f"{jobs:>9,}  {status}"
     causes = analysis.causes(reading)
     if causes.height:
-        say("Reasons:")
+        yield "Reasons:"
     for row in causes.head(10).iter_rows(named=True):
-        say(f"{row['jobs']:>9,}  {plain(row['reason'])}")
+        yield f"{row['jobs']:>9,}  {row['reason']}"
         if row["fix"]:
-            say(f"           fix: {plain(row['fix'])}")
+            yield f"           fix: {row['fix']}"
     if causes.height > 10:
-        say(f"           and {causes.height - 10} more")
+        yield f"           and {causes.height - 10} more"
 
 
 def open_view(options: argparse.Namespace) -> int:
@@ -120,7 +150,7 @@ def open_view(options: argparse.Namespace) -> int:
     )
     reading = without(arrived, arrived.failures)
     shown = open_page(page(reading.jobs, verdict(reading), templates=box.template_names()))
-    say(str(shown))
+    show(options, [str(shown)], {"page": str(shown)})
     if failed:
         raise failed
     return DONE
@@ -130,8 +160,10 @@ def archive(options: argparse.Namespace) -> int:
     """Write the cached batches whose jobs are all final as a Parquet dataset."""
     written = connected(options).archive(options.url)
     groups = written.group_by("outcome", maintain_order=True).agg(pl.len(), pl.col("jobs").sum())
-    for outcome, batches, jobs in groups.iter_rows():
-        say(f"{counted(batches, 'batch')} {outcome}, {counted(jobs, 'job')}")
-    if not written.height:
-        say("No batch is cached. Fetch some first.")
+    lines = [
+        f"{counted(batches, 'batch')} {outcome}, {counted(jobs, 'job')}"
+        for outcome, batches, jobs in groups.iter_rows()
+    ]
+    empty = ["No batch is cached. Fetch some first."]
+    show(options, lines or empty, {"batches": written.to_dicts()})
     return DONE

@@ -32,8 +32,13 @@ def add_command(commands: Any, name: str, run: Command, **more: Any) -> argparse
     command: argparse.ArgumentParser = commands.add_parser(
         name, help=about, description=about, **more
     )
+    command.add_argument("--json", action="store_true", help="the result as JSON, errors too")
+    command.add_argument("-q", "--quiet", action="store_true", help="print errors alone")
     command.add_argument(
         "-v", "--verbose", action="store_true", help="say more: calls, an error's traceback"
+    )
+    command.add_argument(
+        "--log", type=parse_path, metavar="FILE", help="append calls, waits and retries to a file"
     )
     command.set_defaults(run=run)
     return command
@@ -87,11 +92,16 @@ def read(
         BoxDocGenError: no batch could be read completely.
     """
     try:
-        return box.read(ids, refresh=options.refresh, **more), None
+        progress = _silent if options.quiet else None
+        return box.read(ids, refresh=options.refresh, progress=progress, **more), None
     except BatchesFailed as error:
         if error.reading is None or len(error.failures) == error.batches:
             raise
         return error.reading, error
+
+
+def _silent(_pages: int, _jobs: int, _waiting: str | None) -> None:
+    """Show no progress."""
 
 
 def verdict_line(reading: Reading, box: Box, options: argparse.Namespace) -> str:
@@ -103,7 +113,8 @@ def verdict_line(reading: Reading, box: Box, options: argparse.Namespace) -> str
 def recent(box: Box, options: argparse.Namespace) -> BatchList:
     """List the batches since ``--since``; say with ``-v`` how far the list of jobs was read."""
     start = long_ago(now(options), options.since)
-    listed = box.batch_list(start, refresh=options.refresh)
+    progress = _silent if options.quiet else None
+    listed = box.batch_list(start, refresh=options.refresh, progress=progress)
     if options.verbose:
         down_to = listed.read_down_to
         end = f"down to jobs created {moment(down_to)}" if down_to else "to its end"

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from boxdocgen_explore.arguments import output_path
 from boxdocgen_explore.cli.options import add_command, output_file, parse_path
-from boxdocgen_explore.cli.terminal import DONE, say
+from boxdocgen_explore.cli.results import show
+from boxdocgen_explore.cli.terminal import DONE
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.verdict import RENDER
 
@@ -68,7 +69,7 @@ def render(options: argparse.Namespace) -> int:
         text = to_html(notebook, options.notebook.stem)
     with output_file(target) as part:
         part.write_text(text, encoding="utf-8")
-    say(str(target))
+    show(options, [str(target)], {"page": str(target)})
     return DONE
 
 

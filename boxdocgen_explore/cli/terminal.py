@@ -54,6 +54,22 @@ def say(text: str, end: str = "\n", *, flush: bool = False) -> bool:
     return True
 
 
+def say_bytes(content: bytes) -> None:
+    """Write a file to standard output; that nobody reads it to its end is no error.
+
+    Raises:
+        OutputFailed: it cannot be written.
+    """
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        return
+    except (AttributeError, OSError, ValueError) as error:
+        raise _failed(error) from None
+
+
 def note(text: str) -> None:
     """Print to standard error, which may be closed or full."""
     with suppress(OSError, ValueError):

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from boxdocgen_explore.cli.options import add_command, parse_path
-from boxdocgen_explore.cli.terminal import DONE, FINDINGS, plain, say
+from boxdocgen_explore.cli.results import show
+from boxdocgen_explore.cli.terminal import DONE, FINDINGS
 
 
 def add_commands(commands: Any) -> None:
     command = add_command(commands, "verify", verify)
     command.add_argument("file", type=parse_path, metavar="FILE", help="an evidence bag, a .zip")
     command.add_argument("--seal", metavar="HEX", help="the seal that was stored elsewhere")
-    command.add_argument("--json", action="store_true", help="every statement as JSON")
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -22,9 +21,7 @@ def verify(options: argparse.Namespace) -> int:
     from boxdocgen_explore import sealing
 
     found = sealing.verify(options.file, options.seal)
-    if options.json:
-        about = {"ok": found.ok, "level": found.level, "seal": found.seal}
-        say(json.dumps({**about, "statements": found.statements.to_dicts()}, indent=1))
-    else:
-        say("\n".join(map(plain, str(found).splitlines())))
+    about = {"ok": found.ok, "level": found.level, "seal": found.seal}
+    values = {**about, "statements": found.statements.to_dicts()}
+    show(options, str(found).splitlines(), values)
     return DONE if found.ok else FINDINGS

@@ -40,7 +40,6 @@ def add_commands(commands: Any) -> None:
         action="store_true",
         help="go on even if nothing changes for an hour, which otherwise ends the watch",
     )
-    command.add_argument("--json", action="store_true", help="each look as one line of JSON")
     box_options(command)
 
 
@@ -53,7 +52,8 @@ def watch(options: argparse.Namespace) -> int:
     reading: Reading | None = None
     try:
         for reading in box.watch(options.ids, every=options.every, until=options.timeout):
-            read = line.show(_as_json(reading) if options.json else _progress(reading))
+            text = _as_json(reading) if options.json else _progress(reading)
+            read = line.show(text) if options.json or not options.quiet else True
             if not read or (_stands_still(reading) and not options.until_done):
                 break
     finally:
@@ -61,7 +61,7 @@ def watch(options: argparse.Namespace) -> int:
     if reading is None:  # the time was over before Box could be asked
         return FINDINGS
     result = run_audit(reading, templates=box.template_names())
-    if not options.json:
+    if not (options.json or options.quiet):
         say(plain(result.verdict))
     return DONE if result.complete else FINDINGS
 

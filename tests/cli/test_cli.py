@@ -155,13 +155,13 @@ def test_a_new_file_follows_the_umask_of_the_user(writing, umask, mode, capsys):
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["fetch"],
+        ["fetch", "--demo", STORY, "--det"],
         ["fetch", "--demo", ""],
         ["fetch", "--demo", "a b"],
         ["fetch", "--demo", ".."],
         ["fetch", "--demo", "x" * 10_000],
-        ["fetch", "--demo", STORY, "-o", "jobs.xlsx"],
+        ["fetch", "--demo", STORY, "-o", "jobs.txt"],
         ["fetch", "--demo", STORY, "-o", "/no/such/folder/jobs.csv"],
         ["fetch", "--demo", STORY, "--no-such-option"],
         ["fetch", "--base-url", "ftp://x", STORY],
@@ -241,10 +241,82 @@ def test_what_a_message_holds_cannot_command_the_terminal(box, capsys):
 # --- the other commands ------------------------------------------------------------------------
 
 
-def test_batches_are_listed_a_line_each(capsys):
+def test_alone_it_shows_the_help(capsys):
+    assert main([]) == 0
+    assert "audit" in capsys.readouterr().out
+
+
+def test_batches_are_an_aligned_table(capsys):
     assert main(["batches", "--demo"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert "49.6 % failed · Offer letter · 3 Nov 02:14 · 3,000 · 12345600319" in lines
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split() == ["Batch", "Created", "(UTC)", "Template", "Jobs", "Failed"]
+    story = next(row for row in rows if row.startswith(STORY))
+    assert story.split("  ", 2)[:2] == [STORY, "3 Nov 02:14"]
+    assert story.split()[-5:] == ["letter", "3,000", "1,487", "(49.6", "%)"]
+    assert {len(row) for row in rows} == {len(header)}
+
+
+def test_every_command_gives_its_result_as_json(box, capsys, opened, tmp_path):
+    commands = [
+        ["batches", *box.options],
+        ["fetch", "1001", *box.options],
+        ["fetch", "1001", "-o", str(tmp_path / "jobs.csv"), *box.options],
+        ["open", "1001", *box.options],
+        ["archive", str(tmp_path / "archive"), *box.options],
+        ["audit", "1001", *box.options],
+        ["cache", "info", *box.options[-2:]],
+        ["cache", "clear", *box.options[-2:]],
+    ]
+    keys = []
+    for command in commands:
+        main([*command, "--json"])
+        values = json.loads(capsys.readouterr().out)
+        assert (values["schema_version"], values["command"]) == (1, command[0])
+        keys.append({*values} - {"schema_version", "command"})
+    assert [one for one in keys if not one] == []
+    assert keys[0] == {"batches"}
+    assert keys[6] == {"folder", "caches"}
+
+
+def test_a_failure_is_json_too_beside_the_line_on_standard_error(box, capsys):
+    box.fault("forbidden", path="/docgen_batch_jobs/1001", times=None)
+    for command in ("fetch", "audit"):
+        assert main([command, "1001", "--json", *box.options]) == 3
+        printed = capsys.readouterr()
+        error = json.loads(printed.out)["error"]
+        assert (error["status"], bool(error["request_id"])) == (403, True)
+        assert printed.err.startswith("boxdocgen: ")
+
+
+@pytest.mark.parametrize(
+    ("options", "start"),
+    [([], b"batch_id,"), (["--format", "ndjson"], b"{"), (["--format", "parquet"], b"PAR1")],
+)
+def test_jobs_go_to_standard_output_in_any_format(box, capfdbinary, options, start):
+    assert main(["fetch", "1001", "-o", "-", *options, *box.options]) == 0
+    printed = capfdbinary.readouterr()
+    assert printed.out.startswith(start)
+    assert b"1,500 of 1,500 completed" in printed.err
+
+
+def test_quiet_prints_errors_alone(box, capsys):
+    assert main(["fetch", "1001", "-q", *box.options]) == 0
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "")
+    assert main(["fetch", "404", "-q", *box.options]) == 3
+    assert capsys.readouterr().err.startswith("boxdocgen: ")
+
+
+def test_the_log_has_calls_waits_and_repeats_and_no_token(box, tmp_path):
+    box.fault("rate-limit", path="/docgen_batch_jobs/1001", page=2)
+    log = tmp_path / "boxdocgen.log"
+    for _ in range(2):
+        assert main(["fetch", "1001", "--log", str(log), *box.options]) == 0
+    text = log.read_text("utf-8")
+    assert "DEBUG GET /docgen_batch_jobs/1001: 200, request id " in text
+    assert "INFO Box asks to wait " in text
+    assert "cached" in text
+    assert DEMO_TOKEN not in text
 
 
 def test_without_batches_the_line_says_who_sees_them(box, capsys):
@@ -275,8 +347,8 @@ def test_names_of_templates_are_optional(box, capsys, opened):
     box.fault("forbidden", path="/docgen_templates", times=None)
     assert main(["batches", *box.options]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
-    assert all("template " in line for line in lines)
+    assert len(lines) == 3
+    assert all("template " in line for line in lines[1:])
     assert main(["open", "1002", *box.options]) == 0
     assert len(opened) == 1
 

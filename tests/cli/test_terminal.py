@@ -51,7 +51,7 @@ def shell(command: str, folder: Path, **variables: str) -> subprocess.CompletedP
         ("PYTHONUNBUFFERED=1 boxdocgen --version >/dev/full", 2, "No space left"),
         ("boxdocgen audit --demo {story} | true", 1, ""),
         ("boxdocgen audit --demo {story} --json | head -c 9 | grep -c verdict", 1, "0"),
-        ("boxdocgen batches --demo | head -n 1", 0, "failed"),
+        ("boxdocgen batches --demo | head -n 1", 0, "Failed"),
         ("boxdocgen audit --demo {story} --title é -o é.html", 1, "Exceptions"),
     ],
 )  # fmt: skip

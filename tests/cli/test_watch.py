@@ -146,4 +146,4 @@ def test_a_time_before_all_time_means_every_batch(box, capsys):
 
 def test_batches_since_a_time_are_listed(capsys):
     assert main(["batches", "--demo", "--since", "1d"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 5
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 5

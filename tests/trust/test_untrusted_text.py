@@ -26,7 +26,7 @@ from boxdocgen_explore.charts import renderer
 from boxdocgen_explore.cli import main
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 from boxdocgen_explore.emulator.enterprise import Tag, Template, User, plain_job
-from boxdocgen_explore.verdict import batch_line
+from boxdocgen_explore.verdict import batch_label
 
 pytestmark = pytest.mark.trust
 
@@ -177,7 +177,7 @@ def test_a_traceback_and_an_error_s_parts_are_text(evil: Emulator, box: Box) -> 
 def test_reprs_verdicts_and_labels_are_text(box: Box) -> None:
     reading = box.read(BATCH)
     names = dict(box.templates().iter_rows())
-    labels = [batch_line(row, names) for row in box.batches().iter_rows(named=True)]
+    labels = [batch_label(row, names) for row in box.batches().iter_rows(named=True)]
     texts = [repr(reading), reading.verdict, repr(box.user), repr(bx.explore(reading)), *labels]
     assert not any(map(COMMANDS.search, texts))
     assert not [line for line in texts if "\n" in line]
