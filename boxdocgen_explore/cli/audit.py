@@ -1,8 +1,4 @@
-"""``boxdocgen audit``: batches go in; a verdict, findings and a report come out.
-
-Exit status: 0 nothing that ``--fail-on`` names, 1 something, 2 usage, 3 Box refused or failed; what
-was read is then printed and written all the same.
-"""
+"""``boxdocgen audit``: batches go in; a verdict, findings and a report come out."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from boxdocgen_explore.arguments import output_path
-from boxdocgen_explore.auditing.policy import KEYS
+from boxdocgen_explore.auditing.policy import KEYS, checked_settings, read_policy
 from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
@@ -46,6 +42,9 @@ def add_commands(commands: Any) -> None:
     since_option(command)
     command.add_argument("--expected", type=parse_path, metavar="FILE", help="a manifest, as CSV")
     command.add_argument("--json", action="store_true", help="verdict and findings as JSON")
+    command.add_argument(
+        "--markdown", type=parse_path, metavar="FILE", help="a summary as .md; - prints it"
+    )
     command.add_argument("--junit", type=parse_path, metavar="FILE", help="test results as .xml")
     command.add_argument(
         "--fail-on",
@@ -80,7 +79,7 @@ def add_commands(commands: Any) -> None:
 
 def audit(options: argparse.Namespace) -> int:
     """Findings and evidence, in one HTML file."""
-    from boxdocgen_explore.auditing import checked_settings, read_manifest, read_policy
+    from boxdocgen_explore.auditing import read_manifest
     from boxdocgen_explore.cli import audit_outputs as outputs
     from boxdocgen_explore.reporting import HTML_ENDINGS, run_audit, write_report
 
@@ -88,11 +87,13 @@ def audit(options: argparse.Namespace) -> int:
         raise InvalidRequest("audit needs either batch ids or --since.")
     if options.output:
         output_path("the report", options.output, *HTML_ENDINGS)
-    if options.junit:
-        output_path("the file", options.junit, ".xml")
+    printed = str(options.markdown) == "-"
+    for path, ending in ((options.junit, ".xml"), (options.markdown, ".md")):
+        if path and not (printed and ending == ".md"):
+            output_path("the file", path, ending)
     given = {name: value for name in KEYS if (value := getattr(options, name)) is not None}
     given, policy = checked_settings(given), read_policy(options.policy)
-    expected = None if options.expected is None else read_manifest(options.expected).rows
+    expected = options.expected and read_manifest(options.expected).rows
     box = connected(options)
     reading, scope, failure = _read(box, options)
     result = run_audit(
@@ -113,8 +114,13 @@ def audit(options: argparse.Namespace) -> int:
     if options.junit:
         with output_file(options.junit) as part:
             part.write_bytes(outputs.as_junit(result, options.fail_on))
+    if options.markdown and not printed:
+        with output_file(options.markdown) as part:
+            part.write_text(outputs.as_markdown(result) + "\n", "utf-8")
     if options.json:
         say(outputs.as_json(result, report, calls, failure))
+    elif printed:
+        say(outputs.as_markdown(result))
     else:
         say(outputs.as_text(result, report, calls if options.verbose else None))
     if failure is not None:
@@ -129,12 +135,12 @@ def _read(
     from boxdocgen_explore.reporting import Scope
 
     ids, scope = options.ids, None
-    wanted = {name: getattr(options, name) for name in ("details", "documents", "max_age")}
+    names = ("refresh", "details", "documents", "max_age")
     try:
         if options.since:
             scope = Scope("The list of batches could not be read", since=True, list_complete=False)
             ids, scope = _recent(box, options)
-        return box.read(ids, refresh=options.refresh, **wanted), scope, None
+        return box.read(ids, **{name: getattr(options, name) for name in names}), scope, None
     except InvalidRequest:
         raise
     except BoxDocGenError as error:

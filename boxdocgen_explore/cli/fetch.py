@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from boxdocgen_explore.arguments import output_path
-from boxdocgen_explore.auditing import without
 from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
@@ -74,8 +73,7 @@ def fetch(options: argparse.Namespace) -> int:
         raise InvalidRequest("fetch needs either batch ids or --since.")
     box = connected(options)
     ids = recent(box, options).batches["batch_id"].to_list() if options.since else options.ids
-    arrived, failed = read(box, ids, options, details=options.details, documents=options.documents)
-    reading = without(arrived, arrived.failures)
+    reading, failed = read(box, ids, options)
     if options.output:
         write(reading.jobs, options.output)
         say(f"{options.output}: {verdict_line(reading, box, options)}")
@@ -109,10 +107,7 @@ def open_view(options: argparse.Namespace) -> int:
     from boxdocgen_explore.view import open_page, page
 
     box = connected(options)
-    arrived, failed = read(
-        box, options.ids, options, details=options.details, documents=options.documents
-    )
-    reading = without(arrived, arrived.failures)
+    reading, failed = read(box, options.ids, options)
     shown = open_page(page(reading.jobs, verdict(reading), templates=box.template_names()))
     say(str(shown))
     if failed:

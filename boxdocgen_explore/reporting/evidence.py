@@ -165,7 +165,6 @@ def _audit(result: AuditResult) -> list[str]:
 
 
 def setting_text(value: object) -> str:
-    """Write the value of an option, as far as a person wants to read it."""
     if isinstance(value, pl.DataFrame):
         return f"a frame of {counted(value.height, 'row')}"
     if isinstance(value, Iterable) and not isinstance(value, str):
