@@ -19,7 +19,7 @@ from boxdocgen_explore.auditing.evaluation import (
 from boxdocgen_explore.auditing.inputs import AuditInput, conform, split_reading, without
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.auditing.options import AuditOptions, Thresholds
-from boxdocgen_explore.auditing.policy import Policy, checked_settings, read_policy
+from boxdocgen_explore.auditing.policy import Policy, read_policy
 from boxdocgen_explore.auditing.rule import Rule
 from boxdocgen_explore.auditing.rules import RULES
 
@@ -34,7 +34,6 @@ __all__ = [
     "audit",
     "batch_verdicts",
     "checked_rules",
-    "checked_settings",
     "combined",
     "conform",
     "evaluate",

@@ -168,9 +168,7 @@ def evaluations(
 
     The rules see all jobs, because a document may appear in two batches; but those about a
     manifest see the jobs of the batches that share it. ``skipped`` says of rules that must not be
-    evaluated what they lack. Takes what `audit` takes.
-
-    Raises: as `audit`.
+    evaluated what they lack. Takes what `audit` takes, and raises the same.
     """
     policy, rules = read_policy(policy), checked_rules(rules)
     inputs, skipped = audit_input(reading, options), skipped or {}

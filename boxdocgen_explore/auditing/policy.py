@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 import polars as pl
 
-from boxdocgen_explore.arguments import checked, checked_path, checked_text, checked_texts, quoted
+from boxdocgen_explore.arguments import checked_path, checked_text, checked_texts, quoted
 from boxdocgen_explore.auditing.manifest import read_manifest
 from boxdocgen_explore.auditing.options import Thresholds, thresholds
 from boxdocgen_explore.auditing.rules import RULES
@@ -30,20 +31,38 @@ _THRESHOLDS: Final = {one.name: one.default for one in fields(Thresholds)}
 _LISTS: Final = ("approved_versions", "output_type")
 KEYS: Final[Mapping[str, Any]] = {**_THRESHOLDS, **dict.fromkeys(_LISTS)}
 """The options that a policy may set, with their defaults; it may name a manifest besides."""
-_WAIVER: Final = ("rule", "reason", "owner", "expires")
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-@dataclass(frozen=True)
-class Waiver:
-    """Findings that are accepted; ``pattern`` names a ``kind`` ("batch" or "template"), and
-    ``expires`` is the last day (UTC)."""
+class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Findings that are accepted until ``expires`` (that day included, UTC)."""
 
-    rule: str
-    reason: str
-    owner: str
+    rule: _Text
+    reason: _Text
+    owner: _Text
     expires: dt.date
-    kind: str
-    pattern: str
+    batch: _Text | None = None
+    template: _Text | None = None
+
+    def __post_init__(self) -> None:
+        if self.rule not in {rule.name for rule in RULES}:
+            raise ValueError(f"There is no rule {quoted(self.rule)}")
+        if not (self.batch or self.template):
+            raise ValueError("A waiver needs a batch or a template")
+
+    def covers(self, rule: str, batch_id: str | None, templates: Collection[str]) -> bool:
+        """Whether it is about a finding of this rule on this batch."""
+        named = {"batch": self.batch, "template": self.template}.items()
+        return rule == self.rule and all(
+            _applies(kind, pattern, batch_id, templates) for kind, pattern in named if pattern
+        )
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    defaults: dict[str, Any] = {}
+    template: dict[str, dict[str, Any]] = {}
+    batch: dict[str, dict[str, Any]] = {}
+    waiver: tuple[Waiver, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,10 +90,8 @@ class Policy:
         """
         rows = findings.to_dicts() if self.waivers else []
         for row in rows:
-            batch_id = row["batch_id"]
-            used = templates.get(batch_id, ())
-            of_rule = [one for one in self.waivers if one.rule == row["rule"]]
-            covering = [one for one in of_rule if _applies(one.kind, one.pattern, batch_id, used)]
+            about = (row["rule"], row["batch_id"], templates.get(row["batch_id"], ()))
+            covering = [waiver for waiver in self.waivers if waiver.covers(*about)]
             one = max(covering, key=lambda waiver: waiver.expires, default=None)
             if one and today <= one.expires:
                 row["severity"] = WAIVED
@@ -100,8 +117,8 @@ def read_policy(source: str | os.PathLike[str] | Policy | None) -> Policy:
     ``*`` and ``?``; ``waiver``. Later tables win over earlier ones, in the order named here, and
     what is given to `audit` wins over all. A batch made from several templates gets the tables of
     each. Keys are those of `Thresholds`, ``approved_versions``, ``output_type`` and ``manifest`` (a
-    path, relative to this file). A waiver names a ``batch`` or a ``template``; "*" includes
-    findings on several batches.
+    path, relative to this file). A waiver names a ``batch``, a ``template``, or both; "*"
+    includes findings on several batches.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "policy.toml"
@@ -137,19 +154,15 @@ def read_policy(source: str | os.PathLike[str] | Policy | None) -> Policy:
         raise InvalidRequest(f"{path} cannot be read: {error.strerror or error}.") from None
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"{path.name} is not TOML: {error}.") from None
-    settings, waivers = {}, []
+    settings = {}
     with _at(path.name):
-        _check_keys(document, ("defaults", "template", "batch", "waiver"), "table")
-        for kind in ("defaults", "template", "batch"):
-            tables = checked(kind, document.get(kind, {}), dict, "a table")
-            for pattern, table in ({"*": tables} if kind == "defaults" else tables).items():
+        file = msgspec.convert(document, _File)
+        tables = {"defaults": {"*": file.defaults}, "template": file.template, "batch": file.batch}
+        for kind, by_pattern in tables.items():
+            for pattern, table in by_pattern.items():
                 with _at("[defaults]" if kind == "defaults" else f'[{kind}."{pattern}"]'):
                     settings[kind, pattern] = _settings(path, table)
-        tables = checked("waiver", document.get("waiver", []), list, "[[waiver]] tables")
-        for number, table in enumerate(tables, start=1):
-            with _at(f"[[waiver]] {number}"):
-                waivers.append(_waiver(table))
-    return Policy(path.name, hashlib.sha256(content).hexdigest(), settings, tuple(waivers))
+    return Policy(path.name, hashlib.sha256(content).hexdigest(), settings, file.waiver)
 
 
 @contextmanager
@@ -157,13 +170,8 @@ def _at(place: str) -> Iterator[None]:
     """Name the place in an error."""
     try:
         yield
-    except InvalidRequest as error:
-        raise InvalidRequest(f"{place}: {error}") from None
-
-
-def _check_keys(table: Any, known: Collection[str], noun: str = "key") -> None:
-    for name in checked("this", table, dict, "a table").keys() - {*known}:
-        raise InvalidRequest(f"no {noun} is called {quoted(name)}; known: {', '.join(known)}.")
+    except (InvalidRequest, msgspec.ValidationError) as error:
+        raise InvalidRequest(f"{place}: {str(error).removesuffix('.')}.") from None
 
 
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +180,9 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidRequest: one is unknown or invalid.
     """
-    _check_keys(settings, (*KEYS, "manifest"))
+    known = (*KEYS, "manifest")
+    if unknown := [name for name in settings if name not in known]:
+        raise InvalidRequest(f"no key is called {quoted(unknown[0])}; known: {', '.join(known)}.")
     thresholds({name: settings[name] for name in _THRESHOLDS if name in settings})
     for name in _LISTS:
         checked_texts(name, settings.get(name, ""))
@@ -185,20 +195,3 @@ def _settings(path: Path, table: Any) -> dict[str, Any]:
         options["expected"] = path.parent / checked_text("manifest", options.pop("manifest"))
         read_manifest(options["expected"])
     return options
-
-
-def _waiver(table: Any) -> Waiver:
-    _check_keys(table, (*_WAIVER, "batch", "template"))
-    kinds = [kind for kind in ("batch", "template") if kind in table]
-    if len(kinds) != 1 or len(table) <= len(_WAIVER):
-        raise InvalidRequest(f"it needs {', '.join(_WAIVER)}, and either batch or template.")
-    for name in table.keys() - {"expires"}:
-        if not checked_text(name, table[name]).strip():
-            raise InvalidRequest(f"{name} must not be empty.")
-    given = {name: table[name] for name in _WAIVER}
-    if given["rule"] not in {rule.name for rule in RULES}:
-        raise InvalidRequest(f"there is no rule {quoted(given['rule'])}.")
-    if type(given["expires"]) is not dt.date:  # a time is a date, too
-        expires = quoted(given["expires"])
-        raise InvalidRequest(f"expires must be a date such as 2026-12-31, not {expires}.")
-    return Waiver(**given, kind=kinds[0], pattern=table[kinds[0]])

@@ -1,8 +1,8 @@
 """``boxdocgen``, the command line: arguments go in, printed lines and an exit status come out.
 
-Exit status: 0 done, 1 findings of severity error or evidence that does not match, 2 usage or output
-that cannot be written, 3 Box refused or failed, evidence that cannot be read, or an unexpected
-error, 130 Ctrl-C.
+Exit status: 0 done, 1 findings (``audit --fail-on`` says which) or evidence that does not match, 2
+usage or output that cannot be written, 3 Box refused or failed, evidence that cannot be read, or an
+unexpected error, 130 Ctrl-C.
 """
 
 from __future__ import annotations

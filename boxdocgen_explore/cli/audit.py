@@ -1,8 +1,4 @@
-"""``boxdocgen audit``: batches go in; a verdict, findings and a report come out.
-
-Exit status: 0 nothing that ``--fail-on`` names, 1 something, 2 usage, 3 Box refused or failed; what
-was read is then printed and written all the same.
-"""
+"""``boxdocgen audit``: batches go in; a verdict, findings and a report come out."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from boxdocgen_explore.arguments import output_path
-from boxdocgen_explore.auditing.policy import KEYS
+from boxdocgen_explore.auditing.policy import KEYS, checked_settings, read_policy
 from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
@@ -49,6 +45,9 @@ def add_commands(commands: Any) -> None:
     )
     since_option(command)
     command.add_argument("--expected", type=parse_path, metavar="FILE", help="a manifest, as CSV")
+    command.add_argument(
+        "--markdown", type=parse_path, metavar="FILE", help="a summary as .md; - prints it"
+    )
     command.add_argument("--junit", type=parse_path, metavar="FILE", help="test results as .xml")
     command.add_argument(
         "--fail-on",
@@ -83,7 +82,7 @@ def add_commands(commands: Any) -> None:
 
 def audit(options: argparse.Namespace) -> int:
     """Findings and evidence, in one HTML file."""
-    from boxdocgen_explore.auditing import checked_settings, read_manifest, read_policy
+    from boxdocgen_explore.auditing import read_manifest
     from boxdocgen_explore.cli import audit_outputs as outputs
     from boxdocgen_explore.reporting import HTML_ENDINGS, run_audit, write_report
     from boxdocgen_explore.sealing import write_evidence
@@ -92,10 +91,12 @@ def audit(options: argparse.Namespace) -> int:
         raise InvalidRequest("audit needs either batch ids or --since.")
     if options.output:
         output_path("the report", options.output, *HTML_ENDINGS)
-    if options.evidence:
-        output_path("the evidence", options.evidence, ".zip")
-    if options.junit:
-        output_path("the file", options.junit, ".xml")
+    printed = str(options.markdown) == "-"
+    files = {".zip": options.evidence, ".xml": options.junit}
+    files |= {} if printed else {".md": options.markdown}
+    for ending, path in files.items():
+        if path:
+            output_path("the file", path, ending)
     if options.expected is not None:
         read_manifest(options.expected)  # a typing error must cost no call
     given = {name: value for name in KEYS if (value := getattr(options, name)) is not None}
@@ -123,9 +124,14 @@ def audit(options: argparse.Namespace) -> int:
     if options.junit:
         with output_file(options.junit) as part:
             part.write_bytes(outputs.as_junit(result, options.fail_on))
+    if options.markdown and not printed:
+        with output_file(options.markdown) as part:
+            part.write_text(outputs.as_markdown(result) + "\n", "utf-8")
     if options.json:
         say(outputs.as_json(result, report, bag, calls, failure))
         options.json = False  # it has the failure, too
+    elif printed:
+        say(outputs.as_markdown(result))
     elif not options.quiet:
         say(outputs.as_text(result, report, bag, calls if options.verbose else None))
     if failure is not None:
@@ -140,12 +146,12 @@ def _read(
     from boxdocgen_explore.reporting import Scope
 
     ids, scope, list_pages = options.ids, None, None
-    wanted = {name: getattr(options, name) for name in ("details", "documents", "max_age")}
+    wanted = ("refresh", "details", "documents", "max_age")
     try:
         if options.since:
             scope = Scope("The list of batches could not be read", since=True, list_complete=False)
             ids, scope, list_pages = _recent(box, options)
-        reading = box.read(ids, refresh=options.refresh, **wanted)
+        reading = box.read(ids, **{name: getattr(options, name) for name in wanted})
         if reading.list_pages is None:  # what the batches were chosen from
             reading = replace(reading, list_pages=list_pages)
         return reading, scope, None

@@ -1,8 +1,9 @@
-"""What ``boxdocgen audit`` prints and writes: lines, JSON and JUnit XML."""
+"""What ``boxdocgen audit`` prints and writes: lines, Markdown, JSON and JUnit XML."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
     from boxdocgen_explore.reporting import AuditResult, Report
     from boxdocgen_explore.sealing import Evidence
 
+_MARKUP: Final = re.compile(r"[\\`*_\[\]<>|#~&@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _COUNTS: Final = {"tests": "testcase", "failures": "*/failure", "skipped": "*/skipped"}
 
 
 def as_text(
-    result: AuditResult, report: Report | None, bag: Evidence | None, calls: int | None
+    result: AuditResult,
+    report: Report | None = None,
+    bag: Evidence | None = None,
+    calls: int | None = None,
 ) -> str:
     """The conclusion, with the calls if they are given, and the three statements; then each rule
     that found something, with its first finding."""
@@ -41,6 +46,16 @@ def as_text(
     return "\n".join(map(plain, lines))
 
 
+def as_markdown(result: AuditResult) -> str:
+    """A summary for mail or chat; no text in it can become markup, a link or a mention."""
+    first, *lines = map(_escaped, as_text(result).splitlines())
+    table = ["| Batch | Jobs | Failed | All pages read |", "| --- | --: | --: | --- |"]
+    for row in _batches(result):
+        failed, complete = row["outcomes"].get("failed", 0), "yes" if row["complete"] else "no"
+        table.append(f"| {_escaped(row['batch_id'])} | {row['jobs']:,} | {failed:,} | {complete} |")
+    return "\n".join([f"**{first}**", "", *(f"- {line}" for line in lines), "", *table])
+
+
 def as_json(
     result: AuditResult,
     report: Report | None,
@@ -48,10 +63,7 @@ def as_json(
     calls: int,
     failure: BoxDocGenError | None,
 ) -> str:
-    """Everything as JSON; ``schema_version`` changes if a key is removed or means something else.
-
-    ``error`` and ``failures`` (by batch) have the words, status, code and request id of Box.
-    """
+    """Everything as JSON; ``schema_version`` changes if a key goes or means something else."""
     from boxdocgen_explore.analysis import outcomes
     from boxdocgen_explore.auditing import Thresholds
     from boxdocgen_explore.reporting.evidence import setting_text
@@ -97,7 +109,7 @@ def as_junit(result: AuditResult, fail_on: str) -> bytes:
 
     Warnings are failures if ``fail_on`` is "warning", else text beside the test case.
     """
-    bad = ["error", "warning"] if fail_on == "warning" else ["error"]
+    bad = ("error", "warning") if fail_on == "warning" else ("error",)
     root = ElementTree.Element("testsuites", name="boxdocgen audit")
     found = result.findings.partition_by("batch_id", "rule", as_dict=True)
     for (batch_id,), rows in result.batch_verdicts.partition_by("batch_id", as_dict=True).items():
@@ -108,14 +120,10 @@ def as_junit(result: AuditResult, fail_on: str) -> bytes:
             if verdict == "not evaluated":
                 ElementTree.SubElement(case, "skipped", message=_xml(lacks))
             elif verdict == "found":
-                findings = found[batch_id, rule]
-                failing = findings.filter(pl.col("severity").is_in(bad))
-                text = _xml("\n".join(findings["detail"]))
-                if failing.height:
-                    first, kind = _xml(failing["detail"][0]), failing["severity"][0]
-                    ElementTree.SubElement(case, "failure", message=first, type=kind).text = text
-                else:
-                    ElementTree.SubElement(case, "system-out").text = text
+                details, severity = found[batch_id, rule].select("detail", "severity")
+                first = {"message": _xml(details[0]), "type": severity[0]}  # errors are first
+                failure = ("failure", first) if severity[0] in bad else ("system-out", {})
+                ElementTree.SubElement(case, *failure).text = _xml("\n".join(details))
         for count, path in _COUNTS.items():
             suite.set(count, str(len(suite.findall(path))))
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
@@ -134,6 +142,10 @@ def _batches(result: AuditResult) -> Iterator[dict[str, Any]]:
             "outcomes": dict(outcomes(own).iter_rows()),
             "complete": batch_id not in result.incomplete,
         }
+
+
+def _escaped(text: str) -> str:
+    return _MARKUP.sub(r"\\\g<0>", plain(text))
 
 
 def _xml(text: str) -> str:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from boxdocgen_explore.arguments import output_path
-from boxdocgen_explore.auditing import without
 from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
@@ -93,8 +92,7 @@ def fetch(options: argparse.Namespace) -> int:
         raise InvalidRequest("fetch needs either batch ids or --since.")
     box = connected(options)
     ids = recent(box, options).batches["batch_id"].to_list() if options.since else options.ids
-    arrived, failed = read(box, ids, options, details=options.details, documents=options.documents)
-    reading = without(arrived, arrived.failures)
+    reading, failed = read(box, ids, options)
     line = verdict_line(reading, box, options)
     if to_stdout:
         say_bytes(as_bytes(reading.jobs, ending))
@@ -145,10 +143,7 @@ def open_view(options: argparse.Namespace) -> int:
     from boxdocgen_explore.view import open_page, page
 
     box = connected(options)
-    arrived, failed = read(
-        box, options.ids, options, details=options.details, documents=options.documents
-    )
-    reading = without(arrived, arrived.failures)
+    reading, failed = read(box, options.ids, options)
     shown = open_page(page(reading.jobs, verdict(reading), templates=box.template_names()))
     show(options, [str(shown)], {"page": str(shown)})
     if failed:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from polars.exceptions import PolarsError
 
 from boxdocgen_explore.arguments import checked_path
+from boxdocgen_explore.auditing import without
 from boxdocgen_explore.cli.terminal import note, plain
 from boxdocgen_explore.errors import BatchesFailed, InvalidRequest
 from boxdocgen_explore.text import counted, long_ago, moment, replacing
@@ -84,20 +85,20 @@ def connected(options: argparse.Namespace) -> Box:
 
 
 def read(
-    box: Box, ids: Sequence[str], options: argparse.Namespace, **more: Any
+    box: Box, ids: Sequence[str], options: argparse.Namespace
 ) -> tuple[Reading, BatchesFailed | None]:
-    """Read batches; give what arrived, and the error of those that could not be read completely.
+    """Read batches; give those that are complete, and the error of the others.
 
     Raises:
         BoxDocGenError: no batch could be read completely.
     """
     try:
-        progress = _silent if options.quiet else None
-        return box.read(ids, refresh=options.refresh, progress=progress, **more), None
+        wanted = {name: getattr(options, name) for name in ("refresh", "details", "documents")}
+        return box.read(ids, **wanted, progress=_silent if options.quiet else None), None
     except BatchesFailed as error:
         if error.reading is None or len(error.failures) == error.batches:
             raise
-        return error.reading, error
+        return without(error.reading, error.failures), error
 
 
 def _silent(_pages: int, _jobs: int, _waiting: str | None) -> None:

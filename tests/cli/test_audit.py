@@ -113,16 +113,6 @@ def test_json_has_the_verdict_and_every_rule(box, tmp_path, capsys):
     assert printed["digest"] in path.read_text("utf-8")
 
 
-def test_if_one_batch_fails_the_others_are_audited_and_the_status_is_3(box, tmp_path, capsys):
-    path = tmp_path / "audit.html"
-    assert main(["audit", "1001", "404404", "-o", str(path), *box.options]) == 3
-    printed = capsys.readouterr()
-    assert printed.out.splitlines()[0] == headline(path)
-    assert headline(path) == "Scope limited"
-    assert "Limited: pages missing in batch 404404 (all pages): Box does not have " in printed.out
-    assert "404404" in printed.err
-
-
 def test_since_asks_for_every_batch_of_the_last_days(tmp_path, capsys):
     path = tmp_path / "audit.html"
     assert main(["audit", "--demo", "--since", "18h", "-o", str(path)]) == 1
@@ -202,6 +192,11 @@ def test_the_evidence_names_the_user_that_was_read_as(monkeypatch, tmp_path, cap
         ["audit", "--demo", COMPLETED, "-o", "/no/such/folder/audit.html"],
         ["audit", "--demo", COMPLETED, "--expected", "/no/such/file.csv"],
         ["audit", "--demo", COMPLETED, "--redact", "names"],
+        ["audit", "--demo", COMPLETED, "--policy", "none.toml"],
+        ["audit", "--demo", COMPLETED, "--max-failed-share", "nan"],
+        ["audit", "--demo", COMPLETED, "--max-failed-share", "few"],
+        ["audit", "--demo", COMPLETED, "--fail-on", "info"],
+        ["audit", "--demo", COMPLETED, "--junit", "results.html"],
     ],
 )
 def test_invalid_arguments_are_status_2_and_one_sentence(arguments, capsys, monkeypatch, tmp_path):
