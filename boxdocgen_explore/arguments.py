@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any, Final, TypeGuard
 from urllib.parse import urlsplit
 
-from boxdocgen_explore.errors import InvalidRequest
+import polars as pl
+
+from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.schema import DETAILS, DOCUMENTS, DURATION, JOBS
 from boxdocgen_explore.text import EARLIEST, shortened
 
 BOX_URL: Final = "https://api.box.com/2.0"
@@ -81,6 +84,25 @@ def checked_texts(name: str, value: object) -> list[str]:
     if not isinstance(values, Collection) or not all(map(is_text, values)):
         raise InvalidRequest(f"{name} must be a text or several texts, not {quoted(value)}.")
     return [*values]
+
+
+def as_frame(value: object) -> object:
+    """Give a frame of another library as one of polars; what is none stays as it is.
+
+    Lazy frames are collected; others are known by the Arrow stream that they offer: those of
+    pandas, pyarrow and DuckDB, for example. Columns whose values are all null fit any dtype.
+
+    >>> as_frame(pl.LazyFrame({"status": ["failed"]})).columns
+    ['status']
+    """
+    if isinstance(value, pl.LazyFrame):
+        return value.collect()
+    if isinstance(value, pl.DataFrame | Reading) or not hasattr(value, "__arrow_c_stream__"):
+        return value
+    frame: pl.DataFrame = pl.DataFrame(value)
+    known = {**JOBS, **DETAILS, **DOCUMENTS, **DURATION}
+    empty = [one.name for one in frame if one.name in known and one.null_count() == len(one)]
+    return frame.with_columns(pl.lit(None, known[name]).alias(name) for name in empty)
 
 
 def template_names(value: Mapping[str, str] | None) -> dict[str, str]:

@@ -215,6 +215,17 @@ class Reading:
         # A Box and its cache have connections and cannot be sent to another process.
         return {**self.__dict__, "bodies": None, "template_names": None}
 
+    def __len__(self) -> int:
+        """How many jobs there are."""
+        return self.jobs.height
+
+    def __bool__(self) -> bool:
+        return True  # a reading without jobs is one, too
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Give the jobs to DuckDB, pandas, pyarrow and others."""
+        return self.jobs.__arrow_c_stream__(requested_schema)
+
     @property
     def verdict(self) -> str:
         """One sentence: the result, its main cause, complete or not, as whom, how old."""

@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from boxdocgen_explore.arguments import as_frame
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.pace import Pace, measure
 from boxdocgen_explore.schema import OBSERVATIONS, RUNNING, TERMINAL
@@ -34,12 +35,12 @@ _INFERRED: Final = "Inferred from the creation of job and file."
 
 
 def jobs_of(given: Reading | pl.DataFrame) -> pl.DataFrame:
-    """Give the jobs frame of a reading; a frame is returned as it is.
+    """Give the jobs frame of a reading, or a frame (`arguments.as_frame`) as one of polars.
 
     Raises:
         InvalidRequest: neither of the two.
     """
-    jobs = given.jobs if isinstance(given, Reading) else given
+    jobs = given.jobs if isinstance(given, Reading) else as_frame(given)
     if not isinstance(jobs, pl.DataFrame):
         raise InvalidRequest(f"A reading or a jobs frame is needed, not {type(given).__name__}.")
     return jobs

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import polars as pl
 import pytest
+from frames import jobs_frame
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -214,3 +216,18 @@ def test_each_odd_value_works_or_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     odd_call(name, argument, value, box, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [pl.DataFrame.lazy, pl.DataFrame.to_arrow, lambda frame: frame.to_arrow().to_pandas()],
+    ids=["lazy", "pyarrow", "pandas"],
+)
+def test_frames_of_other_libraries_are_accepted_as_those_of_polars(convert, tmp_path):
+    jobs = jobs_frame([{"status": "failed", "errors": ["Row 3 is empty."]}, {"errors": []}])
+    other = convert(jobs)
+    assert bx.analysis.reasons(other).equals(bx.analysis.reasons(jobs))
+    assert bx.audit(other).equals(bx.audit(jobs))
+    assert bx.explore(other).jobs.equals(jobs)
+    assert bx.charts.outcomes(other).to_dict() == bx.charts.outcomes(jobs).to_dict()
+    assert bx.read_report(bx.report(other, tmp_path / "audit.html").path).equals(jobs)

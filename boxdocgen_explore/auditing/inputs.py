@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import polars as pl
 
 from boxdocgen_explore.analysis import NO_REASON, reason
-from boxdocgen_explore.arguments import checked, checked_time
+from boxdocgen_explore.arguments import as_frame, checked, checked_time
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.auditing.options import AuditOptions, Thresholds, texts, thresholds
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
@@ -122,8 +122,9 @@ def split_reading(
     Raises:
         InvalidRequest: it is neither, or a frame lacks columns.
     """
-    if isinstance(reading, pl.DataFrame):
-        return _jobs(reading), None, {}
+    frame = as_frame(reading)
+    if isinstance(frame, pl.DataFrame):
+        return _jobs(frame), None, {}
     jobs, pages = getattr(reading, "jobs", None), getattr(reading, "pages", None)
     if not isinstance(jobs, pl.DataFrame):
         raise InvalidRequest(

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, Literal, NoReturn
 
 import polars as pl
 
-from boxdocgen_explore.arguments import batch_ids, checked, whole_number
+from boxdocgen_explore.arguments import batch_ids, checked, quoted, whole_number
 from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.account import Account
 from boxdocgen_explore.box.auth import as_secret
@@ -111,13 +111,14 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
 
     def jobs(
         self,
-        ids: str | int | Iterable[str | int],
+        ids: str | int | Iterable[str | int] | None = None,
         *,
+        since: dt.datetime | dt.timedelta | None = None,
         refresh: bool = False,
         details: bool = False,
         documents: bool = False,
     ) -> pl.DataFrame:
-        """One row per job of these batches (schema.JOBS).
+        """One row per job of these batches, or of the `batches` since a time (schema.JOBS).
 
         With details also schema.DETAILS, with documents schema.DOCUMENTS, with both
         schema.DURATION. No ids give an empty frame. Raises and Source: as `read`.
@@ -127,7 +128,10 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
         ...     box.jobs("12345600319").height
         3000
         """
-        return self.read(ids, refresh=refresh, details=details, documents=documents).jobs
+        if (ids is None) == (since is None):
+            raise InvalidRequest("jobs needs either ids or since.")
+        wanted = self.batches(since, refresh=refresh)["batch_id"] if ids is None else ids
+        return self.read(wanted, refresh=refresh, details=details, documents=documents).jobs
 
     def read(
         self,
@@ -140,6 +144,7 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
         max_age: dt.timedelta | None = None,
         cancelled: threading.Event | None = None,
         progress: Progress | None = None,
+        errors: Literal["raise", "keep"] = "raise",
     ) -> Reading:
         """Jobs of one or several batches, and the pages that prove them.
 
@@ -153,9 +158,10 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
             max_age: read again whatever was cached longer ago.
             cancelled: setting it from another thread stops the fetch.
             progress: called with pages, jobs, and what is being waited for.
+            errors: "keep" returns incomplete batches, too, with their errors in ``failures``.
 
         Raises:
-            InvalidRequest: an id or limit is invalid.
+            InvalidRequest: an argument is invalid.
             BoxDocGenError: a batch is incomplete; ``error.reading`` has what arrived. With
                 several batches it is a BatchesFailed, which names each.
 
@@ -170,8 +176,11 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
         wanted, limit = batch_ids(ids), whole_number("limit", limit, MAX_LIMIT)
         checked("max_age", max_age, dt.timedelta | None, "a timedelta")
         reader = self._reader(cancelled, progress)
-        options = {"limit": limit, "refresh": refresh, "max_age": max_age}
-        return reader.read(wanted, details=details, documents=documents, **options)
+        if errors not in ("raise", "keep"):
+            raise InvalidRequest(f'errors must be "raise" or "keep", not {quoted(errors)}.')
+        options: dict[str, Any] = {"limit": limit, "refresh": refresh, "max_age": max_age}
+        options |= {"details": details, "documents": documents}
+        return reader.read(wanted, keep=errors == "keep", **options)
 
     def watch(
         self,

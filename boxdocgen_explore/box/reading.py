@@ -38,11 +38,17 @@ class BatchReader:
         return Fetch(self.account.session, lists, self.account.open, self.cancelled)
 
     def read(
-        self, ids: Sequence[str], *, details: bool, documents: bool, **options: Any
+        self,
+        ids: Sequence[str],
+        *,
+        details: bool,
+        documents: bool,
+        keep: bool = False,
+        **options: Any,
     ) -> Reading:
         """1. Fetch the batches, and with details the list of all jobs, side by side.
         2. Join what arrived to one `Reading`; with documents, ask for them.
-        3. Raise what failed, with the reading.
+        3. Raise what failed, with the reading; to keep the errors of batches, only what else did.
 
         Options as `follow`; Raises as `Box.read`.
         """
@@ -60,7 +66,9 @@ class BatchReader:
             reading = with_details(reading, fetch, full, self.origin)
         if failure is None:
             self._remember(reading)
-            failure = error_for(reading, len(ids)) or next(iter(fetch.failures.values()), None)
+            others = (fetch.failures[paged] for paged in full if paged in fetch.failures)
+            failure = None if keep else error_for(reading, len(ids))
+            failure = failure or next(others, None)
         if documents:
             reading, problem = self._with_documents(reading, stopped=self.cancelled.is_set())
             failure = failure or problem

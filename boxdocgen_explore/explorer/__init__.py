@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
+from boxdocgen_explore.arguments import as_frame
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.explorer import rerun
 from boxdocgen_explore.explorer.batch_source import Source
@@ -40,11 +41,12 @@ def explore(
     >>> explore(pl.DataFrame(schema=dict(JOBS)))
     <Explorer: no jobs · no evidence>
     """
+    what = cast("Source | Reading | pl.DataFrame", as_frame(what))
     if isinstance(what, pl.DataFrame):
         _check_columns(what)
     if not isinstance(what, Source | Reading | pl.DataFrame):
         raise InvalidRequest(
-            f"explore takes a Box, a Reading or a jobs frame (polars), not {type(what).__name__}. "
+            f"explore takes a Box, a Reading or a jobs frame, not {type(what).__name__}. "
             "A batch by its id: explore(box.read('12345'))."
         )
     source, given = (what, None) if isinstance(what, Source) else (None, what)

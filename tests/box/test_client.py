@@ -9,7 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
+import pyarrow as pa
 import pytest
 from batch import PATH, arrived, calls_to
 
@@ -44,6 +46,38 @@ def test_the_last_response_becomes_the_error_and_is_not_cached(
     assert caught.value.status == status
     assert (caught.value.request_id is not None) == (status is not None)
     assert box.cached() == []
+
+
+def test_errors_can_be_kept_instead_of_raised(emulator: Emulator, box: Box) -> None:
+    emulator.fault("500", path=PATH, times=None)
+    reading = box.read(["1001", "1003"], errors="keep")
+    assert set(reading.jobs["batch_id"]) == {"1003"}
+    assert {batch: error.status for batch, error in reading.failures.items()} == {"1001": 500}
+    assert "INCOMPLETE" in reading.verdict
+    emulator.fault("500", path="/docgen_jobs", times=None)
+    with pytest.raises(errors.ServerError):  # nothing in the reading would say so
+        box.read(["1003"], details=True, errors="keep")
+    with pytest.raises(errors.InvalidRequest, match="raise"):
+        box.read("1003", errors="ignore")  # type: ignore[arg-type]
+
+
+def test_the_jobs_of_all_batches_since_a_time(box: Box) -> None:
+    everything = box.jobs(since=timedelta(days=100_000))
+    assert set(everything["batch_id"]) == set(box.batches()["batch_id"])
+    assert box.jobs(since=datetime(2100, 1, 1, tzinfo=UTC)).height == 0
+    for given in ({}, {"ids": "1001", "since": timedelta(1)}):
+        with pytest.raises(errors.InvalidRequest, match="either ids or since"):
+            box.jobs(**given)
+
+
+def test_a_reading_is_a_table_for_other_libraries(box: Box) -> None:
+    reading = box.read("1001")
+    empty = box.read([])
+    assert (len(reading), bool(empty), len(empty)) == (25, True, 0)
+    assert pa.table(reading).num_rows == 25
+    assert pl.DataFrame(reading).equals(reading.jobs)
+    ((count,),) = duckdb.sql("select count(*) from reading where status = 'completed'").fetchall()
+    assert count == reading.jobs.filter(status="completed").height
 
 
 def test_a_status_that_box_adds_later_is_read(emulator: Emulator, box: Box) -> None:
