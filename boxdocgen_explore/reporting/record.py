@@ -77,7 +77,7 @@ def stated_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     if settings.get("expected") is not None:
         name, content = manifest_file(settings["expected"])
         stated["expected"] = {"name": name, "sha256": hashlib.sha256(content).hexdigest()}
-    return stated
+    return dict(sorted(stated.items()))
 
 
 def stated_rules(rules: Iterable[Rule]) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.errors import BoxDocGenError, Reading
+from boxdocgen_explore.errors import BoxDocGenError, BrokenPage, Reading
 from boxdocgen_explore.pages import Parse, ParsedPage, frames, marker_sha256
 from boxdocgen_explore.reporting.embedded import frame_of
 from boxdocgen_explore.schema import DOCUMENT_PAGES, DOCUMENTS, PAGES, User
@@ -39,7 +39,7 @@ class Answers:
         for request in self.requests:
             parsed = None
             if request["file"] is not None:
-                parsed = _PARSE[request["path"].split("/")[1]](bag.read(request["file"]))
+                parsed = _parsed(request, bag.read(request["file"]))
                 self.differences += _different(request, parsed)
             elif request.get("status", 200) == 200:
                 self.missing += 1
@@ -83,6 +83,13 @@ def _kind(request: Mapping[str, Any]) -> str:
     if "endpoint" in request:
         return "document"
     return "list" if request["batch_id"] is None else "batch"
+
+
+def _parsed(request: Mapping[str, Any], body: bytes) -> ParsedPage:
+    try:
+        return _PARSE[request["path"].split("/")[1]](body)
+    except BrokenPage as error:
+        raise BrokenPage(f"{request['file']}: {error}") from None
 
 
 def _different(request: Mapping[str, Any], parsed: ParsedPage) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import IO, Final
 from boxdocgen_explore.errors import BrokenBag
 from boxdocgen_explore.sealing.bag import COMMENT_BYTES, TAG_MANIFEST, container_sha256
 
-_LARGEST_FILE_BYTES: Final = 1 << 28
+_LARGEST_FILE_BYTES: Final = 1 << 27
 _LARGEST_BAG_BYTES: Final = 1 << 32
 _END_SIGNATURE: Final = b"PK\5\6"
 _END_BYTES: Final = 22
@@ -39,7 +39,7 @@ class Bag:
             BrokenBag: there is no such file.
         """
         if name not in self._files:
-            raise BrokenBag(f"The bag has no file {name:.200}.")
+            raise BrokenBag(f"This is no complete evidence bag: it has no file {name!r:.200}.")
         try:
             return self._archive.read(self._files[name])
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError):
@@ -73,20 +73,21 @@ def _container(file: IO[bytes]) -> bool | None:
 
 def _checked_files(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The files by their path below the bag's folder."""
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    entries = archive.infolist()
     root = next((one.filename for one in entries if one.filename.endswith(TAG_MANIFEST)), "")
     root = root.removesuffix(TAG_MANIFEST)
     files: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
         name = entry.filename.removeprefix(root)
         odd = not name.isprintable() or "\\" in name or name in files
-        odd = odd or not {"", ".", ".."}.isdisjoint(name.split("/"))
+        odd |= not {"", ".", ".."}.isdisjoint(entry.filename.removesuffix("/").split("/"))
         if odd or stat.S_ISLNK(entry.external_attr >> 16) or entry.flag_bits & 1:
             raise BrokenBag(
                 f"The file {entry.filename!r:.200} cannot be in a bag: it appears twice, is a link "
                 "or encrypted, or leads out of the folder."
             )
-        files[name] = entry
+        if not entry.is_dir():
+            files[name] = entry
     sizes = [entry.file_size for entry in entries]
     if sum(sizes) > _LARGEST_BAG_BYTES or max(sizes, default=0) > _LARGEST_FILE_BYTES:
         raise BrokenBag("Its files are too large for a bag: unpacked, they could fill the disk.")

@@ -103,7 +103,12 @@ def verify(path: str | os.PathLike[str], seal: str | None = None) -> Verificatio
         raise InvalidRequest(f"seal must be 64 hexadecimal digits, not {quoted(seal)}.")
     with opened(source) as bag:
         found = hashlib.sha256(bag.read(TAG_MANIFEST)).hexdigest()
-        rows = [_container(bag), *_files(bag), *_guarded("audit", _audit(bag)), _seal(found, seal)]
+        rows = [_container(bag), *_files(bag)]
+        if any(result == DIFFERS for _, result, _ in rows[1:]):
+            rows.append(("audit", NOT_PERFORMED, "the files are not those that it was made from"))
+        else:
+            rows += _guarded("audit", _audit(bag))
+        rows.append(_seal(found, seal))
     signature = "signature: a bag has none; data/FORMAT.md says how one is checked"
     rows.append(("attributable", NOT_PERFORMED, signature))
     return Verification(source, found, pl.DataFrame(rows, schema=VERIFICATION, orient="row"))
@@ -212,10 +217,14 @@ def _differences(
             different = [(number, *pair) for number, pair in pairs if pair[0] != pair[1]]
             if different:
                 number, stated, found = different[0]
-                yield f"{name}, row {number}: {_short(stated)} is stated, {_short(found)} is right"
+                yield f"{name}, row {number}: {_apart(stated, found)}"
         elif canonical(stated) != canonical(found):
-            yield f"{name}: {_short(stated)} is stated, {_short(found)} is right"
+            yield f"{name}: {_apart(stated, found)}"
 
 
-def _short(value: Any) -> str:
-    return f"{canonical(value):.200}"
+def _apart(*values: Any) -> str:
+    """Two values from a little before the first difference on."""
+    texts = [canonical(value) for value in values]
+    start = max(0, len(os.path.commonprefix(texts)) - 40)
+    stated, found = (f"{text[start:]:.120}" for text in texts)
+    return f"...{stated} is stated, ...{found} is right"

@@ -147,7 +147,7 @@ def test_a_manifest_and_an_added_rule_are_audited_too(tmp_path, written):
 def test_another_now_is_among_the_settings_and_changes_no_age(reading, written):
     then = dt.datetime(2031, 1, 1, tzinfo=dt.UTC)
     text = plain(written(reading, now=then, max_failed_share=0.25))
-    assert "Settings: now: 2031-01-01T00:00:00+00:00; max_failed_share: 0.25." in text
+    assert "Settings: max_failed_share: 0.25; now: 2031-01-01T00:00:00+00:00." in text
     assert f"Audit on {dt.datetime.now(dt.UTC):%Y-%m-%d}" in text
 
 
