@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -28,7 +27,6 @@ from boxdocgen_explore.text import counted
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
     from boxdocgen_explore.reporting import AuditResult, Report, Scope
-    from boxdocgen_explore.sealing import Evidence
 
 _MOST_VERSIONS: Final = 20
 """Template versions of which the tags are looked up: each costs a call."""
@@ -81,11 +79,9 @@ def audit(options: argparse.Namespace) -> int:
     if options.expected is not None:
         read_manifest(options.expected)  # a typing error must cost no call
     box = connected(options)
-    ids, scope, pages = _recent(box, options) if options.since else (options.ids, None, None)
+    ids, scope = _recent(box, options) if options.since else (options.ids, None)
     wanted = {name: getattr(options, name) for name in ("details", "documents", "max_age")}
     reading, failure = read(box, ids, options, **wanted)
-    if reading.list_pages is None:  # what the batches were chosen from
-        reading = replace(reading, list_pages=pages)
     result = run_audit(
         reading,
         scope=scope,
@@ -95,25 +91,23 @@ def audit(options: argparse.Namespace) -> int:
         expected=options.expected,
         now=now(options),
     )
-    report = None
+    report = bag = None
     if options.output:
         report = write_report(result, options.output, title=options.title)
-    bag = None
     if options.evidence:
         bag = write_evidence(result, reading, options.evidence, title=options.title)
     calls = sum(box.calls.values())
     if options.json:
         say(_as_json(result, report, bag, calls))
     else:
-        say(_summary(result, report, bag, calls if options.verbose else None))
+        say(_summary(result, [report, bag], calls if options.verbose else None))
     if failure is not None:
         raise failure
     return DONE if result.complete else FINDINGS
 
 
-def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope, pl.DataFrame | None]:
-    """The ids of the batches with jobs created since then, or without creation times; and the
-    pages of the list of all jobs that say so."""
+def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
+    """The ids of the batches with jobs created since then, or without creation times."""
     from boxdocgen_explore.reporting import Scope
     from boxdocgen_explore.text import long_ago, moment
 
@@ -137,8 +131,9 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope, pl
         list_complete=listed.complete,
         listed_at=listed.read_at,
         login=login,
+        list_pages=listed.pages,
     )
-    return found["batch_id"].to_list(), scope, listed.pages
+    return found["batch_id"].to_list(), scope
 
 
 def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:
@@ -154,9 +149,7 @@ def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:
         return None
 
 
-def _summary(
-    result: AuditResult, report: Report | None, bag: Evidence | None, calls: int | None
-) -> str:
+def _summary(result: AuditResult, files: list[Report | None], calls: int | None) -> str:
     """The conclusion, with the calls if they are given, and the three statements; then each rule
     that found something, with its first finding."""
     lines = [result.conclusion + ("" if calls is None else f"; {counted(calls, 'call')}")]
@@ -165,14 +158,11 @@ def _summary(
     for row in groups.agg(pl.len(), pl.col("severity", "detail").first()).iter_rows(named=True):
         more = f" (and {row['len'] - 1:,} more)" if row["len"] > 1 else ""
         lines.append(f"{row['severity']:8} {row['rule']}: {row['detail']}{more}")
-    if report:
-        lines += [f"{report.path}", f"SHA-256 of its data: {report.digest}"]
-    if bag:
-        lines += [f"{bag.path}", f"Seal: {bag.seal}"]
+    lines += [line for file in files if file for line in str(file).splitlines()[-2:]]
     return "\n".join(map(plain, lines))
 
 
-def _as_json(result: AuditResult, report: Report | None, bag: Evidence | None, calls: int) -> str:
+def _as_json(result: AuditResult, report: Report | None, bag: Report | None, calls: int) -> str:
     from boxdocgen_explore.analysis import outcomes
 
     statements, by_status = result.statements, dict(outcomes(result.jobs).iter_rows())

@@ -36,7 +36,7 @@ def problems(names: set[str], read: Callable[[str], bytes]) -> Iterator[str]:
 def page_problems(read: Callable[[str], bytes]) -> Iterator[str]:
     """The pages follow one another, and have the rows, ids and counts that are stated."""
     audit, ids = json.loads(read("data/audit.json")), set[tuple[str, str]]()
-    counts: dict[str, Counter[str]] = {batch: Counter() for batch in audit["batches"]}
+    counts: dict[str, Counter[str]] = {batch: Counter() for batch in audit["outcome"]}
     ends, numbers = dict[str, str | None](), Counter[str]()  # by list
     for line in read("data/reading.jsonl").decode().splitlines():
         request = json.loads(line)
@@ -61,7 +61,7 @@ def page_problems(read: Callable[[str], bytes]) -> Iterator[str]:
     for batch, count in counts.items():
         if ends.get(f"/docgen_batch_jobs/{batch}") and batch not in audit["incomplete_batches"]:
             yield f"batch {batch}: its last pages are missing"
-        if count != audit["batches"][batch]:
+        if count != audit["outcome"][batch]:
             yield f"batch {batch}: its pages have other jobs than audit.json counts: {dict(count)}"
 
 

@@ -10,14 +10,14 @@ from conftest import QUICK
 import boxdocgen_explore as bx
 from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
-from boxdocgen_explore.sealing import Evidence
+from boxdocgen_explore.reporting import Report
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """Batches of 25 and 10 jobs; three of the first failed."""
     enterprise = Enterprise.of({"1001": 25, "1003": 10})
-    jobs = enterprise.jobs("1001")
+    jobs = [{**job, "external_id": f"EMP-{job['id']}"} for job in enterprise.jobs("1001")]
     failures = {"errors": ['Tag name: "x" is not a date'], "warnings": []}
     broken = {"status": "failed", "output_file": None, "output_file_version": None}
     failed = [{**job, **broken, "failures": failures} for job in jobs[:3]]
@@ -31,7 +31,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 
 
 @pytest.fixture(scope="module")
-def bag(source: Box, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+def bag(source: Box, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """Everything that can be in a bag."""
     folder = tmp_path_factory.mktemp("bag")
     manifest = folder / "expected.csv"

@@ -16,12 +16,16 @@ import pytest
 from forging import Forgery
 
 import boxdocgen_explore as bx
+from boxdocgen_explore.box import Box
 from boxdocgen_explore.errors import BrokenBag, InvalidRequest
-from boxdocgen_explore.reporting import embedded
-from boxdocgen_explore.sealing import Evidence, Verification
+from boxdocgen_explore.reporting import Report, embedded
+from boxdocgen_explore.sealing import Verification
 
 pytestmark = pytest.mark.trust
-FIRST, SECOND, THIRD = (f"data/pages/1001/{number:06d}.json" for number in (1, 2, 3))
+FIRST, SECOND, THIRD, FOURTH = (f"data/pages/1001/{number:06d}.json" for number in (1, 2, 3, 4))
+LISTED = "data/pages/docgen_jobs/000001.json"
+FOLDER = "data/documents/folders/191001/000001.json"
+MANIFEST = b"batch_id,jobs\n1001,25\n1003,10\n"
 
 
 def differences(found: Verification) -> str:
@@ -38,7 +42,7 @@ def script(bag: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def test_a_bag_is_consistent_and_with_its_seal_unchanged_since_lodged(bag: Evidence) -> None:
+def test_a_bag_is_consistent_and_with_its_seal_unchanged_since_lodged(bag: Report) -> None:
     found = bx.verify(bag.path)
     assert (found.ok, found.level, found.seal) == (True, "consistent", bag.seal)
     results = dict(found.statements.select("statement", "result").iter_rows())
@@ -50,7 +54,7 @@ def test_a_bag_is_consistent_and_with_its_seal_unchanged_since_lodged(bag: Evide
     assert "genuine" not in str(found) + str(lodged)
 
 
-def test_the_script_agrees_on_a_python_without_packages(bag: Evidence, tmp_path: Path) -> None:
+def test_the_script_agrees_on_a_python_without_packages(bag: Report, tmp_path: Path) -> None:
     ran = script(bag.path, tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert bag.seal in ran.stdout
@@ -58,7 +62,7 @@ def test_the_script_agrees_on_a_python_without_packages(bag: Evidence, tmp_path:
     assert len(text.splitlines()) <= 80
 
 
-def test_a_thousand_flipped_bytes_are_each_found_and_located(bag: Evidence, tmp_path: Path) -> None:
+def test_a_thousand_flipped_bytes_are_each_found_and_located(bag: Report, tmp_path: Path) -> None:
     """Of a file, they are located in that file."""
     content, chance = bag.path.read_bytes(), random.Random(14)
     with zipfile.ZipFile(bag.path) as archive:
@@ -77,10 +81,12 @@ def test_a_thousand_flipped_bytes_are_each_found_and_located(bag: Evidence, tmp_
         except BrokenBag:
             continue  # the list of files in the zip file
         assert (found.ok, found.level) == (False, None), place
-        located = differences(found).partition("; ")[2]
-        for one, start in data.items():
-            if located and start <= place < start + one.compress_size:
-                assert one.filename.removeprefix("audit/") in located, place
+        for one, start in data.items():  # the last bits of a file may mean nothing
+            if (
+                "around the files" not in differences(found)
+                and 0 <= place - start < one.compress_size
+            ):
+                assert one.filename.removeprefix("audit/") in differences(found), place
 
 
 def swap(bag: Forgery) -> None:
@@ -96,103 +102,77 @@ def drop(bag: Forgery) -> None:
 def drop_last(bag: Forgery) -> None:
     del bag.files[THIRD]
     bag.state([one for one in bag.requests() if one["file"] != THIRD])
-    bag.edit("data/audit.json", lambda audit: audit["batches"]["1001"].update(completed=17))
+    bag.edit("data/audit.json", lambda audit: audit["outcome"]["1001"].update(completed=17))
 
 
 def repeat(bag: Forgery) -> None:
-    bag.files["data/pages/1001/000004.json"] = bag.files[THIRD]
+    bag.files[FOURTH] = bag.files[THIRD]
     third = next(one for one in bag.requests() if one["file"] == THIRD)
-    again = third | {"file": "data/pages/1001/000004.json", "page": 4}
-    bag.state([*bag.requests(), again])
+    bag.state([*bag.requests(), third | {"file": FOURTH, "page": 4}])
 
 
-def change_status(bag: Forgery) -> None:
-    bag.edit(FIRST, lambda page: page["entries"][0].update(status="completed"))
-
-
-def change_two(bag: Forgery) -> None:
-    """Counts stay: one job more failed, another one less."""
-    bag.edit(FIRST, lambda page: page["entries"][0].update(status="completed"))
-    bag.edit(FIRST, lambda page: page["entries"][5].update(status="failed"))
-
-
-def change_message(bag: Forgery) -> None:
-    failures = {"errors": ["The printer is out of paper."], "warnings": []}
-    bag.edit(FIRST, lambda page: page["entries"][0].update(failures=failures))
-
-
-def change_finding(bag: Forgery) -> None:
-    bag.edit("data/audit.json", lambda audit: audit["findings"].pop(0) and None)
-
-
-def change_verdict(bag: Forgery) -> None:
-    bag.edit("data/audit.json", lambda audit: audit["verdicts"][0].update(verdict="not evaluated"))
-
-
-def change_threshold(bag: Forgery) -> None:
-    bag.edit("data/audit.json", lambda audit: audit["settings"].update(max_failed_share=0.01))
-
-
-def change_manifest(bag: Forgery) -> None:
-    bag.files["data/manifest.csv"] = b"batch_id,jobs\n1001,25\n1003,10\n"
-
-
-def change_details(bag: Forgery) -> None:
-    creator = {"type": "user", "id": "1", "name": "Eve", "login": "eve@example.com"}
-    page = "data/pages/docgen_jobs/000001.json"
-    bag.edit(page, lambda page: page["entries"][0].update(created_by=creator))
-
-
-def change_document(bag: Forgery) -> None:
-    page = next(name for name in bag.files if name.startswith("data/documents/folders/"))
-    bag.edit(page, lambda page: page["entries"][5].update(size=0))
-
-
-def change_request(bag: Forgery) -> None:
+def change_reader(bag: Forgery) -> None:
     bag.state([one | {"user_login": "cfo@example.com"} for one in bag.requests()])
 
 
-FORGERIES: dict[Callable[[Forgery], None], str] = {
-    swap: f"{SECOND}: it was not requested by the marker",
-    drop: f"{THIRD}: it was not requested by the marker of the page before it",
-    drop_last: "batch 1001: its last pages are missing",
-    repeat: "000004.json: it was not requested by the marker of the page before it",
-    change_status: "batch 1001: its pages have other jobs than audit.json counts",
-    change_two: "its jobs are not those of the pages",
-    change_message: "findings, row 4: ",
-    change_finding: "findings, row 1: ",
-    change_verdict: "verdicts, row 1: ",
-    change_threshold: "findings, row 1: ",
-    change_manifest: "settings: ",
-    change_details: "verdicts, row ",
-    change_document: "findings, row ",
-    change_request: "reader: ",
+def entry(number: int, name: str = FIRST, **changes: Any) -> Callable[[Forgery], None]:
+    """Change an entry of a page."""
+    return lambda bag: bag.edit(name, lambda page: page["entries"][number].update(changes))
+
+
+def two_statuses(bag: Forgery) -> None:
+    """Counts stay: one job more failed, another one less."""
+    entry(0, status="completed")(bag)
+    entry(5, status="failed")(bag)
+
+
+def record(change: Callable[[Any], object]) -> Callable[[Forgery], None]:
+    return lambda bag: bag.edit("data/audit.json", change)
+
+
+CREATOR = {"type": "user", "id": "1", "name": "Eve", "login": "eve@example.com"}
+UNASKED = ": it was not requested by the marker of the page before it"
+IN_PAGES: dict[str, tuple[Callable[[Forgery], None], str]] = {
+    "two pages swapped": (swap, SECOND + UNASKED),
+    "a page dropped": (drop, THIRD + UNASKED),
+    "the last page dropped": (drop_last, "batch 1001: its last pages are missing"),
+    "a page repeated": (repeat, FOURTH + UNASKED),
+    "a status": (entry(0, status="completed"), "batch 1001: its pages have other jobs than"),
 }
-SCRIPT_FINDS = (swap, drop, drop_last, repeat, change_status)
+IN_WHAT_IS_STATED: dict[str, tuple[Callable[[Forgery], None], str]] = {
+    "two statuses": (two_statuses, "its jobs are not those of the pages"),
+    "a message": (entry(0, failures={"errors": ["No paper."]}), "findings, row 4: "),
+    "a creator": (entry(0, LISTED, created_by=CREATOR), "verdicts, row "),
+    "a document": (entry(5, FOLDER, size=0), "findings, row "),
+    "the reader": (change_reader, "reader: "),
+    "the manifest": (lambda bag: bag.files.update({"data/manifest.csv": MANIFEST}), "settings: "),
+    "a finding": (record(lambda audit: audit["findings"].pop(0) and None), "findings, row 1: "),
+    "a verdict": (record(lambda audit: audit["verdicts"][0].update(lacks="?")), "verdicts, row 1"),
+    "a setting": (record(lambda audit: audit["settings"].update(running_hours=9)), "thresholds: "),
+}
 
 
-@pytest.mark.parametrize("forge", FORGERIES, ids=lambda forge: forge.__name__)
+@pytest.mark.parametrize("what", [*IN_PAGES, *IN_WHAT_IS_STATED])
 def test_a_change_is_found_although_every_hash_was_computed_again(
-    forge: Callable[[Forgery], None], bag: Evidence, tmp_path: Path
+    what: str, bag: Report, tmp_path: Path
 ) -> None:
+    forge, named = {**IN_PAGES, **IN_WHAT_IS_STATED}[what]
     forgery = Forgery(bag.path)
     forge(forgery)
     path = forgery.written()
     found = bx.verify(path)
-    assert FORGERIES[forge] in differences(found)
+    assert named in differences(found)
     assert (found.ok, found.level) == (False, None)
-    assert str(found).startswith("NOT consistent")
     ran = script(path, tmp_path)
-    assert ran.returncode == (1 if forge in SCRIPT_FINDS else 0), ran.stdout
-    if forge in SCRIPT_FINDS:
-        assert FORGERIES[forge] in ran.stdout
+    assert ran.returncode == (what in IN_PAGES), ran.stdout
+    assert what not in IN_PAGES or named in ran.stdout
 
 
-def test_a_report_that_states_something_else_is_found(bag: Evidence) -> None:
+def test_a_report_that_states_something_else_is_found(bag: Report) -> None:
     """Even if its own digest was computed again."""
     forgery = Forgery(bag.path)
     text = forgery.files["data/report.html"].decode()
-    page = embedded.parsed(Path("report"), text).text
+    page = embedded.parsed_report(Path("report"), text).text
     assert 'class="headline">Exceptions noted<' in page
     clean = page.replace('class="headline">Exceptions noted<', 'class="headline">No exceptions<')
     forgery.files["data/report.html"] = embedded.sealed(clean)[0].encode()
@@ -201,7 +181,7 @@ def test_a_report_that_states_something_else_is_found(bag: Evidence) -> None:
 
 
 def test_a_complete_forgery_is_consistent_and_fails_against_the_lodged_seal(
-    bag: Evidence, source: Any, tmp_path: Path
+    bag: Report, source: Box, tmp_path: Path
 ) -> None:
     """Another reading: nothing in its bag can show that it is not the first."""
     forged = bx.evidence(source.read(["1003"]), tmp_path / "audit.zip")
@@ -213,33 +193,23 @@ def test_a_complete_forgery_is_consistent_and_fails_against_the_lodged_seal(
     assert "seal: this is not the bag whose seal was lodged" in differences(compared)
 
 
-def test_a_bag_that_was_packed_again_is_the_same_bag(bag: Evidence) -> None:
+def test_a_bag_that_was_packed_again_is_the_same_bag(bag: Report) -> None:
     found = bx.verify(Forgery(bag.path).written(state=False), seal=bag.seal)
     assert (found.ok, found.level) == (True, "unchanged since lodged")
-    assert found.statements.row(0)[:2] == ("zip file", "not performed")
+    assert ("zip file", "not performed") in found.statements.select("statement", "result").rows()
 
 
-def test_rules_of_ones_own_are_not_performed_and_the_others_are(
-    source: Any, tmp_path: Path
-) -> None:
+def test_rules_of_ones_own_cannot_be_performed_again(source: Box, tmp_path: Path) -> None:
     nothing = lambda inputs: inputs.jobs.clear().select(detail="status")  # noqa: E731
     mine = bx.Rule("mine", "error", "nothing", "Why not.", nothing)
     bag = bx.evidence(source.read(["1003"]), tmp_path / "audit.zip", rules=[mine, *bx.RULES])
     found = bx.verify(bag.path)
-    assert found.ok, found
-    rows = {statement: (result, detail) for statement, result, detail in found.statements.rows()}
-    assert rows["rules"] == ("not performed", "not in this version: mine")
-    assert rows["findings, verdicts"][0] == "matches"
+    assert found.level == "consistent"
+    rows = found.statements.select("statement", "result").rows()
+    assert ("findings, verdicts", "not performed") in rows
 
 
 # --- files that are no bag -----------------------------------------------------------------------
-
-
-def packed(path: Path, *files: tuple[str | zipfile.ZipInfo, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files:
-            archive.writestr(name, content)
-    return path
 
 
 def link() -> zipfile.ZipInfo:
@@ -248,28 +218,29 @@ def link() -> zipfile.ZipInfo:
     return entry
 
 
-TAG = ("a/tagmanifest-sha256.txt", b"")
-
-
 @pytest.mark.parametrize(
-    ("files", "why"),
+    ("name", "content", "why"),
     [
-        ([("a/data/page.json", b"{}")], "no file 'tagmanifest-sha256.txt'"),
-        ([TAG, ("a/../../etc/passwd", b"x")], "leads out of the folder"),
-        ([TAG, ("/etc/passwd", b"x")], "leads out of the folder"),
-        ([TAG, ("a/..\\x", b"x")], "leads out of the folder"),
-        ([TAG, (link(), b"/etc/passwd")], "is a link"),
-        ([TAG, ("a/data/bomb.json", bytes(1 << 28))], "too large for a bag"),
+        ("a/data/page.json", b"{}", "no file 'tagmanifest-sha256.txt'"),
+        ("a/../../etc/passwd", b"x", "leads out of the folder"),
+        ("/etc/passwd", b"x", "leads out of the folder"),
+        ("a/..\\x", b"x", "leads out of the folder"),
+        (link(), b"/etc/passwd", "is a link"),
+        ("a/data/bomb.json", bytes(1 << 28), "too large for a bag"),
     ],
     ids=["none", "traversal", "absolute", "backslash", "link", "bomb"],
 )
-def test_a_hostile_zip_file_is_one_clear_error(files: Any, why: str, tmp_path: Path) -> None:
+def test_a_hostile_zip_file_is_one_clear_error(
+    name: Any, content: bytes, why: str, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "hostile.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
     with pytest.raises(BrokenBag, match=why):
-        bx.verify(packed(tmp_path / "hostile.zip", *files))
+        bx.verify(tmp_path / "hostile.zip")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_name_that_appears_twice_is_an_error(bag: Evidence, tmp_path: Path) -> None:
+def test_a_name_that_appears_twice_is_an_error(bag: Report, tmp_path: Path) -> None:
     path = tmp_path / "twice.zip"
     shutil.copy(bag.path, path)
     with zipfile.ZipFile(path, "a") as archive:
@@ -289,7 +260,7 @@ def test_other_bytes_are_no_bag(content: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["data/audit.json", "data/reading.jsonl", FIRST])
 @pytest.mark.parametrize("content", [b"[" * 100_000, b"null", b'{"a": 1e999}', b"\xff", b"[[]]"])
-def test_hostile_json_does_not_match(name: str, content: bytes, bag: Evidence) -> None:
+def test_hostile_json_does_not_match(name: str, content: bytes, bag: Report) -> None:
     forgery = Forgery(bag.path)
     forgery.files[name] = content
     found = bx.verify(forgery.written(state=False))
@@ -297,6 +268,6 @@ def test_hostile_json_does_not_match(name: str, content: bytes, bag: Evidence) -
 
 
 @pytest.mark.parametrize("seal", ["", "abc", "g" * 64, 5])
-def test_a_seal_that_is_none_is_an_error(seal: Any, bag: Evidence) -> None:
+def test_a_seal_that_is_none_is_an_error(seal: Any, bag: Report) -> None:
     with pytest.raises(InvalidRequest, match="64 hexadecimal digits"):
         bx.verify(bag.path, seal=seal)
