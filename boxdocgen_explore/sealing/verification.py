@@ -42,6 +42,7 @@ from boxdocgen_explore.sealing.stand_alone import problems
 
 _MATCHES, _DIFFERS, _NOT_PERFORMED = "matches", "does not match", "not performed"
 _FILES: Final = "files, pages, counts"
+_OF_ALL_RULES: Final = {"rules", "facts", "conclusion", "statements", "complete"}
 _Row = tuple[str, str, str | None]
 _CONCLUSIONS: Final = {
     None: "NOT consistent: what the bag states does not agree with itself.",
@@ -109,9 +110,8 @@ def verify(path: str | os.PathLike[str], seal: str | None = None) -> Verificatio
 def _zip_file(bag: Bag) -> _Row:
     if bag.intact is None:
         return "zip file", _NOT_PERFORMED, "it was packed again by another program"
-    changed = (
-        f"a byte was changed, in {', '.join(sorted(bag.damaged)) or 'what is around the files'}"
-    )
+    where = ", ".join(sorted(bag.damaged)) or "what is around the files"
+    changed = f"a byte was changed, in {where}"
     return ("zip file", _MATCHES, None) if bag.intact else ("zip file", _DIFFERS, changed)
 
 
@@ -143,21 +143,22 @@ def _audit(bag: Bag) -> Iterator[_Row]:
         yield "findings, verdicts", _NOT_PERFORMED, why
         return
     rules = [rule for rule in RULES if stated_rule(rule) in record["rules"]]
-    if record["code"] != stated_code() or len(rules) < len(record["rules"]):
-        why = (
-            f"other code made it: use boxdocgen-explore {record['code']['package']}, and its rules"
-        )
-        yield "findings, verdicts", _NOT_PERFORMED, why
-        return
+    unknown = {rule["name"] for rule in record["rules"]} - {rule.name for rule in rules}
+    same_code, skipped = record["code"] == stated_code(), _OF_ALL_RULES if unknown else set[str]()
+    if unknown:
+        yield "rules", _NOT_PERFORMED, f"this version lacks {', '.join(sorted(unknown))}"
+    if not same_code:
+        skipped = skipped | {"code", "facts"}
+        yield "code", _NOT_PERFORMED, "it is another version; this one performs the audit again"
     result, again = _performed_again(bag, record, answers, rules)
-    rows = [*_differences(record, again)]
+    rows = [*_differences(record, again, skipped, unknown)]
     yield from (("findings, verdicts", _DIFFERS, row) for row in rows)
     if not rows:
         yield "findings, verdicts", _MATCHES, f"{len(rules)} checks performed again"
     if not report.jobs().equals(result.jobs.select(result.columns)):
         yield "report", _DIFFERS, "its jobs are not those of the pages"
     shown = statements(record, result.pages, result.document_pages)
-    if shown not in report.text:
+    if same_code and shown not in report.text:
         yield "report", _DIFFERS, "its text is not what audit.json and the pages state"
 
 
@@ -186,12 +187,15 @@ def _performed_again(
         return result, audit_record(result, record["title"], record["notes"])
 
 
-def _differences(record: Mapping[str, Any], again: Mapping[str, Any]) -> Iterator[str]:
+def _differences(
+    record: Mapping[str, Any], again: Mapping[str, Any], skipped: set[str], unknown: set[str]
+) -> Iterator[str]:
     """Each statement that is another one when the audit is performed again."""
-    for name in sorted({*record, *again}):
+    for name in sorted({*record, *again} - skipped):
         stated, found = record.get(name), again.get(name)
         if name in ("findings", "verdicts"):
-            pairs = enumerate(zip_longest(stated or (), found or ()), 1)
+            stated = [row for row in stated or () if row["rule"] not in unknown]
+            pairs = enumerate(zip_longest(stated, found or ()), 1)
             different = next((pair for pair in pairs if pair[1][0] != pair[1][1]), None)
             if different:
                 yield f"{name}, row {different[0]}: {_apart(*different[1])}"

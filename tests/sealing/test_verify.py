@@ -199,14 +199,24 @@ def test_a_bag_that_was_packed_again_is_the_same_bag(bag: Report) -> None:
     assert ("zip file", "not performed") in found.statements.select("statement", "result").rows()
 
 
-def test_rules_of_ones_own_cannot_be_performed_again(source: Box, tmp_path: Path) -> None:
+def test_rules_of_ones_own_are_not_performed_and_the_others_are(
+    source: Box, tmp_path: Path
+) -> None:
     nothing = lambda inputs: inputs.jobs.clear().select(detail="status")  # noqa: E731
     mine = bx.Rule("mine", "error", "nothing", "Why not.", nothing)
     bag = bx.evidence(source.read(["1003"]), tmp_path / "audit.zip", rules=[mine, *bx.RULES])
     found = bx.verify(bag.path)
-    assert found.level == "consistent"
     rows = found.statements.select("statement", "result").rows()
-    assert ("findings, verdicts", "not performed") in rows
+    assert {("rules", "not performed"), ("findings, verdicts", "matches")} <= {*rows}
+
+
+def test_bags_of_another_version_are_performed_again_by_this_one(bag: Report) -> None:
+    forgery = Forgery(bag.path)
+    record(lambda audit: audit["code"].update(sha256="0" * 64))(forgery)
+    record(lambda audit: audit["findings"].pop(0) and None)(forgery)
+    found = bx.verify(forgery.written())
+    assert ("code", "not performed") in found.statements.select("statement", "result").rows()
+    assert "findings, row 1: " in differences(found)
 
 
 # --- files that are no bag -----------------------------------------------------------------------
