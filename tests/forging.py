@@ -18,40 +18,38 @@ class Forgery:
     """The files of a bag by path, to be changed and written as another bag."""
 
     def __init__(self, bag: Path) -> None:
-        self.path = bag
+        self.path = bag.with_name("forged.zip")
         with zipfile.ZipFile(bag) as archive:
-            files = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
-        self.files: dict[str, bytes] = files
+            names = archive.namelist()
+            self.files = {name.partition("/")[2]: archive.read(name) for name in names}
 
     def requests(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.files["data/reading.jsonl"].splitlines()]
 
     def state(self, requests: list[dict[str, Any]]) -> None:
-        """Write ``reading.jsonl``; each request gets the digest of its answer's body."""
-        for request in requests:
-            if request["file"]:
-                request["body_sha256"] = digest(self.files[request["file"]])
-        lines = [json.dumps(request) + "\n" for request in requests]
+        """Write ``reading.jsonl``, with the digest of each answer's body."""
+        bodies = [self.files.get(request["file"]) for request in requests]
+        lines = [
+            json.dumps(request | ({"body_sha256": digest(body)} if body else {})) + "\n"
+            for request, body in zip(requests, bodies, strict=True)
+        ]
         self.files["data/reading.jsonl"] = "".join(lines).encode()
 
     def edit(self, name: str, change: Callable[[Any], Any]) -> None:
-        """Change a JSON file; ``change`` gets its value, and gives another or changes it."""
+        """Change the value in a JSON file."""
         value = json.loads(self.files[name])
-        self.files[name] = json.dumps(change(value) or value, separators=(",", ":")).encode()
+        change(value)
+        self.files[name] = json.dumps(value, separators=(",", ":")).encode()
 
-    def written(self, *, state: bool = True) -> Path:
+    def written(self) -> Path:
         """Compute all hashes again and write the bag, as a zip file by any program."""
-        if state:
-            self.state(self.requests())
-        for manifest, payload in (("manifest", True), ("tagmanifest", False)):
-            name = f"{manifest}-sha256.txt"
-            self.files.pop(name, None)
-            tags = (one for one in self.files if one != "tagmanifest-sha256.txt")
-            named = [one for one in sorted(tags) if one.startswith("data/") is payload]
-            lines = [f"{digest(self.files[one])}  {one}\n" for one in named]
-            self.files[name] = "".join(lines).encode()
-        path = self.path.with_name("forged.zip")
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for manifest in ("manifest-sha256.txt", "tagmanifest-sha256.txt"):
+            payload = manifest.startswith("manifest")
+            names = self.files.keys() - {"tagmanifest-sha256.txt"}
+            named = sorted(name for name in names if name.startswith("data/") is payload)
+            lines = [f"{digest(self.files[name])}  {name}\n" for name in named]
+            self.files[manifest] = "".join(lines).encode()
+        with zipfile.ZipFile(self.path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in self.files.items():
                 archive.writestr(f"audit/{name}", content)
-        return path
+        return self.path

@@ -16,13 +16,11 @@ from boxdocgen_explore.reporting import Report
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """Batches of 25 and 10 jobs; three of the first failed."""
-    enterprise = Enterprise.of({"1001": 25, "1003": 10})
+    enterprise, folder = Enterprise.of({"1001": 25, "1003": 10}), tmp_path_factory.mktemp("cache")
     jobs = [{**job, "external_id": f"EMP-{job['id']}"} for job in enterprise.jobs("1001")]
     failures = {"errors": ['Tag name: "x" is not a date'], "warnings": []}
-    broken = {"status": "failed", "output_file": None, "output_file_version": None}
-    failed = [{**job, **broken, "failures": failures} for job in jobs[:3]]
-    enterprise.put("1001", [*failed, *jobs[3:]])
-    folder = tmp_path_factory.mktemp("cache")
+    broken = {"status": "failed", "output_file": None, "failures": failures}
+    enterprise.put("1001", [*({**job, **broken} for job in jobs[:3]), *jobs[3:]])
     with (
         Emulator(enterprise=enterprise) as emulator,
         connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=folder, retry=QUICK) as box,
