@@ -28,6 +28,7 @@ FACE = {
     "connect",
     "demo",
     "errors",
+    "evidence",
     "explore",
     "read_report",
     "report",
@@ -36,6 +37,7 @@ FACE = {
     "sample_recipe",
     "schema",
     "verdicts",
+    "verify",
 }
 HEAVY = ("requests", "requests_cache", "altair", "anywidget", "ipywidgets", "tornado", "vl_convert")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -114,10 +113,9 @@ def audit(options: argparse.Namespace) -> int:
         now=now(options),
         **given,
     )
-    report = None
+    report = bag = None
     if options.output:
         report = write_report(result, options.output, title=options.title)
-    bag = None
     if options.evidence:
         bag = write_evidence(result, reading, options.evidence, title=options.title)
     calls = sum(box.calls.values())
@@ -145,16 +143,13 @@ def _read(
     """What arrived, of which batches, and the error if something did not; that is a result, too."""
     from boxdocgen_explore.reporting import Scope
 
-    ids, scope, list_pages = options.ids, None, None
+    ids, scope = options.ids, None
     wanted = ("refresh", "details", "documents", "max_age")
     try:
         if options.since:
             scope = Scope("The list of batches could not be read", since=True, list_complete=False)
-            ids, scope, list_pages = _recent(box, options)
-        reading = box.read(ids, **{name: getattr(options, name) for name in wanted})
-        if reading.list_pages is None:  # what the batches were chosen from
-            reading = replace(reading, list_pages=list_pages)
-        return reading, scope, None
+            ids, scope = _recent(box, options)
+        return box.read(ids, **{name: getattr(options, name) for name in wanted}), scope, None
     except InvalidRequest:
         raise
     except BoxDocGenError as error:
@@ -163,9 +158,8 @@ def _read(
         return error.reading or nothing, scope, error
 
 
-def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope, pl.DataFrame | None]:
-    """The ids of the batches with jobs created since then, or without creation times; and the
-    pages of the list of all jobs that say so."""
+def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
+    """The ids of the batches with jobs created since then, or without creation times."""
     from boxdocgen_explore.reporting import Scope
     from boxdocgen_explore.text import long_ago, moment
 
@@ -189,8 +183,9 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope, pl
         list_complete=listed.complete,
         listed_at=listed.read_at,
         login=login,
+        list_pages=listed.pages,
     )
-    return found["batch_id"].to_list(), scope, listed.pages
+    return found["batch_id"].to_list(), scope
 
 
 def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:

@@ -19,7 +19,6 @@ from boxdocgen_explore.text import counted, shortened, visible
 if TYPE_CHECKING:
     from boxdocgen_explore.errors import BoxDocGenError
     from boxdocgen_explore.reporting import AuditResult, Report
-    from boxdocgen_explore.sealing import Evidence
 
 _MARKUP: Final = re.compile(r"[\\`*_\[\]<>|#~&@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _COUNTS: Final = {"tests": "testcase", "failures": "*/failure", "skipped": "*/skipped"}
@@ -28,7 +27,7 @@ _COUNTS: Final = {"tests": "testcase", "failures": "*/failure", "skipped": "*/sk
 def as_text(
     result: AuditResult,
     report: Report | None = None,
-    bag: Evidence | None = None,
+    bag: Report | None = None,
     calls: int | None = None,
 ) -> str:
     """The conclusion, with the calls if they are given, and the three statements; then each rule
@@ -39,10 +38,7 @@ def as_text(
     for row in groups.agg(pl.len(), pl.col("severity", "detail").first()).iter_rows(named=True):
         more = f" (and {row['len'] - 1:,} more)" if row["len"] > 1 else ""
         lines.append(f"{row['severity']:8} {row['rule']}: {row['detail']}{more}")
-    if report:
-        lines += [f"{report.path}", f"SHA-256 of its data: {report.digest}"]
-    if bag:
-        lines += [f"{bag.path}", f"Seal: {bag.seal}"]
+    lines += [line for file in (report, bag) if file for line in str(file).splitlines()[-2:]]
     return "\n".join(map(plain, lines))
 
 
@@ -59,7 +55,7 @@ def as_markdown(result: AuditResult) -> str:
 def as_json(
     result: AuditResult,
     report: Report | None,
-    bag: Evidence | None,
+    bag: Report | None,
     calls: int,
     failure: BoxDocGenError | None,
 ) -> str:

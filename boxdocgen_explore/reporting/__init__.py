@@ -10,11 +10,13 @@ from typing import Any, Final, Literal, overload
 
 import polars as pl
 
-from boxdocgen_explore.arguments import checked_path, checked_text, checked_texts, output_path
+from boxdocgen_explore.arguments import checked_path, output_path
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting import document, embedded
 from boxdocgen_explore.reporting.canonical_json import canonical
-from boxdocgen_explore.reporting.record import audit_record, manifest_file
+from boxdocgen_explore.reporting.document import statements
+from boxdocgen_explore.reporting.embedded import frame_of, parsed_report
+from boxdocgen_explore.reporting.record import audit_record, manifest_file, stated_code, stated_rule
 from boxdocgen_explore.reporting.result import AuditResult, Scope
 from boxdocgen_explore.reporting.run import run_audit
 from boxdocgen_explore.text import replacing
@@ -22,28 +24,32 @@ from boxdocgen_explore.view import pack
 
 __all__ = [
     "HTML_ENDINGS",
-    "TITLE",
     "AuditResult",
     "Report",
     "Scope",
     "audit_record",
     "canonical",
+    "frame_of",
     "manifest_file",
+    "parsed_report",
     "read_report",
     "report",
     "run_audit",
     "sealed_report",
+    "stated_code",
+    "stated_rule",
+    "statements",
     "write_report",
 ]
 
 HTML_ENDINGS: Final = (".html", ".htm")
-TITLE: Final = "Audit of Box Doc Gen batches"
 
 
 @dataclass(frozen=True)
 class Report:
     """A written report: where it is, its verdict, and the digest to store elsewhere.
 
+    In an evidence bag, ``path`` is the bag's, and its ``seal`` is to be stored instead.
     ``verdict`` is the conclusion with three statements: population, outcome, checks.
     ``complete`` says whether all pages were read, all jobs are final, every rule that was asked
     for could be evaluated, and none found an error.
@@ -53,9 +59,11 @@ class Report:
     verdict: str
     complete: bool
     digest: str
+    seal: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.verdict}\n{self.path}\nSHA-256 of its data: {self.digest}"
+        named = f"Seal: {self.seal}" if self.seal else f"SHA-256 of its data: {self.digest}"
+        return f"{self.verdict}\n{self.path}\n{named}"
 
 
 def report(
@@ -129,8 +137,6 @@ def write_report(
         InvalidRequest: the file cannot be written; an existing one then stays as it was.
     """
     target = output_path("path", path, *HTML_ENDINGS)
-    title = checked_text("title", TITLE if title is None else title) or TITLE
-    notes = checked_texts("notes", notes)
     text, digest = sealed_report(result, audit_record(result, title, notes))
     try:
         with replacing(target, private=True) as part:

@@ -83,21 +83,15 @@ def _visible_text(markup: str) -> str:
 
 
 def _digest(payload: str, record: str, evidence: str, written: str) -> str:
-    data = _decoded(payload) + _unzipped(record) + (evidence + written).encode()
+    data = _decoded(payload) + _decoded(record, zipped=True) + (evidence + written).encode()
     return hashlib.sha256(data).hexdigest()
 
 
-def _decoded(encoded: str) -> bytes:
+def _decoded(encoded: str, *, zipped: bool = False) -> bytes:
     try:
-        return base64.b64decode(encoded, validate=True)
-    except ValueError:
-        return b""
-
-
-def _unzipped(packed: str) -> bytes:
-    try:
-        return gzip.decompress(_decoded(packed))
-    except (OSError, EOFError, zlib.error):
+        content = base64.b64decode(encoded, validate=True)
+        return gzip.decompress(content) if zipped else content
+    except (ValueError, OSError, EOFError, zlib.error):
         return b""
 
 
@@ -136,10 +130,10 @@ def read(path: Path) -> Embedded:
         raise InvalidRequest(f"{path} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
         text = ""
-    return parsed(path, text)
+    return parsed_report(path, text)
 
 
-def parsed(path: Path, text: str) -> Embedded:
+def parsed_report(path: Path, text: str) -> Embedded:
     """Give the data of a report with this text; ``path`` names it in errors. Raises as `read`."""
     parts = [found[0] for part in _PARTS if len(found := [*re.finditer(part, text)]) == 1]
     if len(parts) < len(_PARTS):
@@ -153,7 +147,7 @@ def parsed(path: Path, text: str) -> Embedded:
     elif sealed(page) != (text, digest):
         what = "what it shows does not match its digest"
     else:
-        return Embedded(path, page, _decoded(payload), _unzipped(record), evidence)
+        return Embedded(path, page, _decoded(payload), _decoded(record, zipped=True), evidence)
     raise InvalidRequest(f"{path} was changed after it was written: {what}. Use an unchanged copy.")
 
 

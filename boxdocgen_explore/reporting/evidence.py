@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any, Final
 
 import polars as pl
@@ -24,12 +23,9 @@ _NO_TOTAL: Final = (
 
 
 def facts(
-    result: AuditResult, notes: Sequence[str], settings: Mapping[str, Any], code_sha256: str
+    result: AuditResult, notes: Sequence[str], settings: Mapping[str, Any], code: Mapping[str, str]
 ) -> list[tuple[str, Sequence[str]]]:
-    """List terms and sentences, in the order in which an auditor asks for them.
-
-    ``settings`` are as JSON has them.
-    """
+    """List terms and sentences, in the order in which an auditor asks for them."""
     pages = result.pages
     if pages is None:
         source = [
@@ -46,13 +42,12 @@ def facts(
     return [
         *source,
         *([] if result.calls is None else [("Calls", [_calls(result.calls)])]),
-        *_listed(result),
         *_documents(result),
         ("Population", [*_population(result), _NO_TOTAL]),
         ("Rows", [_rows(result.jobs)]),
         ("Unrecognised", [_unknown(result)]),
         ("Left out", [_left_out(result)]),
-        ("Audit", _audit(result, settings, code_sha256)),
+        ("Audit", _audit(result, settings, code)),
         *([("Notes", notes)] if notes else []),
     ]
 
@@ -90,13 +85,6 @@ def _times(pages: pl.DataFrame, now: dt.datetime, noun: str) -> list[str]:
 
 def _calls(calls: int) -> str:
     return f"{counted(calls, 'call')} to Box for this reading, repeats included."
-
-
-def _listed(result: AuditResult) -> list[tuple[str, Sequence[str]]]:
-    if result.list_pages is None or result.list_pages.is_empty():
-        return []
-    times = _times(result.list_pages, result.audited_at, "page")
-    return [("List of all jobs", [f"Read {times[0]}", *times[1:]])]
 
 
 def _documents(result: AuditResult) -> list[tuple[str, Sequence[str]]]:
@@ -166,12 +154,12 @@ def _left_out(result: AuditResult) -> str:
     return f"{names}: not in this file, and not audited." if names else "nothing."
 
 
-def _audit(result: AuditResult, settings: Mapping[str, Any], code_sha256: str) -> list[str]:
+def _audit(result: AuditResult, settings: Mapping[str, Any], code: Mapping[str, str]) -> list[str]:
     listing = "; ".join(f"{name}: {setting_text(value)}" for name, value in settings.items())
     return [
-        f"on {timestamp(result.audited_at)} with boxdocgen-explore {version('boxdocgen-explore')}, "
+        f"on {timestamp(result.audited_at)} with boxdocgen-explore {code['package']}, "
         f"{counted(len(result.rules), 'rule')}, version {rules_version(result.rules)}, code "
-        f"{code_sha256[:12]}.",
+        f"{code['sha256'][:12]}.",
         f"Settings: {listing or 'defaults only'}.",
     ]
 

@@ -1,4 +1,4 @@
-"""The record of an audit: everything that the report states, as values that JSON can hold.
+"""The record of an audit: everything that the report states, as JSON has it.
 
 The report is drawn from it and contains it, an evidence bag has it as ``audit.json``, and whoever
 repeats the audit on the original pages must arrive at the same one.
@@ -11,7 +11,7 @@ import functools
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,8 @@ from typing import Any, Final
 import polars as pl
 import polars.selectors as cs
 
-from boxdocgen_explore.auditing import Rule
+from boxdocgen_explore.arguments import checked_text, checked_texts
+from boxdocgen_explore.auditing import Rule, Thresholds
 from boxdocgen_explore.reporting import evidence
 from boxdocgen_explore.reporting.batches import batch_rows
 from boxdocgen_explore.reporting.canonical_json import canonical
@@ -27,69 +28,57 @@ from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.text import counted, listed
 from boxdocgen_explore.view import main_cause
 
-FORMAT: Final = "boxdocgen-audit-1"
+_TITLE: Final = "Audit of Box Doc Gen batches"
+_DEFAULTS: Final = asdict(Thresholds())
 _PACKAGE: Final = Path(__file__).parents[1]
 
 
-def audit_record(result: AuditResult, title: str, notes: Sequence[str]) -> dict[str, Any]:
-    """Give the record of an audit; times are ISO 8601, in UTC."""
-    settings, code = stated_settings(result.settings), code_sha256()
+def audit_record(
+    result: AuditResult, title: str | None, notes: str | Sequence[str]
+) -> dict[str, Any]:
+    """Give the record of an audit; times are ISO 8601, in UTC.
+
+    Raises:
+        InvalidRequest: title or notes are no texts.
+    """
+    notes, code, settings = checked_texts("notes", notes), stated_code(), _settings(result.settings)
     noun = "Batch" if len(result.batches) == 1 else "Batches"
     named = f"{noun} {listed(result.batches, most=20)}" if result.batches else "No batch"
     covered = result.scope.sentence.removesuffix(".") or named
+    facts = evidence.facts(result, notes, settings, code)
     return {
-        "format": FORMAT,
-        "code": {"package": version("boxdocgen-explore"), "sha256": code},
-        "title": title,
-        "notes": [*notes],
+        "code": code,
+        "title": checked_text("title", _TITLE if title is None else title) or _TITLE,
+        "notes": notes,
         "audited_at": result.audited_at.isoformat(),
-        "scope": _plain(asdict(result.scope)),
+        "scope": _plain(asdict(replace(result.scope, list_pages=None))),
         "scope_statement": f"{covered}. {counted(result.jobs.height, 'job')}.",
         "reader": _reader(result),
         "settings": settings,
+        "thresholds": {name: settings.get(name, default) for name, default in _DEFAULTS.items()},
         "templates": dict(result.names),
-        "rules": stated_rules(result.rules),
-        "rules_version": evidence.rules_version(result.rules),
+        "rules": [stated_rule(rule) for rule in result.rules],
         "columns": [*result.columns],
         "removed": [*result.removed],
         "calls": result.calls,
         "demo": result.view_verdict.demo,
         "cause": ["".join(line) for line in main_cause(result.jobs.select(result.columns))],
         "conclusion": result.conclusion,
-        "population": result.population,
         "statements": result.statements,
         "complete": result.complete,
         "incomplete_batches": result.incomplete,
         "failures": {one: str(error) for one, error in result.failures.items()},
-        "outcome": _counts(result.jobs),
-        "batches": _batches(result),
+        "outcome": _outcome(result),
         "batch_table": batch_rows(result),
-        "checks": result.check_counts(),
         "findings": result.findings.to_dicts(),
         "verdicts": result.verdicts.to_dicts(),
-        "facts": [
-            [term, [*sentences]]
-            for term, sentences in evidence.facts(result, notes, settings, code)
-        ],
+        "facts": [[term, [*sentences]] for term, sentences in facts],
     }
 
 
-def stated_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an audit's options as JSON: a manifest or a frame by its rows and SHA-256."""
-    given = {name: value for name, value in settings.items() if name != "expected"}
-    stated: dict[str, Any] = _plain(given)
-    if settings.get("expected") is not None:
-        name, content = manifest_file(settings["expected"])
-        stated["expected"] = {"name": name, "sha256": hashlib.sha256(content).hexdigest()}
-    return stated
-
-
-def stated_rules(rules: Iterable[Rule]) -> list[dict[str, str]]:
-    """Give the rules as JSON: what each is called, checks, and why."""
-    return [{name: getattr(rule, name) for name in _STATED} for rule in rules]
-
-
-_STATED: Final = ("name", "severity", "checks", "why")
+def stated_rule(rule: Rule) -> dict[str, str]:
+    """Give a rule as the record states it."""
+    return {name: getattr(rule, name) for name in ("name", "severity", "checks", "why")}
 
 
 def manifest_file(expected: str | os.PathLike[str] | pl.DataFrame) -> tuple[str, bytes]:
@@ -101,28 +90,32 @@ def manifest_file(expected: str | os.PathLike[str] | pl.DataFrame) -> tuple[str,
 
 
 @functools.cache
-def code_sha256() -> str:
-    """Give the SHA-256 of this package's code: the same code has the same digest anywhere."""
+def stated_code() -> dict[str, str]:
+    """Give this package's version and the SHA-256 of its code, which is the same anywhere."""
     digest = hashlib.sha256()
     for path in sorted(_PACKAGE.rglob("*.py")):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()
+    return {"package": version("boxdocgen-explore"), "sha256": digest.hexdigest()}
+
+
+def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """An audit's options, sorted; a manifest by its name and SHA-256, a frame by its rows."""
+    stated = dict(settings)
+    if "expected" in stated:
+        name, content = manifest_file(stated["expected"])
+        stated["expected"] = {"name": name, "sha256": hashlib.sha256(content).hexdigest()}
+    return {name: _plain(stated[name]) for name in sorted(stated)}
 
 
 def _reader(result: AuditResult) -> dict[str, Any]:
-    users = []
+    users: list[dict[str, Any]] = []
     if result.pages is not None:
-        columns = result.pages.select("host", "user_id", "user_login")
-        users = columns.unique(maintain_order=True).to_dicts()
+        who = result.pages.select("host", "user_id", "user_login")
+        users = who.unique(maintain_order=True).to_dicts()
     return {"users": users, "enterprise_id": result.enterprise_id, "as_user": result.as_user}
 
 
-def _counts(jobs: pl.DataFrame) -> dict[str, Any]:
-    statuses = jobs["status"].fill_null("(none)").value_counts()
-    return {"jobs": jobs.height, "by_status": dict(statuses.iter_rows())}
-
-
-def _batches(result: AuditResult) -> dict[str, dict[str, int]]:
+def _outcome(result: AuditResult) -> dict[str, dict[str, int]]:
     """The number of jobs by batch and status."""
     counts: dict[str, dict[str, int]] = {batch_id: {} for batch_id in result.batches}
     groups = result.jobs.drop_nulls("batch_id").group_by("batch_id", "status").len()
@@ -136,12 +129,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).isoformat()
     if isinstance(value, pl.DataFrame):
-        content = canonical(value.to_dicts()).encode()
-        return {"rows": value.height, "sha256": hashlib.sha256(content).hexdigest()}
+        content = canonical(value.select(~cs.temporal()).to_dicts())
+        return {"rows": value.height, "sha256": hashlib.sha256(content.encode()).hexdigest()}
     if isinstance(value, Mapping):
         return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, set | frozenset):
-        return sorted(map(str, value))
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return [_plain(one) for one in value]
+        return [_plain(one) for one in (sorted(value) if isinstance(value, set) else value)]
     return value

@@ -66,6 +66,7 @@ def run_audit(
         names, state = what.view.templates, what.state if state is None else state
         what = what.loaded if what.reading is None else what.reading
     jobs, pages, failures = split_reading(what)
+    listed = getattr(what, "list_pages", None)
     jobs, columns, removed = redact_jobs(jobs, columns, redact)
     rules, policy = checked_rules(rules), read_policy(policy)
     options = {name: value for name, value in options.items() if value is not None}
@@ -109,7 +110,7 @@ def run_audit(
         enterprise_id=getattr(getattr(what, "user", None), "enterprise_id", None),
         as_user=getattr(what, "as_user", None),
         document_pages=document_pages,
-        list_pages=getattr(what, "list_pages", None),
+        list_pages=scope.list_pages if listed is None else listed,
         calls=getattr(what, "calls", None),
     )
 

@@ -1,18 +1,21 @@
-"""The original answers in an evidence bag -> the reading that they were, parsed again."""
+"""The answers in an evidence bag -> the reading that they were, parsed again."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.errors import BoxDocGenError, Reading
-from boxdocgen_explore.pages import Parse, ParsedPage, frames, marker_sha256
-from boxdocgen_explore.reporting.embedded import frame_of
+from boxdocgen_explore.errors import BoxDocGenError, BrokenPage, Reading
+from boxdocgen_explore.pages import Parse, frames, marker_sha256
+from boxdocgen_explore.reporting import frame_of
 from boxdocgen_explore.schema import DOCUMENT_PAGES, DOCUMENTS, PAGES, User
 from boxdocgen_explore.sealing.archive import Bag
+
+Answer = tuple[dict[str, Any], pl.DataFrame | None]
+"""A line of ``reading.jsonl``, and the rows of its answer if the bag has it."""
 
 _PARSE: Final[Mapping[str, Parse]] = {
     "docgen_batch_jobs": frames.page,
@@ -23,89 +26,77 @@ _PARSE: Final[Mapping[str, Parse]] = {
 _FOUND: Final = {"output_file_id": pl.String(), **DOCUMENTS}
 
 
-class Answers:
-    """The requests of ``reading.jsonl`` and what each answer has.
+def parsed_answers(bag: Bag) -> list[Answer]:
+    """Parse every answer in the order in which it was requested.
 
-    ``missing`` counts the answers that are not in the bag, ``differences`` says what
-    ``reading.jsonl`` states otherwise.
+    Raises:
+        BrokenPage: an answer is not what Box documents, or not what its line states.
     """
+    requests = map(json.loads, bag.read("data/reading.jsonl").decode().splitlines())
+    return [(one, _rows(one, bag.read(one["file"])) if one["file"] else None) for one in requests]
 
-    def __init__(self, bag: Bag) -> None:
-        lines = bag.read("data/reading.jsonl").decode().splitlines()
-        self.requests: list[dict[str, Any]] = [json.loads(line) for line in lines]
-        self._parsed: list[ParsedPage | None] = []
-        self.differences: list[str] = []
-        self.missing = 0
-        for request in self.requests:
-            parsed = None
-            if request["file"] is not None:
-                parsed = _PARSE[request["path"].split("/")[1]](bag.read(request["file"]))
-                self.differences += _different(request, parsed)
-            elif request.get("status", 200) == 200:
-                self.missing += 1
-            self._parsed.append(parsed)
 
-    def reading(self, record: Mapping[str, Any]) -> Reading:
-        """The reading; who read, and what could not be read, is as the record states it."""
-        columns, reader = record["columns"], record["reader"]
-        batches, lists, documents = (self._of(kind) for kind in ("batch", "list", "document"))
-        pages = frame_of([request for request, _ in batches], PAGES)
-        jobs = frames.jobs((rows for _, rows in batches), next(iter(pages["host"]), ""))
-        if "created_at" in columns:
-            jobs = frames.with_details(jobs, frames.full_jobs(rows for _, rows in lists))
-        if "output_file_found" in columns:
-            found = [_documents(*answer) for answer in documents]
-            jobs = frames.with_documents(
-                jobs, pl.concat([pl.DataFrame(schema=_FOUND), *found], how="diagonal")
-            )
-            answers = frame_of([request for request, _ in documents], DOCUMENT_PAGES)
-        return Reading(
-            jobs,
-            pages,
-            {one: BoxDocGenError(text) for one, text in record["failures"].items()},
-            User("", None, None, reader["enterprise_id"]),
-            reader["as_user"],
-            document_pages=answers if "output_file_found" in columns else None,
-            calls=record["calls"],
-            list_pages=frame_of([request for request, _ in lists], PAGES),
-        )
-
-    def _of(self, kind: str) -> list[tuple[dict[str, Any], pl.DataFrame]]:
-        empty = pl.DataFrame()
-        return [
-            (request, parsed.rows if parsed else empty)
-            for request, parsed in zip(self.requests, self._parsed, strict=True)
-            if kind == _kind(request)
-        ]
+def _rows(request: Mapping[str, Any], body: bytes) -> pl.DataFrame:
+    try:
+        page = _PARSE[_kind(request)](body)
+    except BrokenPage as error:
+        raise BrokenPage(f"{request['file']}: {error}") from None
+    own = {"next_marker_sha256": marker_sha256(page.next_marker), "limit_used": page.limit}
+    own |= dict.fromkeys(("jobs", "entries"), page.height)
+    for name, value in {**own, "unknown_fields": page.unknown_fields}.items():
+        if request.get(name, value) != value:
+            stated = f"{name} is stated as {request[name]}, it is {value}"
+            raise BrokenPage(f"{request['file']}: {stated}")
+    return page.rows
 
 
 def _kind(request: Mapping[str, Any]) -> str:
-    if "endpoint" in request:
-        return "document"
-    return "list" if request["batch_id"] is None else "batch"
+    return str(request["path"]).split("/")[1]
 
 
-def _different(request: Mapping[str, Any], parsed: ParsedPage) -> Iterator[str]:
-    found: dict[str, Any] = {"next_marker_sha256": marker_sha256(parsed.next_marker)}
-    if _kind(request) == "document":
-        found["entries"] = parsed.height
+def reading(answers: Sequence[Answer], record: Mapping[str, Any]) -> Reading:
+    """Join the answers to a reading; what is not in them is as the record states it."""
+
+    def of(*kinds: str) -> tuple[list[dict[str, Any]], list[pl.DataFrame]]:
+        some = [(one, rows) for one, rows in answers if _kind(one) in kinds]
+        return [one for one, _ in some], [rows for _, rows in some if rows is not None]
+
+    requests, pages = of("docgen_batch_jobs")
+    listed, list_pages = of("docgen_jobs")
+    jobs = frames.jobs(pages, requests[0]["host"] if requests else "")
+    document_pages = None
+    if "created_at" in record["columns"]:
+        jobs = frames.with_details(jobs, frames.full_jobs(list_pages))
+    if "output_file_found" in record["columns"]:
+        document_pages = frame_of(of("files", "folders")[0], DOCUMENT_PAGES)
+        found = [_documents(*answer) for answer in answers if "endpoint" in answer[0]]
+        found = [pl.DataFrame(schema=_FOUND), *found]
+        jobs = frames.with_documents(jobs, pl.concat(found, how="diagonal"))
+    return Reading(
+        jobs,
+        frame_of(requests, PAGES),
+        {one: BoxDocGenError(text) for one, text in record["failures"].items()},
+        User("", None, None, record["reader"]["enterprise_id"]),
+        record["reader"]["as_user"],
+        document_pages,
+        record["calls"],
+        list_pages=frame_of(listed, PAGES),
+    )
+
+
+def _documents(request: Mapping[str, Any], rows: pl.DataFrame | None) -> pl.DataFrame:
+    """What an answer tells of documents: ``output_file_id``, and columns of schema.DOCUMENTS."""
+    if rows is None:
+        gone = request["status"] == 404 and _kind(request) == "files"
+        rows = pl.DataFrame({"output_file_id": [request["id"]] if gone else []}, schema=_ID)
+        told = {"output_file_found": False}
+    elif _kind(request) == "folders":
+        rows = rows.filter(type="file")
+        told = {"output_file_found": True, "output_file_folder_id": request["id"]}
     else:
-        found |= {"jobs": parsed.height, "limit_used": parsed.limit}
-        found["unknown_fields"] = parsed.unknown_fields
-    for name, value in found.items():
-        if request[name] != value:
-            yield f"{request['file']}: {name} is stated as {request[name]}, it is {value}"
+        told = {"output_file_found": rows["item_status"][0] in (None, "active")}
+    rows = rows.with_columns(pl.lit(value).alias(name) for name, value in told.items())
+    return rows.select(name for name in _FOUND if name in rows.columns)
 
 
-def _documents(request: Mapping[str, Any], rows: pl.DataFrame) -> pl.DataFrame:
-    """What an answer tells of documents: ``output_file_id`` and schema.DOCUMENTS."""
-    if request["endpoint"].startswith("/folders/"):
-        files = rows.filter(type="file") if rows.height else pl.DataFrame()
-        place = {"output_file_found": True, "output_file_folder_id": request["id"]}
-    else:
-        gone = {"output_file_id": [request["id"]] if request["status"] == 404 else []}
-        files = rows if rows.height else pl.DataFrame(gone, schema={"output_file_id": pl.String()})
-        is_there = rows.height and rows["item_status"][0] in (None, "active")
-        place = {"output_file_found": bool(is_there)}
-    files = files.with_columns(pl.lit(value).alias(name) for name, value in place.items())
-    return files.select(name for name in _FOUND if name in files.columns)
+_ID: Final = {"output_file_id": pl.String()}

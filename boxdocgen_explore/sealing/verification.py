@@ -1,7 +1,7 @@
 """Verifies an evidence bag: all that its own script checks, and the audit once more.
 
-The original answers are parsed as they were when they were read, the rules run again with the
-settings of the record, and the result must be the same record, statement by statement.
+The answers are parsed as they were when they were read, the rules run again with the settings of
+the record, and the result must be the same record, statement by statement.
 """
 
 from __future__ import annotations
@@ -22,30 +22,28 @@ import polars as pl
 
 from boxdocgen_explore.arguments import checked_path, quoted
 from boxdocgen_explore.auditing import RULES
-from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
+from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.reporting import (
     AuditResult,
     Scope,
     audit_record,
     canonical,
-    document,
-    embedded,
+    parsed_report,
     run_audit,
+    stated_code,
+    stated_rule,
+    statements,
 )
-from boxdocgen_explore.reporting.record import stated_rules
 from boxdocgen_explore.schema import TAGS, VERIFICATION
-from boxdocgen_explore.sealing.answers import Answers
-from boxdocgen_explore.sealing.archive import Bag, opened
+from boxdocgen_explore.sealing.answers import Answer, parsed_answers, reading
+from boxdocgen_explore.sealing.archive import Bag
 from boxdocgen_explore.sealing.bag import TAG_MANIFEST
 from boxdocgen_explore.sealing.stand_alone import problems
 
-MATCHES, DIFFERS, NOT_PERFORMED = "matches", "does not match", "not performed"
+_MATCHES, _DIFFERS, _NOT_PERFORMED = "matches", "does not match", "not performed"
+_FILES: Final = "files, pages, counts"
+_OF_ALL_RULES: Final = {"rules", "facts", "conclusion", "statements", "complete"}
 _Row = tuple[str, str, str | None]
-_OF_CODE: Final = frozenset({"code", "facts", "rules_version"})
-_OF_ALL_RULES: Final = frozenset(
-    {"rules", "rules_version", "facts", "conclusion", "population", "statements", "complete"}
-    | {"incomplete_batches", "checks"}
-)
 _CONCLUSIONS: Final = {
     None: "NOT consistent: what the bag states does not agree with itself.",
     "consistent": "Consistent: the bag agrees with itself. Whoever can write it could have made "
@@ -69,14 +67,15 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        return DIFFERS not in self.statements["result"]
+        return _DIFFERS not in self.statements["result"]
 
     @property
     def level(self) -> str | None:
-        results = dict(self.statements.select("statement", "result").iter_rows())
-        if DIFFERS in self.statements.filter(pl.col("statement") != "seal")["result"]:
+        is_seal = pl.col("statement") == "seal"
+        if _DIFFERS in self.statements.filter(~is_seal)["result"]:
             return None
-        return "unchanged since lodged" if results["seal"] == MATCHES else "consistent"
+        lodged = _MATCHES in self.statements.filter(is_seal)["result"]
+        return "unchanged since lodged" if lodged else "consistent"
 
     def __str__(self) -> str:
         rows = self.statements.iter_rows()
@@ -85,98 +84,86 @@ class Verification:
 
 
 def verify(path: str | os.PathLike[str], seal: str | None = None) -> Verification:
-    """Verify an evidence bag, and perform its audit again from the original answers.
+    """Verify an evidence bag, and perform its audit again from the answers in it.
 
     A bag that was made up completely is consistent, too: only a seal that was stored elsewhere
     shows that this is the bag that was made then. See `evidence` for an example.
 
-    Parameters:
-        path: the zip file; nothing is unpacked.
-        seal: the seal that was stored elsewhere, 64 hexadecimal digits.
-
     Raises:
-        InvalidRequest: the seal is not one.
+        InvalidRequest: the seal is not 64 hexadecimal digits.
         BrokenBag: the file cannot be read or is no evidence bag.
     """
-    source = checked_path("path", path)
+    bag = Bag(checked_path("path", path))
     if seal is not None and not (isinstance(seal, str) and re.fullmatch("[0-9a-fA-F]{64}", seal)):
         raise InvalidRequest(f"seal must be 64 hexadecimal digits, not {quoted(seal)}.")
-    with opened(source) as bag:
-        found = hashlib.sha256(bag.read(TAG_MANIFEST)).hexdigest()
-        rows = [_container(bag), *_files(bag), *_guarded("audit", _audit(bag)), _seal(found, seal)]
-    signature = "signature: a bag has none; data/FORMAT.md says how one is checked"
-    rows.append(("attributable", NOT_PERFORMED, signature))
-    return Verification(source, found, pl.DataFrame(rows, schema=VERIFICATION, orient="row"))
+    found = hashlib.sha256(bag.read(TAG_MANIFEST)).hexdigest()
+    rows = [*_guarded((_FILES, _DIFFERS, one) for one in problems(bag.names, bag.read))]
+    if rows:
+        rows.append(("audit", _NOT_PERFORMED, "these are not the files that it was made from"))
+    else:
+        rows = [(_FILES, _MATCHES, f"{len(bag.names):,} files"), *_guarded(_audit(bag))]
+    rows += [_zip_file(bag), _seal(found, seal)]
+    rows.append(("attributable", _NOT_PERFORMED, "a signature shows it: see data/FORMAT.md"))
+    return Verification(Path(path), found, pl.DataFrame(rows, schema=VERIFICATION, orient="row"))
 
 
-def _container(bag: Bag) -> _Row:
-    if bag.container is None:
-        return "zip file", NOT_PERFORMED, "it was packed again by another program"
-    changed = "a byte was changed, perhaps one that no file is made of"
-    return ("zip file", MATCHES, None) if bag.container else ("zip file", DIFFERS, changed)
+def _zip_file(bag: Bag) -> _Row:
+    if bag.intact is None:
+        return "zip file", _NOT_PERFORMED, "it was packed again by another program"
+    where = ", ".join(sorted(bag.damaged)) or "what is around the files"
+    changed = f"a byte was changed, in {where}"
+    return ("zip file", _MATCHES, None) if bag.intact else ("zip file", _DIFFERS, changed)
 
 
 def _seal(found: str, lodged: str | None) -> _Row:
     if lodged is None:
-        return "seal", NOT_PERFORMED, "no seal to compare with; a complete forgery passes"
+        return "seal", _NOT_PERFORMED, "no seal to compare with; a complete forgery passes"
     if lodged.lower() == found:
-        return "seal", MATCHES, None
-    return "seal", DIFFERS, "this is not the bag whose seal was lodged, even if it is consistent"
+        return "seal", _MATCHES, None
+    return "seal", _DIFFERS, "this is not the bag whose seal was lodged, even if it is consistent"
 
 
-def _files(bag: Bag) -> Iterator[_Row]:
-    """What the bag's own script checks."""
-    name = "files, pages, counts"
-    found = [*_guarded(name, ((name, DIFFERS, one) for one in problems(bag.names, bag.read)))]
-    yield from found or [(name, MATCHES, f"{len(bag.names):,} files")]
-
-
-def _guarded(name: str, rows: Iterator[_Row]) -> Iterator[_Row]:
+def _guarded(rows: Iterator[_Row]) -> Iterator[_Row]:
     try:
         yield from rows
     except (Exception, pl.exceptions.PanicException) as error:  # anything may be in the files
-        ours = isinstance(error, BoxDocGenError)
-        yield name, DIFFERS, f"it cannot be checked: {str(error) if ours else repr(error):.300}"
+        yield "audit", _DIFFERS, f"cannot be checked: {type(error).__name__} {error!s:.300}"
 
 
 def _audit(bag: Bag) -> Iterator[_Row]:
     """The audit once more, compared with its record; then the report, with both."""
-    record = json.loads(bag.read("data/audit.json"))
-    answers = Answers(bag)
-    for difference in answers.differences:
-        yield "answers", DIFFERS, difference
-    report = embedded.parsed(Path("data/report.html"), bag.read("data/report.html").decode())
-    same = report.record == bag.read("data/audit.json")
-    yield "report", *((MATCHES, None) if same else (DIFFERS, "audit.json is another record"))
-    if answers.missing:
-        why = f"{answers.missing:,} answers are not in the bag, only their SHA-256"
-        yield "findings, verdicts", NOT_PERFORMED, why
+    content = bag.read("data/audit.json")
+    record, answers = json.loads(content), parsed_answers(bag)
+    report = parsed_report(Path("data/report.html"), bag.read("data/report.html").decode())
+    same = report.record == content
+    yield "report", _MATCHES if same else _DIFFERS, None if same else "it has another record"
+    missing = sum(rows is None and one.get("status", 200) == 200 for one, rows in answers)
+    if missing:
+        why = f"{missing:,} answers are not in the bag, only their SHA-256"
+        yield "findings, verdicts", _NOT_PERFORMED, why
         return
-    known = [rule for rule in RULES if stated_rules([rule])[0] in record["rules"]]
-    result, again = _performed_again(bag, record, answers, known)
-    unknown = {rule["name"] for rule in record["rules"]} - {rule.name for rule in known}
-    skipped: set[str] = set()
+    rules = [rule for rule in RULES if stated_rule(rule) in record["rules"]]
+    unknown = {rule["name"] for rule in record["rules"]} - {rule.name for rule in rules}
+    same_code, skipped = record["code"] == stated_code(), _OF_ALL_RULES if unknown else set[str]()
     if unknown:
-        skipped |= _OF_ALL_RULES
-        yield "rules", NOT_PERFORMED, f"not in this version: {', '.join(sorted(unknown))}"
-    if again["code"] != record["code"]:
-        skipped |= _OF_CODE
-        yield "code", NOT_PERFORMED, "another version of this package; the audit was repeated"
+        yield "rules", _NOT_PERFORMED, f"this version lacks {', '.join(sorted(unknown))}"
+    if not same_code:
+        skipped = skipped | {"code", "facts"}
+        yield "code", _NOT_PERFORMED, "it is another version; this one performs the audit again"
+    result, again = _performed_again(bag, record, answers, rules)
     rows = [*_differences(record, again, skipped, unknown)]
-    yield from (("findings, verdicts", DIFFERS, row) for row in rows)
+    yield from (("findings, verdicts", _DIFFERS, row) for row in rows)
     if not rows:
-        number = len(again["verdicts"])
-        yield "findings, verdicts", MATCHES, f"{number} checks and their findings performed again"
-    jobs = result.jobs.select(result.columns)
-    if not report.jobs().equals(jobs):
-        yield "report", DIFFERS, "its jobs are not those of the pages"
-    shown = document.statements(record, result.pages, result.document_pages)
-    if not skipped and shown not in report.text:
-        yield "report", DIFFERS, "its text is not what audit.json and the pages state"
+        yield "findings, verdicts", _MATCHES, f"{len(rules)} checks performed again"
+    if not report.jobs().equals(result.jobs.select(result.columns)):
+        yield "report", _DIFFERS, "its jobs are not those of the pages"
+    shown = statements(record, result.pages, result.document_pages)
+    if same_code and shown not in report.text:
+        yield "report", _DIFFERS, "its text is not what audit.json and the pages state"
 
 
 def _performed_again(
-    bag: Bag, record: Mapping[str, Any], answers: Answers, rules: Sequence[Any]
+    bag: Bag, record: Mapping[str, Any], answers: Sequence[Answer], rules: Sequence[Any]
 ) -> tuple[AuditResult, dict[str, Any]]:
     """Run the audit of a record again; the manifest needs a file for a moment."""
     scope, options = dict(record["scope"]), dict(record["settings"])
@@ -190,7 +177,7 @@ def _performed_again(
             options["expected"] = Path(folder) / Path(options["expected"]["name"]).name
             options["expected"].write_bytes(bag.read("data/manifest.csv"))
         result = run_audit(
-            answers.reading(record),
+            reading(answers, record),
             scope=Scope(**scope),
             templates=record["templates"],
             rules=rules,
@@ -209,13 +196,16 @@ def _differences(
         if name in ("findings", "verdicts"):
             stated = [row for row in stated or () if row["rule"] not in unknown]
             pairs = enumerate(zip_longest(stated, found or ()), 1)
-            different = [(number, *pair) for number, pair in pairs if pair[0] != pair[1]]
+            different = next((pair for pair in pairs if pair[1][0] != pair[1][1]), None)
             if different:
-                number, stated, found = different[0]
-                yield f"{name}, row {number}: {_short(stated)} is stated, {_short(found)} is right"
+                yield f"{name}, row {different[0]}: {_apart(*different[1])}"
         elif canonical(stated) != canonical(found):
-            yield f"{name}: {_short(stated)} is stated, {_short(found)} is right"
+            yield f"{name}: {_apart(stated, found)}"
 
 
-def _short(value: Any) -> str:
-    return f"{canonical(value):.200}"
+def _apart(*values: Any) -> str:
+    """Two values from a little before the first difference on."""
+    texts = [canonical(value) for value in values]
+    same = next((n for n, (one, other) in enumerate(zip(*texts, strict=False)) if one != other), 0)
+    stated, found = (f"{text[max(0, same - 40) :]:.120}" for text in texts)
+    return f"...{stated} is stated, ...{found} is right"

@@ -187,7 +187,7 @@ def test_a_manifest_and_an_added_rule_are_audited_too(tmp_path, written):
 def test_another_now_is_among_the_settings_and_changes_no_age(reading, written):
     then = dt.datetime(2031, 1, 1, tzinfo=dt.UTC)
     text = plain(written(reading, now=then, max_failed_share=0.25))
-    assert "Settings: now: 2031-01-01T00:00:00+00:00; max_failed_share: 0.25." in text
+    assert "Settings: max_failed_share: 0.25; now: 2031-01-01T00:00:00+00:00." in text
     assert f"Audit on {dt.datetime.now(dt.UTC):%Y-%m-%d}" in text
 
 
@@ -345,6 +345,34 @@ def test_a_file_that_was_changed_gives_nothing_back(tmp_path, reading):
     path.write_text("<p>Hello</p>", "utf-8")
     with pytest.raises(InvalidRequest, match="is not a report"):
         bx.read_report(path)
+
+
+EDITS = {
+    "the headline": ('class="headline">Exceptions noted', 'class="headline">No exceptions noted'),
+    "its colour": ('class="conclusion"', 'class="conclusion clean"'),
+    "the reader": ("svc-hr@example.com (user id", "cfo@bank.example (user id"),
+    "the findings": ("<tbody>", "<tbody hidden>"),
+    "a sentence more": ("<main>", "<main><p>All is well."),
+    "the script": ("NOT the same", "The same"),
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_a_report_that_shows_something_else_gives_nothing_back(tmp_path, reading, what):
+    path = bx.report(reading, tmp_path / "audit.html", output_type="pptx").path
+    old, new = EDITS[what]
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    with pytest.raises(InvalidRequest, match="what it shows does not match its digest"):
+        bx.read_report(path)
+
+
+def test_audits_with_other_settings_have_other_digests(tmp_path, reading):
+    now, path = dt.datetime(2026, 11, 30, tzinfo=dt.UTC), tmp_path / "audit.html"
+    results = [reporting.run_audit(reading, audited_at=now, running_hours=h) for h in (1, 1, 2)]
+    first, same, other = (reporting.write_report(result, path).digest for result in results)
+    assert first == same != other
 
 
 def test_an_explorer_gives_all_its_rows_and_its_filters(box, written):

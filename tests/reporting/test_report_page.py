@@ -65,6 +65,18 @@ def test_the_page_recomputes_its_digest_and_detects_a_change(tab, tmp_path, read
     tab.reload()
     tab.get_by_role("button", name="Recompute it").click()
     expect(tab.locator("#boxdocgen-recomputed")).to_contain_text("NOT the same: ")
+    for old, new, part in (
+        ("No exceptions noted</p>", "Fine</p>", "summary, conclusion"),
+        ("(user id", "(id", "evidence"),
+        ("There are no findings", "None", "findings"),
+        ('conclusion clean"', 'conclusion"', "conclusion"),
+    ):
+        assert old in text
+        report.path.write_text(text.replace(old, new, 1), "utf-8")
+        tab.reload()
+        tab.get_by_role("button", name="Recompute it").click()
+        message = f"NOT as written: the text of {part}"
+        expect(tab.locator("#boxdocgen-recomputed")).to_have_text(message)
 
 
 def test_without_scripts_all_that_matters_can_be_read(browser: Browser, tmp_path):

@@ -1,0 +1,283 @@
+"""Verifying a bag: what was changed is found and named, and a complete forgery only by its seal."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import stat
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forging import Forgery
+
+import boxdocgen_explore as bx
+from boxdocgen_explore.box import Box
+from boxdocgen_explore.errors import BrokenBag, InvalidRequest
+from boxdocgen_explore.reporting import Report, embedded
+from boxdocgen_explore.sealing import Verification
+
+pytestmark = pytest.mark.trust
+FIRST, SECOND, THIRD, FOURTH = (f"data/pages/1001/{number:06d}.json" for number in (1, 2, 3, 4))
+LISTED = "data/pages/docgen_jobs/000001.json"
+FOLDER = "data/documents/folders/191001/000001.json"
+MANIFEST = b"batch_id,jobs\n1001,25\n1003,10\n"
+
+
+def differences(found: Verification) -> str:
+    """All that does not match, on one line."""
+    rows = found.statements.filter(result="does not match").select("statement", "detail").rows()
+    return "; ".join(f"{statement}: {detail}" for statement, detail in rows)
+
+
+def script(bag: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the script in an unpacked bag, by a Python that has no packages."""
+    with zipfile.ZipFile(bag) as archive:
+        archive.extractall(folder)
+    command = [sys.executable, "-I", "-S", str(folder / "audit" / "data" / "verify.py")]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_a_bag_is_consistent_and_with_its_seal_unchanged_since_lodged(bag: Report) -> None:
+    found = bx.verify(bag.path)
+    assert (found.ok, found.level, found.seal) == (True, "consistent", bag.seal)
+    results = dict(found.statements.select("statement", "result").iter_rows())
+    assert results.pop("seal") == results.pop("attributable") == "not performed"
+    assert set(results.values()) == {"matches"}
+    assert "Whoever can write it could have made all of it" in str(found)
+    lodged = bx.verify(bag.path, seal=bag.seal.upper())
+    assert (lodged.ok, lodged.level) == (True, "unchanged since lodged")
+    assert "genuine" not in str(found) + str(lodged)
+
+
+def test_the_script_agrees_on_a_python_without_packages(bag: Report, tmp_path: Path) -> None:
+    ran = script(bag.path, tmp_path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert bag.seal in ran.stdout
+    text = (tmp_path / "audit" / "data" / "verify.py").read_text("utf-8")
+    assert len(text.splitlines()) <= 80
+
+
+def test_a_thousand_flipped_bytes_are_each_found_and_located(bag: Report, tmp_path: Path) -> None:
+    """Of a file, they are located in that file."""
+    content, chance = bag.path.read_bytes(), random.Random(14)
+    with zipfile.ZipFile(bag.path) as archive:
+        entries = archive.infolist()
+    data = {entry: entry.header_offset + 30 + len(entry.filename) for entry in entries}
+    damaged = tmp_path / "damaged.zip"
+    for number in range(1000):
+        entry = chance.choice(entries)  # else nearly all are in the report, which is the largest
+        within = data[entry] + chance.randrange(entry.compress_size)
+        place = within if number % 4 else chance.randrange(len(content))
+        flipped = bytearray(content)
+        flipped[place] ^= chance.randrange(1, 256)
+        damaged.write_bytes(flipped)
+        try:
+            found = bx.verify(damaged)
+        except BrokenBag:
+            continue  # the list of files in the zip file
+        assert (found.ok, found.level) == (False, None), place
+        for one, start in data.items():  # the last bits of a file may mean nothing
+            if (
+                "around the files" not in differences(found)
+                and 0 <= place - start < one.compress_size
+            ):
+                assert one.filename.removeprefix("audit/") in differences(found), place
+
+
+def swap(bag: Forgery) -> None:
+    bag.files[FIRST], bag.files[SECOND] = bag.files[SECOND], bag.files[FIRST]
+
+
+def drop(bag: Forgery) -> None:
+    del bag.files[SECOND]
+    requests = [one for one in bag.requests() if one["file"] != SECOND]
+    bag.state([one | {"page": 2} if one["file"] == THIRD else one for one in requests])
+
+
+def drop_last(bag: Forgery) -> None:
+    del bag.files[THIRD]
+    bag.state([one for one in bag.requests() if one["file"] != THIRD])
+    bag.edit("data/audit.json", lambda audit: audit["outcome"]["1001"].update(completed=17))
+
+
+def repeat(bag: Forgery) -> None:
+    bag.files[FOURTH] = bag.files[THIRD]
+    third = next(one for one in bag.requests() if one["file"] == THIRD)
+    bag.state([*bag.requests(), third | {"file": FOURTH, "page": 4}])
+
+
+def change_reader(bag: Forgery) -> None:
+    bag.state([one | {"user_login": "cfo@example.com"} for one in bag.requests()])
+
+
+def entry(number: int, name: str = FIRST, **changes: Any) -> Callable[[Forgery], None]:
+    """Change an entry of a page."""
+    return lambda bag: bag.edit(name, lambda page: page["entries"][number].update(changes))
+
+
+def two_statuses(bag: Forgery) -> None:
+    """Counts stay: one job more failed, another one less."""
+    entry(0, status="completed")(bag)
+    entry(5, status="failed")(bag)
+
+
+def record(change: Callable[[Any], object]) -> Callable[[Forgery], None]:
+    return lambda bag: bag.edit("data/audit.json", change)
+
+
+CREATOR = {"type": "user", "id": "1", "name": "Eve", "login": "eve@example.com"}
+UNASKED = ": it was not requested by the marker of the page before it"
+IN_PAGES: dict[str, tuple[Callable[[Forgery], None], str]] = {
+    "two pages swapped": (swap, SECOND + UNASKED),
+    "a page dropped": (drop, THIRD + UNASKED),
+    "the last page dropped": (drop_last, "batch 1001: its last pages are missing"),
+    "a page repeated": (repeat, FOURTH + UNASKED),
+    "a status": (entry(0, status="completed"), "batch 1001: its pages have other jobs than"),
+}
+IN_WHAT_IS_STATED: dict[str, tuple[Callable[[Forgery], None], str]] = {
+    "two statuses": (two_statuses, "its jobs are not those of the pages"),
+    "a message": (entry(0, failures={"errors": ["No paper."]}), "findings, row 4: "),
+    "a creator": (entry(0, LISTED, created_by=CREATOR), "verdicts, row "),
+    "a document": (entry(5, FOLDER, size=0), "findings, row "),
+    "the reader": (change_reader, "reader: "),
+    "the manifest": (lambda bag: bag.files.update({"data/manifest.csv": MANIFEST}), "settings: "),
+    "a finding": (record(lambda audit: audit["findings"].pop(0)), "findings, row 1: "),
+    "a verdict": (record(lambda audit: audit["verdicts"][0].update(lacks="?")), "verdicts, row 1"),
+    "a setting": (record(lambda audit: audit["settings"].update(running_hours=9)), "thresholds: "),
+}
+
+
+@pytest.mark.parametrize("what", [*IN_PAGES, *IN_WHAT_IS_STATED])
+def test_a_change_is_found_although_every_hash_was_computed_again(
+    what: str, bag: Report, tmp_path: Path
+) -> None:
+    forge, named = {**IN_PAGES, **IN_WHAT_IS_STATED}[what]
+    forgery = Forgery(bag.path)
+    forge(forgery)
+    path = forgery.written()
+    found = bx.verify(path)
+    assert named in differences(found)
+    assert (found.ok, found.level) == (False, None)
+    ran = script(path, tmp_path)
+    assert ran.returncode == (what in IN_PAGES), ran.stdout
+    assert what not in IN_PAGES or named in ran.stdout
+
+
+def test_a_report_that_states_something_else_is_found(bag: Report) -> None:
+    """Even if its own digest was computed again."""
+    forgery = Forgery(bag.path)
+    text = forgery.files["data/report.html"].decode()
+    page = embedded.parsed_report(Path("report"), text).text
+    assert 'class="headline">Exceptions noted<' in page
+    clean = page.replace('class="headline">Exceptions noted<', 'class="headline">No exceptions<')
+    forgery.files["data/report.html"] = embedded.sealed(clean)[0].encode()
+    found = bx.verify(forgery.written())
+    assert "report: its text is not what audit.json and the pages state" in differences(found)
+
+
+def test_a_complete_forgery_is_consistent_and_fails_against_the_lodged_seal(
+    bag: Report, source: Box, tmp_path: Path
+) -> None:
+    """Another reading: nothing in its bag can show that it is not the first."""
+    forged = bx.evidence(source.read(["1003"]), tmp_path / "audit.zip")
+    alone = bx.verify(forged.path)
+    assert (alone.ok, alone.level) == (True, "consistent")
+    assert "a complete forgery passes" in str(alone)
+    compared = bx.verify(forged.path, seal=bag.seal)
+    assert (compared.ok, compared.level) == (False, "consistent")
+    assert "seal: this is not the bag whose seal was lodged" in differences(compared)
+
+
+def test_a_bag_that_was_packed_again_is_the_same_bag(bag: Report) -> None:
+    found = bx.verify(Forgery(bag.path).written(), seal=bag.seal)
+    assert (found.ok, found.level) == (True, "unchanged since lodged")
+    assert ("zip file", "not performed") in found.statements.select("statement", "result").rows()
+
+
+def test_rules_of_ones_own_are_not_performed_and_the_others_are(
+    source: Box, tmp_path: Path
+) -> None:
+    nothing = lambda inputs: inputs.jobs.clear().select(detail="status")  # noqa: E731
+    mine = bx.Rule("mine", "error", "nothing", "Why not.", nothing)
+    bag = bx.evidence(source.read(["1003"]), tmp_path / "audit.zip", rules=[mine, *bx.RULES])
+    found = bx.verify(bag.path)
+    rows = found.statements.select("statement", "result").rows()
+    assert {("rules", "not performed"), ("findings, verdicts", "matches")} <= {*rows}
+
+
+def test_bags_of_another_version_are_performed_again_by_this_one(bag: Report) -> None:
+    forgery = Forgery(bag.path)
+    record(lambda audit: audit["code"].update(sha256="0" * 64))(forgery)
+    record(lambda audit: audit["findings"].pop(0))(forgery)
+    found = bx.verify(forgery.written())
+    assert ("code", "not performed") in found.statements.select("statement", "result").rows()
+    assert "findings, row 1: " in differences(found)
+
+
+# --- files that are no bag -----------------------------------------------------------------------
+
+
+def link() -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo("a/data/link")
+    entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("a/data/page.json", b"{}", "no file 'tagmanifest-sha256.txt'"),
+        ("a/../../etc/passwd", b"x", "leads out of the folder"),
+        ("/etc/passwd", b"x", "leads out of the folder"),
+        ("a/..\\x", b"x", "leads out of the folder"),
+        (link(), b"/etc/passwd", "is a link"),
+        ("a/data/bomb.json", bytes(1 << 28), "too large for a bag"),
+    ],
+    ids=["none", "traversal", "absolute", "backslash", "link", "bomb"],
+)
+def test_a_hostile_zip_file_is_one_clear_error(
+    name: Any, content: bytes, why: str, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "hostile.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    with pytest.raises(BrokenBag, match=why):
+        bx.verify(tmp_path / "hostile.zip")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_that_appears_twice_is_an_error(bag: Report, tmp_path: Path) -> None:
+    path = tmp_path / "twice.zip"
+    shutil.copy(bag.path, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("audit/data/audit.json", b"{}")
+    with pytest.raises(BrokenBag, match="appears twice"):
+        bx.verify(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"\xff" * 100, b"<html>"])
+def test_other_bytes_are_no_bag(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "none.zip").write_bytes(content)
+    with pytest.raises(BrokenBag, match="damaged, or not a zip file"):
+        bx.verify(tmp_path / "none.zip")
+    with pytest.raises(BrokenBag, match="cannot be read"):
+        bx.verify(tmp_path / "missing.zip")
+
+
+@pytest.mark.parametrize("name", ["data/audit.json", "data/reading.jsonl", FIRST])
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"null", b'{"a": 1e999}', b"\xff", b"[[]]"])
+def test_hostile_json_does_not_match(name: str, content: bytes, bag: Report) -> None:
+    forgery = Forgery(bag.path)
+    forgery.files[name] = content
+    found = bx.verify(forgery.written())
+    assert found.level is None
+
+
+@pytest.mark.parametrize("seal", ["", "abc", "g" * 64, 5])
+def test_a_seal_that_is_none_is_an_error(seal: Any, bag: Report) -> None:
+    with pytest.raises(InvalidRequest, match="64 hexadecimal digits"):
+        bx.verify(bag.path, seal=seal)
