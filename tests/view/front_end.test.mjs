@@ -36,6 +36,8 @@ test("a state shows the jobs that Python's query gives, and is copied as Python'
     const frame = frames[place];
     const filters = new Filters(frame, table.templates);
     filters.apply({ status: ["failed"], text: "something else" }); // what changes is what counts
+    const typed = [...(state.text ?? "")].map((_, end) => state.text.slice(0, end));
+    for (const text of typed) filters.apply({ ...state, text });
     filters.apply(state);
     const inOrder = Uint32Array.from({ length: frame.jobs }, (_, job) => job);
     assert.deepEqual(ids(frame, filters.shown(inOrder)), shown, JSON.stringify(state));
