@@ -42,7 +42,7 @@ STATES: list[dict[str, Any]] = [
     {"status": ["failed", "on_hold_by_box"]},
     {"status": [HOSTILE, "zebra"]},
     {"output_type": ["docx", None], "batch_id": ["12345600320", "7"]},
-    {"template_file_id": ["1700000000001", None], "template_file_version_id": [None, "7"]},
+    {"template_file_id": ["1700000000001", None], "template_file_version_id": ["7", None]},
     {"reason": [MISSING, analysis.NO_REASON, "A is missing"]},
     {"day": ["2026-11-02", "2026-11-03", None]},
     {"created": ["2026-10-30", "2026-11-02"]},

@@ -156,11 +156,7 @@ class UniqueColumn {
   }
 }
 
-function inPayloadOrder(jobs) {
-  const order = new Uint32Array(jobs);
-  for (let job = 0; job < jobs; job += 1) order[job] = job;
-  return order;
-}
+const inPayloadOrder = (jobs) => new Uint32Array(jobs).map((_, job) => job);
 
 /** Sort jobs by their keys, whole numbers up to `largest`; equal ones stay in their order. */
 function bucketed(order, keys, largest) {
