@@ -67,7 +67,6 @@ test("of a hostile fragment only what is valid is read", () => {
   assert.equal(read("#text="), "{}");
   assert.equal(read("#sort=job_id&sort=up&created=2026-11-03&created=2026-11-02&measure=__proto__&none=created"), "{}");
   assert.equal(read("#created=2026-13-45&created=2026-13-46&compare_by=x&status=<img>"), '{"status":["<img>"]}');
-  assert.equal({}.x, undefined);
 });
 
 test("the counts beside a filter leave out that filter alone", () => {

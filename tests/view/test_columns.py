@@ -70,8 +70,7 @@ def test_the_id_of_a_batch_is_shown_in_full_however_long_its_name(show):
     tab = show(JOBS, labels={str(n): label for n in range(40)})
     part = "all => all.every((one) => one.scrollWidth <= one.clientWidth || !one.clientWidth)"
     assert tab.locator("td.column-batch_id span:last-child").evaluate_all(part)
-    texts = tab.locator("td.column-batch_id").all_text_contents()
-    assert texts[:2] == [f"{label} · 0", f"{label} · 1"]
+    expect(tab.locator("td.column-batch_id").first).to_have_text(f"{label} · 0")
 
 
 def test_the_table_fills_the_window_and_on_demand_the_screen(show):

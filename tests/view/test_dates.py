@@ -34,7 +34,6 @@ def test_days_that_are_dragged_over_filter_and_are_cleared_like_any_filter(show)
     expect(tab.locator(".band")).to_be_hidden()
     drag(tab, 0, 1)
     expect(tab.locator(".jobs-shown")).to_have_text("3 of 8 jobs")
-    expect(tab.locator(".chip")).to_have_count(1)
     figure(tab, "Jobs over time").get_by_role("button", name="2026-11-08").click()
     expect(tab.locator(".chip")).to_have_count(2)  # a click still picks one day
     tab.get_by_role("button", name="Clear filters").click()
