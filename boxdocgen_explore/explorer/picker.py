@@ -66,16 +66,13 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
             layout=_auto(),
         )
         self.dates = ipywidgets.Button(
-            tooltip="Times and creators of the jobs, from the list of all jobs; while that list is "
-            "cached, they cost no call",
+            tooltip="Times and creators, from the list of all jobs; no call while it is cached",
             layout=_auto(),
         )
         self.offer_documents(0, self._offered)
         self.offer_dates(0, self._offered)
         self.progress = ipywidgets.HTML()
-        buttons = [
-            self.fold, self.refresh, self.cancel, self.dates, self.documents, self.watch
-        ]  # fmt: skip
+        buttons = [self.fold, self.refresh, self.cancel, self.dates, self.documents, self.watch]
         super().__init__([*buttons, self.table, self.progress])
         self.add_class("boxdocgen-picker")
         self.fold.observe(lambda _change: self._draw_fold(), "value")
@@ -106,10 +103,7 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self._draw_fold()
 
     def offer_documents(self, calls: int, jobs: pl.DataFrame) -> None:
-        """Show the button that loads the documents, with what it costs, unless the jobs have them.
-
-        Without jobs or calls it is hidden.
-        """
+        """Show the button that loads the documents, and its calls, unless these jobs have them."""
         _offer(self.documents, "documents", 0 if "output_file_found" in jobs else calls)
 
     def offer_dates(self, calls: int, jobs: pl.DataFrame) -> None:

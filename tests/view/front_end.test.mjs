@@ -36,6 +36,8 @@ test("a state shows the jobs that Python's query gives, and is copied as Python'
     const frame = frames[place];
     const filters = new Filters(frame, table.templates);
     filters.apply({ status: ["failed"], text: "something else" }); // what changes is what counts
+    const typed = [...(state.text ?? "")].map((_, end) => state.text.slice(0, end));
+    for (const text of typed) filters.apply({ ...state, text });
     filters.apply(state);
     const inOrder = Uint32Array.from({ length: frame.jobs }, (_, job) => job);
     assert.deepEqual(ids(frame, filters.shown(inOrder)), shown, JSON.stringify(state));
@@ -48,17 +50,11 @@ const MORE_STATES = [
   { created: ["2026-11-02", "2026-11-03"], text: "a&b=c #%\u2028+ \u{1f600}" },
 ];
 
-/** The order of the values of a filter means nothing. */
-function nullsLast(state) {
-  const sorted = (value) => (value.includes(null) ? [...value.filter((one) => one !== null), null] : value);
-  return Object.fromEntries(Object.entries(state).map(([key, value]) => [key, sorted(value)]));
-}
-
 test("the fragment of an address says a state as Python's does, and back", () => {
   const named = table.states.map(({ state, fragment }) => [state, fragment]);
   for (const [state, fragment] of [...named, ...MORE_STATES.map((state) => [state, writeFragment(state)])]) {
     const read = readFragment(`#${fragment}`) ?? {};
-    assert.deepEqual(nullsLast(read), nullsLast(state), fragment);
+    assert.deepEqual(read, state, fragment);
     assert.deepEqual(readFragment(writeFragment(read)) ?? {}, read);
   }
 });
@@ -71,7 +67,6 @@ test("of a hostile fragment only what is valid is read", () => {
   assert.equal(read("#text="), "{}");
   assert.equal(read("#sort=job_id&sort=up&created=2026-11-03&created=2026-11-02&measure=__proto__&none=created"), "{}");
   assert.equal(read("#created=2026-13-45&created=2026-13-46&compare_by=x&status=<img>"), '{"status":["<img>"]}');
-  assert.equal({}.x, undefined);
 });
 
 test("the counts beside a filter leave out that filter alone", () => {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import polars as pl
 import pytest
 from browser_fixtures import figure, wait_for_draw
 from frames import READ_AT, jobs_frame
@@ -35,7 +34,6 @@ def test_days_that_are_dragged_over_filter_and_are_cleared_like_any_filter(show)
     expect(tab.locator(".band")).to_be_hidden()
     drag(tab, 0, 1)
     expect(tab.locator(".jobs-shown")).to_have_text("3 of 8 jobs")
-    expect(tab.locator(".chip")).to_have_count(1)
     figure(tab, "Jobs over time").get_by_role("button", name="2026-11-08").click()
     expect(tab.locator(".chip")).to_have_count(2)  # a click still picks one day
     tab.get_by_role("button", name="Clear filters").click()
@@ -61,5 +59,3 @@ def test_without_dates_there_is_no_field_for_them(show):
     undated = show(JOBS.drop("created_at"), state={"created": ["2026-11-02", "2026-11-03"]})
     expect(undated.get_by_role("group", name="Created (UTC)")).to_be_hidden()
     expect(undated.locator(".jobs-shown")).to_have_text("0 of 8 jobs")
-    one_day = show(JOBS.filter(pl.col("created_at") == READ_AT))
-    expect(one_day.get_by_role("group", name="Created (UTC)")).to_be_hidden()

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from browser_fixtures import TEMPLATES, bar_labels, figure, wait_for_draw
+from browser_fixtures import TEMPLATES, bar_labels, figure, resize, wait_for_draw
 from frames import HOSTILE, READ_AT, documented, jobs_frame, pages_frame, story
 from playwright.sync_api import expect
 from polars.testing import assert_frame_equal
@@ -32,6 +32,19 @@ def test_everything_on_the_page_has_its_name(show):
     link = tab.get_by_role("table", name="Jobs").get_by_role("link").first
     tab.get_by_role("checkbox", name="completed", exact=True).check()
     expect(link).to_have_attribute("href", re.compile(r"^https://app\.box\.com/file/\d+$"))
+
+
+def test_in_little_room_charts_come_first_and_filters_are_folded(show):
+    tab = show(story())
+    status, fold = tab.get_by_role("group", name="Status"), tab.get_by_text("Filters", exact=True)
+    expect(fold).to_be_hidden()
+    resize(tab, 480)
+    expect(status).to_be_hidden()
+    assert fold.bounding_box()["y"] > figure(tab, "Failure reasons").bounding_box()["y"]
+    fold.press("Enter")
+    expect(status).to_be_visible()
+    resize(tab, 480 - 100)
+    expect(status).to_be_visible()  # what was opened stays open
 
 
 def test_ten_rows_are_in_sight_at_the_size_of_a_small_laptop(show):

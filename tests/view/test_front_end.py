@@ -42,7 +42,7 @@ STATES: list[dict[str, Any]] = [
     {"status": ["failed", "on_hold_by_box"]},
     {"status": [HOSTILE, "zebra"]},
     {"output_type": ["docx", None], "batch_id": ["12345600320", "7"]},
-    {"template_file_id": ["1700000000001", None], "template_file_version_id": [None, "7"]},
+    {"template_file_id": ["1700000000001", None], "template_file_version_id": ["7", None]},
     {"reason": [MISSING, analysis.NO_REASON, "A is missing"]},
     {"day": ["2026-11-02", "2026-11-03", None]},
     {"created": ["2026-10-30", "2026-11-02"]},
@@ -91,6 +91,9 @@ def shared_table() -> dict[str, Any]:
     """What both sides must agree on, with Python's results."""
     numbers = (0, 999, 1000, 1_234_567)
     by_id = pl.col("job_id").cast(pl.Int64)
+    number = pl.col("external_id").cast(pl.Int64, strict=False)
+    blank = pl.col("external_id").fill_null("") == ""
+    last = pl.when(~blank).then(pl.col("external_id").rank(descending=True))
     rank = pl.col("status").replace_strict(
         {status: place for place, status in enumerate(view.specs()["statuses"])}, default=9
     )
@@ -99,6 +102,8 @@ def shared_table() -> dict[str, Any]:
         (2, None, ["status", by_id]),
         (0, ["job_id", "descending"], [-by_id]),
         (0, ["external_id", "ascending"], ["external_id", by_id]),
+        (1, ["external_id", "ascending"], [blank, number.is_null(), number, -last, by_id]),
+        (1, ["external_id", "descending"], [blank, ~number.is_null(), -number, last, by_id]),
     ]
     return {
         "specs": view.specs(),

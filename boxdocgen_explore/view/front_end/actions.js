@@ -64,8 +64,7 @@ function setup({ frame, model, state }) {
 
 /** The table and its search alone, as large as the screen; none where that is not allowed. */
 export function fullScreen(body) {
-  const toggle = () => (document.fullscreenElement ? document.exitFullscreen() : body.requestFullscreen());
-  const full = button({}, "Full screen", toggle);
+  const full = button({}, "Full screen", () => (document.fullscreenElement ? document.exitFullscreen() : body.requestFullscreen()));
   full.hidden = !document.fullscreenEnabled;
   body.addEventListener("fullscreenchange", () => {
     full.textContent = document.fullscreenElement === body ? "Leave full screen" : "Full screen";

@@ -36,13 +36,12 @@ export class ColumnChoice {
     // It can have the focus, so that a click in it does not close it.
     this.boxes = element("div", { class: "boxes", role: "group", "aria-label": "Columns", tabindex: "-1" });
     this.root = element("details", { class: "menu" }, [element("summary", {}, "Columns"), this.boxes]);
-    this.root.addEventListener("keydown", ({ key }) => key === "Escape" && this.close());
+    this.root.addEventListener("keydown", ({ key }) => {
+      if (key !== "Escape") return;
+      this.root.firstChild.focus();
+      this.root.open = false;
+    });
     this.root.addEventListener("focusout", ({ relatedTarget }) => this.root.contains(relatedTarget) || (this.root.open = false));
-  }
-
-  close() {
-    this.root.open = false;
-    this.root.firstChild.focus();
   }
 
   draw(frame, shown) {

@@ -20,10 +20,11 @@ export class ColumnWidths {
   /** Set the widths of these columns; `label` names values of a column. */
   show(columns, frame, label) {
     const longest = (name, shown = (value) => value) => frame.columns.get(name)?.longest(shown) ?? 0;
+    const name = (id) => label("template_file_id", id);
     const lengths = {
       batch_id: Math.min(LONGEST_FILE_NAME, longest("batch_id", (id) => label("batch_id", id))),
       external_id: longest("external_id"),
-      template_file_id: longest("template_file_id", (id) => shortName(id, label("template_file_id", id))),
+      template_file_id: longest("template_file_id", (id) => (name(id) === id ? id : name(id).slice(0, LONGEST_NAME))),
       template_file_version_id: longest("template_file_version_id"),
       created_at: "2026-11-03 02:14:03".length,
       created_by_login: Math.min(LONGEST_FILE_NAME, longest("created_by_login")),
@@ -58,11 +59,6 @@ export class ColumnWidths {
     this.draw();
   }
 
-  reset() {
-    this.px.clear();
-    this.draw();
-  }
-
   /** Let the width of a column be changed: by its edge, and by keys where its button has the focus. */
   handle(th, name) {
     const edge = element("span", { class: "edge", "aria-hidden": "true", title: "Drag to change the width. Double click: as before" });
@@ -70,7 +66,7 @@ export class ColumnWidths {
     edge.onpointermove = (event) => {
       if (edge.hasPointerCapture(event.pointerId)) this.change(th, name, event.clientX - th.getBoundingClientRect().right);
     };
-    edge.ondblclick = () => this.reset();
+    edge.ondblclick = () => (this.px.clear(), this.draw());
     th.append(edge);
     th.onkeydown = (event) => {
       const step = event.shiftKey && { ArrowLeft: -STEP_PX, ArrowRight: STEP_PX }[event.key];
@@ -81,8 +77,4 @@ export class ColumnWidths {
     };
     th.firstChild.title = "Shift and an arrow key change the width";
   }
-}
-
-function shortName(id, name) {
-  return name === id ? id : name.slice(0, LONGEST_NAME);
 }

@@ -28,11 +28,12 @@ export class Filters {
   /** A search finds single jobs: count in each row group only those. */
   search(text) {
     const { frame, names } = this;
+    const wanted = pieces(text);
     this.applied.set("text", text);
-    this.pieces = pieces(text);
-    Object.assign(this, search(frame, this.pieces, names));
+    Object.assign(this, search(frame, wanted, names, this), { pieces: wanted });
     this.sizes = this.found ? new Uint32Array(frame.sizes.length) : frame.sizes;
-    this.found?.forEach((found, job) => (this.sizes[frame.groupOf[job]] += found));
+    if (!this.found) return;
+    for (let job = 0; job < frame.jobs; job += 1) this.sizes[frame.groupOf[job]] += this.found[job];
   }
 
   mark(bit, key, wanted) {

@@ -5,6 +5,7 @@ import { byStatus } from "./columns.js";
 import { Dates } from "./dates.js";
 import { button, element, number, statusDot } from "./dom.js";
 
+const NARROW_PX = 640; // as in view.css
 const GROUPS = [
   { key: "status", title: "Status" },
   { key: "batch_id", title: "Batch" },
@@ -36,8 +37,17 @@ export class Sidebar {
       const boxes = element("div", { class: "boxes" });
       return { key, boxes, root: element("fieldset", {}, [element("legend", {}, title), boxes]), lines: [] };
     });
-    this.root = element("div", { class: "sidebar" }, [this.search, this.missing, this.clear, ...this.groups.map(({ root }) => root), this.dates.root]);
+    const groups = [...this.groups.map(({ root }) => root), this.dates.root];
+    this.fold = element("details", { class: "fold", open: "" }, [element("summary", {}, "Filters"), ...groups]);
+    this.root = element("div", { class: "sidebar" }, [this.search, this.missing, this.clear, this.fold]);
     this.chips = element("div", { class: "chips" });
+  }
+
+  /** Where there is little room, charts come first, and the filters are folded. */
+  fit(width) {
+    const narrow = width <= NARROW_PX;
+    if (this.narrow !== narrow) this.fold.open = !narrow;
+    this.narrow = narrow;
   }
 
   /** Offer the values of these jobs. */

@@ -22,13 +22,11 @@ export class Table extends VirtualTable {
   /** Show these jobs; `stay` keeps the scroll position, for the same filters over newer jobs. */
   show(frame, jobs, sort, view, stay) {
     const { templates, specs, filters, state } = view;
-    const before = this.columns;
-    const known = this.frame === frame;
+    const [before, known] = [this.columnNames, this.frame === frame];
     Object.assign(this, { frame, jobs, view, templates, specs, pieces: filters.pieces, reasons: state.reason ?? [] });
     this.columns = columnsOf(frame, state.columns);
-    if (!known || String(before.map(nameOf)) !== String(this.columns.map(nameOf))) {
-      this.widths.show(this.columns, frame, (key, value) => view.label(key, value));
-    }
+    this.columnNames = String(this.columns.map(({ name }) => name));
+    if (!known || before !== this.columnNames) this.widths.show(this.columns, frame, (key, value) => view.label(key, value));
     if (!stay || this.open >= jobs.length) this.open = -1;
     this.drawHead(this.columns, sort ?? ["status", "ascending"]);
     this.columns.forEach(({ name }, place) => this.widths.handle(this.head.children[place], name));
@@ -157,10 +155,6 @@ export class Table extends VirtualTable {
     else return;
     event.preventDefault();
   }
-}
-
-function nameOf({ name }) {
-  return name;
 }
 
 function isMessages({ name }) {

@@ -118,6 +118,7 @@ class View {
       // Not in here: what is drawn may resize what is observed.
       if (this.width !== this.body.clientWidth) requestAnimationFrame(() => this.schedule());
       this.width = this.body.clientWidth;
+      this.sidebar.fit(this.width);
     });
     this.resizes.observe(this.body);
     this.themes = new MutationObserver(() => this.schedule());
@@ -234,14 +235,14 @@ class View {
 /** Draw the view from what the page itself holds; the address of the page names its state. */
 export async function mountPage(page) {
   const [root, settings, payload] = ["", "-settings", "-payload"].map((part) => page.getElementById(`boxdocgen${part}`));
-  const model = pageModel(JSON.parse(settings.textContent), payload.textContent);
-  followAddress(model, root);
-  await new View(model, root).load();
+  await mount(root, JSON.parse(settings.textContent), payload.textContent, followAddress);
 }
 
 /** Draw a view into this element; the payload is in base64. */
-export async function mount(root, values, payload) {
-  await new View(pageModel(values, payload), root).load();
+export async function mount(root, values, payload, follow = () => {}) {
+  const model = pageModel(values, payload);
+  follow(model, root);
+  await new View(model, root).load();
 }
 
 export default {
