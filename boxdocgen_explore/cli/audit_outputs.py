@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 
 import polars as pl
 
+from boxdocgen_explore.analysis import outcomes
+from boxdocgen_explore.auditing import Thresholds
 from boxdocgen_explore.cli.results import SCHEMA_VERSION, error_values
 from boxdocgen_explore.cli.terminal import plain
 from boxdocgen_explore.schema import PAGES
@@ -60,8 +62,6 @@ def as_json(
     failure: BoxDocGenError | None,
 ) -> str:
     """Everything as JSON; ``schema_version`` changes if a key goes or means something else."""
-    from boxdocgen_explore.analysis import outcomes
-    from boxdocgen_explore.auditing import Thresholds
     from boxdocgen_explore.reporting.evidence import setting_text
 
     statements, by_status = result.statements, dict(outcomes(result.jobs).iter_rows())
@@ -83,7 +83,8 @@ def as_json(
             "as_user": result.as_user,
         },
         "hosts": pages["host"].unique(maintain_order=True).to_list(),
-        "settings": {**asdict(Thresholds()), **result.settings},
+        "settings": result.settings,
+        "defaults": asdict(Thresholds()),
         "jobs": result.jobs.height,
         "calls": calls,
         "batches": [*_batches(result)],
@@ -126,8 +127,6 @@ def as_junit(result: AuditResult, fail_on: str) -> bytes:
 
 
 def _batches(result: AuditResult) -> Iterator[dict[str, Any]]:
-    from boxdocgen_explore.analysis import outcomes
-
     jobs = result.jobs.partition_by("batch_id", as_dict=True)
     for batch_id in result.batches:
         own = jobs.get((batch_id,), result.jobs.clear())

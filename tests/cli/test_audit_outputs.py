@@ -145,7 +145,7 @@ def test_json_says_who_read_what_from_where_and_by_which_settings(box, policy, c
     assert printed["reader"]["users"][0]["user_login"] == "svc-hr@example.com"
     assert printed["hosts"] == [box.url.removeprefix("http://").partition("/")[0]]
     assert printed["settings"]["running_hours"] == 2
-    assert printed["settings"]["max_error_share"] == 0
+    assert printed["defaults"]["max_error_share"] == 0
     assert printed["settings"]["policy"].startswith("policy.toml (SHA-256 ")
     assert (printed["error"], printed["failures"]) == (None, {})
     assert DEMO_TOKEN not in json.dumps(printed)
