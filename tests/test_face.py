@@ -34,7 +34,9 @@ FACE = {
     "resubmission",
     "sample",
     "sample_recipe",
+    "sample_size",
     "schema",
+    "upper_bound",
     "verdicts",
 }
 HEAVY = ("requests", "requests_cache", "altair", "anywidget", "ipywidgets", "tornado", "vl_convert")
