@@ -10,6 +10,7 @@ from boxdocgen_explore.auditing.evaluation import (
     audit,
     checked_rules,
     evaluate,
+    evaluate_by_batch,
     requested,
     verdicts,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "checked_rules",
     "conform",
     "evaluate",
+    "evaluate_by_batch",
     "read_manifest",
     "requested",
     "split_reading",
