@@ -13,6 +13,7 @@ import polars as pl
 
 from boxdocgen_explore.analysis import outcomes
 from boxdocgen_explore.auditing import Rule
+from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.schema import DURATION_IS_INFERRED, STATUSES
 from boxdocgen_explore.text import counted, duration, listed, timestamp
@@ -163,6 +164,8 @@ def _audit(result: AuditResult) -> list[str]:
 
 
 def _setting(value: Any) -> str:
+    if isinstance(value, Reading):  # its text has messages, which may have been left out
+        return f"a reading of {counted(value.jobs.height, 'job')}"
     if isinstance(value, pl.DataFrame):
         return f"a frame of {counted(value.height, 'row')}"
     if isinstance(value, Iterable) and not isinstance(value, str):
