@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from boxdocgen_explore.auditing import RULES, AuditOptions, Rule, Thresholds, audit, verdicts
     from boxdocgen_explore.auditing.compare import compare
     from boxdocgen_explore.auditing.resubmissions import resubmission
-    from boxdocgen_explore.auditing.sampling import sample, sample_recipe
+    from boxdocgen_explore.auditing.sampling import sample, sample_recipe, sample_size, upper_bound
     from boxdocgen_explore.box import (
         Box,
         DocumentsWarning,
@@ -73,6 +73,8 @@ _NAMES: Final = {
     "resubmission": "auditing.resubmissions",
     "sample": "auditing.sampling",
     "sample_recipe": "auditing.sampling",
+    "sample_size": "auditing.sampling",
+    "upper_bound": "auditing.sampling",
     "verdicts": "auditing",
     "verify": "sealing",
 }
@@ -106,7 +108,9 @@ __all__ = [
     "resubmission",
     "sample",
     "sample_recipe",
+    "sample_size",
     "schema",
+    "upper_bound",
     "verdicts",
     "verify",
 ]

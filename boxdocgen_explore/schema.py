@@ -30,6 +30,9 @@ TERMINAL: Final = frozenset({"completed", "completed_with_error", "failed"})
 RUNNING: Final = frozenset(STATUSES) - TERMINAL
 """A job in one of these may still change."""
 
+MADE: Final = ("completed", "completed_with_error")
+"""A job in one of these has a document."""
+
 PROBLEMS: Final = ("failed", "completed_with_error")
 """Statuses for which Box may give errors."""
 
@@ -215,7 +218,7 @@ VERIFICATION: Final[dict[str, pl.DataType]] = {
 """One row per statement of an evidence bag: "matches", "does not match" or "not performed"."""
 
 BATCH_VERDICTS: Final[dict[str, pl.DataType]] = {"batch_id": pl.String(), **VERDICTS}
-"""One row per batch and rule of the audit, as `VERDICTS`."""
+"""One row per batch and rule; ``batch_id`` is null in a verdict on all batches together."""
 
 RESUBMISSION: Final[dict[str, pl.DataType]] = {
     "external_id": pl.String(),

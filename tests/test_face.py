@@ -35,7 +35,9 @@ FACE = {
     "resubmission",
     "sample",
     "sample_recipe",
+    "sample_size",
     "schema",
+    "upper_bound",
     "verdicts",
     "verify",
 }

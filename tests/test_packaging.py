@@ -31,7 +31,7 @@ def required() -> dict[str, str]:
         f"python{project['project']['requires-python']}",
     ]
     bounds = dict(re.fullmatch(r"([^<>=~!]+)(.*)", line).groups() for line in lines)
-    bounds.pop("boxdocgen-explore[lab,auth,excel]")
+    bounds.pop("boxdocgen-explore[lab,auth,excel,stats]")
     return {CONDA_NAMES.get(name, name): bound for name, bound in bounds.items()}
 
 

@@ -6,27 +6,21 @@ need is in `auditing.needs`; `evaluate` runs all rules once.
 
 from __future__ import annotations
 
-from boxdocgen_explore.auditing.evaluation import (
-    audit,
-    batch_verdicts,
-    checked_rules,
-    combined,
-    evaluate,
-    evaluations,
-    requested,
-    verdicts,
-)
+from boxdocgen_explore.auditing.evaluation import audit, evaluate, requested, verdicts
+from boxdocgen_explore.auditing.grouped import Evaluation, batch_verdicts, combined, evaluations
 from boxdocgen_explore.auditing.inputs import AuditInput, conform, split_reading, without
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.auditing.options import AuditOptions, Thresholds
 from boxdocgen_explore.auditing.policy import Policy, read_policy
 from boxdocgen_explore.auditing.rule import Rule
 from boxdocgen_explore.auditing.rules import RULES
+from boxdocgen_explore.auditing.running import checked_rules
 
 __all__ = [
     "RULES",
     "AuditInput",
     "AuditOptions",
+    "Evaluation",
     "Manifest",
     "Policy",
     "Rule",

@@ -12,7 +12,8 @@ from boxdocgen_explore.auditing.inputs import AuditInput, split_reading
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.schema import COMPARISON, JOBS, TERMINAL
 
-_COMPARED: Final = tuple(name for name in JOBS if name not in ("batch_id", "job_id", "origin"))
+COMPARED: Final = tuple(name for name in JOBS if name not in ("batch_id", "job_id", "origin"))
+"""The columns in which a final job may not change."""
 
 
 def compare(before: Reading | pl.DataFrame, after: Reading | pl.DataFrame) -> pl.DataFrame:
@@ -44,7 +45,7 @@ def compare(before: Reading | pl.DataFrame, after: Reading | pl.DataFrame) -> pl
         _side_by_side(aspect, count(earlier.jobs), count(later.jobs))
         for aspect, count in _COUNTS.items()
     ]
-    rows = pl.concat([*counts, *_jobs(earlier, later)], how="diagonal_relaxed")
+    rows = pl.concat([*counts, *changes(earlier, later)], how="diagonal_relaxed")
     rows = rows.with_columns(change=pl.col("after") - pl.col("before"))
     return rows.select(pl.col(name).cast(dtype) for name, dtype in COMPARISON.items())
 
@@ -81,13 +82,9 @@ def _side_by_side(aspect: str, before: pl.DataFrame, after: pl.DataFrame) -> pl.
 # --- job by job --------------------------------------------------------------------------------
 
 
-def _batches(reading: AuditInput) -> set[str]:
-    """Batches that were read; one without jobs has pages all the same."""
-    return {*reading.jobs["batch_id"].drop_nulls(), *reading.evidence["batch_id"].drop_nulls()}
-
-
-def _jobs(before: AuditInput, after: AuditInput) -> list[pl.DataFrame]:
-    both = sorted(_batches(before) & _batches(after))
+def changes(before: AuditInput, after: AuditInput) -> tuple[pl.DataFrame, ...]:
+    """The jobs that appeared, that vanished, and that were final and differ now."""
+    both = sorted({*before.batches} & {*after.batches})
     key = ["batch_id", "job_id"]
     one, two = (
         reading.jobs.filter(pl.col("batch_id").is_in(both), pl.col("job_id").is_not_null()).unique(
@@ -98,11 +95,11 @@ def _jobs(before: AuditInput, after: AuditInput) -> list[pl.DataFrame]:
     appeared = two.join(one, on=key, how="anti", maintain_order="left")
     vanished = one.join(two, on=key, how="anti", maintain_order="left")
     final = one.filter(pl.col("status").is_in(sorted(TERMINAL)))
-    return [
+    return (
         _named(appeared, "job appeared", 0, 1, _doubt(before)),
         _named(vanished, "job vanished", 1, 0, _doubt(after)),
         _changed(final.join(two, on=key, suffix="_now", maintain_order="left")),
-    ]
+    )
 
 
 def _doubt(other: AuditInput) -> pl.Expr:
@@ -129,7 +126,7 @@ def _named(
 def _changed(pairs: pl.DataFrame) -> pl.DataFrame:
     changes = [
         pl.when(pl.col(name).ne_missing(pl.col(f"{name}_now"))).then(_change(name))
-        for name in _COMPARED
+        for name in COMPARED
     ]
     changed = pairs.filter(pl.any_horizontal(change.is_not_null() for change in changes))
     detail = pl.concat_str(changes, separator="; ", ignore_nulls=True)

@@ -10,11 +10,11 @@ from typing import Any, Final, cast
 
 import polars as pl
 
-from boxdocgen_explore.analysis import NO_REASON, reason
 from boxdocgen_explore.arguments import as_frame, checked, checked_time
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
-from boxdocgen_explore.auditing.options import AuditOptions, Thresholds, texts, thresholds
+from boxdocgen_explore.auditing.options import AuditOptions, Thresholds, thresholds
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
+from boxdocgen_explore.messages import job_messages
 from boxdocgen_explore.schema import (
     DETAILS,
     DOCUMENTS,
@@ -33,6 +33,7 @@ _VERSION: Final = ("template_file_id", "template_file_version_id")
 class AuditInput:
     """What the rules get; what was not given is None.
 
+    ``earlier`` is an earlier reading; ``whole`` the audit that this one is a part of (`of`).
     ``jobs`` has the columns of `schema.JOBS` and, if they were read, of `schema.DETAILS`,
     `schema.DOCUMENTS` and `schema.DURATION`.
     ``pages`` is None for a plain frame; ``failures`` names the batches that could not be read.
@@ -44,8 +45,8 @@ class AuditInput:
     expected: Manifest | None = None
     templates: pl.DataFrame | None = None
     tags: pl.DataFrame | None = None
-    approved_versions: Collection[str] | None = None
-    output_types: Collection[str] | None = None
+    earlier: AuditInput | None = None
+    whole: AuditInput | None = None
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     thresholds: Thresholds = field(default_factory=Thresholds)
 
@@ -56,14 +57,38 @@ class AuditInput:
 
     @cached_property
     def versions(self) -> pl.DataFrame:
-        """The template versions of each batch; ``batches``: how many use the template."""
-        used = self.jobs.select("batch_id", *_VERSION).drop_nulls().unique(maintain_order=True)
+        """The template versions of each batch, with ``created_at`` of the first job, if it was
+        read, and ``batches``: how many use the template."""
+        if self.whole:
+            return self.whole.versions.join(self.jobs, on="batch_id", how="semi")
+        key = ["batch_id", *_VERSION]
+        created_at = pl.col("^created_at$").min()
+        used = self.jobs.drop_nulls(key).group_by(key, maintain_order=True).agg(created_at)
         return used.with_columns(batches=pl.col("batch_id").n_unique().over("template_file_id"))
 
     @property
     def evidence(self) -> pl.DataFrame:
         """The pages; an empty frame if there are none."""
         return pl.DataFrame(schema=PAGES) if self.pages is None else self.pages
+
+    @cached_property
+    def batches(self) -> list[str]:
+        """Batches of which something was read; one without jobs has pages all the same."""
+        ids = pl.concat([self.evidence["batch_id"], self.jobs["batch_id"]])
+        return ids.drop_nulls().unique(maintain_order=True).to_list()
+
+    def of(self, batch_id: str) -> AuditInput:
+        """What there is of one batch."""
+        jobs, pages = (frame.filter(batch_id=batch_id) for frame in (self.jobs, self.evidence))
+        failures = {one: error for one, error in self.failures.items() if one == batch_id}
+        pages_or_none = None if pages.is_empty() else pages
+        return replace(self, jobs=jobs, pages=pages_or_none, failures=failures, whole=self)
+
+    @cached_property
+    def last_read(self) -> pl.DataFrame:
+        """When something of each batch was last read (``last_read``); empty without evidence."""
+        pages = self.evidence.group_by("batch_id", maintain_order=True)
+        return pages.agg(last_read=pl.col("fetched_at").max())
 
     @cached_property
     def incomplete_batches(self) -> list[str]:
@@ -98,8 +123,8 @@ def audit_input(reading: Reading | pl.DataFrame, options: AuditOptions) -> Audit
     """
     jobs, pages, failures = split_reading(reading)
     given = cast(dict[str, Any], dict(options))
-    expected, now = given.pop("expected", None), given.pop("now", None)
-    templates, tags = given.pop("templates", None), given.pop("tags", None)
+    others = ("expected", "earlier", "now", "templates", "tags")
+    expected, earlier, now, templates, tags = (given.pop(name, None) for name in others)
     return AuditInput(
         jobs=jobs,
         pages=pages,
@@ -107,8 +132,7 @@ def audit_input(reading: Reading | pl.DataFrame, options: AuditOptions) -> Audit
         expected=None if expected is None else read_manifest(expected),
         templates=None if templates is None else conform(templates, TEMPLATES, "templates"),
         tags=None if tags is None else conform(tags, TAGS, "tags"),
-        approved_versions=texts(given.pop("approved_versions", None), "approved_versions"),
-        output_types=texts(given.pop("output_type", None), "output_type"),
+        earlier=None if earlier is None else AuditInput(*split_reading(earlier)),
         now=dt.datetime.now(dt.UTC) if now is None else checked_time("now", now),
         thresholds=thresholds(given),
     )
@@ -155,22 +179,13 @@ def problem_reasons(jobs: pl.DataFrame) -> pl.DataFrame:
 
     Columns ``row`` (which problem job), ``batch_id``, ``job_id``, ``external_id``, ``status``,
     ``template_file_id``, ``template_file_version_id``, ``message`` (the first with this reason;
-    null for `analysis.NO_REASON`) and ``reason``. Each distinct message is parsed once, however
-    many jobs carry it.
+    null for `messages.NO_REASON`) and ``reason``.
     """
-    problems = jobs.filter(pl.col("status").is_in(PROBLEMS).fill_null(False)).with_row_index("row")
-    sent = problems.select("row", message="errors").explode("message").drop_nulls()
-    causes = sent.select(pl.col("message").unique()).with_columns(reason=reason(pl.col("message")))
-    named = (
-        sent.join(causes, on="message", maintain_order="left")
-        .drop_nulls("reason")
-        .unique(["row", "reason"], keep="first", maintain_order=True)
-    )
-    return (
-        problems.select("row", "batch_id", "job_id", "external_id", "status", *_VERSION)
-        .join(named, on="row", how="left", maintain_order="left_right")
-        .with_columns(pl.col("reason").fill_null(NO_REASON))
-    )
+    problems = jobs.filter(pl.col("status").is_in(PROBLEMS)).with_row_index("row")
+    named = job_messages(problems).select("message", "reason", row="job")
+    named = named.unique(["row", "reason"], keep="first", maintain_order=True)
+    jobs = problems.select("row", "batch_id", "job_id", "external_id", "status", *_VERSION)
+    return jobs.join(named, on="row", how="left", maintain_order="left_right")
 
 
 def conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType], name: str) -> pl.DataFrame:

@@ -7,7 +7,9 @@ batches; all other columns stay, so that `resubmission` can add them to its list
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -72,6 +74,22 @@ def read_manifest(source: str | os.PathLike[str] | pl.DataFrame) -> Manifest:
             "every row must be unique."
         )
     return Manifest(rows, key)
+
+
+def control_total(external_ids: Iterable[str]) -> tuple[int, str]:
+    """Count different ids; SHA-256 of their UTF-8, in ascending order, a line feed after each.
+
+    The sender gets both from a file with one id per line::
+
+        LC_ALL=C sort -u ids.txt | wc -l
+        LC_ALL=C sort -u ids.txt | sha256sum
+
+    >>> count, digest = control_total(["EMP-2", "EMP-1", "EMP-2"])
+    >>> count, digest[:16]
+    (2, '5c7dae0de4411083')
+    """
+    ids = sorted(set(external_ids))  # the order of code points is that of their UTF-8 bytes
+    return len(ids), hashlib.sha256("".join(f"{one}\n" for one in ids).encode()).hexdigest()
 
 
 _SEPARATORS: Final = ",;\t"

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from boxdocgen_explore.auditing.inputs import AuditInput
-from boxdocgen_explore.schema import RUNNING
+from boxdocgen_explore.auditing.rule import Rule
+from boxdocgen_explore.schema import RUNNING, TERMINAL
 from boxdocgen_explore.text import counted, listed
 
 
@@ -26,16 +27,35 @@ def _entirely(is_missing: bool, text: str) -> Missing | None:
 def _complete_batches(inputs: AuditInput) -> Missing | None:
     """A plain frame may be incomplete; the rules then speak of the jobs that it has."""
     cut = inputs.incomplete_batches
-    return (
-        Missing(f"complete batches (not read to their end: {listed(cut)})", False) if cut else None
-    )
+    text = f"complete batches (not read to their end: {listed(cut)})"
+    return Missing(text, False) if cut else None
 
 
-def _values(jobs: pl.DataFrame, column: str) -> Missing | None:
-    if column not in jobs.columns:
+def _pages(inputs: AuditInput) -> Missing | None:
+    if inputs.pages is None:
+        return Missing("evidence (pages)", True)
+    read = {*inputs.pages["batch_id"]}
+    unread = [one for one in inputs.batches if one not in read]
+    return Missing(f"evidence (pages) of batch {listed(unread)}", False) if unread else None
+
+
+def _values(frame: pl.DataFrame, column: str, noun: str = "job") -> Missing | None:
+    if column not in frame.columns:
         return Missing(f"details ({column})", True)
-    nulls = jobs[column].null_count()
-    return Missing(f"{column} of {counted(nulls, 'job')}", False) if nulls else None
+    nulls = frame[column].null_count()
+    text = f"{column} of {counted(nulls, noun)}"
+    return Missing(text, nulls == frame.height) if nulls else None
+
+
+def _final_jobs(inputs: AuditInput) -> Missing | None:
+    final = inputs.jobs["status"].is_in(sorted(TERMINAL)).fill_null(False)
+    changing = (~final).arg_true().len()
+    return Missing(f"the result of {counted(changing, 'job')}", False) if changing else None
+
+
+def _earlier(inputs: AuditInput) -> Missing | None:
+    known = inputs.earlier is not None and {*inputs.earlier.batches} & {*inputs.batches}
+    return _entirely(not known, "an earlier reading of these jobs (earlier)")
 
 
 def _creation_of_running(inputs: AuditInput) -> Missing | None:
@@ -61,6 +81,12 @@ def _tags(inputs: AuditInput) -> Missing | None:
 def _manifest_ids(inputs: AuditInput) -> Missing | None:
     by_id = inputs.expected is not None and not inputs.expected.counts
     return _values(inputs.jobs, "external_id") if by_id else None
+
+
+def _any_external_id(inputs: AuditInput) -> Missing | None:
+    """No document can be missed among jobs that do not say whose they are."""
+    ids = _manifest_ids(inputs)
+    return ids if ids and ids.entirely else None
 
 
 def _documents(inputs: AuditInput) -> Missing | None:
@@ -96,11 +122,14 @@ def _durations(inputs: AuditInput) -> Missing | None:
 NEEDS: Final[Mapping[str, Callable[[AuditInput], Missing | None]]] = {
     "jobs": lambda inputs: _entirely(inputs.jobs.is_empty(), "jobs"),
     "complete batches": _complete_batches,
-    "pages": lambda inputs: _entirely(inputs.pages is None, "evidence (pages)"),
-    "evidence": lambda inputs: _entirely(
-        inputs.pages is None and not inputs.failures, "evidence (pages)"
-    ),
+    "pages": _pages,
+    "evidence": lambda inputs: None if inputs.failures and inputs.pages is None else _pages(inputs),
+    "host": lambda inputs: _values(inputs.evidence, "host", "page"),
+    "fetched_at": lambda inputs: _values(inputs.evidence, "fetched_at", "page"),
+    "final jobs": _final_jobs,
+    "earlier": _earlier,
     "created_at": _creation_of_running,
+    "creation": lambda inputs: _values(inputs.jobs, "created_at"),
     "documents": _documents,
     "document sizes": _of_documents("output_file_size_bytes"),
     "document digests": _of_documents("output_file_sha1"),
@@ -110,12 +139,17 @@ NEEDS: Final[Mapping[str, Callable[[AuditInput], Missing | None]]] = {
     "enterprise": lambda inputs: _values(inputs.jobs, "enterprise_id"),
     "tags": _tags,
     "manifest": lambda inputs: _entirely(inputs.expected is None, "a manifest (expected)"),
-    "approved_versions": lambda inputs: _entirely(
-        inputs.approved_versions is None, "approved_versions"
-    ),
-    "output_type": lambda inputs: _entirely(inputs.output_types is None, "output_type"),
     "other batches": _other_batches,
     "external_id": lambda inputs: _values(inputs.jobs, "external_id"),
     "external_id of a manifest": _manifest_ids,
+    "any external_id of a manifest": _any_external_id,
 }
 """What `Rule.needs` may name. ``evidence`` is pages, or the errors of batches that failed."""
+
+
+def missing(rule: Rule, inputs: AuditInput) -> list[Missing]:
+    """What a rule needs and does not have; an option that was not declared comes first."""
+    option = rule.option or ""
+    undeclared = getattr(inputs.thresholds, option, "") is None
+    gaps = [NEEDS[need](inputs) for need in rule.needs]
+    return [gap for gap in (_entirely(undeclared, option), *gaps) if gap]

@@ -4,41 +4,75 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Final, TypedDict
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypedDict
 
 import polars as pl
 
-from boxdocgen_explore.arguments import checked_texts, number, quoted
-from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.arguments import checked, checked_texts, number, quoted
+from boxdocgen_explore.errors import InvalidRequest, Reading
 
 
 class AuditOptions(TypedDict, total=False):
     """The keyword arguments of `audit`, which explains them; all are optional."""
 
     expected: str | os.PathLike[str] | pl.DataFrame | None
+    earlier: Reading | pl.DataFrame | None
     templates: pl.DataFrame | None
     tags: pl.DataFrame | None
-    approved_versions: str | Collection[str] | None
-    output_type: str | Collection[str] | None
     now: dt.datetime | None
     max_failed_share: float
     max_error_share: float
     running_hours: float
     slow_document_s: float
+    stale_days: float
+    duplicate_run_days: float
     unique_external_ids: bool
+    hosts: str | Collection[str]
+    approved_versions: str | Collection[str] | None
+    output_type: str | Collection[str] | None
     creators: str | Collection[str] | None
     sources: str | Collection[str] | None
     enterprises: str | Collection[str] | None
+    period: tuple[dt.datetime, dt.datetime] | None
+    control_total: tuple[int, str] | None
+
+
+def _option(check: Callable[[str, object], object], default: Any = None) -> Any:
+    return field(default=default, metadata={"check": check})
+
+
+def _up_to(most: float) -> Callable[[str, object], float]:
+    return lambda name, value: number(name, value, most)
+
+
+def _texts(name: str, value: object) -> frozenset[str]:
+    return frozenset(checked_texts(name, value))
+
+
+def _period(name: str, value: object) -> tuple[dt.datetime, dt.datetime]:
+    match value:
+        case [dt.datetime() as start, dt.datetime() as end] if start.tzinfo and end.tzinfo:
+            if start < end:
+                return start, end
+    raise InvalidRequest(f"{name} must be a start and an end with time zones, not {quoted(value)}.")
+
+
+def _total(name: str, value: object) -> tuple[int, str]:
+    match value:
+        case [int() as ids, str() as digest] if re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+            return ids, digest.lower()
+    raise InvalidRequest(f"{name} must be a count and a SHA-256 (64 digits), not {quoted(value)}.")
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The thresholds among the options, as a rule gets them: ``inputs.thresholds.creators``.
+    """What was declared among the options, as a rule gets it: ``inputs.thresholds.creators``.
 
-    Shares run from 0 to 1: 0.01 accepts one job in a hundred of a batch. ``creators`` (user ids
-    or logins), ``sources`` and ``enterprises`` (ids) are None if any will do, one per batch.
+    Shares run from 0 to 1: 0.01 accepts one final job in a hundred of a batch. What is None was
+    not declared, and the rule that it is the option of is not evaluated.
 
     ``slow_document_s`` is one hour. Box publishes that 95 % of documents take under 15 s at up to
     50 documents a minute. But a document of a large batch first waits in the queue: at that rate
@@ -46,50 +80,36 @@ class Thresholds:
     it. If your batches are small, choose less.
     """
 
-    max_failed_share: float = 0.0
-    max_error_share: float = 0.0
-    running_hours: float = 24.0
-    slow_document_s: float = 3600.0
-    unique_external_ids: bool = False
-    creators: Collection[str] | None = None
-    sources: Collection[str] | None = None
-    enterprises: Collection[str] | None = None
-
-
-# The largest value of each number.
-_MOST: Final = {
-    "max_failed_share": 1,
-    "max_error_share": 1,
-    "running_hours": 1_000_000,
-    "slow_document_s": 3_600_000_000,
-}
+    max_failed_share: float = _option(_up_to(1), 0.0)
+    max_error_share: float = _option(_up_to(1), 0.0)
+    running_hours: float = _option(_up_to(1_000_000), 24.0)
+    slow_document_s: float = _option(_up_to(3_600_000_000), 3600.0)
+    stale_days: float = _option(_up_to(36_500), 7.0)
+    duplicate_run_days: float = _option(_up_to(36_500), 7.0)
+    unique_external_ids: bool = _option(
+        lambda name, value: checked(name, value, bool, "True or False"), False
+    )
+    hosts: Collection[str] = _option(_texts, frozenset())
+    approved_versions: Collection[str] | None = _option(_texts)
+    output_type: Collection[str] | None = _option(_texts)
+    creators: Collection[str] | None = _option(_texts)
+    sources: Collection[str] | None = _option(_texts)
+    enterprises: Collection[str] | None = _option(_texts)
+    period: tuple[dt.datetime, dt.datetime] | None = _option(_period)
+    control_total: tuple[int, str] | None = _option(_total)
 
 
 def thresholds(options: Mapping[str, Any]) -> Thresholds:
-    """Check the thresholds.
+    """Check what was declared.
 
     Raises:
-        InvalidRequest: one is unknown or invalid.
+        InvalidRequest: an option is unknown or invalid.
     """
-    known = [field.name for field in fields(Thresholds)]
-    checked = dict(options)
+    known = {one.name: one for one in fields(Thresholds)}
+    declared = {}
     for name, value in options.items():
         if name not in known:
             raise InvalidRequest(f"There is no threshold {name!r:.60}; known: {', '.join(known)}.")
-        if name == "unique_external_ids":
-            if not isinstance(value, bool):
-                raise InvalidRequest(f"{name} must be True or False, not {quoted(value)}.")
-        elif name not in _MOST:
-            checked[name] = texts(value, name)
-        else:
-            number(name, value, _MOST[name])
-    return Thresholds(**checked)
-
-
-def texts(value: object, name: str) -> frozenset[str] | None:
-    """Check an option that is one text or several.
-
-    Raises:
-        InvalidRequest: it is something else.
-    """
-    return None if value is None else frozenset(checked_texts(name, value))
+        if value is not None or known[name].default is not None:
+            declared[name] = known[name].metadata["check"](name, value)
+    return Thresholds(**declared)

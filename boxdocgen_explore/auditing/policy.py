@@ -19,7 +19,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import polars as pl
 
-from boxdocgen_explore.arguments import checked_path, checked_text, checked_texts, quoted
+from boxdocgen_explore.arguments import checked_path, checked_text, quoted
 from boxdocgen_explore.auditing.manifest import read_manifest
 from boxdocgen_explore.auditing.options import Thresholds, thresholds
 from boxdocgen_explore.auditing.rules import RULES
@@ -27,9 +27,7 @@ from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import WAIVED
 from boxdocgen_explore.text import counted
 
-_THRESHOLDS: Final = {one.name: one.default for one in fields(Thresholds)}
-_LISTS: Final = ("approved_versions", "output_type")
-KEYS: Final[Mapping[str, Any]] = {**_THRESHOLDS, **dict.fromkeys(_LISTS)}
+KEYS: Final[Mapping[str, Any]] = {one.name: one.default for one in fields(Thresholds)}
 """The options that a policy may set, with their defaults; it may name a manifest besides."""
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -116,9 +114,8 @@ def read_policy(source: str | os.PathLike[str] | Policy | None) -> Policy:
     Tables, all optional: ``defaults``; ``template.ID`` and ``batch.ID``, whose ids may contain
     ``*`` and ``?``; ``waiver``. Later tables win over earlier ones, in the order named here, and
     what is given to `audit` wins over all. A batch made from several templates gets the tables of
-    each. Keys are those of `Thresholds`, ``approved_versions``, ``output_type`` and ``manifest`` (a
-    path, relative to this file). A waiver names a ``batch``, a ``template``, or both; "*"
-    includes findings on several batches.
+    each. Keys are those of `Thresholds` and ``manifest`` (a path, relative to this file). A waiver
+    names a ``batch``, a ``template``, or both; "*" includes findings on several batches.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "policy.toml"
@@ -183,9 +180,7 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     known = (*KEYS, "manifest")
     if unknown := [name for name in settings if name not in known]:
         raise InvalidRequest(f"no key is called {quoted(unknown[0])}; known: {', '.join(known)}.")
-    thresholds({name: settings[name] for name in _THRESHOLDS if name in settings})
-    for name in _LISTS:
-        checked_texts(name, settings.get(name, ""))
+    thresholds({name: settings[name] for name in settings if name in KEYS})
     return dict(settings)
 
 

@@ -20,11 +20,13 @@ class Rule:
     """One thing that an audit checks.
 
     ``check`` gets the `AuditInput` and returns one row per finding: ``detail`` (str, one
-    sentence), ``batch_id`` and ``job_id`` (str, both optional), ``severity`` (str, if it differs
-    from the rule's). ``needs`` are keys of `auditing.needs.NEEDS`: without them the rule is not
-    evaluated. ``columns`` are the jobs columns whose values change the findings: if one of them
-    is redacted, the rule is not evaluated. ``option`` is the argument of `audit` that asks for
-    this rule: if it is given and the rule is not evaluated, the audit is not clean.
+    sentence), ``batch_id`` (str; without it, the rule judges all batches together), ``job_id``
+    (str, optional), ``of_batches`` (list of str, if a finding is about several), ``severity``
+    (str, if it differs from the rule's). ``needs`` are keys of `auditing.needs.NEEDS`: without
+    them the rule is not evaluated. ``columns`` are the jobs columns whose values change the
+    findings: if one of them is redacted, the rule is not evaluated. ``option`` is the argument of
+    `audit` that asks for this rule: if it is given and the rule is not evaluated, the audit is
+    not clean.
 
     >>> def no_pptx(inputs):
     ...     slides = inputs.jobs.filter(pl.col("output_type") == "pptx")
@@ -64,21 +66,26 @@ def rule(
     return declare
 
 
-ONLY_BATCH: Final = (
-    pl.when(pl.col("batch_id").n_unique() == 1).then(pl.col("batch_id").first()).alias("batch_id")
+BATCHES: Final = (
+    pl.when(pl.col("batch_id").n_unique() == 1).then(pl.col("batch_id").first()).alias("batch_id"),
+    pl.col("batch_id").unique(maintain_order=True).alias("of_batches"),
 )
-"""The batch of a group of jobs; null if they belong to several."""
+"""The batch of a group of jobs (null if they belong to several), and all of their batches."""
+_BATCHES: Final = pl.col("^(batch_id|of_batches)$")
 
 
 def per_job(jobs: pl.DataFrame, detail: pl.Expr) -> pl.DataFrame:
     """Make one finding of each job."""
-    return jobs.select("batch_id", "job_id", detail=detail)
+    return jobs.select(_BATCHES, "job_id", detail=detail)
 
 
 def per_group(groups: pl.DataFrame, detail: Callable[..., str]) -> pl.DataFrame:
-    """Make one finding of each row, about its ``batch_id`` and no single job.
+    """Make one finding of each row, about its batches and no single job.
 
     ``detail`` writes the sentence; it gets the other columns as keyword arguments.
     """
-    details = [detail(**row) for row in groups.drop("batch_id").iter_rows(named=True)]
-    return groups.select("batch_id", pl.Series("detail", details, pl.String))
+    details = [
+        detail(**row)
+        for row in groups.select(pl.exclude("batch_id", "of_batches")).iter_rows(named=True)
+    ]
+    return groups.select(_BATCHES, pl.Series("detail", details, pl.String))

@@ -1,20 +1,24 @@
-"""Samples of jobs to look at by hand, drawn so that others can draw them again."""
+"""Samples of jobs to look at by hand: how many, drawn so that others can, and what they show."""
 
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Sequence
+from math import exp, fsum, lgamma, log, log1p
 from typing import Final
 
 import polars as pl
 
 from boxdocgen_explore.analysis import jobs_of
-from boxdocgen_explore.arguments import checked_texts, is_text, quoted, whole_number
+from boxdocgen_explore.arguments import checked_texts, is_text, number, quoted, whole_number
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.text import counted
 
 _MOST: Final = 1_000_000_000
 _LONGEST_SEED: Final = 100
+_MOST_WRONG: Final = 200
+_MOST_SAMPLED: Final = 1_000_000
 
 
 def sample(
@@ -69,3 +73,71 @@ def _sampling(n: int, seed: int | str, by: str | Sequence[str] | None) -> list[s
     if not is_text(seed) and (type(seed) is not int or abs(seed) >= 10**_LONGEST_SEED):
         raise InvalidRequest(f"seed must be a whole number or a text, not {quoted(seed)}.")
     return [] if by is None else checked_texts("by", by)
+
+
+def sample_size(confidence: float, tolerable: float, expected: float = 0.0) -> int:
+    """Say how many jobs to look at, to show that the share of wrong ones is tolerable.
+
+    Attribute sampling, binomial (of a small batch, slightly fewer would do): if the share were
+    ``tolerable``, no more jobs than ``expected`` (a share, rounded up to jobs) would be found
+    wrong with a probability of at most 1 - ``confidence``.
+
+    Raises:
+        InvalidRequest: a share is invalid, or expected is too close to tolerable.
+
+    >>> sample_size(0.95, 0.05), sample_size(0.95, 0.05, expected=0.01)
+    (59, 93)
+    """
+    _between("confidence", confidence)
+    _between("tolerable", tolerable)
+    number("expected", expected, tolerable)
+    for wrong in range(_MOST_WRONG):
+        risks = range(_MOST_SAMPLED)  # the larger the sample, the smaller the risk
+        n = bisect_left(risks, confidence - 1, key=lambda n: -_at_most(wrong, n, tolerable))
+        if n < _MOST_SAMPLED and n * expected <= wrong + 1e-9:
+            return n
+    raise InvalidRequest(
+        f"The sample would be too large: tolerable ({tolerable}) is too small, or too close to "
+        f"expected ({expected})."
+    )
+
+
+def upper_bound(found: int, sample: int, confidence: float = 0.95) -> float:
+    """Say how large the share of wrong jobs may be if so many were found in a sample.
+
+    The one-sided bound of Clopper and Pearson: with this confidence, the share is at most that.
+
+    Raises:
+        InvalidRequest: an argument is invalid, or SciPy is not installed.
+
+    >>> round(upper_bound(0, 59), 4), round(upper_bound(1, 93), 4)
+    (0.0495, 0.05)
+    """
+    whole_number("sample", sample, _MOST)
+    if found != 0:
+        whole_number("found", found, sample)
+    _between("confidence", confidence)
+    try:
+        from scipy.stats import beta
+    except ImportError:
+        raise InvalidRequest("This needs SciPy: pip install 'boxdocgen-explore[stats]'.") from None
+    return 1.0 if found == sample else float(beta.ppf(confidence, found + 1, sample - found))
+
+
+def _between(name: str, share: float) -> None:
+    if not 0 < number(name, share, 1) < 1:
+        raise InvalidRequest(f"{name} must be more than 0 and less than 1, not {share}.")
+
+
+def _at_most(wrong: int, n: int, share: float) -> float:
+    """The probability of at most so many wrong jobs in a sample of n."""
+    return fsum(
+        exp(
+            lgamma(n + 1)
+            - lgamma(k + 1)
+            - lgamma(n - k + 1)
+            + k * log(share)
+            + (n - k) * log1p(-share)
+        )
+        for k in range(min(wrong, n) + 1)
+    )

@@ -19,6 +19,7 @@ from boxdocgen_explore.cli.options import (
     output_file,
     parse_age,
     parse_path,
+    parse_time,
     recent,
     since_option,
 )
@@ -70,12 +71,24 @@ def add_commands(commands: Any) -> None:
     keys.add_argument("--policy", type=parse_path, metavar="FILE", help="a policy file, as TOML")
     for name, default in KEYS.items():
         option = f"--{name.replace('_', '-')}"
-        if default is None:  # one or several texts
-            kind: Any = {"action": "append", "metavar": "VALUE", "help": "may be given again"}
-            keys.add_argument(option.removesuffix("s"), dest=name, **kind)
+        about: dict[str, Any] = {"default": None, "help": f"by default {default}"}
+        if default is False:
+            keys.add_argument(option, action="store_true", **about)
+        elif isinstance(default, float):
+            keys.add_argument(option, type=float, metavar="N", **about)
+        elif name == "period":
+            about = {
+                "type": parse_time,
+                "metavar": ("START", "END"),
+                "help": "ISO 8601, with zones",
+            }
+            keys.add_argument(option, nargs=2, **about)
+        elif name == "control_total":
+            about = {"metavar": ("IDS", "SHA256"), "help": "of the sender's external ids"}
+            keys.add_argument(option, nargs=2, **about)
         else:
-            kind = {"action": "store_true"} if default is False else {"type": float, "metavar": "N"}
-            keys.add_argument(option, default=None, help=f"by default {default}", **kind)
+            about = {"action": "append", "metavar": "VALUE", "help": "may be given again"}
+            keys.add_argument(option.removesuffix("s"), dest=name, **about)
     box_options(command)
 
 
@@ -98,8 +111,7 @@ def audit(options: argparse.Namespace) -> int:
             output_path("the file", path, ending)
     if options.expected is not None:
         read_manifest(options.expected)  # a typing error must cost no call
-    given = {name: value for name in KEYS if (value := getattr(options, name)) is not None}
-    given, policy = checked_settings(given), read_policy(options.policy)
+    given, policy = checked_settings(_declared(options)), read_policy(options.policy)
     box = connected(options)
     reading, scope, failure = _read(box, options)
     result = run_audit(
@@ -135,6 +147,14 @@ def audit(options: argparse.Namespace) -> int:
     if failure is not None:
         raise failure
     return FINDINGS if result.fails(options.fail_on) else DONE
+
+
+def _declared(options: argparse.Namespace) -> dict[str, Any]:
+    """What the options declare of a policy's keys."""
+    given = {name: value for name in KEYS if (value := getattr(options, name)) is not None}
+    if "control_total" in given and given["control_total"][0].isdecimal():
+        given["control_total"][0] = int(given["control_total"][0])
+    return given
 
 
 def _read(

@@ -155,6 +155,20 @@ def parse_path(text: str) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def parse_time(text: str) -> datetime:
+    """Parse the time that an option gives, in ISO 8601.
+
+    >>> parse_time("2026-11-03T02:14Z")
+    datetime.datetime(2026, 11, 3, 2, 14, tzinfo=datetime.timezone.utc)
+    """
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time such as 2026-11-03T02:14Z"
+        ) from None
+
+
 def parse_age(text: str) -> timedelta:
     """Parse the age that an option gives, such as 90d, 12h or 30m.
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from boxdocgen_explore.analysis import outcomes
 from boxdocgen_explore.auditing import Rule
+from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.schema import DURATION_IS_INFERRED, STATUSES
 from boxdocgen_explore.text import counted, duration, listed, timestamp
@@ -168,6 +169,8 @@ def setting_text(value: object) -> str:
     """Write the value of an option, as far as a person wants to read it."""
     if isinstance(value, Mapping):  # a file, or a frame
         return ", ".join(f"{name} {setting_text(one)}" for name, one in value.items())
+    if isinstance(value, Reading):  # its text has messages, which may have been left out
+        return f"a reading of {counted(len(value), 'job')}"
     if isinstance(value, pl.DataFrame):
         return f"a frame of {counted(value.height, 'row')}"
     if isinstance(value, Iterable) and not isinstance(value, str):

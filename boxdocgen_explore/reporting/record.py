@@ -21,6 +21,7 @@ import polars.selectors as cs
 
 from boxdocgen_explore.arguments import checked_text, checked_texts
 from boxdocgen_explore.auditing import Rule, Thresholds
+from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.reporting import evidence
 from boxdocgen_explore.reporting.batches import batch_rows
 from boxdocgen_explore.reporting.canonical_json import canonical
@@ -55,7 +56,9 @@ def audit_record(
         "scope_statement": f"{covered}. {counted(result.jobs.height, 'job')}.",
         "reader": _reader(result),
         "settings": settings,
-        "thresholds": {name: settings.get(name, default) for name, default in _DEFAULTS.items()},
+        "thresholds": {
+            name: settings.get(name, _plain(default)) for name, default in _DEFAULTS.items()
+        },
         "templates": dict(result.names),
         "rules": [stated_rule(rule) for rule in result.rules],
         "columns": [*result.columns],
@@ -128,11 +131,15 @@ def _plain(value: Any) -> Any:
     """A value as JSON has it."""
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).isoformat()
+    if isinstance(value, Reading):
+        value = value.jobs
     if isinstance(value, pl.DataFrame):
         content = canonical(value.select(~cs.temporal()).to_dicts())
         return {"rows": value.height, "sha256": hashlib.sha256(content.encode()).hexdigest()}
     if isinstance(value, Mapping):
         return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return [_plain(one) for one in (sorted(value) if isinstance(value, set) else value)]
+        return [
+            _plain(one) for one in (sorted(value) if isinstance(value, set | frozenset) else value)
+        ]
     return value

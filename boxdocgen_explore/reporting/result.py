@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from boxdocgen_explore.analysis import Verdict, verdict
-from boxdocgen_explore.auditing import Rule
+from boxdocgen_explore.auditing import Evaluation, Rule, batch_verdicts
 from boxdocgen_explore.errors import BoxDocGenError
 from boxdocgen_explore.schema import PROBLEMS, RUNNING, STATUSES, WAIVED
 from boxdocgen_explore.text import counted, listed, moment, percent
@@ -62,7 +62,7 @@ class AuditResult:
     failures: Mapping[str, BoxDocGenError]
     findings: pl.DataFrame
     verdicts: pl.DataFrame
-    batch_verdicts: pl.DataFrame
+    parts: Sequence[Evaluation]
     chain_findings: pl.DataFrame
     unevaluated: Sequence[str]
     rules: Sequence[Rule]
@@ -76,6 +76,11 @@ class AuditResult:
     document_pages: pl.DataFrame | None = None
     list_pages: pl.DataFrame | None = None
     calls: int | None = None
+
+    @cached_property
+    def batch_verdicts(self) -> pl.DataFrame:
+        """What the rules say of each batch (`schema.BATCH_VERDICTS`)."""
+        return batch_verdicts(self.parts)
 
     @cached_property
     def batches(self) -> list[str]:

@@ -12,9 +12,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import boxdocgen_explore as bx
-from boxdocgen_explore.auditing import AuditInput, AuditOptions, Thresholds, evaluate, requested
-from boxdocgen_explore.errors import InvalidRequest, Reading
-from boxdocgen_explore.schema import DETAILS, FINDINGS, JOBS, PAGES, STATUSES, TAGS, VERDICTS
+from boxdocgen_explore.auditing import (
+    AuditInput,
+    AuditOptions,
+    Thresholds,
+    evaluate,
+    requested,
+)
+from boxdocgen_explore.auditing.compare import COMPARED
+from boxdocgen_explore.errors import InvalidRequest, Reading, Unreachable
+from boxdocgen_explore.schema import (
+    BATCH_VERDICTS,
+    DETAILS,
+    FINDINGS,
+    JOBS,
+    PAGES,
+    STATUSES,
+    TAGS,
+    VERDICTS,
+)
 
 
 def no_slides(inputs: AuditInput) -> pl.DataFrame:
@@ -36,8 +52,36 @@ def test_findings_and_verdicts_have_their_columns_and_agree() -> None:
 
 
 def test_errors_come_first_then_warnings_then_information() -> None:
-    severities = bx.audit(read(failed("1"), job("2", warnings=["x"])))["severity"].to_list()
+    reading = read(failed("1"), job("2", warnings=["x"]))
+    severities = bx.audit(reading, now=NOON)["severity"].to_list()
     assert severities == ["error", "warning", "info", "info"]
+
+
+def test_a_batch_that_could_not_be_read_hides_nothing_about_the_others() -> None:
+    reading = read(job("1"), failed("2", batch_id="11"), failures={"12": Unreachable("No.")})
+    rows = bx.verdicts(reading, now=NOON, by_batch=True)
+    share = rows.filter(rule="failed-share").select("batch_id", "verdict", "lacks")
+    assert share.sort("batch_id").rows() == [
+        ("10", "passed", None),
+        ("11", "found", None),
+        ("12", "not evaluated", "jobs; complete batches (not read to their end: 12)"),
+    ]
+    findings, verdicts = evaluate(reading, now=NOON)
+    assert (findings.height, verdicts.height) == (rows["findings"].sum(), len(bx.RULES))
+
+
+def test_what_two_batches_share_is_found_in_both_and_what_names_none_has_its_own_row() -> None:
+    reading = read(job("1"), job("2", batch_id="11", output_file_id="f1"), job("3", batch_id="12"))
+    rows = bx.verdicts(
+        reading, now=NOON, by_batch=True, expected=pl.DataFrame({"external_id": ["e"]})
+    )
+    shared = rows.filter(rule="shared-output-file").sort("batch_id")["verdict"].to_list()
+    assert shared == ["found", "found", "passed"]
+    assert rows.filter(rule="manifest-missing").rows() == [
+        (None, "manifest-missing", "found", 1, None)
+    ]
+    assert set(rows["batch_id"]) == {"10", "11", "12", None}
+    assert bx.verdicts(read(), by_batch=True)["batch_id"].unique().to_list() == [None]
 
 
 def test_people_can_add_a_rule_or_check_theirs_alone() -> None:
@@ -65,7 +109,10 @@ def test_a_rule_runs_once_and_only_if_it_has_what_it_needs() -> None:
 def test_the_rules_that_the_options_ask_for_are_known() -> None:
     manifest = pl.DataFrame({"external_id": ["e1"]})
     asked = {
-        "expected": (manifest, {"manifest-missing", "manifest-unexpected"}),
+        "expected": (
+            manifest,
+            {"manifest-missing", "manifest-not-made", "manifest-unexpected"},
+        ),
         "approved_versions": ("t1", {"unapproved-version"}),
         "output_type": ("pdf", {"unexpected-output-type"}),
         "creators": (["u1"], {"unexpected-creator"}),
@@ -92,22 +139,26 @@ def test_a_redacted_column_stops_the_rules_that_it_would_mislead() -> None:
     readers = {name: {r.name for r in bx.RULES if name in r.columns} for name in columns}
     outputs = "missing-output output-of-failed shared-output-file shared-output-version"
     documents = "missing-document empty-document identical-documents slow-document"
-    versions = "several-templates version-unlike-others failure-tags"
+    versions = "several-templates version-rollback failure-tags"
+    ids = "manifest-missing manifest-not-made manifest-unexpected control-total"
+    creation = "running-too-long version-rollback cut-off duplicate-run"
     assert readers == {
-        name: set(rules.split())
+        name: {*rules.split(), *(["changed-final-job"] if name in COMPARED else [])}
         for name, rules in {
             "output_file_id": f"{outputs} {documents}",
             "output_file_version_id": outputs,
             "output_type": "mixed-output-types unexpected-output-type",
-            "template_file_id": versions,
+            "status": "",
+            "warnings": "",
+            "template_file_id": f"{versions} doubled-external-id duplicate-run",
             "template_file_version_id": f"{versions} unapproved-version",
-            "external_id": "manifest-missing manifest-unexpected doubled-external-id",
-            "errors": "failure-groups failure-tags",
-            "created_at": "running-too-long",
-            "created_by_id": "unexpected-creator",
-            "created_by_login": "unexpected-creator",
-            "source": "unexpected-source",
-            "enterprise_id": "unexpected-enterprise",
+            "external_id": f"{ids} doubled-external-id duplicate-run",
+            "errors": "errors-though-completed failure-groups failure-tags",
+            "created_at": creation,
+            "created_by_id": "mixed-creator unexpected-creator",
+            "created_by_login": "mixed-creator unexpected-creator",
+            "source": "mixed-source unexpected-source",
+            "enterprise_id": "mixed-enterprise unexpected-enterprise",
             "output_file_found": documents,
             "output_file_size_bytes": "empty-document identical-documents",
             "output_file_sha1": "identical-documents",
@@ -125,6 +176,11 @@ def test_every_option_is_explained_by_audit_and_every_threshold_is_one() -> None
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
+        ({"hosts": None}, "hosts must be a text or several texts, not None."),
+        ({"period": (NOON, NOON)}, "period must be a start and an end with time zones, not ("),
+        ({"period": [dt.datetime(2026, 11, 3)] * 2}, "period must be a start and an end with time"),
+        ({"control_total": (1, "ab")}, "control_total must be a count and a SHA-256 (64 digits)"),
+        ({"earlier": 7}, "An audit needs a reading or a frame of jobs, not int."),
         ({"max_failed": 0.1}, "There is no threshold 'max_failed'; known: max_failed_share, "),
         ({"max_failed_share": 5}, "max_failed_share must be a number from 0 to 1, not 5."),
         ({"max_error_share": True}, "max_error_share must be a number from 0 to 1, not True."),
@@ -211,6 +267,9 @@ ANY_OPTIONS = st.fixed_dictionaries(
         "creators": st.just(["1"]),
         "sources": st.just(["1"]),
         "max_failed_share": st.just(0.5),
+        "earlier": ANY_JOBS,
+        "period": st.just((NOON - dt.timedelta(days=9), NOON)),
+        "control_total": st.just((1, "0" * 64)),
     },
 )
 
@@ -226,3 +285,8 @@ def test_no_jobs_make_a_rule_crash_and_no_finding_names_a_job_that_is_not_there(
     assert findings["detail"].null_count() == 0
     assert verdicts["findings"].sum() == findings.height
     assert verdicts["rule"].to_list() == [rule.name for rule in bx.RULES]
+    by_batch = bx.verdicts(reading, by_batch=True, **options)
+    assert by_batch.schema == BATCH_VERDICTS
+    assert not by_batch.select("batch_id", "rule").is_duplicated().any()
+    judged = by_batch.group_by("rule").agg(pl.col("verdict").eq("found").any())
+    assert set(judged.filter("verdict")["rule"]) == set(verdicts.filter(verdict="found")["rule"])

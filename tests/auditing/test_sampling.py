@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from typing import Any
 
 import polars as pl
@@ -63,3 +65,64 @@ def test_an_invalid_sample_is_refused_in_a_sentence(
     with pytest.raises(InvalidRequest) as refused:
         bx.sample(MANY, *arguments)
     assert str(refused.value) == sentence
+
+
+# --- how many, and what they show ---------------------------------------------------------------
+
+# From the tables of the AICPA's guide on audit sampling: sample sizes by tolerable and expected
+# share (per cent), and upper limits (per cent, one decimal) by sample and what was found.
+SIZES = {
+    0.95: {(2, 0): 149, (5, 0): 59, (10, 0): 29, (20, 0): 14, (5, 0.75): 93, (5, 1): 93,
+           (5, 1.25): 124, (5, 2): 181, (5, 2.25): 208, (10, 1): 46, (10, 4): 89, (10, 5): 116},
+    0.90: {(2, 0): 114, (5, 0): 45, (10, 0): 22, (20, 0): 11},
+}  # fmt: skip
+LIMITS = {(0, 25): 11.3, (0, 60): 4.9, (0, 80): 3.7, (1, 80): 5.8, (2, 80): 7.7, (4, 80): 11.1}
+
+
+@pytest.mark.parametrize("confidence", SIZES)
+def test_sample_sizes_are_those_of_the_published_tables(confidence: float) -> None:
+    sizes = {
+        (tolerable, expected): bx.sample_size(confidence, tolerable / 100, expected / 100)
+        for tolerable, expected in SIZES[confidence]
+    }
+    assert sizes == SIZES[confidence]
+
+
+def test_upper_bounds_are_those_of_the_published_tables() -> None:
+    bounds = {one: math.ceil(1000 * bx.upper_bound(*one)) / 10 for one in LIMITS}
+    assert bounds == LIMITS
+    assert bx.upper_bound(3, 3) == 1
+    assert bx.upper_bound(0, 59, 0.9) < bx.upper_bound(0, 59)
+
+
+@given(st.floats(0.5, 0.999), st.floats(0.01, 0.5), st.floats(0, 0.5))
+def test_a_sample_with_what_was_expected_shows_that_the_share_is_tolerable(
+    confidence: float, tolerable: float, part: float
+) -> None:
+    n = bx.sample_size(confidence, tolerable, tolerable * part)
+    wrong = math.ceil(n * tolerable * part - 1e-9)
+    assert bx.upper_bound(wrong, n, confidence) <= tolerable + 1e-9
+
+
+def test_without_scipy_an_upper_bound_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(InvalidRequest, match=r"pip install 'boxdocgen-explore\[stats\]'"):
+        bx.upper_bound(0, 59)
+
+
+@pytest.mark.parametrize(
+    ("ask", "sentence"),
+    [
+        (lambda: bx.sample_size(1, 0.05), "confidence must be more than 0 and less than 1, not 1."),
+        (lambda: bx.sample_size(0.95, 5), "tolerable must be a number from 0 to 1, not 5."),
+        (lambda: bx.sample_size(0.95, 0.05, 0.06), "expected must be a number from 0 to 0.05"),
+        (lambda: bx.sample_size(0.95, 0.05, 0.049), "The sample would be too large: "),
+        (lambda: bx.sample_size(0.95, 1e-9), "The sample would be too large: "),
+        (lambda: bx.upper_bound(3, 2), "found must be a whole number from 1 to 2, not 3."),
+        (lambda: bx.upper_bound(0, 0), "sample must be a whole number from 1 to "),
+    ],
+)
+def test_an_impossible_sample_is_refused_in_a_sentence(ask: Any, sentence: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        ask()
+    assert str(refused.value).startswith(sentence)

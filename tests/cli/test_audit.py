@@ -83,7 +83,9 @@ def test_a_rule_that_was_asked_for_but_not_evaluated_is_status_1(box, tmp_path, 
     assert main([*command, "--redact", "external_id"]) == 1
     first, _, _, checks, *_ = capsys.readouterr().out.splitlines()
     assert first == "Checks not performed"
-    assert checks.endswith("not performed (requested: manifest-missing, manifest-unexpected).")
+    assert checks.endswith(
+        "not performed (requested: manifest-missing, manifest-not-made, manifest-unexpected)."
+    )
 
 
 def test_on_a_full_disk_the_old_report_stays_and_the_status_is_2(box, tmp_path, capsys):

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from clock import travels
+from frames import NOON
+from time_machine import travel
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.errors import Reading
+
+
+@pytest.fixture(autouse=True)
+def _soon_after_reading() -> None:
+    """It is one hour after the synthetic pages of `frames` were read; else they are stale."""
+    travels.enter_context(travel(NOON + timedelta(hours=1)))
 
 
 @pytest.fixture

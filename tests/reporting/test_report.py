@@ -261,7 +261,15 @@ def test_what_is_left_out_is_never_found_missing():
 def test_a_missing_message_is_found_even_if_messages_are_left_out():
     jobs = jobs_frame([{"status": "failed", "errors": errors} for errors in (["Why"], [" "], [])])
     findings = reporting.run_audit(jobs, redact="errors").findings
-    assert findings.filter(rule="no-message")["job_id"].to_list() == jobs["job_id"][1:].to_list()
+    (detail,) = findings.filter(rule="no-message")["detail"]
+    assert detail.endswith(f": {', '.join(jobs['job_id'][1:])}.")
+
+
+def test_an_earlier_reading_is_compared_but_its_messages_are_not_quoted(written):
+    secret = jobs_frame([{"status": "failed", "errors": ["Salary of Bond"]}])
+    earlier = Reading(secret, pages_frame(1, jobs=1))
+    assert "Salary of Bond" not in written(secret, earlier=earlier, redact="errors")
+    assert "earlier: a reading of 1 job" in written(secret, earlier=earlier)
 
 
 # --- arguments and files ---------------------------------------------------------------------

@@ -17,19 +17,10 @@ from boxdocgen_explore.auditing.rules import (
     templates,
 )
 
-_IN_ORDER: Final = (
-    pages,
-    jobs,
-    outputs,
-    documents,
-    statuses,
-    templates,
-    origins,
-    manifest,
-    messages,
-)
-
 RULES: Final[tuple[Rule, ...]] = tuple(
-    value for module in _IN_ORDER for value in vars(module).values() if isinstance(value, Rule)
+    value
+    for file in (pages, jobs, outputs, documents, statuses, templates, origins, manifest, messages)
+    for value in vars(file).values()
+    if isinstance(value, Rule)
 )
 """Every rule, in the order of a report: file by file, as they are declared there."""

@@ -1,14 +1,19 @@
-"""Rules about the manifest: is everything here that was expected, once, and nothing else?"""
+"""Rules about what was expected: is everything here, was it made once, and is nothing else here?"""
 
 from __future__ import annotations
 
-from collections import Counter
+import datetime as dt
+from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing.manifest import Manifest
-from boxdocgen_explore.auditing.rule import ONLY_BATCH, AuditInput, per_group, per_job, rule
-from boxdocgen_explore.text import counted, listed
+from boxdocgen_explore.auditing.manifest import Manifest, control_total
+from boxdocgen_explore.auditing.rule import BATCHES, AuditInput, per_group, per_job, rule
+from boxdocgen_explore.schema import MADE
+from boxdocgen_explore.text import counted, duration, listed
+
+_TEMPLATE: Final = "template_file_id"
+_MADE = pl.col("status").is_in(MADE).fill_null(False)
 
 
 def _expected(inputs: AuditInput) -> Manifest:
@@ -19,19 +24,19 @@ def _expected(inputs: AuditInput) -> Manifest:
 @rule(
     "manifest-missing",
     "error",
-    needs=("manifest", "complete batches"),
+    needs=("manifest", "complete batches", "any external_id of a manifest"),
     columns=("external_id",),
     option="expected",
 )
 def manifest_missing(inputs: AuditInput) -> pl.DataFrame:
     """Everything in the manifest is here.
 
-    Somebody waits for a document that was never requested.
+    Somebody may wait for a document that no job here makes.
     """
     expected = _expected(inputs)
     if expected.counts:
         return per_group(
-            _counts(inputs).filter(pl.col("here") < pl.col("expected")),
+            _counts(inputs).filter(pl.col("here") < pl.col("expected")).drop("failed"),
             lambda expected, here: (
                 f"{here:,} of {counted(expected, 'expected job')} are here; "
                 f"{expected - here:,} missing."
@@ -40,10 +45,42 @@ def manifest_missing(inputs: AuditInput) -> pl.DataFrame:
     absent = expected.rows.join(
         inputs.jobs, on=list(expected.key), how="anti", maintain_order="left"
     )
-    batch_id = pl.col("batch_id") if "batch_id" in expected.key else pl.lit(None)
-    return absent.select(
-        batch_id=batch_id,
-        detail=pl.format("No job here has the external id {}.", "external_id"),
+    detail = pl.format("No job here has the external id {}.", "external_id")
+    return absent.select(pl.col("^batch_id$"), detail=detail)
+
+
+@rule(
+    "manifest-not-made",
+    "error",
+    needs=("manifest", "complete batches", "any external_id of a manifest", "final jobs"),
+    columns=("external_id",),
+    option="expected",
+)
+def manifest_not_made(inputs: AuditInput) -> pl.DataFrame:
+    """Every document in the manifest that was requested was made, in any of its jobs.
+
+    Whatever share of failures is accepted, this document does not exist.
+    """
+    expected, failed = _expected(inputs), pl.col("status").eq_missing("failed")
+    if expected.counts:
+        lost = pl.min_horizontal("expected", "here") - pl.col("here") + pl.col("failed")
+        counts = _counts(inputs).drop_nulls("expected").filter(lost > 0)
+        return per_group(
+            counts.select("batch_id", "expected", lost=lost),
+            lambda expected, lost: (
+                f"{lost:,} of {counted(expected, 'expected document')} not made: the jobs failed."
+            ),
+        )
+    requested = inputs.jobs.join(expected.rows, on=list(expected.key), how="semi")
+    documents = requested.group_by(pl.struct(expected.key).alias("key"), maintain_order=True)
+    ids = pl.col("external_id").first()
+    every = documents.agg(*BATCHES, ids, failed=failed.all(), jobs=pl.col("job_id"))
+    return per_group(
+        every.filter("failed").drop("key", "failed"),
+        lambda external_id, jobs: (
+            f"No document was made for the external id {external_id}: "
+            f"{counted(len(jobs), 'job')} failed ({listed(jobs)})."
+        ),
     )
 
 
@@ -62,7 +99,7 @@ def manifest_unexpected(inputs: AuditInput) -> pl.DataFrame:
     expected = _expected(inputs)
     if expected.counts:
         surplus = pl.col("expected").is_null() | (pl.col("here") > pl.col("expected"))
-        return per_group(_counts(inputs).filter(surplus), _surplus)
+        return per_group(_counts(inputs).filter(surplus).drop("failed"), _surplus)
     others = inputs.jobs.drop_nulls("external_id").join(
         expected.rows, on=list(expected.key), how="anti", maintain_order="left"
     )
@@ -78,48 +115,104 @@ def _surplus(expected: int | None, here: int) -> str:
 
 
 def _counts(inputs: AuditInput) -> pl.DataFrame:
-    """Count each batch's jobs: expected (null: not in the manifest) and here, manifest first."""
+    """Count each batch's jobs, manifest first: expected (null: not in it), here, failed."""
     here = inputs.jobs.group_by("batch_id", maintain_order=True).agg(
-        here=pl.col("job_id").n_unique().cast(pl.Int64)
+        here=pl.col("job_id").n_unique().cast(pl.Int64),
+        failed=pl.col("job_id").filter(status="failed").n_unique().cast(pl.Int64),
     )
     expected = _expected(inputs).rows.select("batch_id", expected="jobs")
     return expected.join(
         here, on="batch_id", how="full", coalesce=True, maintain_order="left_right"
-    ).with_columns(pl.col("here").fill_null(0))
+    ).with_columns(pl.col("here", "failed").fill_null(0))
+
+
+@rule(
+    "control-total",
+    "error",
+    needs=("complete batches", "external_id"),
+    columns=("external_id",),
+    option="control_total",
+)
+def control_total_agrees(inputs: AuditInput) -> pl.DataFrame:
+    """The external ids here are those that the sender has counted and hashed (control_total).
+
+    A document is missing, or one was made that the sender knows nothing of.
+    """
+    assert inputs.thresholds.control_total is not None  # noqa: S101 - the rule needs it
+    ids, digest = inputs.thresholds.control_total
+    here, digest_here = control_total(inputs.jobs["external_id"].drop_nulls())
+    detail = (
+        f"{counted(here, 'external id')} here, SHA-256 {digest_here}; the sender has {ids:,}, "
+        f"SHA-256 {digest}."
+    )
+    agrees = (here, digest_here) == (ids, digest)
+    return pl.DataFrame({"detail": [] if agrees else [detail]}, schema={"detail": pl.String})
 
 
 @rule(
     "doubled-external-id",
     "warning",
     also=("external_id",),
-    columns=("external_id",),
+    columns=("external_id", _TEMPLATE),
     option="unique_external_ids",
 )
 def doubled_external_id(inputs: AuditInput) -> pl.DataFrame:
-    """No external id appears twice in its batch (or at all, if the manifest names no batches).
+    """No two documents of a template were made for one external id, unless the manifest says so.
 
     Somebody may receive a document twice. An error if unique_external_ids is set.
     """
-    # Without a manifest of ids, a batch is the scope: payslips of every month may repeat them.
-    by_id = inputs.expected is not None and not inputs.expected.counts
-    anywhere = by_id and "batch_id" not in _expected(inputs).key
-    scope = {} if anywhere else {"scope": "batch_id"}
+    # A manifest of ids by batch may expect the same person in each of them, every month say.
+    by_batch = inputs.expected and inputs.expected.key == ("batch_id", "external_id")
+    key = ["external_id", _TEMPLATE, *(["batch_id"] if by_batch else [])]
     twice = (
-        inputs.jobs.drop_nulls(["external_id", "job_id"])
-        .unique("job_id", keep="first", maintain_order=True)
-        .group_by("external_id", **scope, maintain_order=True)
-        .agg(ONLY_BATCH, "job_id", "status")
-        .filter(pl.col("job_id").list.len() > 1)
-        .select("batch_id", "external_id", "job_id", "status")
+        inputs.jobs.filter(_MADE)
+        .drop_nulls(["external_id", "job_id"])
+        .group_by(pl.struct(key).alias("key"), maintain_order=True)
+        .agg(*BATCHES, pl.col("external_id", _TEMPLATE).first(), jobs=pl.col("job_id").n_unique())
+        .filter(pl.col("jobs") > 1)
     )
+    # A whole batch that was run twice is one finding, not one per document.
+    causes = twice.group_by("batch_id", "of_batches", template=_TEMPLATE, maintain_order=True)
     severity = "error" if inputs.thresholds.unique_external_ids else "warning"
-    return per_group(twice, _doubled).with_columns(severity=pl.lit(severity))
+    return per_group(
+        causes.agg("external_id"),
+        lambda template, external_id: (
+            f"{counted(len(external_id), 'external id')} with several documents of "
+            f"{inputs.template(template)}: {listed(external_id, most=20)}."
+        ),
+    ).with_columns(severity=pl.lit(severity))
 
 
-def _doubled(external_id: str, job_id: list[str], status: list[str | None]) -> str:
-    counts = Counter(one or "no status" for one in status)
-    statuses = ", ".join(f"{count:,} {one}" for one, count in counts.items())
-    return (
-        f"The external id {external_id} belongs to {counted(len(job_id), 'job')} ({statuses}): "
-        f"{listed(job_id)}."
+@rule(
+    "duplicate-run",
+    "warning",
+    also=("external_id", "creation"),
+    columns=("external_id", _TEMPLATE, "created_at"),
+    option="duplicate_run_days",
+)
+def duplicate_run(inputs: AuditInput) -> pl.DataFrame:
+    """No batch repeats another's external ids and template within duplicate_run_days.
+
+    A request may have been sent twice. A batch of which every job failed may be sent again.
+    """
+    most, ids = dt.timedelta(days=inputs.thresholds.duplicate_run_days), pl.col("external_id")
+    runs = (
+        inputs.jobs.drop_nulls("external_id")
+        .group_by("batch_id", _TEMPLATE, maintain_order=True)
+        .agg(ids.unique().sort(), created_at=pl.col("created_at").min(), made=_MADE.any())
+        .filter("made")
+        .sort("created_at", maintain_order=True)
+        .select(
+            "batch_id",
+            earlier=pl.col("batch_id").shift(1).over(_TEMPLATE, ids),
+            later_by=pl.col("created_at").diff().over(_TEMPLATE, ids),
+            ids=ids.list.len(),
+        )
+    )
+    return per_group(
+        runs.filter(pl.col("later_by") <= most),
+        lambda earlier, later_by, ids: (
+            f"The same {counted(ids, 'external id')} and template as batch {earlier}, created "
+            f"{duration(later_by)} later."
+        ),
     )

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing.rule import ONLY_BATCH, AuditInput, per_group, rule
+from boxdocgen_explore.auditing.rule import BATCHES, AuditInput, per_group, rule
 from boxdocgen_explore.messages import tag, tag_names
 from boxdocgen_explore.text import counted, listed
 
@@ -45,7 +45,7 @@ def failure_groups(inputs: AuditInput) -> pl.DataFrame:
     groups = (
         inputs.reasons.group_by("reason", maintain_order=True)
         .agg(
-            ONLY_BATCH,
+            *BATCHES,
             jobs=pl.len(),
             batches=pl.col("batch_id").n_unique(),
             job=pl.col("job_id").first(),
@@ -70,14 +70,16 @@ def failure_tags(inputs: AuditInput) -> pl.DataFrame:
 
     A tag that a new version introduced may be missing from the data.
     """
-    reasons, contents = inputs.reasons, _contents(inputs)
+    assert inputs.tags is not None  # noqa: S101 - the rule needs them
+    reasons, contents = inputs.reasons, tag_names(inputs.tags)
+    contents = contents.with_columns(pl.col(_VERSION).fill_null("the current one"))
     versions = pl.col(_VERSION).unique().sort()
     groups = (
         reasons.with_columns(tag=tag(pl.col("message")))
         .drop_nulls("tag")
         .group_by(_TEMPLATE, "tag", maintain_order=True)
         .agg(
-            ONLY_BATCH,
+            *BATCHES,
             jobs=pl.col("row").n_unique(),
             versions=pl.col(_VERSION).unique(maintain_order=True),
         )
@@ -107,12 +109,6 @@ def failure_tags(inputs: AuditInput) -> pl.DataFrame:
 def _of(jobs: int, problems: int) -> str:
     total = counted(problems, "job")
     return f"{jobs:,} of the {total}" if jobs < problems else f"All {total}" if jobs > 1 else total
-
-
-def _contents(inputs: AuditInput) -> pl.DataFrame:
-    """Give one row per template version and name: of a tag, or of a field that a tag reads."""
-    assert inputs.tags is not None  # noqa: S101 - the rule needs them
-    return tag_names(inputs.tags).with_columns(pl.col(_VERSION).fill_null("the current one"))
 
 
 def _association(read: list[str], holding: list[str]) -> str:

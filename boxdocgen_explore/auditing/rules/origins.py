@@ -1,66 +1,77 @@
-"""Rules about requests: output type, creator, source and enterprise of a batch's jobs."""
+"""Rules about origin: host, output type, creator, source, enterprise and time of creation."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing.rule import AuditInput, per_group, rule
-from boxdocgen_explore.text import counted, listed
+from boxdocgen_explore.auditing.rule import COMPLETE_JOBS, AuditInput, Rule, per_group, rule
+from boxdocgen_explore.text import counted, listed, moment
+
+_CREATOR: Final = ("created_by_login", "created_by_id")
 
 
-@rule("mixed-output-types", "warning", columns=("output_type",))
-def mixed_output_types(inputs: AuditInput) -> pl.DataFrame:
-    """A batch has one output type.
+def _mixed(name: str, noun: str, columns: tuple[str, ...], *also: str) -> Rule:
+    """A rule that finds batches with several values; what a value is called is its first column."""
 
-    A request names one output type.
+    def check(inputs: AuditInput) -> pl.DataFrame:
+        values = inputs.jobs.group_by("batch_id", maintain_order=True).agg(
+            values=pl.coalesce(columns).drop_nulls().unique(maintain_order=True)
+        )
+        return per_group(
+            values.filter(pl.col("values").list.len() > 1),
+            lambda values: f"{counted(len(values), noun)} within one batch: {listed(values)}.",
+        )
+
+    checks, why = f"A batch has one {noun}", "Several mean that the jobs are of several requests."
+    return Rule(name, "warning", checks, why, check, (*COMPLETE_JOBS, *also), columns)
+
+
+mixed_output_types = _mixed("mixed-output-types", "output type", ("output_type",))
+mixed_creator = _mixed("mixed-creator", "creator", _CREATOR, "creator")
+mixed_source = _mixed("mixed-source", "source", ("source",), "source")
+mixed_enterprise = _mixed("mixed-enterprise", "enterprise", ("enterprise_id",), "enterprise")
+
+
+@rule("source-host", "warning", needs=("pages", "host", "complete batches"), option="hosts")
+def source_host(inputs: AuditInput) -> pl.DataFrame:
+    """Every page was read from one of hosts; if none are named, from api.box.com.
+
+    Another server may send whatever it likes. For information only if no hosts are named.
     """
-    return _several(inputs.jobs, pl.col("output_type"), "output type")
+    hosts = inputs.thresholds.hosts
+    found = _unexpected(inputs.evidence, "host", hosts or {"api.box.com"}, "host", thing="page")
+    return found.with_columns(severity=pl.lit("warning" if hosts else "info"))
 
 
-@rule(
-    "unexpected-output-type",
-    "error",
-    also=("output_type",),
-    columns=("output_type",),
-    option="output_type",
-)
+@rule("unexpected-output-type", "error", columns=("output_type",), option="output_type")
 def unexpected_output_type(inputs: AuditInput) -> pl.DataFrame:
     """Every output type is one of output_type.
 
     The documents cannot be used as intended.
     """
-    column, wanted = pl.col("output_type"), inputs.output_types or ()
-    others = inputs.jobs.filter(~column.is_in(wanted).fill_null(False))
-    return _unexpected(others, column, "output type")
+    jobs = inputs.jobs.with_columns(pl.col("output_type").fill_null("none"))
+    return _unexpected(jobs, "output type", inputs.thresholds.output_type, "output_type")
 
 
-@rule(
-    "unexpected-creator",
-    "warning",
-    also=("creator",),
-    columns=("created_by_id", "created_by_login"),
-    option="creators",
-)
+@rule("unexpected-creator", "warning", also=("creator",), columns=_CREATOR, option="creators")
 def unexpected_creator(inputs: AuditInput) -> pl.DataFrame:
-    """Jobs were created by one of creators; if none are named, by one user in each batch.
+    """Jobs were created by one of creators.
 
     Somebody else may have sent these documents.
     """
-    user_id, login = pl.col("created_by_id"), pl.col("created_by_login")
-    return _one_of(
-        inputs.jobs, pl.coalesce(login, user_id), "creator", inputs.thresholds.creators, user_id
-    )
+    return _unexpected(inputs.jobs, "creator", inputs.thresholds.creators, *_CREATOR)
 
 
 @rule("unexpected-source", "warning", also=("source",), columns=("source",), option="sources")
 def unexpected_source(inputs: AuditInput) -> pl.DataFrame:
-    """Jobs came from one of sources; if none are named, from one source in each batch.
+    """Jobs came from one of sources.
 
     A batch from another source may have bypassed the agreed process.
     """
-    return _one_of(inputs.jobs, pl.col("source"), "source", inputs.thresholds.sources)
+    return _unexpected(inputs.jobs, "source", inputs.thresholds.sources, "source")
 
 
 @rule(
@@ -71,39 +82,41 @@ def unexpected_source(inputs: AuditInput) -> pl.DataFrame:
     option="enterprises",
 )
 def unexpected_enterprise(inputs: AuditInput) -> pl.DataFrame:
-    """Jobs belong to one of enterprises; if none are named, to one in each batch.
+    """Jobs belong to one of enterprises.
 
     Jobs of another enterprise do not belong in this audit.
     """
-    wanted = inputs.thresholds.enterprises
-    return _one_of(inputs.jobs, pl.col("enterprise_id"), "enterprise", wanted)
+    return _unexpected(inputs.jobs, "enterprise", inputs.thresholds.enterprises, "enterprise_id")
 
 
-def _one_of(
-    jobs: pl.DataFrame, value: pl.Expr, noun: str, wanted: Collection[str] | None, *also: pl.Expr
+def _unexpected(
+    rows: pl.DataFrame, noun: str, wanted: Collection[str] | None, *columns: str, thing: str = "job"
 ) -> pl.DataFrame:
-    """Find values that are not ``wanted`` (``also``: other names of the same thing)."""
-    if wanted is None:
-        return _several(jobs, value, noun)
-    known = pl.any_horizontal(name.is_in(wanted) for name in (value, *also)).fill_null(False)
-    return _unexpected(jobs.filter(value.is_not_null(), ~known), value, noun)
-
-
-def _unexpected(jobs: pl.DataFrame, value: pl.Expr, noun: str) -> pl.DataFrame:
+    """Find values that were not declared; a row may match by any of the columns."""
+    known = pl.any_horizontal(pl.col(one).is_in(wanted or ()) for one in columns).fill_null(False)
+    others = rows.filter(~known).group_by(
+        "batch_id", value=pl.coalesce(columns), maintain_order=True
+    )
     return per_group(
-        jobs.group_by("batch_id", value.alias("value"), maintain_order=True).agg(jobs=pl.len()),
-        lambda value, jobs: (
-            f"{counted(jobs, 'job')} "
-            + (f"without {noun}." if value is None else f"with the unexpected {noun} {value}.")
+        others.len("rows").drop_nulls("value"),
+        lambda value, rows: f"{counted(rows, thing)} with the unexpected {noun} {value}.",
+    )
+
+
+@rule("cut-off", "error", also=("creation",), columns=("created_at",), option="period")
+def cut_off(inputs: AuditInput) -> pl.DataFrame:
+    """Jobs were created within period: at its start or later, and before its end.
+
+    Jobs outside the period belong in another audit.
+    """
+    assert inputs.thresholds.period is not None  # noqa: S101 - the rule needs it
+    start, end = inputs.thresholds.period
+    outside = inputs.jobs.filter(~pl.col("created_at").is_between(start, end, closed="left"))
+    first = pl.col("job_id", "created_at").sort_by("created_at").first()
+    return per_group(
+        outside.group_by("batch_id", maintain_order=True).agg(first, jobs=pl.len()),
+        lambda job_id, created_at, jobs: (
+            f"{counted(jobs, 'job')} not created from {moment(start)} until {moment(end)}; the "
+            f"oldest, {job_id}, was created {moment(created_at)}."
         ),
-    )
-
-
-def _several(jobs: pl.DataFrame, value: pl.Expr, noun: str) -> pl.DataFrame:
-    values = jobs.group_by("batch_id", maintain_order=True).agg(
-        values=value.drop_nulls().unique(maintain_order=True)
-    )
-    return per_group(
-        values.filter(pl.col("values").list.len() > 1),
-        lambda values: f"{counted(len(values), noun)} within one batch: {listed(values)}.",
     )

@@ -6,7 +6,8 @@ from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing.rule import ONLY_BATCH, AuditInput, per_group, per_job, rule
+from boxdocgen_explore.auditing.rule import BATCHES, AuditInput, per_group, per_job, rule
+from boxdocgen_explore.schema import MADE
 from boxdocgen_explore.text import counted, listed
 
 _OUTPUT: Final = ("output_file_id", "output_file_version_id")
@@ -20,8 +21,7 @@ def missing_output(inputs: AuditInput) -> pl.DataFrame:
 
     Without them the document cannot be found.
     """
-    made = _STATUS.is_in(["completed", "completed_with_error"]).fill_null(False)
-    incomplete = inputs.jobs.filter(made, _FILE.is_null() | _FILE_VERSION.is_null())
+    incomplete = inputs.jobs.filter(_STATUS.is_in(MADE), _FILE.is_null() | _FILE_VERSION.is_null())
     named = (
         pl.when(_FILE.is_not_null())
         .then(pl.lit("an output file, but no version of it"))
@@ -53,7 +53,7 @@ def _shared(jobs: pl.DataFrame, *by: str) -> pl.DataFrame:
         jobs.drop_nulls([*by, "job_id"])
         .group_by(by, maintain_order=True)
         .agg(
-            ONLY_BATCH,
+            *BATCHES,
             pl.col("job_id").unique(maintain_order=True),
             versions=_FILE_VERSION.n_unique(),
             without_version=_FILE_VERSION.is_null().any(),
@@ -68,7 +68,7 @@ def shared_output_version(inputs: AuditInput) -> pl.DataFrame:
 
     One document cannot be the result of two jobs.
     """
-    shared = _shared(inputs.jobs, *_OUTPUT).select("batch_id", "job_id", *_OUTPUT)
+    shared = _shared(inputs.jobs, *_OUTPUT).select("batch_id", "of_batches", "job_id", *_OUTPUT)
     return per_group(
         shared,
         lambda job_id, output_file_id, output_file_version_id: (
@@ -88,7 +88,7 @@ def shared_output_file(inputs: AuditInput) -> pl.DataFrame:
     # If all jobs name the same version, that is what shared-output-version finds.
     several = shared.filter((pl.col("versions") > 1) | pl.col("without_version"))
     return per_group(
-        several.select("batch_id", "job_id", "output_file_id"),
+        several.select("batch_id", "of_batches", "job_id", "output_file_id"),
         lambda job_id, output_file_id: (
             f"Output file {output_file_id} is named by {counted(len(job_id), 'job')}: "
             f"{listed(job_id)}."

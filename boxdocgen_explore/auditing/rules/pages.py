@@ -1,12 +1,14 @@
-"""Rules about the evidence: were all pages read, and do they fit together and fit the jobs?"""
+"""Rules about the evidence: were all pages read, lately, and do they fit together?"""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing.rule import AuditInput, per_job, rule
+from boxdocgen_explore.auditing.rule import AuditInput, per_group, per_job, rule
+from boxdocgen_explore.text import duration, moment
 
 _NUMBER = pl.col("page")
 _MARKER, _NEXT = pl.col("marker_sha256"), pl.col("next_marker_sha256")
@@ -91,3 +93,20 @@ def foreign_job(inputs: AuditInput) -> pl.DataFrame:
     foreign = inputs.jobs.join(batches, on="batch_id", how="anti", maintain_order="left")
     other = pl.format("The job belongs to batch {}, of which no page was read.", "batch_id")
     return per_job(foreign, pl.coalesce(other, pl.lit("The job names no batch.")))
+
+
+@rule("stale-evidence", "warning", needs=("pages", "fetched_at"), option="stale_days")
+def stale_evidence(inputs: AuditInput) -> pl.DataFrame:
+    """Every batch was looked at within stale_days before the audit.
+
+    Jobs may have been added since.
+    """
+    most, now = dt.timedelta(days=inputs.thresholds.stale_days), inputs.now
+    # Pages of final jobs are cached for ever, so only the newest page says when that was.
+    return per_group(
+        inputs.last_read.filter(now - pl.col("last_read") > most),
+        lambda last_read: (
+            f"Last read on {moment(last_read)}, {duration(now - last_read)} before the audit "
+            f"(tolerance: {duration(most)})."
+        ),
+    )

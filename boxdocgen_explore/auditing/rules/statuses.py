@@ -6,8 +6,8 @@ import datetime as dt
 
 import polars as pl
 
-from boxdocgen_explore.analysis import NO_REASON
-from boxdocgen_explore.auditing.rule import AuditInput, per_group, per_job, rule
+from boxdocgen_explore.auditing.rule import AuditInput, per_group, rule
+from boxdocgen_explore.messages import NO_REASON, tag
 from boxdocgen_explore.schema import RUNNING, STATUSES
 from boxdocgen_explore.text import counted, listed
 
@@ -22,20 +22,26 @@ def no_message(inputs: AuditInput) -> pl.DataFrame:
     Without a reason the failure cannot be fixed.
     """
     silent = inputs.reasons.filter(pl.col("reason") == NO_REASON)
-    return per_job(silent, pl.format("The status is {}, but Box gave no error message.", _STATUS))
+    return per_group(
+        silent.group_by("batch_id", "status", maintain_order=True).agg(pl.col("job_id")),
+        lambda status, job_id: (
+            f"{counted(len(job_id), 'job')} {status} without an error message of Box: "
+            f"{listed(job_id)}."
+        ),
+    )
 
 
-@rule("errors-though-completed", "warning")
+@rule("errors-though-completed", "warning", columns=("errors",))
 def errors_though_completed(inputs: AuditInput) -> pl.DataFrame:
     """Completed jobs carry no errors.
 
-    Status and messages contradict each other.
+    Status and messages contradict each other. An error if a tag is named: it may be unfilled.
     """
     errors = pl.col("errors").list.drop_nulls().list.join("; ")
+    severity = pl.when(tag(errors).is_not_null()).then(pl.lit("error")).otherwise(pl.lit("warning"))
     contradictory = inputs.jobs.filter(_STATUS == "completed", pl.col("errors").list.len() > 0)
-    return per_job(
-        contradictory, pl.format("The job is completed, but Box gave errors: {}", errors)
-    )
+    detail = pl.format("The job is completed, but Box gave errors: {}", errors)
+    return contradictory.select("batch_id", "job_id", detail=detail, severity=severity)
 
 
 @rule("not-final", "warning")
@@ -66,10 +72,11 @@ def running_too_long(inputs: AuditInput) -> pl.DataFrame:
     Jobs that run for so long usually need somebody to act.
     """
     hours = inputs.thresholds.running_hours
-    # A status is as old as the page it was read from; what happened since is not known.
-    read_at = pl.min_horizontal(pl.lit(inputs.now), pl.col("fetched_at"))
+    # What happened since is not known; a page with running jobs is as new as the newest page.
+    read_at = pl.min_horizontal(pl.lit(inputs.now), pl.col("last_read"))
     late = (
-        _running_with_page_time(inputs)
+        inputs.jobs.filter(_IS_RUNNING)
+        .join(inputs.last_read, on="batch_id", how="left", nulls_equal=True)
         .filter(read_at - pl.col("created_at") > dt.timedelta(hours=hours))
         .sort("created_at")
         .group_by("batch_id", maintain_order=True)
@@ -81,36 +88,6 @@ def running_too_long(inputs: AuditInput) -> pl.DataFrame:
             f"{counted(jobs, 'job')} still running {hours:g} h after creation when read; the "
             f"oldest, {job}, was created {since:%Y-%m-%d %H:%M} UTC."
         ),
-    )
-
-
-def _running_with_page_time(inputs: AuditInput) -> pl.DataFrame:
-    """Give the running jobs with ``fetched_at``: when the job's own page was read.
-
-    Jobs are in the order of their pages. If the pages of a batch do not hold as many jobs as
-    are here, the newest page of the batch counts; without evidence it is null.
-    """
-    place = pl.int_range(pl.len()).over("batch_id").alias("place")
-    counted_jobs = inputs.jobs.with_columns(place, rows=pl.len().over("batch_id"))
-    running = counted_jobs.filter(_IS_RUNNING)
-    pages = inputs.evidence.select("batch_id", "fetched_at", held="jobs").join(
-        running.select("batch_id", "rows").unique(),
-        on="batch_id",
-        nulls_equal=True,
-        maintain_order="left",
-    )
-    fits = (pl.col("held").min() >= 0) & (pl.col("held").sum() == pl.col("rows").first())
-    own = (
-        pages.filter(fits.over("batch_id"))
-        .select("batch_id", pl.col("fetched_at").repeat_by("held"))
-        .explode("fetched_at", empty_as_null=False)
-        .with_columns(place)
-    )
-    newest = pages.group_by("batch_id").agg(newest=pl.col("fetched_at").max())
-    return (
-        running.join(own, on=["batch_id", "place"], how="left", nulls_equal=True)
-        .join(newest, on="batch_id", how="left", nulls_equal=True)
-        .with_columns(pl.coalesce("fetched_at", "newest"))
     )
 
 

@@ -32,39 +32,39 @@ def several_templates(inputs: AuditInput) -> pl.DataFrame:
     )
 
 
-@rule("version-unlike-others", "warning", also=("other batches",), columns=(_TEMPLATE, _VERSION))
-def version_unlike_others(inputs: AuditInput) -> pl.DataFrame:
-    """A batch's template version is used by another batch of the template too.
+@rule(
+    "version-rollback",
+    "warning",
+    also=("other batches", "creation"),
+    columns=(_TEMPLATE, _VERSION, "created_at"),
+)
+def version_rollback(inputs: AuditInput) -> pl.DataFrame:
+    """No batch returns to a template version after an earlier batch used another one.
 
-    A version that only one batch uses may be a draft or outdated.
+    A version that was replaced may be outdated.
     """
-    used = inputs.versions.filter(pl.col("batches") > 1)
-    alone = used.filter(pl.col("batch_id").n_unique().over(_TEMPLATE, _VERSION) == 1)
-    all_versions = used.group_by(_TEMPLATE).agg(versions=pl.col(_VERSION).unique().sort())
-    rows = alone.join(all_versions, on=_TEMPLATE, maintain_order="left")
+    earlier = pl.col("batch_id", _VERSION).shift(1).over(_TEMPLATE).name.prefix("last_")
+    again = pl.int_range(pl.len()).over(_TEMPLATE, _VERSION) > 0
+    runs = inputs.versions.sort("created_at", "batch_id").with_columns(earlier, again=again)
+    back = runs.filter("again", pl.col(_VERSION) != pl.col(f"last_{_VERSION}"))
     return per_group(
-        rows.rename({_TEMPLATE: "template", _VERSION: "version"}),
-        lambda template, version, batches, versions: (
-            f"Version {version} of {inputs.template(template)} is used by no other batch here; "
-            f"the others ({batches - 1:,}) use "
-            f"{listed(other for other in versions if other != version)}."
+        back.select(
+            "batch_id", "last_batch_id", one=_VERSION, of=_TEMPLATE, last=f"last_{_VERSION}"
+        ),
+        lambda last_batch_id, one, of, last: (
+            f"Version {one} of {inputs.template(of)} is used again, after batch {last_batch_id} "
+            f"used version {last}."
         ),
     )
 
 
-@rule(
-    "unapproved-version",
-    "error",
-    also=("approved_versions",),
-    columns=(_VERSION,),
-    option="approved_versions",
-)
+@rule("unapproved-version", "error", columns=(_VERSION,), option="approved_versions")
 def unapproved_version(inputs: AuditInput) -> pl.DataFrame:
     """Every template version is on the list approved_versions.
 
     Nobody has approved the wording of these documents.
     """
-    approved = pl.col(_VERSION).is_in(sorted(inputs.approved_versions or ()))
+    approved = pl.col(_VERSION).is_in(sorted(inputs.thresholds.approved_versions or ()))
     used = (
         inputs.jobs.filter(~approved.fill_null(False))
         .group_by("batch_id", template=_TEMPLATE, version=_VERSION, maintain_order=True)
