@@ -134,6 +134,7 @@ IN_PAGES: dict[str, tuple[Callable[[Forgery], None], str]] = {
     "a page dropped": (drop, THIRD + UNASKED),
     "the last page dropped": (drop_last, "batch 1001: its last pages are missing"),
     "a page repeated": (repeat, FOURTH + UNASKED),
+    "a job's batch": (entry(0, batch={"id": "1003"}), "job 1001000000 appears twice, or belongs"),
     "a status": (entry(0, status="completed"), "batch 1001: its pages have other jobs than"),
 }
 IN_WHAT_IS_STATED: dict[str, tuple[Callable[[Forgery], None], str]] = {
