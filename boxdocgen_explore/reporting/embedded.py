@@ -60,7 +60,7 @@ def evidence_as_json(
 
 def packed_record(record: Mapping[str, Any]) -> str:
     """Write the record as canonical JSON, which may hold 100,000 findings: gzip in base64."""
-    content = gzip.compress(canonical(record).encode(), compresslevel=6, mtime=0)
+    content = gzip.compress(canonical(record).encode(), mtime=0)
     return base64.b64encode(content).decode()
 
 

@@ -23,7 +23,8 @@ _PARSE: Final[Mapping[str, Parse]] = {
     "files": frames.file_page,
     "folders": frames.item_page,
 }
-_FOUND: Final = {"output_file_id": pl.String(), **DOCUMENTS}
+_ID: Final = {"output_file_id": pl.String()}
+_FOUND: Final = {**_ID, **DOCUMENTS}
 
 
 def parsed_answers(bag: Bag) -> list[Answer]:
@@ -86,17 +87,15 @@ def reading(answers: Sequence[Answer], record: Mapping[str, Any]) -> Reading:
 
 def _documents(request: Mapping[str, Any], rows: pl.DataFrame | None) -> pl.DataFrame:
     """What an answer tells of documents: ``output_file_id``, and columns of schema.DOCUMENTS."""
-    if rows is None:
-        gone = request["status"] == 404 and _kind(request) == "files"
-        rows = pl.DataFrame({"output_file_id": [request["id"]] if gone else []}, schema=_ID)
-        told = {"output_file_found": False}
-    elif _kind(request) == "folders":
+    is_file = _kind(request) == "files"
+    if rows is None or (is_file and rows["item_status"][0] not in (None, "active")):
+        gone = is_file and (rows is not None or request["status"] == 404)
+        ids = [request["id"]] if gone else []
+        rows, told = pl.DataFrame({"output_file_id": ids}, schema=_ID), {"output_file_found": False}
+    elif is_file:
+        told = {"output_file_found": True}
+    else:
         rows = rows.filter(type="file")
         told = {"output_file_found": True, "output_file_folder_id": request["id"]}
-    else:
-        told = {"output_file_found": rows["item_status"][0] in (None, "active")}
     rows = rows.with_columns(pl.lit(value).alias(name) for name, value in told.items())
     return rows.select(name for name in _FOUND if name in rows.columns)
-
-
-_ID: Final = {"output_file_id": pl.String()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import stat
 import subprocess
 import sys
@@ -81,12 +80,10 @@ def test_a_thousand_flipped_bytes_are_each_found_and_located(bag: Report, tmp_pa
         except BrokenBag:
             continue  # the list of files in the zip file
         assert (found.ok, found.level) == (False, None), place
+        named = differences(found)
         for one, start in data.items():  # the last bits of a file may mean nothing
-            if (
-                "around the files" not in differences(found)
-                and 0 <= place - start < one.compress_size
-            ):
-                assert one.filename.removeprefix("audit/") in differences(found), place
+            if 0 <= place - start < one.compress_size and "around the files" not in named:
+                assert one.filename.removeprefix("audit/") in named, place
 
 
 def swap(bag: Forgery) -> None:
@@ -137,11 +134,12 @@ IN_PAGES: dict[str, tuple[Callable[[Forgery], None], str]] = {
     "a page dropped": (drop, THIRD + UNASKED),
     "the last page dropped": (drop_last, "batch 1001: its last pages are missing"),
     "a page repeated": (repeat, FOURTH + UNASKED),
+    "a job's batch": (entry(0, batch={"id": "1003"}), "job 1001000000 appears twice, or belongs"),
     "a status": (entry(0, status="completed"), "batch 1001: its pages have other jobs than"),
 }
 IN_WHAT_IS_STATED: dict[str, tuple[Callable[[Forgery], None], str]] = {
     "two statuses": (two_statuses, "its jobs are not those of the pages"),
-    "a message": (entry(0, failures={"errors": ["No paper."]}), "findings, row 4: "),
+    "a message": (entry(0, failures={"errors": ["No paper."]}), "findings, row "),
     "a creator": (entry(0, LISTED, created_by=CREATOR), "verdicts, row "),
     "a document": (entry(5, FOLDER, size=0), "findings, row "),
     "the reader": (change_reader, "reader: "),
@@ -159,6 +157,7 @@ def test_a_change_is_found_although_every_hash_was_computed_again(
     forge, named = {**IN_PAGES, **IN_WHAT_IS_STATED}[what]
     forgery = Forgery(bag.path)
     forge(forgery)
+    forgery.state(forgery.requests())
     path = forgery.written()
     found = bx.verify(path)
     assert named in differences(found)
@@ -236,27 +235,20 @@ def link() -> zipfile.ZipInfo:
         ("/etc/passwd", b"x", "leads out of the folder"),
         ("a/..\\x", b"x", "leads out of the folder"),
         (link(), b"/etc/passwd", "is a link"),
+        ("a/twice", b"{}", "appears twice"),
         ("a/data/bomb.json", bytes(1 << 28), "too large for a bag"),
     ],
-    ids=["none", "traversal", "absolute", "backslash", "link", "bomb"],
+    ids=["none", "traversal", "absolute", "backslash", "link", "twice", "bomb"],
 )
+@pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_hostile_zip_file_is_one_clear_error(
     name: Any, content: bytes, why: str, tmp_path: Path
 ) -> None:
     with zipfile.ZipFile(tmp_path / "hostile.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/twice", b"")
         archive.writestr(name, content)
     with pytest.raises(BrokenBag, match=why):
         bx.verify(tmp_path / "hostile.zip")
-
-
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_name_that_appears_twice_is_an_error(bag: Report, tmp_path: Path) -> None:
-    path = tmp_path / "twice.zip"
-    shutil.copy(bag.path, path)
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("audit/data/audit.json", b"{}")
-    with pytest.raises(BrokenBag, match="appears twice"):
-        bx.verify(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"\xff" * 100, b"<html>"])
