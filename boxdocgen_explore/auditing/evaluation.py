@@ -222,14 +222,15 @@ def combined(parts: Sequence[Evaluation]) -> tuple[pl.DataFrame, pl.DataFrame]:
 def batch_verdicts(parts: Iterable[Evaluation]) -> pl.DataFrame:
     """Say of each batch and rule what `verdicts` says of the rule (`schema.BATCH_VERDICTS`).
 
-    Findings on several batches have a null ``batch_id``, as in `audit`.
+    A rule that found something on several batches (null) or on one that was not read has a row.
     """
     frames = [pl.DataFrame(schema=BATCH_VERDICTS)]
     for part in parts:
         lacks = dict(part.verdicts.select("rule", "lacks").iter_rows())
-        for batch_id in (*part.batches, None):
+        for batch_id in dict.fromkeys([*part.batches, *part.findings["batch_id"]]):
             own = part.findings.filter(pl.col("batch_id").eq_missing(pl.lit(batch_id)))
-            some = lacks if batch_id else {rule: lacks[rule] for rule in own["rule"]}
+            read = batch_id in part.batches
+            some = lacks if read else {rule: lacks[rule] for rule in own["rule"]}
             rows = _verdicts(some, own).with_columns(batch_id=pl.lit(batch_id, pl.String))
             frames.append(rows.select(*BATCH_VERDICTS))
     return pl.concat(frames).unique(maintain_order=True)
