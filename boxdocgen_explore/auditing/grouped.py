@@ -110,7 +110,7 @@ class _Group:
 
         def judge() -> pl.DataFrame:
             judged = [judge_batches(one, chosen, each) for one, chosen, (_, _, each) in runs]
-            return _of_batches(pl.concat(judged), batches, lacks, self.skipped)
+            return _of_batches(pl.concat(judged), batches, elsewhere, lacks, self.skipped)
 
         return Evaluation(batches, self.settings, found, verdicts_of(lacks, found), judge)
 
@@ -118,18 +118,20 @@ class _Group:
 def _of_batches(
     judged: pl.DataFrame,
     batches: Sequence[str],
+    elsewhere: Collection[str],
     rules: Iterable[str],
     skipped: Mapping[str, str],
 ) -> pl.DataFrame:
-    """Keep the verdicts of these batches and of all together, in order, with the skipped rules."""
+    """Keep what is not about a batch of another group, in order, and add the skipped rules."""
     absent = [
         (batch_id, rule, "not evaluated", 0, lack)
         for batch_id in batches
         for rule, lack in skipped.items()
     ]
     rows = pl.concat([judged, pl.DataFrame(absent, schema=BATCH_VERDICTS, orient="row")])
-    ours = rows.filter(pl.col("batch_id").is_in(batches) | pl.col("batch_id").is_null())
-    orders: dict[str, list[str | None]] = {"batch_id": [*batches, None], "rule": [*rules]}
+    ours = rows.filter(~pl.col("batch_id").is_in([*elsewhere]).fill_null(False))
+    named = dict.fromkeys([*batches, *ours["batch_id"].drop_nulls(), None])
+    orders: dict[str, list[str | None]] = {"batch_id": [*named], "rule": [*rules]}
     places = [pl.col(name).replace_strict(one, range(len(one))) for name, one in orders.items()]
     return ours.sort(places, maintain_order=True)
 

@@ -94,12 +94,13 @@ def results(path):
 
 
 def test_junit_has_one_test_case_per_batch_and_rule(box, policy, tmp_path, capsys):
-    path = tmp_path / "results.xml"
+    path, manifest = tmp_path / "results.xml", tmp_path / "manifest.csv"
+    manifest.write_text("batch_id,jobs\n1001,4\n1002,4\n1003,4\n1009,4\n", "utf-8")
     command = ["audit", "1001", "1002", "1003", "--junit", str(path), *box.options]
-    assert main(command) == 1
+    assert main([*command, "--expected", str(manifest)]) == 1
     cases = results(path)
-    of_batches = {case for case in cases if case[0] != "several batches"}
-    assert len(of_batches) == 3 * len(bx.RULES)
+    assert sum(case[0] in ("batch 1001", "batch 1003") for case in cases) == 2 * len(bx.RULES)
+    assert cases["batch 1009", "manifest-missing"] == "failure"
     assert cases["batch 1001", "failed-share"] == "failure"
     assert cases["batch 1003", "failed-share"] == "passed"
     assert cases["batch 1003", "not-final"] == "system-out"
@@ -126,9 +127,8 @@ def test_markdown_is_a_summary_in_which_no_text_of_box_is_markup(box, tmp_path, 
     printed = capsys.readouterr().out
     assert main(["audit", "1001", "--markdown", str(path), *box.options]) == 1
     assert path.read_text("utf-8") == printed
-    lines = printed.splitlines()
-    assert lines[0] == "**Exceptions noted**"
-    assert lines[-1] == "| 1001 | 4 | 1 | yes |"
+    assert printed.startswith("**Exceptions noted**\n\n- Population ")
+    assert printed.endswith("\n| 1001 | 4 | 1 | yes |\n")
     assert r"\]\]\> \<tag\> \[x\](http\://x) \@all" in printed
 
 
