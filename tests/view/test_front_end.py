@@ -47,7 +47,7 @@ STATES: list[dict[str, Any]] = [
     {"day": ["2026-11-02", "2026-11-03", None]},
     {"created": ["2026-10-30", "2026-11-02"]},
     {"created": ["2026-11-03", "2026-11-03"], "status": ["failed"]},
-    {"text": "IS missing", "status": ["failed"]},
+    {"text": "9 b IS missing", "status": ["failed"]},
     {"text": 'a "quoted" $& text \u2028 Ω \U0001f600 \x07', "day": [None]},
     {"text": " \t,"},
     {"text": "offer LETTER row"},
