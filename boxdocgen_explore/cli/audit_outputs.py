@@ -117,7 +117,9 @@ def as_junit(result: AuditResult, fail_on: str) -> bytes:
             if verdict == "not evaluated":
                 ElementTree.SubElement(case, "skipped", message=_xml(lacks))
             elif verdict == "found":
-                details, severity = found[batch_id, rule].select("detail", "severity")
+                # What several batches share names none of them.
+                key = (batch_id, rule) if (batch_id, rule) in found else (None, rule)
+                details, severity = found[key].select("detail", "severity")
                 first = {"message": _xml(details[0]), "type": severity[0]}  # errors are first
                 failure = ("failure", first) if severity[0] in bad else ("system-out", {})
                 ElementTree.SubElement(case, *failure).text = _xml("\n".join(details))

@@ -269,7 +269,7 @@ def test_an_earlier_reading_is_compared_but_its_messages_are_not_quoted(written)
     secret = jobs_frame([{"status": "failed", "errors": ["Salary of Bond"]}])
     earlier = Reading(secret, pages_frame(1, jobs=1))
     assert "Salary of Bond" not in written(secret, earlier=earlier, redact="errors")
-    assert "earlier: a reading of 1 job" in written(secret, earlier=earlier)
+    assert "earlier: rows 1, sha256 " in written(secret, earlier=earlier)
 
 
 # --- arguments and files ---------------------------------------------------------------------
