@@ -11,7 +11,7 @@ from boxdocgen_explore.auditing.grouped import Evaluation, batch_verdicts, combi
 from boxdocgen_explore.auditing.inputs import AuditInput, conform, split_reading, without
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.auditing.options import AuditOptions, Thresholds
-from boxdocgen_explore.auditing.policy import Policy, read_policy
+from boxdocgen_explore.auditing.policy import Policy, named_manifests, read_policy
 from boxdocgen_explore.auditing.rule import Rule
 from boxdocgen_explore.auditing.rules import RULES
 from boxdocgen_explore.auditing.running import checked_rules
@@ -32,6 +32,7 @@ __all__ = [
     "conform",
     "evaluate",
     "evaluations",
+    "named_manifests",
     "read_manifest",
     "read_policy",
     "requested",

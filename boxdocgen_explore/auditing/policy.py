@@ -71,6 +71,8 @@ class Policy:
     sha256: str = ""
     settings: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """This file and the manifests that it names, by their path relative to it."""
 
     def options(self, batch_id: str, templates: Collection[str]) -> dict[str, Any]:
         """Give the options for a batch that was made from these templates."""
@@ -159,7 +161,16 @@ def read_policy(source: str | os.PathLike[str] | Policy | None) -> Policy:
             for pattern, table in by_pattern.items():
                 with _at("[defaults]" if kind == "defaults" else f'[{kind}."{pattern}"]'):
                     settings[kind, pattern] = _settings(path, table)
-    return Policy(path.name, hashlib.sha256(content).hexdigest(), settings, file.waiver)
+    files = {name: (path.parent / name).read_bytes() for name in named_manifests(content)}
+    files[path.name] = content
+    return Policy(path.name, hashlib.sha256(content).hexdigest(), settings, file.waiver, files)
+
+
+def named_manifests(content: bytes) -> list[str]:
+    """Give the paths of the manifests that a policy file names, which are not read."""
+    file = msgspec.convert(tomllib.loads(content.decode()), _File)
+    tables = [file.defaults, *file.template.values(), *file.batch.values()]
+    return [str(table["manifest"]) for table in tables if "manifest" in table]
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import polars as pl
 import polars.selectors as cs
 
 from boxdocgen_explore.arguments import checked_text, checked_texts
-from boxdocgen_explore.auditing import Rule, Thresholds
+from boxdocgen_explore.auditing import Policy, Rule, Thresholds
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.reporting import evidence
 from boxdocgen_explore.reporting.batches import batch_rows
@@ -131,6 +131,8 @@ def _plain(value: Any) -> Any:
     """A value as JSON has it."""
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).isoformat()
+    if isinstance(value, Policy):
+        return str(value)
     if isinstance(value, Reading):
         value = value.jobs
     if isinstance(value, pl.DataFrame):

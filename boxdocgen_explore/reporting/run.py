@@ -78,7 +78,7 @@ def run_audit(
     given: Any = {"now": audited_at, **options, "templates": named}
     parts = evaluations(redacted, rules=rules, policy=policy, skipped=skipped, **given)
     findings, verdicts = combined(parts)
-    settings = dict(options) | ({"policy": str(policy)} if policy.name else {})
+    settings = dict(options) | ({"policy": policy} if policy.name else {})
     if "creators" in settings and "created_by_login" in removed:
         settings["creators"] = PLACEHOLDER  # settings are written to the file, too
     document_pages = redact_document_pages(getattr(what, "document_pages", None), removed)

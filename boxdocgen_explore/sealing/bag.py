@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+from boxdocgen_explore.auditing import Policy
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.pages import marker_sha256
 from boxdocgen_explore.reporting import AuditResult, canonical, manifest_file
@@ -63,6 +64,9 @@ def write_bag(
         add("data/report.html", report)
         if "expected" in result.settings and not result.removed:
             add("data/manifest.csv", manifest_file(result.settings["expected"])[1])
+        if "policy" in result.settings and not result.removed:
+            for file, content in _policy_files(result.settings["policy"]).items():
+                add(f"data/policy/{file}", content)
         if "tags" in result.settings:
             add("data/tags.json", canonical(result.settings["tags"].to_dicts()))
         add("data/FORMAT.md", (_HERE / "FORMAT.md").read_bytes())
@@ -75,6 +79,17 @@ def write_bag(
     content = path.read_bytes()[:-COMMENT_BYTES]
     path.write_bytes(content + _sha256(content).encode())
     return digests[TAG_MANIFEST]
+
+
+def _policy_files(policy: Policy) -> Mapping[str, bytes]:
+    """The policy and its manifests, which must lie beside it: others could not be found again."""
+    for name in policy.files:
+        if not re.fullmatch(r"\w[\w. -]*(/\w[\w. -]*)*", name):
+            raise InvalidRequest(
+                f"The policy names {name!r:.200}, which no evidence bag can hold. Move the file "
+                "into the policy's folder, and give it a name of letters, digits, dots and hyphens."
+            )
+    return policy.files
 
 
 def _sha256(content: bytes) -> str:

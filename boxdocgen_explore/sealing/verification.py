@@ -21,8 +21,8 @@ from typing import Any, Final
 import polars as pl
 
 from boxdocgen_explore.arguments import checked_path, quoted
-from boxdocgen_explore.auditing import RULES
-from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.auditing import RULES, named_manifests
+from boxdocgen_explore.errors import BrokenBag, InvalidRequest
 from boxdocgen_explore.reporting import (
     AuditResult,
     Scope,
@@ -144,10 +144,12 @@ def _audit(bag: Bag) -> Iterator[_Row]:
         yield "findings, verdicts", _NOT_PERFORMED, why
         return
     rules = [rule for rule in RULES if stated_rule(rule) in record["rules"]]
+    if "earlier" in record["settings"]:  # an earlier reading is not in the bag
+        rules = [rule for rule in rules if rule.option != "earlier"]
     unknown = {rule["name"] for rule in record["rules"]} - {rule.name for rule in rules}
     same_code, skipped = record["code"] == stated_code(), _OF_ALL_RULES if unknown else set[str]()
     if unknown:
-        yield "rules", _NOT_PERFORMED, f"this version lacks {', '.join(sorted(unknown))}"
+        yield "rules", _NOT_PERFORMED, f"cannot be performed again: {', '.join(sorted(unknown))}"
     if not same_code:
         skipped = skipped | {"code", "facts"}
         yield "code", _NOT_PERFORMED, "it is another version; this one performs the audit again"
@@ -179,6 +181,9 @@ def _performed_again(
         if "expected" in options:
             options["expected"] = Path(folder) / Path(options["expected"]["name"]).name
             options["expected"].write_bytes(bag.read("data/manifest.csv"))
+        if "policy" in options:
+            options["policy"] = _policy(bag, Path(folder) / "policy", options["policy"])
+        earlier = {"earlier": options.pop("earlier")} if "earlier" in options else {}
         result = run_audit(
             reading(answers, record),
             scope=Scope(**scope),
@@ -187,7 +192,23 @@ def _performed_again(
             audited_at=dt.datetime.fromisoformat(record["audited_at"]),
             **options,
         )
-        return result, audit_record(result, record["title"], record["notes"])
+        again = audit_record(result, record["title"], record["notes"])
+        again["settings"] |= earlier  # its rule alone was not performed again
+        return result, again
+
+
+def _policy(bag: Bag, folder: Path, stated: str) -> Path:
+    """Write the policy and its manifests for a moment; it may name no file beside those."""
+    inside = "data/policy/"
+    files = {name.removeprefix(inside) for name in bag.names if name.startswith(inside)}
+    policy = stated.partition(" (SHA-256 ")[0]
+    absent = {policy, *named_manifests(bag.read(inside + policy))} - files
+    if absent:
+        raise BrokenBag(f"The policy needs {sorted(absent)[0]!r:.200}, which is not in the bag.")
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(bag.read(inside + name))
+    return folder / policy
 
 
 def _differences(

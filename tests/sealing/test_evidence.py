@@ -158,3 +158,38 @@ def test_the_command_line_writes_a_bag_and_verifies_it(tmp_path: Path, capsys) -
     assert main(["verify", str(tmp_path / "none.zip")]) == 3
     assert main(["audit", "--since", "2d", "--demo", "--evidence", path]) == 1
     assert main(["verify", path]) == 0
+
+
+POLICY = '[defaults]\nmax_failed_share = 0.5\n[batch."1001"]\nmanifest = "lists/ids.csv"\n'
+
+
+def test_a_bag_holds_the_policy_and_its_manifests_and_both_are_used_again(
+    source: Box, tmp_path: Path
+) -> None:
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "ids.csv").write_text("batch_id,jobs\n1001,24\n")
+    policy = tmp_path / "policy.toml"
+    policy.write_text(POLICY)
+    reading = source.read(["1001", "1003"], limit=10)
+    bag = bx.evidence(reading, tmp_path / "audit.zip", policy=policy, earlier=reading)
+    found = bx.verify(bag.path)
+    assert found.ok, str(found)
+    assert "cannot be performed again: changed-final-job" in str(found)
+
+    forged = Forgery(bag.path)
+    forged.files["data/policy/policy.toml"] = POLICY.replace("0.5", "0.9").encode()
+    assert not bx.verify(forged.written()).ok
+    forged.files["data/policy/policy.toml"] = POLICY.replace(
+        "lists/ids.csv", "/etc/passwd"
+    ).encode()
+    named = str(bx.verify(forged.written()))
+    assert "needs '/etc/passwd', which is not in the bag" in named
+
+
+def test_a_policy_whose_manifest_lies_elsewhere_is_no_evidence(source: Box, tmp_path: Path) -> None:
+    (tmp_path / "ids.csv").write_text("external_id\n1\n")
+    policy = tmp_path / "deeper" / "policy.toml"
+    policy.parent.mkdir()
+    policy.write_text('[defaults]\nmanifest = "../ids.csv"\n')
+    with pytest.raises(InvalidRequest, match="Move the file into the policy's folder"):
+        bx.evidence(source.read("1001"), tmp_path / "audit.zip", policy=policy)
