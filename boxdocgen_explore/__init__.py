@@ -1,4 +1,4 @@
-r"""See what became of a Box Doc Gen batch: read it completely, count it, compare it, prove it.
+r"""See what happened to a Box Doc Gen batch: read it completely, count it, compare it, prove it.
 
 >>> import boxdocgen_explore as bx
 >>> box = bx.demo()

@@ -79,7 +79,7 @@ def verdict(
     now: datetime | None = None,
     failures: Collection[str] = (),
 ) -> Verdict:
-    """Say in one line what became of the jobs, and how far that can be trusted.
+    """Say in one line what happened to the jobs, and how far that can be trusted.
 
     A reading brings its own pages and failures. With a jobs frame, ``pages`` has one row per page
     read (`schema.PAGES`); without it the verdict says "no evidence". ``failures`` are the ids of

@@ -25,6 +25,9 @@ BOX_URL: Final = "https://api.box.com/2.0"
 _LONGEST_ID: Final = 100
 
 
+HTML_ENDINGS: Final = (".html", ".htm")
+
+
 def quoted(value: object) -> str:
     """The value as an error shows it; some have no repr, such as an int of 5,000 digits."""
     try:

@@ -90,7 +90,7 @@ def verdict(
     now: datetime | None = None,
     failures: Collection[str] = (),
 ) -> Verdict:
-    """Say in one line what became of the jobs, why, and how far that can be trusted.
+    """Say in one line what happened to the jobs, why, and how far that can be trusted.
 
     ``jobs`` has one row per job (`schema.JOBS`), ``pages`` one row per page read
     (`schema.PAGES`); without pages the verdict says "no evidence". The age is counted up to

@@ -1,4 +1,4 @@
-"""Documents: what became of the output files that jobs name, with as few calls as possible.
+"""Documents: what is known of the output files that jobs name, with as few calls as possible.
 
 Box makes the documents of a batch in one folder, and lists a folder a thousand files at a time. So
 one file, or three of a large batch, are asked for their folder, and that folder is listed. Files

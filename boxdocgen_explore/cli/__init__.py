@@ -153,17 +153,21 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     # Imported here, so that an error in it is reported like any other.
-    from boxdocgen_explore.cli import audit, caches, emulator, fetch, lab, render, verify, watch
+    from boxdocgen_explore.cli import (
+        audit,
+        caches,
+        compare,
+        emulator,
+        fetch,
+        lab,
+        render,
+        verify,
+        watch,
+    )
 
     parser = _Parser(prog="boxdocgen", description="Read, explore and audit Box Doc Gen batches.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    lab.add_commands(commands)
-    fetch.add_commands(commands)
-    watch.add_commands(commands)
-    audit.add_commands(commands)
-    verify.add_commands(commands)
-    render.add_commands(commands)
-    emulator.add_commands(commands)
-    caches.add_commands(commands)
+    for module in (lab, fetch, watch, audit, verify, compare, render, emulator, caches):
+        module.add_commands(commands)
     return parser

@@ -6,11 +6,11 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, overload
+from typing import Any, Literal, overload
 
 import polars as pl
 
-from boxdocgen_explore.arguments import checked_path, output_path
+from boxdocgen_explore.arguments import HTML_ENDINGS, checked_path, output_path
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting import document, embedded
 from boxdocgen_explore.reporting.canonical_json import canonical
@@ -41,8 +41,6 @@ __all__ = [
     "statements",
     "write_report",
 ]
-
-HTML_ENDINGS: Final = (".html", ".htm")
 
 
 @dataclass(frozen=True)

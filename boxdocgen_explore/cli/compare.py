@@ -1,0 +1,96 @@
+"""The commands on two sets of jobs: compare, and resubmit."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from boxdocgen_explore.arguments import HTML_ENDINGS, output_path
+from boxdocgen_explore.cli.options import (
+    add_command,
+    box_options,
+    connected,
+    output_file,
+    parse_path,
+)
+from boxdocgen_explore.cli.results import show, table
+from boxdocgen_explore.cli.terminal import DONE
+from boxdocgen_explore.text import counted
+
+if TYPE_CHECKING:
+    from boxdocgen_explore.box import Box
+
+_MOST_SHOWN: Final = 20
+
+
+def add_commands(commands: Any) -> None:
+    command = add_command(commands, "compare", compare)
+    command.add_argument("before", metavar="BEFORE", help="a batch, or the .html of a report")
+    command.add_argument("after", metavar="AFTER", help="another one, or the same one read later")
+    box_options(command)
+    command = add_command(commands, "resubmit", resubmit)
+    command.add_argument("ids", nargs="+", metavar="ID")
+    command.add_argument("--expected", type=parse_path, metavar="FILE", help="a manifest, as CSV")
+    command.add_argument("-o", "--output", type=parse_path, metavar="FILE", help="a .csv file")
+    box_options(command)
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Count two batches or reports side by side, and name jobs that should not have changed."""
+    from boxdocgen_explore.auditing.compare import compare as compared
+
+    named = (options.before, options.after)
+    box = None if all(map(_is_report, named)) else connected(options)
+    found = compared(*(_jobs(one, box, options) for one in named))
+    counts = found.filter(pl.col("detail").is_null())
+    rows = [
+        [aspect, item or "(none)", f"{before:,}", f"{after:,}", f"{change:+,}"]
+        for aspect, item, before, after, change in counts.select(
+            "aspect", "item", "before", "after", "change"
+        ).iter_rows()
+    ]
+    lines = table(["Aspect", "Item", "Before", "After", "Change"], rows, numbers=3)
+    jobs = found.filter(pl.col("detail").is_not_null())
+    for row in jobs.head(_MOST_SHOWN).iter_rows(named=True):
+        lines.append(f"batch {row['batch_id']}, job {row['job_id']}: {row['detail']}")
+    if jobs.height > _MOST_SHOWN:
+        lines.append(f"and {counted(jobs.height - _MOST_SHOWN, 'job')} more, in --json")
+    show(options, lines, {"comparison": found.to_dicts()})
+    return DONE
+
+
+def _is_report(named: str) -> bool:
+    return Path(named).suffix.lower() in HTML_ENDINGS
+
+
+def _jobs(named: str, box: Box | None, options: argparse.Namespace) -> pl.DataFrame:
+    """The jobs of a report, or of a batch at Box."""
+    from boxdocgen_explore.reporting import read_report
+
+    if box is None or _is_report(named):
+        return read_report(named)
+    return box.jobs(named, refresh=options.refresh)
+
+
+def resubmit(options: argparse.Namespace) -> int:
+    """List what has to be requested again: failed, and with a manifest also missing documents."""
+    from boxdocgen_explore.auditing.resubmissions import resubmission
+    from boxdocgen_explore.export import WRITERS
+
+    if options.output:
+        output_path("the file", options.output, ".csv")
+    box = connected(options)
+    reading = box.read(options.ids, refresh=options.refresh)
+    wanted = resubmission(reading, expected=options.expected)
+    lines = [counted(wanted.height, "document")]
+    if options.output:
+        with output_file(options.output) as part:
+            WRITERS[".csv"](wanted, part)
+        lines = [f"{options.output}: {lines[0]}"]
+    else:
+        lines += [one or "(no external id)" for one in wanted["external_id"]]
+    show(options, lines, {"documents": wanted.to_dicts(), "output": options.output})
+    return DONE

@@ -1,0 +1,42 @@
+"""``boxdocgen compare`` and ``resubmit``."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from boxdocgen_explore.cli import main
+
+STORY, BEFORE = "12345600319", "12345600214"
+
+
+def test_two_batches_are_counted_side_by_side(capsys):
+    assert main(["compare", "--demo", BEFORE, STORY]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split() == ["Aspect", "Item", "Before", "After", "Change"]
+    assert ["outcome", "failed", "3", "1,487", "+1,484"] in [row.split() for row in rows]
+
+
+def test_a_report_is_compared_with_what_box_says_now(capsys, tmp_path):
+    report = str(tmp_path / "audit.html")
+    assert main(["audit", "--demo", BEFORE, "-o", report]) == 1
+    capsys.readouterr()
+    assert main(["compare", "--demo", report, BEFORE, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["comparison"]
+    assert {row["change"] for row in rows if row["detail"] is None} == {0}
+    assert [row for row in rows if row["detail"]] == []
+    assert main(["compare", report, report]) == 0  # without credentials
+
+
+def test_what_to_resubmit_is_a_csv_file_or_a_list_of_ids(capsys, tmp_path):
+    manifest, path = tmp_path / "expected.csv", tmp_path / "again.csv"
+    manifest.write_text("external_id,name\nEMP-004711,Bond\nEMP-999999,Bill\n", "utf-8")
+    command = ["resubmit", "--demo", STORY, "--expected", str(manifest)]
+    assert main([*command, "-o", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: 1,584 documents\n"
+    rows = list(csv.DictReader(Path(path).read_text("utf-8-sig").splitlines()))
+    matches = {row["name"]: row["match"] for row in rows if row["name"]}
+    assert matches == {"Bond": "matched", "Bill": "no job"}
+    assert main(command) == 0
+    assert "EMP-004711" in capsys.readouterr().out.splitlines()
