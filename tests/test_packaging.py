@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CONDA_NAMES = {"playwright": "playwright-python"}
+CONDA_NAMES = {"duckdb": "python-duckdb", "playwright": "playwright-python"}
 # Conda has no extras, so their packages are listed one by one.
 EXTRAS_ON_CONDA = {"boxsdk[jwt]": ("boxsdk", "cryptography", "pyjwt")}
 

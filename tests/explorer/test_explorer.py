@@ -108,7 +108,7 @@ def test_a_frame_with_columns_missing_is_refused_in_a_sentence():
         bx.explore(pl.DataFrame({"batch_id": ["1"]}))
 
 
-@pytest.mark.parametrize("what", [None, "12345", ["12345"], pl.LazyFrame()])
+@pytest.mark.parametrize("what", [None, "12345", ["12345"]])
 def test_anything_else_is_refused_in_a_sentence(what):
     with pytest.raises(InvalidRequest, match="explore takes a Box"):
         bx.explore(what)

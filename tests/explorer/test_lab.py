@@ -228,8 +228,10 @@ def test_the_jobs_shown_are_saved_as_excel_and_parquet_by_the_kernel(demo):
     expect(shown(page)).to_contain_text("1,487 of 3,000 jobs", timeout=LOADED_MS)
     name = r"jobs-12345600319-failed-\d{4}-\d\d-\d\d"
     with page.expect_download() as excel:
+        page.get_by_text("Export", exact=True).click()
         page.get_by_role("button", name="Save Excel").click()
     with page.expect_download() as parquet:
+        page.get_by_text("Export", exact=True).click()
         page.get_by_role("button", name="Save Parquet").click()
     assert re.fullmatch(rf"{name}\.xlsx", excel.value.suggested_filename)
     assert excel.value.path().read_bytes()[:2] == b"PK"

@@ -93,6 +93,7 @@ def test_the_table_is_copied_as_it_is_shown(show, tab):
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     columns = ["external_id", "errors", "warnings", "template_file_id"]
     show(JOBS[:2], state={"columns": columns})
+    tab.get_by_text("Export", exact=True).click()
     tab.get_by_role("button", name="Copy table").click()
     expect(tab.locator(".message")).to_have_text("Copied the 2 jobs shown.")
     head, row, second = tab.evaluate("navigator.clipboard.readText()").split("\n")

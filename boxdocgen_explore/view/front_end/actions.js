@@ -1,6 +1,6 @@
 // The buttons beside the number of jobs: what takes the jobs shown somewhere else.
 
-import { button, download, number } from "./dom.js";
+import { button, download, menu, number } from "./dom.js";
 import { cell, csv } from "./columns.js";
 import { queryCode } from "./filters.js";
 
@@ -14,15 +14,18 @@ export function actions(view, copy) {
     view.message.textContent = "Writing the file";
     view.saving = true; // other views of the same widget get the file, too
   };
-  const byKernel = model.get("explorer_id")
-    ? [button({}, "Save Excel", save("xlsx")), button({}, "Save Parquet", save("parquet"))]
-    : [];
-  return [
-    button({}, "Save CSV", () => download(name("csv"), "text/csv;charset=utf-8", csv(view.frame, view.jobs))),
-    ...byKernel,
+  const others = [
     button({ title: "The rows shown, with the columns shown, for a spreadsheet or an e-mail" }, "Copy table", () => {
       copy(view.table.asText(), `Copied the ${number(view.jobs.length)} jobs shown.`);
     }),
+  ];
+  if (model.get("explorer_id")) {
+    others.unshift(button({}, "Save Excel", save("xlsx")), button({}, "Save Parquet", save("parquet")));
+  }
+  const more = menu("Export", others);
+  more.lastChild.onclick = ({ target }) => (more.open = target === more.lastChild);
+  return [
+    button({}, "Save CSV", () => download(name("csv"), "text/csv;charset=utf-8", csv(view.frame, view.jobs))),
     button({}, "Copy query", () => {
       const code = queryCode(view.state, view.specs.query_code, view.model.get("templates"));
       copy(`${setup(view)}${code}`, "Copied the query for these jobs.");
@@ -32,6 +35,7 @@ export function actions(view, copy) {
       const ids = failed.map((job) => cell(view.frame, "external_id", job) || cell(view.frame, "job_id", job));
       copy(ids.join("\n"), `Copied the ids of ${number(ids.length)} failed jobs.`);
     }),
+    more,
   ];
 }
 

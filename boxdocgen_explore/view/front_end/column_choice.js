@@ -1,6 +1,6 @@
 // Which columns the table has: those that its jobs need, or those that a person chose in a menu.
 
-import { button, element } from "./dom.js";
+import { button, element, menu } from "./dom.js";
 
 const COLUMNS = [
   { name: "status", title: "Status" },
@@ -33,15 +33,8 @@ export class ColumnChoice {
   /** `onChoose` gets the names of the columns, or null for those that the jobs need. */
   constructor(onChoose) {
     Object.assign(this, { onChoose, inputs: new Map() });
-    // It can have the focus, so that a click in it does not close it.
-    this.boxes = element("div", { class: "boxes", role: "group", "aria-label": "Columns", tabindex: "-1" });
-    this.root = element("details", { class: "menu" }, [element("summary", {}, "Columns"), this.boxes]);
-    this.root.addEventListener("keydown", ({ key }) => {
-      if (key !== "Escape") return;
-      this.root.firstChild.focus();
-      this.root.open = false;
-    });
-    this.root.addEventListener("focusout", ({ relatedTarget }) => this.root.contains(relatedTarget) || (this.root.open = false));
+    this.root = menu("Columns");
+    this.boxes = this.root.lastChild;
   }
 
   draw(frame, shown) {

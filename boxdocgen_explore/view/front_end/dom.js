@@ -18,6 +18,20 @@ export function statusDot(specs, status) {
   return dot;
 }
 
+/** A menu, whose last child has these contents; Escape and a click elsewhere close it. */
+export function menu(name, contents = []) {
+  // The contents can have the focus, so that a click between them does not close the menu.
+  const boxes = element("div", { class: "boxes", role: "group", "aria-label": name, tabindex: "-1" }, contents);
+  const root = element("details", { class: "menu" }, [element("summary", {}, name), boxes]);
+  root.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    root.firstChild.focus();
+    root.open = false;
+  });
+  root.addEventListener("focusout", ({ relatedTarget }) => root.contains(relatedTarget) || (root.open = false));
+  return root;
+}
+
 /** Offer a file to the reader, as the browser's own download. */
 export function download(name, type, content) {
   const link = element("a", { download: name, href: URL.createObjectURL(new Blob([content], { type })) });
