@@ -171,8 +171,7 @@ class BoxSession:
         if response.status_code == 401 and self._refreshed(token):
             token = self.credentials.token()
             response = self._send(path, request, token, context)
-        request_id = response.headers.get("box-request-id")
-        _LOG.debug("GET %s: %d, request id %s", url, response.status_code, request_id)
+        _log(url, response, token)
         if response.status_code != 200:
             by_marker = bool(params and params.get("marker"))
             raise self._refusal(url, response, token, by_marker=by_marker)
@@ -275,6 +274,11 @@ class BoxSession:
         self._adapter.close()
         if self._rate_name:
             rate_limiter(self.host, self._rate_name).leave(self)
+
+
+def _log(url: str, response: Response, token: str) -> None:
+    request_id = without(_secrets(token), response.headers.get("box-request-id", "none"))
+    _LOG.debug("GET %s: %d, request id %s", url, response.status_code, request_id)
 
 
 def _url(path: tuple[str, ...]) -> str:

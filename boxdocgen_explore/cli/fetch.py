@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -25,10 +25,13 @@ from boxdocgen_explore.cli.options import (
 from boxdocgen_explore.cli.results import show, table
 from boxdocgen_explore.cli.terminal import DONE, note, say_bytes
 from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.text import counted, percent
+from boxdocgen_explore.text import counted, percent, shortened
 
 if TYPE_CHECKING:
     from boxdocgen_explore.errors import Reading
+
+
+_LONGEST_NAME: Final = 40
 
 
 def add_commands(commands: Any) -> None:
@@ -71,7 +74,8 @@ def batches(options: argparse.Namespace) -> int:
     for row in frame.iter_rows(named=True):
         template, created = batch_label_parts(row, names)
         failed = f"{row['failed']:,} ({percent(row['failed'] / max(row['jobs'], 1))})"
-        rows.append([row["batch_id"], created, template, f"{row['jobs']:,}", failed])
+        name = shortened(template, _LONGEST_NAME)
+        rows.append([row["batch_id"], created, name, f"{row['jobs']:,}", failed])
     lines = table(["Batch", "Created (UTC)", "Template", "Jobs", "Failed"], rows, numbers=2)
     if not rows:
         lines = ["No batches. Box shows them only to their creator, often a service account."]

@@ -200,7 +200,10 @@ def test_no_frame_of_an_error_of_connect_shows_credentials(
 
 @pytest.mark.filterwarnings("ignore:Box does not say who")
 @pytest.mark.parametrize("status", [302, 401, 403, 500])
-def test_no_frame_of_a_refusal_shows_the_token(tmp_path: Path, status: int) -> None:
+def test_no_frame_of_a_refusal_and_no_log_shows_the_token(
+    tmp_path: Path, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "boxdocgen_explore")
     body = json.dumps({"code": PLAIN, "message": f"Bearer {PLAIN}"}).encode()
     echo = f"HTTP/1.1 {status} No\r\nbox-request-id: {PLAIN}\r\ncontent-length: {len(body)}\r\n\r\n"
     with (
@@ -211,7 +214,8 @@ def test_no_frame_of_a_refusal_shows_the_token(tmp_path: Path, status: int) -> N
         box.templates()
     shown = frames_of(caught.value)
     assert "session.py" in shown
-    assert "sEnTiNeL" not in shown + repr(vars(caught.value))
+    assert f": {status}, request id " in caplog.text
+    assert "sEnTiNeL" not in shown + repr(vars(caught.value)) + caplog.text
 
 
 # --- where tokens go -----------------------------------------------------------------------------
