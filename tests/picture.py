@@ -25,6 +25,8 @@ def main() -> None:
             expect(
                 explorer.get_by_role("figure", name="Failure reasons").locator("svg")
             ).to_be_visible()
+            # The list of batches is read, so that they have names.
+            expect(explorer.get_by_role("button", name="Cancel")).to_be_disabled(timeout=60_000)
             explorer.evaluate("element => element.scrollIntoView()")
             PICTURE.parent.mkdir(exist_ok=True)
             # The table grows with the window, whose last lines are JupyterLab's.
