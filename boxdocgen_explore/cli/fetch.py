@@ -17,13 +17,14 @@ from boxdocgen_explore.cli.options import (
     connected,
     output_file,
     parse_path,
+    progress_of,
     read,
     recent,
     since_option,
     verdict_line,
 )
 from boxdocgen_explore.cli.results import show, table
-from boxdocgen_explore.cli.terminal import DONE, note, say_bytes
+from boxdocgen_explore.cli.terminal import DONE, FINDINGS, note, say_bytes
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.text import counted, percent, shortened
 
@@ -59,6 +60,7 @@ def add_commands(commands: Any) -> None:
     box_options(command)
     command = add_command(commands, "archive", archive)
     command.add_argument("url", metavar="URL", help="a folder, or object storage: s3://...")
+    since_option(command)
     box_options(command)
 
 
@@ -156,13 +158,23 @@ def open_view(options: argparse.Namespace) -> int:
 
 
 def archive(options: argparse.Namespace) -> int:
-    """Write the cached batches whose jobs are all final as a Parquet dataset."""
-    written = connected(options).archive(options.url)
+    """Write final batches as a Parquet dataset: the cached ones, with --since also recent ones.
+
+    What was left out is listed; exit status 1 if a batch could not be read completely.
+    """
+    box = connected(options)
+    if options.since:
+        ids = recent(box, options).batches["batch_id"]
+        box.read(ids, refresh=options.refresh, progress=progress_of(options), errors="keep")
+    written = box.archive(options.url)
     groups = written.group_by("outcome", maintain_order=True).agg(pl.len(), pl.col("jobs").sum())
     lines = [
         f"{counted(batches, 'batch')} {outcome}, {counted(jobs, 'job')}"
         for outcome, batches, jobs in groups.iter_rows()
     ]
+    left_out = written.filter(pl.col("outcome").is_in(("incomplete", "still running")))
+    for batch_id, outcome in left_out.select("batch_id", "outcome").iter_rows():
+        lines.append(f"batch {batch_id} was left out: {outcome}")
     empty = ["No batch is cached. Fetch some first."]
     show(options, lines or empty, {"batches": written.to_dicts()})
-    return DONE
+    return FINDINGS if "incomplete" in left_out["outcome"] else DONE

@@ -94,15 +94,16 @@ def read(
     """
     try:
         wanted = {name: getattr(options, name) for name in ("refresh", "details", "documents")}
-        return box.read(ids, **wanted, progress=_silent if options.quiet else None), None
+        return box.read(ids, **wanted, progress=progress_of(options)), None
     except BatchesFailed as error:
         if error.reading is None or len(error.failures) == error.batches:
             raise
         return without(error.reading, error.failures), error
 
 
-def _silent(_pages: int, _jobs: int, _waiting: str | None) -> None:
-    """Show no progress."""
+def progress_of(options: argparse.Namespace) -> Callable[[int, int, str | None], None] | None:
+    """Show no progress with ``--quiet``."""
+    return (lambda _pages, _jobs, _waiting: None) if options.quiet else None
 
 
 def verdict_line(reading: Reading, box: Box, options: argparse.Namespace) -> str:
@@ -114,7 +115,7 @@ def verdict_line(reading: Reading, box: Box, options: argparse.Namespace) -> str
 def recent(box: Box, options: argparse.Namespace) -> BatchList:
     """List the batches since ``--since``; say with ``-v`` how far the list of jobs was read."""
     start = long_ago(now(options), options.since)
-    progress = _silent if options.quiet else None
+    progress = progress_of(options)
     listed = box.batch_list(start, refresh=options.refresh, progress=progress)
     if options.verbose:
         down_to = listed.read_down_to

@@ -15,7 +15,7 @@ from full_disk import full_disk
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from boxdocgen_explore.cli import main, render
-from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, Emulator, Enterprise
+from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, Emulator, Enterprise, plain_job
 from boxdocgen_explore.schema import JOBS
 
 STORY = "12345600319"
@@ -388,3 +388,22 @@ def test_the_emulator_lists_its_faults(capsys):
     assert main(["emulator", "--fault", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(FAULTS)
+
+
+def test_the_archive_of_recent_batches_fetches_them_and_lists_what_was_left_out(
+    box, capsys, tmp_path
+):
+    running = box.enterprise.jobs("1002")
+    box.enterprise.put("1002", [*running[:1], running[1] | {"status": "pending"}])
+    box.enterprise.put("1003", [plain_job("1003", n) for n in range(1200)])
+    command = ["archive", str(tmp_path / "archive"), "--since", "99999d", *box.options]
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "2 batches written, 2,700 jobs" in lines
+    assert "batch 1002 was left out: still running" in lines
+
+    box.enterprise.put("1004", [plain_job("1004", n) for n in range(1200)])
+    box.fault("500", path="/docgen_batch_jobs/1004", page=2, times=None)
+    assert main([*command, "--refresh"]) == 1
+    assert "batch 1004 was left out: incomplete" in capsys.readouterr().out.splitlines()
+    assert pl.scan_parquet(tmp_path / "archive").select(pl.len()).collect().item() == 2700
