@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Unpack, cast
@@ -28,13 +29,16 @@ from boxdocgen_explore.text import listed
 class Evaluation(NamedTuple):
     """What the rules found in the batches that share one set of options.
 
-    ``judge`` gives the verdicts per batch (`schema.BATCH_VERDICTS`), which costs more.
+    ``concerned`` counts the findings of a rule by batch, those included that several batches share
+    and that name none. ``judge`` gives the verdicts per batch (`schema.BATCH_VERDICTS`), which
+    costs more.
     """
 
     batches: Collection[str]
     options: Mapping[str, Any]
     findings: pl.DataFrame
     verdicts: pl.DataFrame
+    concerned: Mapping[str, Mapping[str, int]]
     judge: Callable[[], pl.DataFrame]
 
 
@@ -62,11 +66,19 @@ def evaluations(
     parts = []
     for settings, batches in groups.values():
         manifest = settings.get("expected")
-        strangers = [ids for other, ids in groups.values() if other.get("expected") is not manifest]
+        strangers = [
+            ids for one, ids in groups.values() if not _same(one.get("expected"), manifest)
+        ]
         sharing = without(whole, [batch_id for ids in strangers for batch_id in ids])
         group = _Group(whole, sharing, rules, policy, skipped or {}, settings, batches)
         parts.append(group.evaluate())
     return parts
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two groups share their manifest: one frame, or one path."""
+    frames = isinstance(one, pl.DataFrame) or isinstance(other, pl.DataFrame)
+    return one is other or (not frames and one == other)
 
 
 @dataclass(frozen=True)
@@ -108,11 +120,19 @@ class _Group:
         found = in_order(self.policy.waive(found, templates, inputs.now.date()), lacks)
         batches = [batch_id for batch_id in self.batches if batch_id in templates]
 
+        concerned = {
+            rule.name: Counter(named)
+            for _, chosen, (_, _, each) in runs
+            for rule, (_, named) in zip(chosen, each, strict=True)
+            if named is not None
+        }
+
         def judge() -> pl.DataFrame:
             judged = [judge_batches(one, chosen, each) for one, chosen, (_, _, each) in runs]
             return _of_batches(pl.concat(judged), batches, elsewhere, lacks, self.skipped)
 
-        return Evaluation(batches, self.settings, found, verdicts_of(lacks, found), judge)
+        verdicts = verdicts_of(lacks, found)
+        return Evaluation(batches, self.settings, found, verdicts, concerned, judge)
 
 
 def _of_batches(

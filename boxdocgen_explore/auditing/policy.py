@@ -74,6 +74,12 @@ class Policy:
     files: Mapping[str, bytes] = field(default_factory=dict)
     """This file and the manifests that it names, by their path relative to it."""
 
+    @property
+    def by_template(self) -> bool:
+        """Whether it must be known which templates a batch was made from."""
+        tables = any(kind == "template" for kind, _ in self.settings)
+        return tables or any(waiver.template for waiver in self.waivers)
+
     def options(self, batch_id: str, templates: Collection[str]) -> dict[str, Any]:
         """Give the options for a batch that was made from these templates."""
         options: dict[str, Any] = {}
@@ -161,7 +167,10 @@ def read_policy(source: str | os.PathLike[str] | Policy | None) -> Policy:
             for pattern, table in by_pattern.items():
                 with _at("[defaults]" if kind == "defaults" else f'[{kind}."{pattern}"]'):
                     settings[kind, pattern] = _settings(path, table)
-    files = {name: (path.parent / name).read_bytes() for name in named_manifests(content)}
+    files = {
+        name: (path.parent / Path(name).expanduser()).read_bytes()
+        for name in named_manifests(content)
+    }
     files[path.name] = content
     return Policy(path.name, hashlib.sha256(content).hexdigest(), settings, file.waiver, files)
 
@@ -198,6 +207,7 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _settings(path: Path, table: Any) -> dict[str, Any]:
     options = checked_settings(table)
     if "manifest" in options:
-        options["expected"] = path.parent / checked_text("manifest", options.pop("manifest"))
+        name = checked_text("manifest", options.pop("manifest"))
+        options["expected"] = path.parent / Path(name).expanduser()
         read_manifest(options["expected"])
     return options

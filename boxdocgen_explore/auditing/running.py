@@ -86,6 +86,11 @@ def _findings(rule: Rule, inputs: AuditInput) -> Found:
     columns |= {"batch_id": pl.lit(None), "job_id": pl.lit(None)}
     columns |= {name: pl.col(name) for name in found.columns if name in FINDINGS and name != "rule"}
     rows = found.select(columns[name].cast(dtype).alias(name) for name, dtype in FINDINGS.items())
+    if odd := {*rows["severity"]} - {*SEVERITIES}:
+        raise InvalidRequest(
+            f"The rule {rule.name} gave the severity {odd.pop()!r}; it must be one of "
+            f"{', '.join(SEVERITIES)}."
+        )
     if "of_batches" in found.columns:
         return rows, found["of_batches"].explode(empty_as_null=False)
     return rows, rows["batch_id"] if "batch_id" in found.columns else None

@@ -97,13 +97,15 @@ def audit(options: argparse.Namespace) -> int:
     from boxdocgen_explore.auditing import read_manifest
     from boxdocgen_explore.cli import audit_outputs as outputs
     from boxdocgen_explore.reporting import HTML_ENDINGS, run_audit, write_report
-    from boxdocgen_explore.sealing import write_evidence
+    from boxdocgen_explore.sealing import policy_files, write_evidence
 
     if bool(options.ids) == bool(options.since):
         raise InvalidRequest("audit needs either batch ids or --since.")
     if options.output:
         output_path("the report", options.output, *HTML_ENDINGS)
     printed = str(options.markdown) == "-"
+    if printed and options.json:
+        raise InvalidRequest("--json and --markdown - both print the result: choose one.")
     files = {".zip": options.evidence, ".xml": options.junit}
     files |= {} if printed else {".md": options.markdown}
     for ending, path in files.items():
@@ -112,6 +114,8 @@ def audit(options: argparse.Namespace) -> int:
     if options.expected is not None:
         read_manifest(options.expected)  # a typing error must cost no call
     given, policy = checked_settings(_declared(options)), read_policy(options.policy)
+    if options.evidence:
+        policy_files(policy)  # a name that no bag can hold must cost no call
     box = connected(options)
     reading, scope, failure = _read(box, options)
     result = run_audit(

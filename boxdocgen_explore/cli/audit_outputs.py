@@ -15,7 +15,7 @@ from boxdocgen_explore.analysis import outcomes
 from boxdocgen_explore.auditing import Thresholds
 from boxdocgen_explore.cli.results import SCHEMA_VERSION, error_values
 from boxdocgen_explore.cli.terminal import plain
-from boxdocgen_explore.schema import PAGES
+from boxdocgen_explore.schema import PAGES, SEVERITIES, WAIVED
 from boxdocgen_explore.text import counted, shortened, visible
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from boxdocgen_explore.reporting import AuditResult, Report
 
 _MARKUP: Final = re.compile(r"[\\`*_\[\]<>|#~&@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_RANK: Final = {name: rank for rank, name in enumerate((*SEVERITIES, WAIVED))}
 _COUNTS: Final = {"tests": "testcase", "failures": "*/failure", "skipped": "*/skipped"}
 
 
@@ -40,6 +41,8 @@ def as_text(
     for row in groups.agg(pl.len(), pl.col("severity", "detail").first()).iter_rows(named=True):
         more = f" (and {row['len'] - 1:,} more)" if row["len"] > 1 else ""
         lines.append(f"{row['severity']:8} {row['rule']}: {row['detail']}{more}")
+    lacks = dict(result.verdicts.select("rule", "lacks").iter_rows())
+    lines += [f"not performed: {rule} needs {lacks[rule]}" for rule in result.unevaluated]
     lines += [line for file in (report, bag) if file for line in str(file).splitlines()[-2:]]
     return "\n".join(map(plain, lines))
 
@@ -85,6 +88,7 @@ def as_json(
         "hosts": pages["host"].unique(maintain_order=True).to_list(),
         "settings": result.settings,
         "defaults": asdict(Thresholds()),
+        "thresholds": result.thresholds,
         "jobs": result.jobs.height,
         "calls": calls,
         "batches": [*_batches(result)],
@@ -104,28 +108,43 @@ def as_json(
 def as_junit(result: AuditResult, fail_on: str) -> bytes:
     """One test case per batch and rule: an error is a failure, not evaluated is skipped.
 
-    Warnings are failures if ``fail_on`` is "warning", else text beside the test case.
+    Warnings are failures if ``fail_on`` is "warning", else text beside the test case. The first
+    test case is the conclusion, which fails if and only if the exit status is 1.
     """
     bad = ("error", "warning") if fail_on == "warning" else ("error",)
     root = ElementTree.Element("testsuites", name="boxdocgen audit")
+    suite = ElementTree.SubElement(root, "testsuite", name="audit", errors="0")
+    case = ElementTree.SubElement(suite, "testcase", classname="audit", name="conclusion")
+    if result.fails(fail_on):
+        ElementTree.SubElement(case, "failure", message=_xml(result.verdict), type="conclusion")
+    _count(suite)
     found = result.findings.partition_by("batch_id", "rule", as_dict=True)
     for (batch_id,), rows in result.batch_verdicts.partition_by("batch_id", as_dict=True).items():
         name = _xml(f"batch {batch_id}" if batch_id else "several batches")
         suite = ElementTree.SubElement(root, "testsuite", name=name, errors="0")
-        for rule, verdict, lacks in rows.select("rule", "verdict", "lacks").iter_rows():
+        for rule, verdict, number, lacks in rows.drop("batch_id").iter_rows():
             case = ElementTree.SubElement(suite, "testcase", classname=name, name=_xml(rule))
             if verdict == "not evaluated":
                 ElementTree.SubElement(case, "skipped", message=_xml(lacks))
             elif verdict == "found":
+                own = found.get((batch_id, rule), result.findings.clear())
                 # What several batches share names none of them.
-                key = (batch_id, rule) if (batch_id, rule) in found else (None, rule)
-                details, severity = found[key].select("detail", "severity")
+                shared = found.get((None, rule)) if own.height < number else None
+                all_of_it = own if shared is None else pl.concat([own, shared])
+                ordered = all_of_it.sort(
+                    pl.col("severity").replace_strict(_RANK), maintain_order=True
+                )
+                details, severity = ordered.select("detail", "severity")
                 first = {"message": _xml(details[0]), "type": severity[0]}  # errors are first
                 failure = ("failure", first) if severity[0] in bad else ("system-out", {})
                 ElementTree.SubElement(case, *failure).text = _xml("\n".join(details))
-        for count, path in _COUNTS.items():
-            suite.set(count, str(len(suite.findall(path))))
+        _count(suite)
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _count(suite: ElementTree.Element) -> None:
+    for count, path in _COUNTS.items():
+        suite.set(count, str(len(suite.findall(path))))
 
 
 def _batches(result: AuditResult) -> Iterator[dict[str, Any]]:

@@ -22,8 +22,10 @@ from boxdocgen_explore.text import counted
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
+    from boxdocgen_explore.errors import Reading
 
 _MOST_SHOWN: Final = 20
+_OF_JOBS: Final = pl.col("job_id").is_not_null()
 
 
 def add_commands(commands: Any) -> None:
@@ -45,7 +47,7 @@ def compare(options: argparse.Namespace) -> int:
     named = (options.before, options.after)
     box = None if all(map(_is_report, named)) else connected(options)
     found = compared(*(_jobs(one, box, options) for one in named))
-    counts = found.filter(pl.col("detail").is_null())
+    counts = found.filter(~_OF_JOBS)
     rows = [
         [aspect, item or "(none)", f"{before:,}", f"{after:,}", f"{change:+,}"]
         for aspect, item, before, after, change in counts.select(
@@ -53,9 +55,10 @@ def compare(options: argparse.Namespace) -> int:
         ).iter_rows()
     ]
     lines = table(["Aspect", "Item", "Before", "After", "Change"], rows, numbers=3)
-    jobs = found.filter(pl.col("detail").is_not_null())
+    jobs = found.filter(_OF_JOBS)
     for row in jobs.head(_MOST_SHOWN).iter_rows(named=True):
-        lines.append(f"batch {row['batch_id']}, job {row['job_id']}: {row['detail']}")
+        text = f"{row['aspect']} ({row['item']}). {row['detail'] or ''}".rstrip()
+        lines.append(f"batch {row['batch_id']}, job {row['job_id']}: {text}")
     if jobs.height > _MOST_SHOWN:
         lines.append(f"and {counted(jobs.height - _MOST_SHOWN, 'job')} more, in --json")
     show(options, lines, {"comparison": found.to_dicts()})
@@ -66,13 +69,13 @@ def _is_report(named: str) -> bool:
     return Path(named).suffix.lower() in HTML_ENDINGS
 
 
-def _jobs(named: str, box: Box | None, options: argparse.Namespace) -> pl.DataFrame:
-    """The jobs of a report, or of a batch at Box."""
+def _jobs(named: str, box: Box | None, options: argparse.Namespace) -> Reading:
+    """The jobs of a report, or of a batch at Box, with their pages."""
     from boxdocgen_explore.reporting import read_report
 
     if box is None or _is_report(named):
-        return read_report(named)
-    return box.jobs(named, refresh=options.refresh)
+        return read_report(named, evidence=True)
+    return box.read(named, refresh=options.refresh)
 
 
 def resubmit(options: argparse.Namespace) -> int:

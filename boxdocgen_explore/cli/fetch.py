@@ -91,6 +91,10 @@ def fetch(options: argparse.Namespace) -> int:
 
     ending = f".{options.format}" if options.format else ".csv"
     to_stdout = options.output == Path("-")
+    if options.format and not to_stdout:
+        raise InvalidRequest("--format is for -o -; otherwise the ending of the file says it.")
+    if to_stdout and options.json:
+        raise InvalidRequest("--json and -o - both print the result: choose one.")
     if options.output and not to_stdout:
         output_path("the file", options.output, *WRITERS)
         ending = options.output.suffix.lower()

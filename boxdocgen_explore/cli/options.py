@@ -61,7 +61,7 @@ def box_options(command: argparse.ArgumentParser) -> None:
 
 def since_option(command: argparse.ArgumentParser) -> None:
     about = "only batches of the last 7d, for example"
-    command.add_argument("--since", type=parse_age, metavar="AGE", help=about)
+    command.add_argument("--since", type=_parse_since, metavar="AGE", help=about)
 
 
 def column_options(command: argparse.ArgumentParser) -> None:
@@ -154,6 +154,13 @@ def parse_path(text: str) -> Path:
         return checked_path("the file or folder", text)
     except InvalidRequest as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _parse_since(text: str) -> timedelta:
+    age = parse_age(text)
+    if not age:
+        raise argparse.ArgumentTypeError("nothing is newer than that")
+    return age
 
 
 def parse_time(text: str) -> datetime:

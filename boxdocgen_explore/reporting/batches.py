@@ -11,7 +11,6 @@ from boxdocgen_explore.schema import RUNNING
 from boxdocgen_explore.verdict import batch_label_parts
 
 _STATUS: Final = pl.col("status")
-_EXCEPTION: Final = pl.col("severity").is_in(("error", "warning"))
 
 
 def batch_rows(result: AuditResult) -> list[dict[str, Any]]:
@@ -86,9 +85,10 @@ def _conclusion(result: AuditResult, batch_id: str, row: dict[str, Any]) -> str:
     complete = _complete(result, batch_id)
     if not complete:
         return "No evidence" if complete is None else "Scope limited"
-    rules = result.findings.filter(_EXCEPTION, batch_id=batch_id)["rule"]
-    if {*rules} - {"not-final"}:
+    if {*result.exceptions_of(batch_id)} - {"not-final"}:
         return "Exceptions noted"
     if row["running"]:
         return "Still running"
+    if result.unevaluated:
+        return "Checks not performed"
     return "No exceptions noted" if row["jobs"] else "No jobs"

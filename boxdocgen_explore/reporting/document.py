@@ -10,9 +10,10 @@ from typing import Any, Final
 import polars as pl
 from markupsafe import Markup
 
+from boxdocgen_explore.messages import NO_REASON
 from boxdocgen_explore.reporting.embedded import packed_record
 from boxdocgen_explore.reporting.result import AuditResult
-from boxdocgen_explore.schema import RUNNING, WAIVED
+from boxdocgen_explore.schema import PROBLEMS, RUNNING, WAIVED
 from boxdocgen_explore.text import shortened, visible
 from boxdocgen_explore.view import batch_labels, fragment, main_cause, tables
 from boxdocgen_explore.view.html import fill, front_end
@@ -26,6 +27,8 @@ _STATE_OF: Final[Mapping[str, Mapping[str, Any]]] = {
     "failed-share": {"status": ["failed"]},
     "error-share": {"status": ["completed_with_error"]},
     "not-final": {"status": sorted(RUNNING)},
+    "no-message": {"reason": [NO_REASON]},
+    "failure-groups": {"status": sorted(PROBLEMS)},
 }
 """The status of the jobs that a rule counts."""
 _HOW: Final = {
@@ -106,9 +109,10 @@ def _grouped(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "count": len(found),
             "batches": len({one["batch_id"] for one in found} - {None}),
             "detail": found[0]["detail"],
-            "checks": f"Checks that: {about[:1].lower()}{about[1:]}.",
+            "checks": f"Checks: {about}.",
             "rows": found[:MOST_OF_A_RULE],
-            "link": fragment(state) if (state := _state(rule, found)) else "",
+            "link": fragment(state := _state(rule, found)),
+            "shown": "this batch" if state.keys() == {"batch_id"} else "these jobs",
         }
 
 

@@ -6,12 +6,13 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import polars as pl
 
 from boxdocgen_explore.analysis import outcomes
-from boxdocgen_explore.auditing import Rule
+from boxdocgen_explore.auditing import Rule, Thresholds
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.schema import DURATION_IS_INFERRED, STATUSES
@@ -162,7 +163,19 @@ def _audit(result: AuditResult, settings: Mapping[str, Any], code: Mapping[str, 
         f"{counted(len(result.rules), 'rule')}, version {rules_version(result.rules)}, code "
         f"{code['sha256'][:12]}.",
         f"Settings: {listing or 'defaults only'}.",
+        *(_applied(group) for group in result.thresholds if "policy" in settings),
     ]
+
+
+def _applied(group: Mapping[str, Any]) -> str:
+    """Say what a policy asks of a group of batches, where that is not the default."""
+    values = [
+        f"{name}: {setting_text(group[name])}"
+        for name, default in asdict(Thresholds()).items()
+        if group[name] != default
+    ]
+    of = f"Batches {listed(group['batches'])}" if group["batches"] else "All batches"
+    return f"{of}: {'; '.join(values) or 'defaults only'}."
 
 
 def setting_text(value: object) -> str:

@@ -20,7 +20,7 @@ import polars as pl
 import polars.selectors as cs
 
 from boxdocgen_explore.arguments import checked_text, checked_texts
-from boxdocgen_explore.auditing import Policy, Rule, Thresholds
+from boxdocgen_explore.auditing import Policy, Rule
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.reporting import evidence
 from boxdocgen_explore.reporting.batches import batch_rows
@@ -30,7 +30,6 @@ from boxdocgen_explore.text import counted, listed
 from boxdocgen_explore.view import main_cause
 
 _TITLE: Final = "Audit of Box Doc Gen batches"
-_DEFAULTS: Final = asdict(Thresholds())
 _PACKAGE: Final = Path(__file__).parents[1]
 
 
@@ -56,9 +55,7 @@ def audit_record(
         "scope_statement": f"{covered}. {counted(result.jobs.height, 'job')}.",
         "reader": _reader(result),
         "settings": settings,
-        "thresholds": {
-            name: settings.get(name, _plain(default)) for name, default in _DEFAULTS.items()
-        },
+        "thresholds": _plain(result.thresholds),
         "templates": dict(result.names),
         "rules": [stated_rule(rule) for rule in result.rules],
         "columns": [*result.columns],

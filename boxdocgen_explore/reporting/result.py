@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Final
 
 import polars as pl
 
 from boxdocgen_explore.analysis import Verdict, verdict
-from boxdocgen_explore.auditing import Evaluation, Rule, batch_verdicts
+from boxdocgen_explore.auditing import Evaluation, Rule, Thresholds, batch_verdicts
 from boxdocgen_explore.errors import BoxDocGenError
+from boxdocgen_explore.reporting.redaction import PLACEHOLDER
 from boxdocgen_explore.schema import PROBLEMS, RUNNING, STATUSES, WAIVED
 from boxdocgen_explore.text import counted, listed, moment, percent
 
 CHAIN_RULES: Final = ("chain-incomplete", "chain-inconsistent", "foreign-job", "duplicate-job")
 """The rules that decide whether a batch was read completely; they are always evaluated."""
+_DEFAULTS: Final = asdict(Thresholds())
 _SHARE_RULES: Final = ("failed-share", "error-share")
 
 _STATUS: Final = pl.col("status")
@@ -76,6 +78,27 @@ class AuditResult:
     document_pages: pl.DataFrame | None = None
     list_pages: pl.DataFrame | None = None
     calls: int | None = None
+
+    @cached_property
+    def thresholds(self) -> list[dict[str, Any]]:
+        """What each group of batches had to meet; several groups only by a policy."""
+        groups = []
+        for part in self.parts:
+            values = {name: part.options.get(name, value) for name, value in _DEFAULTS.items()}
+            if values["creators"] and "created_by_login" in self.removed:
+                values["creators"] = PLACEHOLDER
+            groups.append({"batches": [*part.batches], **values})
+        return groups
+
+    def exceptions_of(self, batch_id: str) -> list[str]:
+        """The rules with an exception that is about this batch, alone or with others."""
+        waived = self.findings.filter(severity=WAIVED, batch_id=batch_id)["rule"].to_list()
+        return [
+            rule
+            for rule in self.exceptions
+            if sum(part.concerned.get(rule, {}).get(batch_id, 0) for part in self.parts)
+            > waived.count(rule)
+        ]
 
     @cached_property
     def batch_verdicts(self) -> pl.DataFrame:

@@ -68,6 +68,10 @@ def run_audit(
     listed = getattr(what, "list_pages", None)
     jobs, columns, removed = redact_jobs(jobs, columns, redact)
     rules, policy = checked_rules(rules), read_policy(policy)
+    if "template_file_id" in removed and policy.by_template:
+        raise InvalidRequest(
+            "The policy is about templates, so template_file_id cannot be left out."
+        )
     options = {name: value for name, value in options.items() if value is not None}
     audited_at = audited_at or dt.datetime.now(dt.UTC)
     named = _template_frame(templates, names)

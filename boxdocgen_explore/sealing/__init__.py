@@ -12,11 +12,11 @@ from typing import Any, Final
 from boxdocgen_explore.arguments import checked_texts, output_path
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting import AuditResult, Report, audit_record, run_audit, sealed_report
-from boxdocgen_explore.sealing.bag import write_bag
+from boxdocgen_explore.sealing.bag import policy_files, write_bag
 from boxdocgen_explore.sealing.verification import Verification, verify
 from boxdocgen_explore.text import replacing
 
-__all__ = ["Verification", "evidence", "verify", "write_evidence"]
+__all__ = ["Verification", "evidence", "policy_files", "verify", "write_evidence"]
 
 _WITHOUT_BODIES: Final = (
     "The evidence bag has no answer of Box, only the SHA-256 of each, because something was left "

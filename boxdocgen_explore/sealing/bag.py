@@ -65,7 +65,7 @@ def write_bag(
         if "expected" in result.settings and not result.removed:
             add("data/manifest.csv", manifest_file(result.settings["expected"])[1])
         if "policy" in result.settings and not result.removed:
-            for file, content in _policy_files(result.settings["policy"]).items():
+            for file, content in policy_files(result.settings["policy"]).items():
                 add(f"data/policy/{file}", content)
         if "tags" in result.settings:
             add("data/tags.json", canonical(result.settings["tags"].to_dicts()))
@@ -81,7 +81,7 @@ def write_bag(
     return digests[TAG_MANIFEST]
 
 
-def _policy_files(policy: Policy) -> Mapping[str, bytes]:
+def policy_files(policy: Policy) -> Mapping[str, bytes]:
     """The policy and its manifests, which must lie beside it: others could not be found again."""
     for name in policy.files:
         if not re.fullmatch(r"\w[\w. -]*(/\w[\w. -]*)*", name):

@@ -15,6 +15,7 @@ import boxdocgen_explore as bx
 from boxdocgen_explore.auditing import batch_verdicts, evaluate, evaluations
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.reporting import run_audit
+from boxdocgen_explore.reporting.batches import batch_rows
 from boxdocgen_explore.schema import BATCH_VERDICTS
 
 WAIVER = """
@@ -185,3 +186,42 @@ def test_a_mistake_is_named_with_file_table_and_key(policy, text, sentence):
 def test_a_policy_that_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(InvalidRequest, match=r"none\.toml cannot be read: No such file"):
         bx.audit(two_batches(), policy=tmp_path / "none.toml")
+
+
+def test_one_manifest_that_two_tables_name_is_one_manifest(policy, tmp_path):
+    (tmp_path / "ids.csv").write_text("external_id\ne1\ne2\n", "utf-8")
+    table = 'manifest = "ids.csv"\n'
+    path = policy(f"[batch.10]\n{table}[batch.20]\n{table}max_failed_share = 0.5\n")
+    reading = read(job("1", external_id="e1"), job("2", external_id="e2", batch_id="20"))
+    rules = bx.audit(reading, policy=path, now=NOON)["rule"]
+    assert not [rule for rule in rules if rule.startswith("manifest")]
+
+
+def test_the_result_says_what_each_batch_had_to_meet(policy, tmp_path):
+    path = policy('[batch.10]\nmax_failed_share = 0.5\n[defaults]\ncreators = ["7"]\n')
+    result = run_audit(two_batches(), policy=path, now=NOON)
+    applied = {group["batches"][0]: group["max_failed_share"] for group in result.thresholds}
+    assert applied == {"10": 0.5, "20": 0.0}
+    text = bx.report(two_batches(), tmp_path / "audit.html", policy=path, now=NOON).path.read_text()
+    assert "Batches 10: max_failed_share: 0.5; creators: 7." in text
+    hidden = run_audit(two_batches(), policy=path, now=NOON, redact="creators")
+    assert {group["creators"] for group in hidden.thresholds} == {"(left out)"}
+
+
+def test_templates_cannot_be_left_out_if_the_policy_is_about_them(policy):
+    columns = [name for name in two_batches().jobs.columns if name != "template_file_id"]
+    with pytest.raises(InvalidRequest, match="template_file_id cannot be left out"):
+        run_audit(
+            two_batches(), policy=policy("[template.t]\nmax_failed_share = 0.5"), columns=columns
+        )
+    run_audit(two_batches(), policy=policy("[batch.10]\nmax_failed_share = 0.5"), columns=columns)
+
+
+def test_what_two_batches_share_is_an_exception_of_both_in_the_report():
+    shared = {"output_file_id": "f1"}
+    reading = read(job("1", **shared), job("2", batch_id="20", **shared), job("3", batch_id="30"))
+    noted, clean = "Exceptions noted", "No exceptions noted"
+    conclusions = [row["conclusion"] for row in batch_rows(run_audit(reading, now=NOON))]
+    assert conclusions == [noted, noted, clean]
+    waiting = batch_rows(run_audit(reading, now=NOON, slow_document_s=5))
+    assert [row["conclusion"] for row in waiting] == [noted, noted, "Checks not performed"]

@@ -114,6 +114,22 @@ def test_junit_has_one_test_case_per_batch_and_rule(box, policy, tmp_path, capsy
     capsys.readouterr()
 
 
+@pytest.mark.parametrize(
+    "options", [["--max-failed-share", "1"], ["--creator", "7"], ["--fail-on", "error"], []]
+)
+def test_the_conclusion_in_junit_fails_if_the_exit_status_is_1(box, tmp_path, capsys, options):
+    path = tmp_path / "results.xml"
+    for batch_id in ("1001", "1003"):
+        status = main(["audit", batch_id, "--junit", str(path), *options, *box.options])
+        assert (results(path)["audit", "conclusion"] == "failure") == (status == 1)
+    capsys.readouterr()
+
+
+def test_what_was_requested_and_not_performed_says_what_it_needs(box, capsys):
+    assert main(["audit", "1003", "--creator", "7", *box.options]) == 1
+    assert "not performed: unexpected-creator needs details (" in capsys.readouterr().out
+
+
 def test_no_text_of_box_can_break_the_xml(box, tmp_path, capsys):
     path = tmp_path / "results.xml"
     assert main(["audit", "1001", "--junit", str(path), *box.options]) == 1

@@ -157,6 +157,8 @@ def test_a_new_file_follows_the_umask_of_the_user(writing, umask, mode, capsys):
     [
         ["fetch"],
         ["fetch", "--demo", STORY, "--det"],
+        ["fetch", "--demo", STORY, "-o", "jobs.csv", "--format", "parquet"],
+        ["fetch", "--demo", "--since", "0d"],
         ["fetch", "--demo", ""],
         ["fetch", "--demo", "a b"],
         ["fetch", "--demo", ".."],

@@ -6,6 +6,9 @@ import csv
 import json
 from pathlib import Path
 
+from frames import story
+
+import boxdocgen_explore as bx
 from boxdocgen_explore.cli import main
 
 STORY, BEFORE = "12345600319", "12345600214"
@@ -40,3 +43,14 @@ def test_what_to_resubmit_is_a_csv_file_or_a_list_of_ids(capsys, tmp_path):
     assert matches == {"Bond": "matched", "Bill": "no job"}
     assert main(command) == 0
     assert "EMP-004711" in capsys.readouterr().out.splitlines()
+
+
+def test_jobs_that_vanished_are_named(capsys, tmp_path):
+    jobs = bx.read_report(bx.report(story(30), tmp_path / "all.html").path)
+    bx.report(jobs.head(5), tmp_path / "few.html")
+    assert main(["compare", str(tmp_path / "all.html"), str(tmp_path / "few.html")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    named = [line for line in lines if line.startswith("batch ")]
+    assert len(named) == 20
+    assert f"job {jobs['job_id'][5]}: job vanished (" in named[0]
+    assert lines[-1] == "and 5 jobs more, in --json"

@@ -54,7 +54,7 @@ def test_a_bag_has_every_answer_and_its_hashes_are_those_of_the_report(
     assert bag.path.stat().st_mode & 0o777 == 0o600
     record = json.loads(files["data/audit.json"])
     assert record["outcome"]["1001"] == {"completed": 22, "failed": 3}
-    assert record["thresholds"]["max_failed_share"] == 0.25
+    assert record["thresholds"][0]["max_failed_share"] == 0.25
     assert DEMO_TOKEN.encode() not in b"".join(files.values())
 
 
