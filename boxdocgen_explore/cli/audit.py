@@ -20,6 +20,7 @@ from boxdocgen_explore.cli.options import (
     parse_age,
     parse_path,
     parse_time,
+    progress_of,
     recent,
     since_option,
 )
@@ -67,6 +68,11 @@ def add_commands(commands: Any) -> None:
         choices=("creators", "errors", "warnings", "external_id", "documents"),
         help="leave this out; may be given several times",
     )
+    _policy_options(command)
+    box_options(command)
+
+
+def _policy_options(command: argparse.ArgumentParser) -> None:
     keys = command.add_argument_group("Policy", "Each key of a policy file; options win over it.")
     keys.add_argument("--policy", type=parse_path, metavar="FILE", help="a policy file, as TOML")
     for name, default in KEYS.items():
@@ -77,19 +83,14 @@ def add_commands(commands: Any) -> None:
         elif isinstance(default, float):
             keys.add_argument(option, type=float, metavar="N", **about)
         elif name == "period":
-            about = {
-                "type": parse_time,
-                "metavar": ("START", "END"),
-                "help": "ISO 8601, with zones",
-            }
-            keys.add_argument(option, nargs=2, **about)
+            about = {"metavar": ("START", "END"), "help": "ISO 8601, with time zones"}
+            keys.add_argument(option, nargs=2, type=parse_time, **about)
         elif name == "control_total":
             about = {"metavar": ("IDS", "SHA256"), "help": "of the sender's external ids"}
             keys.add_argument(option, nargs=2, **about)
         else:
             about = {"action": "append", "metavar": "VALUE", "help": "may be given again"}
             keys.add_argument(option.removesuffix("s"), dest=name, **about)
-    box_options(command)
 
 
 def audit(options: argparse.Namespace) -> int:
@@ -173,7 +174,8 @@ def _read(
         if options.since:
             scope = Scope("The list of batches could not be read", since=True, list_complete=False)
             ids, scope = _recent(box, options)
-        return box.read(ids, **{name: getattr(options, name) for name in wanted}), scope, None
+        given = {name: getattr(options, name) for name in wanted}
+        return box.read(ids, **given, progress=progress_of(options)), scope, None
     except InvalidRequest:
         raise
     except BoxDocGenError as error:
