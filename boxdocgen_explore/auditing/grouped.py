@@ -62,15 +62,15 @@ def evaluations(
         own = policy.options(batch_id, used)
         settings = {**own, **options, "now": inputs.now}
         groups.setdefault(repr(own), (settings, []))[1].append(batch_id)
-    whole = Reading(inputs.jobs, inputs.evidence, inputs.failures)
+    everything = Reading(inputs.jobs, inputs.evidence, inputs.failures)
     parts = []
     for settings, batches in groups.values():
         manifest = settings.get("expected")
         strangers = [
             ids for one, ids in groups.values() if not _same(one.get("expected"), manifest)
         ]
-        sharing = without(whole, [batch_id for ids in strangers for batch_id in ids])
-        group = _Group(whole, sharing, rules, policy, skipped or {}, settings, batches)
+        sharing = without(everything, [batch_id for ids in strangers for batch_id in ids])
+        group = _Group(everything, sharing, rules, policy, skipped or {}, settings, batches)
         parts.append(group.evaluate())
     return parts
 
@@ -89,7 +89,7 @@ class _Group:
     manifest see the jobs of the batches that share it.
     """
 
-    whole: Reading
+    everything: Reading
     sharing: Reading
     rules: Sequence[Rule]
     policy: Policy
@@ -99,7 +99,7 @@ class _Group:
 
     def evaluate(self) -> Evaluation:
         options = cast(AuditOptions, self.settings)
-        inputs = audit_input(self.whole, options)
+        inputs = audit_input(self.everything, options)
         about_manifest = audit_input(self.sharing, options)
         wanted = [rule for rule in self.rules if rule.name not in self.skipped]
         runs = [

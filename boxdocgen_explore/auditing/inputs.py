@@ -33,7 +33,7 @@ _VERSION: Final = ("template_file_id", "template_file_version_id")
 class AuditInput:
     """What the rules get; what was not given is None.
 
-    ``earlier`` is an earlier reading; ``whole`` the audit that this one is a part of (`of`).
+    ``earlier`` is an earlier reading; ``parent`` the audit that this one is a part of (`of`).
     ``jobs`` has the columns of `schema.JOBS` and, if they were read, of `schema.DETAILS`,
     `schema.DOCUMENTS` and `schema.DURATION`.
     ``pages`` is None for a plain frame; ``failures`` names the batches that could not be read.
@@ -46,7 +46,7 @@ class AuditInput:
     templates: pl.DataFrame | None = None
     tags: pl.DataFrame | None = None
     earlier: AuditInput | None = None
-    whole: AuditInput | None = None
+    parent: AuditInput | None = None
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     thresholds: Thresholds = field(default_factory=Thresholds)
 
@@ -59,8 +59,8 @@ class AuditInput:
     def versions(self) -> pl.DataFrame:
         """The template versions of each batch, with ``created_at`` of the first job, if it was
         read, and ``batches``: how many use the template."""
-        if self.whole:
-            return self.whole.versions.join(self.jobs, on="batch_id", how="semi")
+        if self.parent:
+            return self.parent.versions.join(self.jobs, on="batch_id", how="semi")
         key = ["batch_id", *_VERSION]
         created_at = pl.col("^created_at$").min()
         used = self.jobs.drop_nulls(key).group_by(key, maintain_order=True).agg(created_at)
@@ -82,7 +82,7 @@ class AuditInput:
         jobs, pages = (frame.filter(batch_id=batch_id) for frame in (self.jobs, self.evidence))
         failures = {one: error for one, error in self.failures.items() if one == batch_id}
         pages_or_none = None if pages.is_empty() else pages
-        return replace(self, jobs=jobs, pages=pages_or_none, failures=failures, whole=self)
+        return replace(self, jobs=jobs, pages=pages_or_none, failures=failures, parent=self)
 
     @cached_property
     def last_read(self) -> pl.DataFrame:

@@ -277,8 +277,8 @@ class BoxSession:
 
 
 def _log(url: str, response: Response, token: str) -> None:
-    request_id = without(_secrets(token), response.headers.get("box-request-id", "none"))
-    _LOG.debug("GET %s: %d, request id %s", url, response.status_code, request_id)
+    request_id = without(_secrets(token), response.headers.get("box-request-id", ""))
+    _LOG.debug("GET %s: %d, request id %s", url, response.status_code, ascii(request_id))
 
 
 def _url(path: tuple[str, ...]) -> str:

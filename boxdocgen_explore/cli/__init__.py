@@ -8,14 +8,10 @@ unexpected error, 130 Ctrl-C.
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
-import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from boxdocgen_explore import __version__
@@ -62,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Parse the arguments and run the command; the errors that are foreseen become its status."""
+    from boxdocgen_explore.cli.log import logging_to
     from boxdocgen_explore.cli.results import error_values, show_json
     from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 
@@ -74,7 +71,7 @@ def _run(arguments: list[str]) -> int:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     options.others = others
     try:
-        with _logging_to(options.log):
+        with logging_to(options.log):
             status: int = options.run(options)
         return status
     except BoxDocGenError as error:
@@ -88,31 +85,6 @@ def _run(arguments: list[str]) -> int:
     except ModuleNotFoundError as error:
         _print_error(f"{error.name} is not installed: pip install 'boxdocgen-explore[lab]'.")
         return terminal.USAGE
-
-
-@contextmanager
-def _logging_to(path: Path | None) -> Iterator[None]:
-    """Append what is sent, waited for and repeated to a file, with times in UTC."""
-    from boxdocgen_explore.errors import InvalidRequest
-
-    if path is None:
-        yield
-        return
-    try:
-        handler = logging.FileHandler(path, encoding="utf-8")
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be written: {error.strerror}.") from None
-    line = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
-    line.converter = time.gmtime
-    handler.setFormatter(line)
-    log = logging.getLogger("boxdocgen_explore")
-    log.addHandler(handler)
-    log.setLevel(logging.DEBUG)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        handler.close()
 
 
 def _print_error(text: str) -> None:

@@ -86,16 +86,17 @@ def reading(answers: Sequence[Answer], record: Mapping[str, Any]) -> Reading:
 
 
 def _documents(request: Mapping[str, Any], rows: pl.DataFrame | None) -> pl.DataFrame:
-    """What an answer tells of documents: ``output_file_id``, and columns of schema.DOCUMENTS."""
+    """What an answer says of documents: ``output_file_id``, and columns of schema.DOCUMENTS."""
     is_file = _kind(request) == "files"
     if rows is None or (is_file and rows["item_status"][0] not in (None, "active")):
         gone = is_file and (rows is not None or request["status"] == 404)
         ids = [request["id"]] if gone else []
-        rows, told = pl.DataFrame({"output_file_id": ids}, schema=_ID), {"output_file_found": False}
+        rows = pl.DataFrame({"output_file_id": ids}, schema=_ID)
+        known = {"output_file_found": False}
     elif is_file:
-        told = {"output_file_found": True}
+        known = {"output_file_found": True}
     else:
         rows = rows.filter(type="file")
-        told = {"output_file_found": True, "output_file_folder_id": request["id"]}
-    rows = rows.with_columns(pl.lit(value).alias(name) for name, value in told.items())
+        known = {"output_file_found": True, "output_file_folder_id": request["id"]}
+    rows = rows.with_columns(pl.lit(value).alias(name) for name, value in known.items())
     return rows.select(name for name in _FOUND if name in rows.columns)

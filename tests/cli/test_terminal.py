@@ -52,6 +52,7 @@ def shell(command: str, folder: Path, **variables: str) -> subprocess.CompletedP
         ("boxdocgen audit --demo {story} | true", 1, ""),
         ("boxdocgen audit --demo {story} --json | head -c 9 | grep -c verdict", 1, "0"),
         ("boxdocgen batches --demo | head -n 1", 0, "Failed"),
+        ("boxdocgen fetch --demo {story} -o jobs.csv --log /dev/full", 0, "the log has gaps"),
         ("boxdocgen audit --demo {story} --title é -o é.html", 1, "Exceptions"),
     ],
 )  # fmt: skip

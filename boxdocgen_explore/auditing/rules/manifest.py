@@ -171,7 +171,7 @@ def doubled_external_id(inputs: AuditInput) -> pl.DataFrame:
         .agg(*BATCHES, pl.col("external_id", _TEMPLATE).first(), jobs=pl.col("job_id").n_unique())
         .filter(pl.col("jobs") > 1)
     )
-    # A whole batch that was run twice is one finding, not one per document.
+    # A batch that was run twice is one finding, not one per document.
     causes = twice.group_by("batch_id", "of_batches", template=_TEMPLATE, maintain_order=True)
     severity = "error" if inputs.thresholds.unique_external_ids else "warning"
     return per_group(
