@@ -177,14 +177,40 @@ DOCUMENT_PAGES: Final[dict[str, pl.DataType]] = {
 """One row per answer about documents: the evidence. ``endpoint`` is "/files/:id" or
 "/folders/:id/items", ``status`` is Box's (404: the file does not exist)."""
 
+ARCHIVED_JOBS: Final[dict[str, pl.DataType]] = {
+    **JOBS,
+    "batch_label": pl.String(),
+    **DETAILS,
+    **DOCUMENTS,
+    **DURATION,
+}
+"""One row per job of an archive; ``batch_label`` is "Offer letter · 3 Nov 2026 02:14" (UTC).
+Columns may be added, and are never removed or changed."""
+
 ARCHIVED: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),
     "outcome": pl.String(),
     "jobs": pl.Int64(),
     "file": pl.String(),
 }
-"""One row per cached batch. ``outcome`` is "written", "unchanged" (it is there already),
-"still running" (a job is not final), or "incomplete" (pages are missing, and ``jobs`` is null)."""
+"""One row per batch. ``outcome`` is "written", "unchanged" (it is there already), "still running"
+(a job is not final), or "incomplete" (it could not be read to its end, and ``jobs`` is null)."""
+
+RUNS: Final[dict[str, pl.DataType]] = {
+    "run_at": pl.Datetime("us", "UTC"),
+    "user_id": pl.String(),
+    "user_login": pl.String(),
+    "host": pl.String(),
+    "since": pl.Datetime("us", "UTC"),
+    **ARCHIVED,
+    "complete": pl.Boolean(),
+    "batch_created_at": pl.Datetime("us", "UTC"),
+    "body_sha256": pl.List(pl.String()),
+    "box_request_id": pl.List(pl.String()),
+}
+"""The log of an archive: one row per run and batch that was written or left out; one without a
+batch if there was none ("nothing new"), or if the list of batches may have gaps ("list
+incomplete"). The lists have one entry per page of the batch, in order: the evidence."""
 
 SEVERITIES: Final = ("error", "warning", "info")
 """How much a finding of the audit matters, most first."""

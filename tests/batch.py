@@ -51,3 +51,16 @@ def cache_keys(folder: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as database:
         keys = [key for (key,) in database.execute("SELECT key FROM responses ORDER BY key")]
     return [key for key in keys if "/first_seen/" not in key]
+
+
+def damage_pages(folder: Path, value: str) -> None:
+    """Change all cached pages below a folder as a damaged disk would: no trigger notices it."""
+    for path in folder.rglob("pages.sqlite"):
+        with closing(sqlite3.connect(path)) as database, database:
+            query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+            triggers = database.execute(query).fetchall()
+            for name, _ in triggers:
+                database.execute(f"DROP TRIGGER {name}")
+            database.execute(f"UPDATE responses SET value = {value}")
+            for _, sql in triggers:
+                database.execute(sql)

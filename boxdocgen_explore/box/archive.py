@@ -1,156 +1,285 @@
-"""All cached batches: as a lazy frame, and as a Parquet dataset for other programs.
-
-Nothing is requested from Box. Only complete chains count, because part of a batch must not be
-shown as if it were all of it.
-"""
+"""Final batches as a Parquet dataset: what is new is read, then written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import datetime as dt
+import threading
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, Final
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.arguments import checked, checked_path, checked_text
-from boxdocgen_explore.box import endpoints
-from boxdocgen_explore.box.chain import IncompleteListWarning, follow
-from boxdocgen_explore.box.endpoints import PagedList
-from boxdocgen_explore.box.reading import evidence
-from boxdocgen_explore.box.session import BoxSession
-from boxdocgen_explore.cache import Cache, frame_file
-from boxdocgen_explore.pages import Chain, frames
-from boxdocgen_explore.schema import ARCHIVED, JOBS, User
-from boxdocgen_explore.text import counted, replacing
+from boxdocgen_explore.box.batches import start_of
+from boxdocgen_explore.box.chain import IncompleteListWarning
+from boxdocgen_explore.box.dataset import Counts, Dataset
+from boxdocgen_explore.box.fetch import Progress
+from boxdocgen_explore.errors import Reading
+from boxdocgen_explore.pages import frames
+from boxdocgen_explore.schema import (
+    ARCHIVED,
+    ARCHIVED_JOBS,
+    MAX_LIMIT,
+    RUNNING,
+    STATUSES,
+    BatchList,
+    User,
+)
+from boxdocgen_explore.verdict import batch_label
+
+_COUNTED: Final = ("jobs", *STATUSES, "other")
+_AT_ONCE: Final = 250_000
+"""Jobs that are read before they are written."""
+
+_LONG_AGO: Final = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
+"""With this as now, a label has its year."""
 
 
-@dataclass(frozen=True)
-class Cached:
-    """What is cached of one user's batches."""
+class Archives(ABC):
+    """The part of a `Box` that writes datasets."""
 
-    session: BoxSession
-    cache: Cache
-    user: User | None
     origin: str
+    read: Callable[..., Reading]
+    batch_list: Callable[..., BatchList]
+    template_names: Callable[[], dict[str, str]]
+    cached: Callable[[], list[str]]
 
-    def batch_ids(self) -> list[str]:
-        return endpoints.cached_batches(self.cache.store, self.session.host)
+    @property
+    @abstractmethod
+    def user(self) -> User | None: ...
 
-    def paged_list(self, batch_id: str) -> PagedList:
-        return endpoints.batch_jobs(batch_id, ttl_s=0)
+    def archive(
+        self,
+        url: str | Path,
+        *,
+        since: dt.datetime | dt.timedelta | None = None,
+        documents: bool = False,
+        storage_options: Mapping[str, str] | None = None,
+        cancelled: threading.Event | None = None,
+        progress: Progress | None = None,
+    ) -> pl.DataFrame:
+        """Read the batches that a dataset lacks, and write those that are final; one row per batch
+        comes back (schema.ARCHIVED).
 
-    def chain(self, batch_id: str) -> Chain | None:
-        """The batch's chain; None if not all of it is cached."""
-        chain = Chain()
+        The dataset has one folder per month of creation (UTC), ``month=2026-11``, with files of
+        whole batches (schema.ARCHIVED_JOBS), and ``_runs.parquet``, the log of what each run saw
+        (schema.RUNS). A file is replaced completely or not at all, so this can be interrupted and
+        called again. Runs on one machine wait for each other; on object storage, start one at a
+        time. Offline, what is cached is written.
+
+        Parameters:
+            url: a folder or object storage (``s3://bucket/prefix``).
+            since: only batches created since, as in `batches`; batches that an earlier run left
+                out are always tried again.
+            documents, cancelled, progress: as `read`.
+            storage_options: polars' options for object storage.
+
+        Raises:
+            InvalidRequest: an argument is invalid.
+            StoreError: the dataset cannot be read or written.
+            BoxDocGenError: the list of batches could not be read; as `batches`.
+
+        Source: ``GET /docgen_jobs``, ``GET /docgen_batch_jobs/:batch_id``.
+
+        >>> import boxdocgen_explore as bx, tempfile
+        >>> with bx.demo() as box, tempfile.TemporaryDirectory() as folder:
+        ...     written = box.archive(folder)
+        ...     again = box.archive(folder)
+        >>> "unchanged" in again["outcome"]
+        True
+        """
+        waiting = {"cancelled": cancelled, "progress": progress}
+        dataset, start = Dataset.at(url, storage_options), start_of(since)
+        return _Run(self, dataset, start, documents, waiting).write()
+
+
+@dataclass
+class _Run:
+    """One run: which batches there are, which of them the dataset lacks, what became of them."""
+
+    box: Archives
+    dataset: Dataset
+    start: dt.datetime | None
+    documents: bool
+    waiting: Mapping[str, Any]
+    listed: BatchList | None = None
+    batches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The listed batches (schema.BATCHES) by id, the oldest first."""
+    seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What became of each batch (schema.RUNS)."""
+
+    def write(self) -> pl.DataFrame:
+        """1. List the batches: those since the start, and those that earlier runs left out.
+        2. Read those that the dataset does not have as they are listed; write what is final.
+        3. Note in the log what was seen, whatever happens.
+        """
+        known, runs = self.dataset.batches(), self.dataset.runs()
+        last = runs.drop_nulls("batch_id").unique("batch_id", keep="last")
+        left_out = last.filter(~pl.col("batch_id").is_in([*known]))
+        self._list_batches(left_out["batch_created_at"].min())
+        cached = self.box.cached() if self.start is None else []
+        wanted = dict.fromkeys([*self.batches, *left_out["batch_id"], *cached])
+        new = [one for one in wanted if not self._is_there(one, known)]
+        for one in wanted.keys() - {*new}:
+            self._note(one, "unchanged", known[one][1]["jobs"])
         try:
-            follow(self.session.offline_copy(), self.cache, self.paged_list(batch_id), chain)
-        except errors.BoxDocGenError:
-            return None
-        return chain
+            for month, some in self._by_month(new):
+                self._read_and_write(month, some, known)
+        finally:
+            done = last.filter(pl.col("outcome").is_in(("written", "unchanged")))["batch_id"]
+            self._write_log({*done})
+        places = {one: file for one, (file, _) in self.dataset.batches().items()}
+        rows = [{**self.seen[one], "file": places.get(one)} for one in wanted]
+        return pl.DataFrame(rows, schema=ARCHIVED)
 
-    def made_from(self, batch_id: str) -> str:
-        """A digest of the batch's cached pages; no page is read for it."""
-        prefix = self.paged_list(batch_id).root(self.session.host)
-        return frame_file.made_from(self.cache.store.fingerprints(prefix))
+    # --- which batches -----------------------------------------------------------------------
 
-
-def scan(cached: Cached) -> pl.LazyFrame:
-    """One row per job of every batch that is completely cached (schema.JOBS), read on collect.
-
-    Batches are read one after another, so that they need not fit into memory together.
-    """
-    line = errors.caller_line()  # polars collects in a thread of its own
-
-    def batches(
-        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        incomplete = 0
-        for batch_id in _matching(cached.batch_ids(), predicate):
-            chain = cached.chain(batch_id)
-            if chain is None:
-                incomplete += 1
-                continue
-            jobs = frames.jobs(chain.frames(), cached.origin)
-            jobs = jobs if predicate is None else jobs.filter(predicate)
-            jobs = jobs if columns is None else jobs.select(columns)
-            yield jobs if rows is None else jobs.head(rows)
-            rows = None if rows is None else rows - jobs.height
-            if rows is not None and rows <= 0:
-                return
-        if incomplete:
+    def _list_batches(self, left_out_since: Any) -> None:
+        """Read the list of batches, down to the oldest that was left out before."""
+        start = self.start and min(self.start, left_out_since or self.start)
+        try:
+            self.listed = self.box.batch_list(start, refresh=True, **self.waiting)
+        except (errors.NotCached, errors.Forbidden) as error:
             errors.warn(
-                f"{counted(incomplete, 'batch')} left out, because not all pages are cached. "
-                "Read them once more to complete them.",
+                "The list of all jobs cannot be read, so that only cached batches are archived, "
+                f"and when they were created is unknown. {error}",
                 IncompleteListWarning,
-                line,
             )
+            return
+        if not self.listed.complete:
+            errors.warn(
+                "Jobs were added while the batch list was being read: some batches may be missing. "
+                "The next run finds them.",
+                IncompleteListWarning,
+            )
+        rows = self.listed.batches.sort("first_created_at", "batch_id", nulls_last=True)
+        self.batches = {row["batch_id"]: row for row in rows.iter_rows(named=True)}
 
-    return register_io_source(batches, schema=dict(JOBS))
+    def _is_there(self, batch_id: str, known: Mapping[str, tuple[str, Counts]]) -> bool:
+        """Whether the dataset has this batch as it is listed."""
+        if batch_id in known and batch_id in self.batches:
+            return known[batch_id][1] == {name: self.batches[batch_id][name] for name in _COUNTED}
+        return batch_id in known
+
+    def _by_month(self, batch_ids: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+        """Batches by the month of their creation, so many at a time as fit into memory."""
+        months: dict[str, list[str]] = defaultdict(list)
+        for one in batch_ids:
+            created = self.batches[one]["first_created_at"] if one in self.batches else None
+            months[f"{created:%Y-%m}" if created else "unknown"].append(one)
+        for month, ids in sorted(months.items()):
+            jobs = 0
+            some: list[str] = []
+            for one in ids:
+                some.append(one)
+                jobs += self.batches[one]["jobs"] if one in self.batches else MAX_LIMIT
+                if jobs >= _AT_ONCE:
+                    yield month, some
+                    some, jobs = [], 0
+            if some:
+                yield month, some
+
+    # --- what becomes of them ----------------------------------------------------------------
+
+    def _read_and_write(
+        self, month: str, ids: Sequence[str], known: Mapping[str, tuple[str, Counts]]
+    ) -> None:
+        # Refreshed, because the list of batches may be newer than what is cached.
+        options = {"errors": "keep", "refresh": True, "documents": self.documents, **self.waiting}
+        reading = self.box.read(ids, **options)
+        counts = _counts(reading.jobs)
+        outcomes = {one: _outcome(one, reading, counts, known) for one in ids}
+        new = {one: counts[one] for one, outcome in outcomes.items() if outcome == "written"}
+        if new:
+            jobs = reading.jobs.filter(pl.col("batch_id").is_in([*new]))
+            self.dataset.add(month, self._described(jobs), new)
+        pages = reading.pages.partition_by("batch_id", as_dict=True)
+        for one, outcome in outcomes.items():
+            found = counts[one]["jobs"] if one in counts and outcome != "incomplete" else None
+            self._note(one, outcome, found, pages.get((one,)))
+
+    def _described(self, jobs: pl.DataFrame) -> pl.DataFrame:
+        """The jobs with all columns of the dataset, as far as they are known."""
+        names = self.box.template_names()
+        labels = {
+            one: batch_label(self.batches[one], names, now=_LONG_AGO)
+            for one in jobs["batch_id"].unique()
+            if one in self.batches
+        }
+        label = pl.col("batch_id").replace_strict(labels, default=None, return_dtype=pl.String)
+        jobs = jobs.with_columns(label.alias("batch_label"))
+        if self.listed is not None:
+            listed = self.listed.listed
+            mine = listed.filter(pl.col("batch_id").is_in(jobs["batch_id"].unique().implode()))
+            jobs = frames.with_details(jobs, mine)
+            if self.documents:
+                jobs = frames.with_durations(jobs)
+        return frames.with_columns(jobs, ARCHIVED_JOBS)
+
+    def _note(
+        self, batch_id: str, outcome: str, jobs: int | None, pages: pl.DataFrame | None = None
+    ) -> None:
+        batch = self.batches.get(batch_id, {})
+        self.seen[batch_id] = {
+            "batch_id": batch_id,
+            "outcome": outcome,
+            "jobs": jobs,
+            "complete": outcome != "incomplete",
+            "batch_created_at": batch.get("first_created_at"),
+            "body_sha256": None if pages is None else pages["body_sha256"].to_list(),
+            "box_request_id": None if pages is None else pages["box_request_id"].to_list(),
+        }
+
+    def _write_log(self, done: Container[str]) -> None:
+        """Log the batches that were written or left out, and those that no log says are there."""
+        rows = [
+            row
+            for one, row in self.seen.items()
+            if row["outcome"] != "unchanged" or one not in done
+        ]
+        if self.listed is None or not self.listed.complete:
+            rows.append({"outcome": "list incomplete"})
+        user = self.box.user
+        run = {
+            "run_at": dt.datetime.now(dt.UTC),
+            "user_id": user.id if user else None,
+            "user_login": user.login if user else None,
+            "host": self.box.origin,
+            "since": self.start,
+        }
+        places = {one: file for one, (file, _) in self.dataset.batches().items()}
+        self.dataset.log(
+            [
+                {**run, **row, "file": places.get(row.get("batch_id", ""))}
+                for row in rows or [{"outcome": "nothing new"}]
+            ]
+        )
 
 
-def _matching(batch_ids: list[str], predicate: pl.Expr | None) -> list[str]:
-    """Without the batches that a predicate on the batch id excludes: these need not be read."""
-    if predicate is None or set(predicate.meta.root_names()) != {"batch_id"}:
-        return batch_ids
-    return pl.DataFrame({"batch_id": batch_ids}).filter(predicate)["batch_id"].to_list()
+def _counts(jobs: pl.DataFrame) -> dict[str, Counts]:
+    """The jobs of each batch, counted as in the list of batches."""
+    status = pl.col("status")
+    counted = jobs.group_by("batch_id").agg(
+        pl.len().alias("jobs"),
+        *((status == known).sum().alias(known) for known in STATUSES),
+        (~status.is_in(STATUSES)).sum().alias("other"),
+    )
+    return {row.pop("batch_id"): row for row in counted.iter_rows(named=True)}
 
 
-def checked_target(
-    url: str | Path, storage_options: Mapping[str, str] | None
-) -> tuple[str, dict[str, Any]]:
-    """Where an archive is, and polars' options for it.
-
-    Raises:
-        InvalidRequest: an argument is invalid.
-    """
-    checked("storage_options", storage_options, Mapping | None, "texts by name")
-    remote = isinstance(url, str) and "://" in url
-    root = checked_text("url", url) if remote else str(checked_path("url", url))
-    return root, {"storage_options": dict(storage_options)} if storage_options else {}
-
-
-def archive(cached: Cached, root: str, options: Mapping[str, Any]) -> pl.DataFrame:
-    """Write each final batch that is not in the archive yet, or has changed.
-
-    One row per cached batch (schema.ARCHIVED).
-
-    Raises:
-        StoreError: the archive cannot be written.
-    """
-    rows = []
-    for batch_id in cached.batch_ids():
-        file = f"{root.rstrip('/')}/batch={quote(batch_id, safe='')}/jobs.parquet"
-        outcome, jobs = _archive_batch(cached, batch_id, file, options)
-        rows.append({"batch_id": batch_id, "outcome": outcome, "jobs": jobs, "file": file})
-    return pl.DataFrame(rows, schema=ARCHIVED)
-
-
-def _archive_batch(
-    cached: Cached, batch_id: str, file: str, options: Mapping[str, Any]
-) -> tuple[str, int | None]:
-    made_from = cached.made_from(batch_id)
-    archived = frame_file.read_metadata(file, **options)
-    if archived and archived.made_from == made_from:
-        return "unchanged", archived.jobs
-    chain = cached.chain(batch_id)
-    if chain is None:
-        return "incomplete", None
-    jobs = frames.jobs(chain.frames(), cached.origin)
-    if not all(page.final for page in chain.pages):
-        return "still running", jobs.height
-    pages = evidence(cached.origin, cached.user, {cached.paged_list(batch_id): chain}).write_json()
-    try:
-        if "://" in file:  # object storage shows a file once it is complete
-            frame_file.write(file, jobs, made_from, pages, **options)
-        else:
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
-            with replacing(Path(file)) as part:
-                frame_file.write(part, jobs, made_from, pages)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = str(error).partition("\n")[0]
-        raise errors.StoreError(f"The archive {file} cannot be written ({reason}).") from None
-    return "written", jobs.height
+def _outcome(
+    batch_id: str,
+    reading: Reading,
+    counts: Mapping[str, Counts],
+    known: Mapping[str, tuple[str, Counts]],
+) -> str:
+    if batch_id in reading.failures:
+        return "incomplete"
+    found = counts.get(batch_id)
+    if found is None or any(found[name] for name in (*RUNNING, "other")):
+        return "still running"
+    return "unchanged" if batch_id in known and known[batch_id][1] == found else "written"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 
 import polars as pl
 
 from boxdocgen_explore.arguments import batch_ids
 from boxdocgen_explore.box.account import Account
-from boxdocgen_explore.box.archive import Cached, archive, checked_target, scan
+from boxdocgen_explore.box.scan import Cached, scan
 from boxdocgen_explore.cache import transitions
 from boxdocgen_explore.errors import warn_renamed
 from boxdocgen_explore.schema import TRANSITIONS
@@ -33,8 +32,9 @@ class CachedBatches:
     def scan(self) -> pl.LazyFrame:
         """One row per job of every completely cached batch, from the cache alone (schema.JOBS).
 
-        Nothing is read before it is collected, and then batch after batch. A batch that is only
-        partly cached is left out, with an `IncompleteListWarning`.
+        Nothing is read before it is collected, and then only the columns and rows that are asked
+        for; their order is not defined. A batch that is only partly cached is left out, with an
+        `IncompleteListWarning`.
 
         Source: what `read` cached of ``GET /docgen_batch_jobs/:batch_id``.
 
@@ -45,24 +45,6 @@ class CachedBatches:
         1487
         """
         return scan(self._cached)
-
-    def archive(
-        self, url: str | Path, *, storage_options: Mapping[str, str] | None = None
-    ) -> pl.DataFrame:
-        """Write the cached batches that are final as a Parquet dataset; one row per batch comes
-        back (schema.ARCHIVED).
-
-        ``url`` is a folder or object storage (``s3://bucket/prefix``), with polars' options. Each
-        batch is one file, ``batch=<id>/jobs.parquet``, with the columns of schema.JOBS and, in its
-        metadata, the evidence (schema.PAGES as JSON). It is written completely or not at all, and
-        only if it is missing or made from other pages, so this can be called again.
-
-        Raises:
-            InvalidRequest: an argument is invalid.
-            StoreError: the dataset cannot be written.
-        """
-        target = checked_target(url, storage_options)
-        return archive(self._cached, *target)
 
     def transitions(self, ids: str | int | Iterable[str | int]) -> pl.DataFrame:
         """When each job of batches that were seen running was first seen in its status.

@@ -1,25 +1,32 @@
-"""The cached pages of one list: their keys, their generations, and the frame file beside them."""
+"""The cached pages of one list: their keys, and their generations."""
 
 from __future__ import annotations
 
+import datetime as dt
+import logging
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from boxdocgen_explore.box.endpoints import PagedList
+from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache import Cache
 from boxdocgen_explore.pages.records import Chain, page_place
+from boxdocgen_explore.schema import MAX_LIMIT
 
 if TYPE_CHECKING:
     from requests import Response
-    from requests_cache import CachedResponse
+
+    from boxdocgen_explore.cache.serializer import StoredPage
+
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass
 class CachedChain:
     """One list's pages, read with one limit. Every restart of a chain is a new generation.
 
-    Nothing is deleted and no frame file is written if ``offline``.
+    Nothing is deleted if ``offline``.
     """
 
     cache: Cache
@@ -36,7 +43,7 @@ class CachedChain:
     def use(self, limit: int) -> None:
         """From now on mean the pages that were read with this limit."""
         self.limit = limit
-        self.keys = set(self.cache.store.keys(self._prefix()))
+        self.keys = set(self.cache.store.keys(self.prefix()))
 
     def limits(self) -> list[int]:
         """The limits that cached pages were read with: this one first, then the largest."""
@@ -51,7 +58,7 @@ class CachedChain:
         numbers = {key.rsplit("/", 2)[1] for key in self.keys}
         return sorted((int(one) for one in numbers if one.isdecimal()), reverse=True)
 
-    def page(self, generation: int, marker: str | None) -> CachedResponse | None:
+    def page(self, generation: int, marker: str | None) -> StoredPage | None:
         key = self._key(generation, marker)
         return self.cache.store.page(key) if key in self.keys else None
 
@@ -60,43 +67,52 @@ class CachedChain:
         generation: int,
         marker: str | None,
         response: Response,
-        fetched_at: datetime,
-        expires: datetime | None,
-    ) -> None:
-        self.cache.store.save(self._key(generation, marker), response, fetched_at, expires)
-
-    def load_frame(self, chain: Chain, generation: int) -> None:
-        """Begin with the final pages of the frame file: they need not be read one by one."""
-        frames, prefix = self.cache.frames, self._prefix(generation)
-        if frames and self.keys and self.paged.batch_id:
-            frames.load(chain, prefix, lambda: dict(self.cache.store.fingerprints(prefix)))
-
-    def save_frame(self, chain: Chain, generation: int) -> None:
-        """Write a frame file of the final pages."""
-        frames, prefix = self.cache.frames, self._prefix(generation)
-        if frames and self.paged.batch_id and not self.offline:
-            frames.save(chain, prefix, lambda: dict(self.cache.store.fingerprints(prefix)))
+        fetched_at: dt.datetime,
+        expires: dt.datetime | None,
+    ) -> bytes | None:
+        return self.cache.store.save(self._key(generation, marker), response, fetched_at, expires)
 
     def delete(self, generation: int) -> None:
         """Delete a generation that can never become a chain."""
-        self._delete(self.cache.store.keys(self._prefix(generation)))
+        self._delete(self.cache.store.keys(self.prefix(generation)))
 
     def delete_before(self, generation: int) -> None:
         """Delete what a complete chain has replaced."""
         if generation:  # nothing is older than the first
-            keys = self.cache.store.keys(self._prefix())
-            self._delete([key for key in keys if key < self._prefix(generation)])
+            keys = self.cache.store.keys(self.prefix())
+            self._delete([key for key in keys if key < self.prefix(generation)])
 
-    def _prefix(self, generation: int | None = None) -> str:
+    def prefix(self, generation: int | None = None) -> str:
+        """How the keys of a generation's pages begin, or of all."""
         every = f"{self.paged.root(self.host)}limit={self.limit}/"
         return every if generation is None else f"{every}{generation:06d}/"
 
     def _key(self, generation: int, marker: str | None) -> str:
-        return self._prefix(generation) + page_place(marker)
+        return self.prefix(generation) + page_place(marker)
 
     def _delete(self, keys: list[str]) -> None:
         if keys and not self.offline:
             self.cache.store.delete(keys)
-            if self.cache.frames:
-                for prefix in {key.rpartition("/")[0] + "/" for key in keys}:
-                    self.cache.frames.delete(prefix)
+
+
+def use_stored(
+    session: BoxSession,
+    paged: PagedList,
+    chain: Chain,
+    *,
+    limit: int = MAX_LIMIT,
+    refresh: bool = False,
+    max_age: dt.timedelta | None = None,
+    **_: object,
+) -> None:
+    """Complete `chain` with what is ``stored`` of it, if that is all of it and still fresh."""
+    stored = chain.stored
+    if stored is None or stored.pages[-1].parsed.next_marker is not None:
+        return
+    wanted = stored.prefix.startswith(f"{paged.root(session.host)}limit={limit}/")
+    fresh = all(page.is_fresh(max_age, refresh=refresh) for page in stored.pages)
+    if session.offline or (wanted and fresh):
+        chain.prefix = stored.prefix
+        chain.start_with(stored, len(stored.pages))
+        chain.complete = True
+        _LOG.debug("All pages of %s: cached", paged.name)

@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Final, NoReturn
 
 from boxdocgen_explore import errors
@@ -58,11 +59,11 @@ def follow(
 ) -> None:
     """Fill `chain` from the cache and from Box until it is complete; on an error it has the rest.
 
-    1. Take the newest cached chain (offline: the newest complete one), its frame file first.
+    1. Take the newest cached chain (offline: the newest complete one), what is stored of it first.
     2. Follow it, reading again what has expired, and on a refresh whatever may have changed.
     3. If a page no longer matches the rest, Box refuses a marker, or an id appears twice, start
        a new chain at the first page, beside the cached one.
-    4. Once it is complete, delete the older ones, and write a frame file of its final pages.
+    4. Once it is complete, delete the older ones.
 
     A list that may shift (`PagedList.may_shift`) ends without an error, and not ``complete``; so
     does one of which `PagedList.enough` was read.
@@ -95,7 +96,6 @@ def follow(
                 )
             if chain.complete:
                 cached.delete_before(generation)
-                cached.save_frame(chain, generation)
             return
         if last:
             raise failure
@@ -129,9 +129,11 @@ class _ChainReader:
     def run(self, generation: int) -> None:
         """Page after page, from the first to the end."""
         self.chain.reset()
-        self.cached.load_frame(self.chain, generation)
-        if not self.session.offline and not all(map(self._is_fresh, self.chain.pages)):
-            self.chain.reset()
+        self.chain.prefix = self.cached.prefix(generation)
+        stored = self.chain.stored
+        if stored and stored.prefix == self.chain.prefix:
+            fresh = [*takewhile(self._is_fresh, stored.pages)]
+            self.chain.start_with(stored, len(stored.pages if self.session.offline else fresh))
         for page in self.chain.pages:
             _LOG.debug("Page %d of %s: cached", page.number, self.paged.name)
             self.on_page(page)
@@ -146,6 +148,8 @@ class _ChainReader:
         marker = self.chain.pages[-1].parsed.next_marker if self.chain.pages else None
         first_ids: set[str] = set()
         empty = 0
+        if used and marker is None:  # the end is stored, too
+            return True
         while True:
             page = self._page(generation, marker)
             self.chain.pages.append(page)
@@ -190,12 +194,11 @@ class _ChainReader:
             raise self._outdated(page, "the pages after it no longer match")
         lifetime = self.paged.expires_in(self.chain, page)
         expires = None if lifetime is None else answer.fetched_at + lifetime
-        self.cached.save(generation, marker, answer.response, answer.fetched_at, expires)
-        return replace(page, expires=expires)
+        saved = self.cached.save(generation, marker, answer.response, answer.fetched_at, expires)
+        return replace(page, expires=expires, fingerprint=saved)
 
     def _is_fresh(self, page: PageRead) -> bool:
-        may_change = self.refresh and page.expires is not None
-        return page.is_fresh(self.max_age) and not may_change
+        return page.is_fresh(self.max_age, refresh=self.refresh)
 
     def _cached_page(self, generation: int, number: int, marker: str | None) -> PageRead | None:
         stored = self.cached.page(generation, marker)
@@ -203,7 +206,8 @@ class _ChainReader:
             return None
         answer = Answer(stored, stored.created_at, from_cache=True, expires=stored.expires)
         try:
-            return self._checked(number, marker, answer)
+            page = self._checked(number, marker, answer)
+            return replace(page, fingerprint=stored.fingerprint)
         except errors.BrokenPage:  # cached by an older version that checked less: read it again
             return None
 

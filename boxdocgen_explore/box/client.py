@@ -15,6 +15,7 @@ import polars as pl
 from boxdocgen_explore.arguments import batch_ids, checked, quoted, whole_number
 from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.account import Account
+from boxdocgen_explore.box.archive import Archives
 from boxdocgen_explore.box.auth import as_secret
 from boxdocgen_explore.box.batches import BatchList, DownTo, read_batch_list, start_of
 from boxdocgen_explore.box.cached import CachedBatches
@@ -30,7 +31,7 @@ from boxdocgen_explore.schema import MAX_LIMIT, User
 from boxdocgen_explore.text import visible
 
 
-class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
+class Box(TemplateLists, CachedBatches, Archives, AbstractContextManager["Box"]):
     """What one user of Box Doc Gen can see. `connect` and `demo` make one.
 
     Close it after use, or use it in a ``with`` statement. Every method that reads raises a

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from boxdocgen_explore import errors
+from boxdocgen_explore.box.cached_chain import use_stored
 from boxdocgen_explore.box.chain import follow
 from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.progress import ProgressBar
@@ -54,6 +55,8 @@ class Fetch:
         self._waiting: dict[int, str | None] = {}
         self._warnings: deque[tuple[str, type[Warning]]] = deque()
         self._refused: errors.Unauthorized | None = None
+        self._cache: Cache | None = None
+        self._loading = threading.Lock()
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
     def run(self, progress: Progress | None = None, noun: str = "jobs", **options: Any) -> None:
@@ -72,6 +75,8 @@ class Fetch:
             with ProgressBar(noun) as bar:
                 while self._unfinished:
                     self._step(progress or bar)
+            if self._cache and self._cache.frames and not self.session.offline:
+                self._cache.frames.save(self.chains.values())
         except BaseException:  # Ctrl-C must stop the workers, too
             self.cancelled.set()
             raise
@@ -104,13 +109,31 @@ class Fetch:
         )
         try:
             cache = self.open_cache(context)
+            with self._loading:
+                if self._cache is None:
+                    self._load(cache, options)
             for paged in todo:  # shared: each list is one worker's
+                if self.chains[paged].complete:
+                    continue
                 if self.cancelled.is_set():
                     return
                 failure = self._follow(paged, cache, {**options, "context": context})
                 self._post(self._on_done, paged, failure)
         except Exception as error:
             self._post(self._on_crash, error)
+
+    def _load(self, cache: Cache, options: dict[str, Any]) -> None:
+        """Take what is stored of all batches at once; what is complete need not be followed."""
+        self._cache = cache
+        host = self.session.host
+        batches = {paged.root(host): paged for paged in self.lists if paged.batch_id}
+        stored = cache.frames.load(batches) if cache.frames else {}
+        for root, found in stored.items():
+            paged, chain = batches[root], self.chains[batches[root]]
+            chain.stored = found
+            use_stored(self.session, paged, chain, **options)
+        if complete := [chain for chain in self.chains.values() if chain.complete]:
+            self._post(self._on_loaded, complete)
 
     def _follow(
         self, paged: PagedList, cache: Cache, options: dict[str, Any]
@@ -144,6 +167,12 @@ class Fetch:
         self._arrived[paged] = pages + 1, jobs + page.parsed.height
         self.pages += 1
         self.jobs += page.parsed.height
+        self.on_page()
+
+    def _on_loaded(self, chains: list[Chain]) -> None:
+        self._unfinished -= len(chains)
+        self.pages += sum(len(chain.pages) for chain in chains)
+        self.jobs += sum(page.parsed.height for chain in chains for page in chain.pages)
         self.on_page()
 
     def _on_waiting(self, worker: int, why: str | None) -> None:

@@ -87,10 +87,13 @@ class BatchReader:
         if cache is None or session.offline:
             return
         fresh = reading.pages.filter(pl.col("complete") & ~pl.col("from_cache"))
+        if fresh.is_empty():
+            return
         seen = fresh.group_by("batch_id").agg(pl.col("fetched_at").max())
+        jobs = reading.jobs.partition_by("batch_id", as_dict=True)
         for batch_id, seen_at in seen.iter_rows():
-            jobs = reading.jobs.filter(batch_id=batch_id)
-            remember(cache.store, session.host, batch_id, jobs, seen_at)
+            if (batch_id,) in jobs:
+                remember(cache.store, session.host, batch_id, jobs[batch_id,], seen_at)
 
     def _with_documents(
         self, reading: Reading, *, stopped: bool

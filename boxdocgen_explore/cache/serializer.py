@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _MAGIC: Final = b"boxdocgen2"
 FINGERPRINT_BYTES: Final = len(_MAGIC) + hashlib.sha256().digest_size
-"""The first bytes of a serialized page, which include its checksum."""
+"""The length of a page's fingerprint."""
 
 _LARGEST_PAGE_BYTES: Final = 1 << 28
 _LEVEL: Final = 1
@@ -29,6 +29,13 @@ class CorruptEntry(KeyError):
 
     A KeyError, because requests-cache takes it for a missing key and logs nothing.
     """
+
+
+class StoredPage(CachedResponse):
+    """A cached page. ``fingerprint`` has its first bytes in the store: they differ if anything in
+    it does."""
+
+    fingerprint: bytes = b""
 
 
 class _Head(msgspec.Struct, omit_defaults=True):
@@ -46,14 +53,14 @@ _head = msgspec.json.Decoder(_Head)
 
 def cached_page(
     key: str, response: Response, fetched_at: datetime, expires: datetime | None
-) -> CachedResponse:
+) -> StoredPage:
     """What is cached of a response: its body, when it was fetched, and its request id."""
     headers = {name: response.headers[name] for name in _HEADERS if name in response.headers}
     return _page(_Head(key, fetched_at, headers, response.status_code, expires), response.content)
 
 
-def _page(head: _Head, body: bytes) -> CachedResponse:
-    page = CachedResponse(
+def _page(head: _Head, body: bytes) -> StoredPage:
+    page = StoredPage(
         content=body,
         created_at=head.created_at,
         expires=head.expires,
@@ -64,24 +71,31 @@ def _page(head: _Head, body: bytes) -> CachedResponse:
     return page
 
 
-def _dump(page: CachedResponse) -> bytes:
+def _fingerprint(packed: bytes) -> bytes:
+    return _MAGIC + hashlib.sha256(packed).digest()
+
+
+def _dump(page: StoredPage) -> bytes:
     headers = dict(page.headers)
     head = _Head(page.cache_key, page.created_at, headers, page.status_code, page.expires)
     text = msgspec.json.encode(head)
     packed = zstandard.compress(len(text).to_bytes(4, "big") + text + page.content, _LEVEL)
-    return _MAGIC + hashlib.sha256(packed).digest() + packed
+    page.fingerprint = _fingerprint(packed)
+    return page.fingerprint + packed
 
 
-def _load(stored: bytes) -> CachedResponse:
+def _load(stored: bytes) -> StoredPage:
     try:
         checksum, packed = stored[:FINGERPRINT_BYTES], stored[FINGERPRINT_BYTES:]
-        if checksum != _MAGIC + hashlib.sha256(packed).digest():
+        if checksum != _fingerprint(packed):
             raise CorruptEntry("checksum")
         if zstandard.frame_content_size(packed) > _LARGEST_PAGE_BYTES:
             raise CorruptEntry("too large")
         plain = zstandard.decompress(packed, _LARGEST_PAGE_BYTES)
         end = 4 + int.from_bytes(plain[:4], "big")
-        return _page(_head.decode(plain[4:end]), plain[end:])
+        page = _page(_head.decode(plain[4:end]), plain[end:])
+        page.fingerprint = checksum
+        return page
     except Exception as error:  # a checksum is no signature: anything may be in the file
         raise CorruptEntry(type(error).__name__) from None
 

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from requests_cache.backends.sqlite import SQLiteDict
-from requests_cache.models.response import CachedResponse
 
-from boxdocgen_explore.cache import files
+from boxdocgen_explore.cache import files, frame_table
 from boxdocgen_explore.cache.serializer import (
-    FINGERPRINT_BYTES,
     SERIALIZER,
     CorruptEntry,
+    StoredPage,
     cached_page,
 )
 from boxdocgen_explore.errors import warn
@@ -52,8 +51,8 @@ class _Pages(SQLiteDict):
         with super().connection() as connection:
             yield connection
 
-    def deserialize(self, key: str, value: bytes) -> CachedResponse:
-        page: CachedResponse = SERIALIZER.loads(value)
+    def deserialize(self, key: str, value: bytes) -> StoredPage:
+        page: StoredPage = SERIALIZER.loads(value)  # type: ignore[assignment]
         if page.cache_key != key:
             raise CorruptEntry("the page of another key")
         return page
@@ -111,9 +110,9 @@ class PageStore:
         files.create(self.path, _make)
         return _open(self.path)
 
-    def page(self, key: str) -> CachedResponse | None:
+    def page(self, key: str) -> StoredPage | None:
         """The cached page, expired or not; None if there is none or it is corrupt."""
-        cached: CachedResponse | None = None
+        cached: StoredPage | None = None
         with self._guarded("a cached page could not be read"):
             try:
                 cached = self._pages[key]
@@ -125,43 +124,42 @@ class PageStore:
 
     def save(
         self, key: str, response: Response, fetched_at: datetime, expires: datetime | None
-    ) -> None:
-        """Cache a checked page."""
+    ) -> bytes | None:
+        """Cache a checked page; gives its fingerprint."""
+        page = cached_page(key, response, fetched_at, expires)
         if not self.read_only:
             with self._guarded("pages could not be cached on disk"):
-                self._pages[key] = cached_page(key, response, fetched_at, expires)
+                self._pages[key] = page
+                return page.fingerprint
+        return None
 
     def keys(self, prefix: str = "") -> list[str]:
         """All keys that begin with a prefix, sorted."""
-        return [key for key, _ in self._rows("NULL", prefix)]
-
-    def fingerprints(self, prefix: str) -> list[tuple[str, bytes]]:
-        """The keys that begin with a prefix, sorted, each with its page's fingerprint; no page is
-        decoded."""
-        fingerprint = f"substr(value, 1, {FINGERPRINT_BYTES}) || length(value)"
-        return [(key, bytes(found)) for key, found in self._rows(fingerprint, prefix)]
-
-    def _rows(self, column: str, prefix: str) -> list[tuple[str, bytes]]:
         # A range on the primary key: listing one batch must not read the complete table.
-        query = (
-            f"SELECT key, CAST({column} AS BLOB) FROM responses "  # noqa: S608 - no text from outside
-            "WHERE key >= ? AND key < ? ORDER BY key"
-        )
-        with self._guarded("pages could not be listed"), self._pages.connection() as connection:
-            rows = connection.execute(query, (prefix, prefix + "\x7f"))
-            return [(str(key), value) for key, value in rows]
+        query = "SELECT key FROM responses WHERE key >= ? AND key < ? ORDER BY key"
+        with self.database("pages could not be listed") as database:
+            return [key for (key,) in database.execute(query, (prefix, prefix + "\x7f"))]
         return []
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete these pages, or none of them."""
         if not self.read_only:
-            with (
-                self._guarded("pages could not be deleted"),
-                self._pages.connection() as connection,
-                connection,  # commits, or rolls back on an error
-            ):
-                connection.execute("BEGIN IMMEDIATE")
+            with self.database("pages could not be deleted", write=True):
                 self._pages.bulk_delete(list(keys))  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def database(self, what: str, *, write: bool = False) -> Iterator[sqlite3.Connection]:
+        """The connection, for one thread at a time; to ``write`` everything or nothing.
+
+        An error of the file ends the block, and is a warning that begins with ``what``.
+        """
+        with self._guarded(what), self._pages.connection() as connection:
+            if not write:
+                yield connection
+                return
+            with connection:  # commits, or rolls back on an error
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
 
     def clear(self, older_than: timedelta | None = None) -> int:
         """Delete all pages, or those fetched longer ago; gives their number."""
@@ -223,7 +221,10 @@ def _is_corrupt(error: Exception) -> bool:
 
 
 def _open(path: Path | str) -> _Pages:
-    return _Pages(path, "responses", serializer=SERIALIZER, wal=True, busy_timeout=_BUSY_MS)
+    pages = _Pages(path, "responses", serializer=SERIALIZER, wal=True, busy_timeout=_BUSY_MS)
+    with pages.connection() as connection:
+        frame_table.prepare(connection)
+    return pages
 
 
 def _make(name: str) -> None:

@@ -38,7 +38,7 @@ class Cache:
     @classmethod
     def of(cls, store: PageStore) -> Cache:
         """The cache of a store; frames lie beside its file."""
-        return cls(store, FrameCache(store.path.parent / "frames") if store.path else None)
+        return cls(store, FrameCache(store, store.path.parent / "frames") if store.path else None)
 
 
 def online_cache(user: User | None, folder: Path | None) -> Cache:

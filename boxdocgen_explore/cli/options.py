@@ -66,6 +66,10 @@ def since_option(command: argparse.ArgumentParser) -> None:
 
 def column_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--details", action="store_true", help="add times, creators and source")
+    documents_option(command)
+
+
+def documents_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--documents",
         action="store_true",

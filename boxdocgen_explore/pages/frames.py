@@ -51,6 +51,14 @@ def with_durations(jobs: pl.DataFrame) -> pl.DataFrame:
     return jobs.with_columns(duration_s=took.dt.total_microseconds() / 1e6)
 
 
+def with_columns(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """The frame with exactly these columns; those that it lacks are null."""
+    return frame.select(
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in schema.items()
+    )
+
+
 def full_jobs(pages: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Pages of ``/docgen_jobs`` -> one row per job; a job on two pages counts once."""
     schema = {n: t for n, t in {**JOBS, **DETAILS}.items() if n != "origin"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -20,7 +20,8 @@ class PageRead:
 
     The body is not here: two copies of a million jobs would not fit into memory. ``final`` is
     true if the page has jobs and all of them are terminal, so that they no longer change;
-    ``expires`` is when it must be read again (None: never).
+    ``expires`` is when it must be read again (None: never). ``fingerprint`` identifies the page in
+    the cache (None: it could not be cached).
     """
 
     number: int
@@ -34,18 +35,22 @@ class PageRead:
     expires: dt.datetime | None
     request_id: str | None
     body_sha256: str
+    fingerprint: bytes | None = None
 
     @property
     def age(self) -> dt.timedelta:
         return dt.datetime.now(dt.UTC) - self.fetched_at
 
-    def is_fresh(self, max_age: dt.timedelta | None = None) -> bool:
-        """Whether it need not be read again. A page from the future must: the clock was wrong
-        when it was read, or is now, so that nobody knows how old it is."""
+    def is_fresh(self, max_age: dt.timedelta | None, *, refresh: bool) -> bool:
+        """Whether it need not be read again; on a ``refresh``, only what never expires need not.
+
+        A page from the future must: the clock was wrong when it was read, or is now, so that
+        nobody knows how old it is.
+        """
         age = self.age
         if age < dt.timedelta() or (max_age is not None and age > max_age):
             return False
-        return self.expires is None or dt.datetime.now(dt.UTC) < self.expires
+        return self.expires is None or (not refresh and dt.datetime.now(dt.UTC) < self.expires)
 
     def evidence(self) -> dict[str, Any]:
         """What is recorded of this page, whatever list it belongs to."""
@@ -67,29 +72,51 @@ class PageRead:
         return same_rows and mine.next_marker == theirs.next_marker
 
 
+@dataclass(frozen=True)
+class StoredChain:
+    """The first pages of a cached chain, or all of them, with their ``jobs`` in one frame.
+
+    ``prefix`` begins the keys of the pages; ``file`` and ``start`` say where the rows are stored.
+    """
+
+    prefix: str
+    file: str
+    start: int
+    jobs: pl.DataFrame
+    pages: list[PageRead]
+
+
 @dataclass
 class Chain:
     """The pages of one list as they arrive; ``complete`` once none is missing.
 
-    ``head`` has the rows of the first ``head_pages`` pages in one frame if a frame file had them;
-    their ids are known to be unique.
+    ``head`` has the rows of the first ``head_pages`` pages in one frame if they were ``stored``;
+    their ids are known to be unique. ``prefix`` begins the cache keys of the pages.
     """
 
     pages: list[PageRead] = field(default_factory=list)
     complete: bool = False
     head: pl.DataFrame | None = None
     head_pages: int = 0
+    prefix: str = ""
+    stored: StoredChain | None = None
 
     def reset(self) -> None:
         """Remove all pages, so that the chain can be read from the first page."""
         self.pages.clear()
         self.complete, self.head, self.head_pages = False, None, 0
 
+    def start_with(self, stored: StoredChain, pages: int) -> None:
+        """Begin with the first pages of what is stored."""
+        self.pages = stored.pages[:pages]
+        self.head = stored.jobs.head(sum(page.parsed.height for page in self.pages))
+        self.head_pages = pages
+
     def copy(self) -> Chain:
         """The chain as it is now. A worker may be adding pages: ``complete`` is read first, so
         that no page is missing from a copy that is complete."""
         complete = self.complete
-        return Chain([*self.pages], complete, self.head, self.head_pages)
+        return replace(self, pages=[*self.pages], complete=complete)
 
     def frames(self) -> list[pl.DataFrame]:
         """The rows of all pages, in order."""

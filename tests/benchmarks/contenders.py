@@ -21,11 +21,10 @@ HEADERS = {"authorization": f"Bearer {TOKEN}", "box-version": "2025.0"}
 _END = b'"next_marker":null}'
 
 
-def opened(url: str, folder: str | Path) -> Box:
+def opened(url: str, folder: str | Path, *, offline: bool = False) -> Box:
     """The library as people use it, but for Box's call rate."""
-    return connect(
-        TOKEN, base_url=url, cache_dir=folder, retry=RetryPolicy(calls_per_minute=10_000_000)
-    )
+    retry = RetryPolicy(calls_per_minute=1_000_000)
+    return connect(TOKEN, base_url=url, cache_dir=folder, retry=retry, offline=offline)
 
 
 def ours(url: str, batch: str) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """What has to be measured in a new process: run by the benchmark, prints its numbers as JSON.
 
-in_a_child.py read URL FOLDER ID,ID...   jobs of batches, from Box or from what FOLDER keeps
+in_a_child.py read URL FOLDER ID,ID... [FILE [LIMIT]]
+                                         jobs of batches, from Box or from what FOLDER keeps
 in_a_child.py parquet FILE               the same frame, read back by polars
 in_a_child.py import NAME                a module
 in_a_child.py explorer                   the demo in an explorer, with what a notebook displays
@@ -16,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 
@@ -28,21 +29,22 @@ def memory_bytes(what: str) -> int:
     raise OSError(what)
 
 
-def read(url: str, folder: str, ids: str, write: str = "") -> dict[str, Any]:
-    """Seconds of `Box.jobs` with everything imported, and how far memory rose above that."""
+def read(url: str, folder: str, ids: str, write: str = "", limit: str = "1000") -> dict[str, Any]:
+    """Seconds of `Box.read` with everything imported, and how far memory rose above that."""
     from contenders import opened  # imports all that reading needs
 
     batches = ids.split(",")
     with opened(url, folder) as box:
         before = memory_bytes("VmRSS")
-        start = perf_counter()
-        jobs = box.jobs(batches)
-        took_s = perf_counter() - start
+        start, processor = perf_counter(), process_time()
+        jobs = box.read(batches, limit=int(limit)).jobs
+        took_s, cpu_s = perf_counter() - start, process_time() - processor
         rose = memory_bytes("VmHWM") - before
     if write:
         jobs.write_parquet(write)
     return {
         "took_s": took_s,
+        "cpu_s": cpu_s,
         "jobs": jobs.height,
         "rose_bytes": rose,
         "frame_bytes": jobs.estimated_size(),
@@ -52,9 +54,10 @@ def read(url: str, folder: str, ids: str, write: str = "") -> dict[str, Any]:
 def parquet(file: str) -> dict[str, Any]:
     import polars as pl
 
-    start = perf_counter()
+    start, processor = perf_counter(), process_time()
     jobs = pl.read_parquet(file)
-    return {"took_s": perf_counter() - start, "jobs": jobs.height}
+    took_s, cpu_s = perf_counter() - start, process_time() - processor
+    return {"took_s": took_s, "cpu_s": cpu_s, "jobs": jobs.height}
 
 
 def module(name: str, attribute: str = "__name__") -> dict[str, Any]:

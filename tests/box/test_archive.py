@@ -1,19 +1,19 @@
-"""All cached batches, as one lazy frame and as a dataset that other programs read."""
+"""Final batches as a dataset for other programs, written by runs that anything may interrupt."""
 
 from __future__ import annotations
 
-import json
+import datetime as dt
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
-from clock import age
 
-from boxdocgen_explore import cli, errors
+from boxdocgen_explore import cli, connect, errors
 from boxdocgen_explore.box import Box, IncompleteListWarning
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, plain_job
-from boxdocgen_explore.schema import ARCHIVED, JOBS
+from boxdocgen_explore.schema import ARCHIVED, ARCHIVED_JOBS, JOBS, RUNS
 
 BATCHES = ["1001", "1003", "1004"]
 
@@ -23,162 +23,206 @@ def outcomes(written: pl.DataFrame) -> dict[str, str]:
 
 
 def dataset(folder: Path) -> pl.DataFrame:
-    return pl.read_parquet(folder / "**/*.parquet", hive_partitioning=False)
+    return pl.read_parquet(folder / "month=*/*.parquet", hive_partitioning=False)
 
 
-def test_a_scan_has_every_cached_job_and_asks_box_for_nothing(emulator: Emulator, box: Box) -> None:
-    jobs = box.read(BATCHES).jobs
-    calls = len(emulator.calls)
-    age(box, days=3)
-    scanned = box.scan()
-    assert dict(scanned.collect_schema()) == JOBS
-    assert scanned.collect().sort("job_id").equals(jobs.sort("job_id"))
-    assert scanned.collect(engine="streaming").height == 42
-    assert len(emulator.calls) == calls
+def runs(folder: Path) -> pl.DataFrame:
+    return pl.read_parquet(folder / "_runs.parquet")
 
 
-def test_a_scan_answers_what_a_frame_would(box: Box) -> None:
-    jobs = box.read(BATCHES).jobs
-    scanned = box.scan()
-    for ask in (
-        lambda frame: frame.group_by("batch_id").len().sort("batch_id"),
-        lambda frame: frame.filter(batch_id="1003").select("job_id"),
-        lambda frame: frame.filter(pl.col("batch_id") == "1004", pl.col("status") == "failed"),
-        lambda frame: frame.select(pl.col("errors").list.len().sum()),
-    ):
-        assert ask(scanned).collect().equals(ask(jobs))
-    assert scanned.head(13).collect().height == 13
-    assert scanned.select("status").head(30).collect().width == 1
+def files(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.glob("month=*/*.parquet")}
 
 
-@pytest.mark.parametrize("limit", [1, 10, 25, 1000])
-def test_whatever_the_limit_of_its_pages_a_cached_batch_is_scanned_and_archived(
-    box: Box, tmp_path: Path, limit: int
+def test_a_run_fetches_what_this_user_can_see_and_writes_it_with_details(
+    box: Box, tmp_path: Path
 ) -> None:
-    box.read("1001", limit=limit)
-    assert box.cached() == ["1001"]
-    assert box.scan().collect().height == 25
-    assert outcomes(box.archive(tmp_path / "archive")) == {"1001": "written"}
-    assert outcomes(box.archive(tmp_path / "archive")) == {"1001": "unchanged"}
-
-
-def test_a_batch_of_which_pages_are_missing_is_left_out_of_a_scan_with_a_warning(
-    emulator: Emulator, box: Box
-) -> None:
-    box.read("1003")
-    emulator.fault("500", path="/docgen_batch_jobs/1001", page=2, times=3)
-    with pytest.raises(errors.ServerError):
-        box.read("1001", limit=10)
-    with pytest.warns(IncompleteListWarning, match="1 batch left out"):
-        assert set(box.scan().collect()["batch_id"]) == {"1003"}
-
-
-def test_an_empty_cache_is_an_empty_frame(box: Box, tmp_path: Path) -> None:
-    assert box.scan().collect().height == 0
-    written = box.archive(tmp_path / "archive")
+    written = box.archive(tmp_path)
     assert dict(written.schema) == ARCHIVED
-    assert written.height == 0
+    assert outcomes(written) == dict.fromkeys(BATCHES, "written")
+    found = dataset(tmp_path)
+    assert dict(found.schema) == ARCHIVED_JOBS
+    jobs = box.read(BATCHES, details=True).jobs
+    assert found.select(jobs.columns).sort("job_id").equals(jobs.sort("job_id"))
+    created = jobs["created_at"].min()
+    assert isinstance(created, dt.datetime)
+    assert set(written["file"]) == {f"month={created:%Y-%m}/jobs-0000.parquet"}
+    assert str(created.year) in found["batch_label"][0]
 
 
-def test_an_archive_has_every_final_batch_with_its_evidence(box: Box, tmp_path: Path) -> None:
-    reading = box.read(BATCHES)
-    written = box.archive(tmp_path / "archive")
-    assert set(outcomes(written).values()) == {"written"}
-    assert written["jobs"].sum() == 42
-    assert dataset(tmp_path / "archive").sort("job_id").equals(reading.jobs.sort("job_id"))
-    file = tmp_path / "archive/batch=1001/jobs.parquet"
-    pages = json.loads(pl.read_parquet_metadata(file)["boxdocgen.pages"])
-    truth = reading.pages.filter(batch_id="1001")
-    assert [page["body_sha256"] for page in pages] == truth["body_sha256"].to_list()
-    assert all(page["complete"] for page in pages)
+def test_documents_are_there_if_they_were_asked_for(box: Box, tmp_path: Path) -> None:
+    box.archive(tmp_path / "without")
+    assert dataset(tmp_path / "without")["output_file_name"].is_null().all()
+    box.archive(tmp_path / "with", documents=True)
+    made = dataset(tmp_path / "with").drop_nulls("output_file_id")
+    assert made["output_file_name"].is_not_null().all()
+    assert made["duration_s"].is_not_null().all()
 
 
-def test_an_archive_written_again_writes_only_what_is_new_or_has_changed(
+def test_nothing_new_means_no_file_is_touched_and_no_batch_requested(
     emulator: Emulator, box: Box, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "archive"
-    box.read(["1001", "1003"])
-    box.archive(folder)
-    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")}
-    box.read("1004")
+    box.archive(tmp_path)
+    before, calls = files(tmp_path), len(emulator.calls)
+    assert set(outcomes(box.archive(tmp_path)).values()) == {"unchanged"}
+    assert files(tmp_path) == before
+    assert not [call for call in emulator.calls[calls:] if "batch_jobs" in call.path]
+
+
+def test_what_is_new_or_has_changed_is_written_and_the_rest_stays(
+    emulator: Emulator, box: Box, tmp_path: Path
+) -> None:
+    box.archive(tmp_path)
     emulator.enterprise.put("1003", [*emulator.enterprise.jobs("1003"), plain_job("1003", 77)])
-    box.read("1003", refresh=True)
-    written = outcomes(box.archive(folder))
-    assert written == {"1001": "unchanged", "1003": "written", "1004": "written"}
-    unchanged = folder / "batch=1001/jobs.parquet"
-    assert unchanged.stat().st_mtime_ns == times[unchanged]
-    assert dataset(folder).height == 43
-    assert set(outcomes(box.archive(folder)).values()) == {"unchanged"}
+    emulator.enterprise.put("2000", 5)
+    assert outcomes(box.archive(tmp_path)) == {
+        "1001": "unchanged", "1003": "written", "1004": "unchanged", "2000": "written"
+    }  # fmt: skip
+    assert dataset(tmp_path).height == 42 + 1 + 5
+    assert dataset(tmp_path)["job_id"].is_unique().all()
 
 
-def test_batches_that_still_run_or_are_incomplete_are_not_archived(
+def test_what_still_runs_or_cannot_be_read_is_left_out_and_tried_again(
     emulator: Emulator, box: Box, tmp_path: Path
 ) -> None:
     emulator.enterprise.put("1003", [plain_job("1003", 1) | {"status": "pending"}])
-    emulator.fault("500", path="/docgen_batch_jobs/1001", page=2, times=3)
-    with pytest.raises(errors.BatchesFailed):
-        box.read(["1001", "1002", "1003"], limit=10)
-    box.read(["1002", "1003"])
-    written = box.archive(tmp_path / "archive")
-    assert outcomes(written) == {
-        "1001": "incomplete", "1002": "still running", "1003": "still running"
-    }  # fmt: skip
-    assert not (tmp_path / "archive").exists()
+    emulator.fault("500", path="/docgen_batch_jobs/1001", times=3)
+    written = box.archive(tmp_path)
+    assert outcomes(written) == {"1001": "incomplete", "1003": "still running", "1004": "written"}
+    assert written.filter(batch_id="1001")["jobs"].item() is None
+    assert set(dataset(tmp_path)["batch_id"]) == {"1004"}
+    seen = runs(tmp_path)
+    assert dict(seen.select("batch_id", "complete").iter_rows())["1001"] is False
+    emulator.enterprise.put("1003", 1)
+    # Both are older than that, and tried again all the same.
+    again = box.archive(tmp_path, since=dt.timedelta(seconds=1))
+    assert outcomes(again).items() >= {"1001": "written", "1003": "written"}.items()
+    assert set(dataset(tmp_path)["batch_id"]) == {*BATCHES}
+
+
+def test_the_log_says_who_saw_what_and_has_the_evidence(box: Box, tmp_path: Path) -> None:
+    box.archive(tmp_path)
+    box.archive(tmp_path)
+    seen = runs(tmp_path)
+    assert dict(seen.schema) == RUNS
+    assert seen["outcome"].to_list() == ["written"] * 3 + ["nothing new"]
+    assert set(seen["user_login"]) == {"svc-hr@example.com"}
+    pages = box.read("1001").pages
+    row = seen.filter(batch_id="1001").row(0, named=True)
+    assert row["body_sha256"] == pages["body_sha256"].to_list()
+    assert row["box_request_id"] == pages["box_request_id"].to_list()
+
+
+def test_a_batch_that_was_written_before_the_run_was_killed_is_logged_by_the_next(
+    box: Box, tmp_path: Path
+) -> None:
+    box.archive(tmp_path)
+    (tmp_path / "_runs.parquet").unlink()
+    box.archive(tmp_path)
+    assert set(runs(tmp_path)["batch_id"]) == {*BATCHES}
+
+
+def test_offline_what_is_cached_is_written_without_calls_and_without_details(
+    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
+) -> None:
+    connected().read(["1001", "1004"])
+    calls = len(emulator.calls)
+    with pytest.warns(IncompleteListWarning, match="only cached batches"):
+        written = connected(offline=True).archive(tmp_path / "archive")
+    assert outcomes(written) == {"1001": "written", "1004": "written"}
+    assert len(emulator.calls) == calls
+    found = dataset(tmp_path / "archive")
+    assert found["created_at"].is_null().all()
+    assert set(written["file"]) == {"month=unknown/jobs-0000.parquet"}
+    jobs = connected(offline=True).jobs(["1001", "1004"])
+    assert found.select(*JOBS).sort("job_id").equals(jobs.sort("job_id"))
 
 
 def test_a_corrupt_file_is_written_again(box: Box, tmp_path: Path) -> None:
-    box.read("1001")
-    file = tmp_path / "archive/batch=1001/jobs.parquet"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"PAR1 cut")
-    assert outcomes(box.archive(tmp_path / "archive")) == {"1001": "written"}
-    assert dataset(tmp_path / "archive").height == 25
+    (file,) = {*box.archive(tmp_path)["file"]}
+    (tmp_path / file).write_bytes(b"PAR1 cut")
+    assert set(outcomes(box.archive(tmp_path)).values()) == {"written"}
+    assert dataset(tmp_path).height == 42
 
 
-@pytest.mark.parametrize("jobs", [None, "", "-25", "many"])
-def test_a_file_that_does_not_say_how_many_jobs_it_has_is_written_again(
-    box: Box, tmp_path: Path, jobs: str | None
+def test_a_dataset_of_a_newer_version_is_left_alone(box: Box, tmp_path: Path) -> None:
+    (file,) = {*box.archive(tmp_path)["file"]}
+    metadata = {**pl.read_parquet_metadata(tmp_path / file), "boxdocgen.dataset": "2"}
+    pl.read_parquet(tmp_path / file).write_parquet(tmp_path / file, metadata=metadata)
+    with pytest.raises(errors.StoreError, match="newer boxdocgen_explore"):
+        box.archive(tmp_path)
+
+
+def test_columns_that_an_older_version_did_not_have_are_added(
+    emulator: Emulator, box: Box, tmp_path: Path
 ) -> None:
-    box.read("1001")
-    box.archive(tmp_path / "archive")
-    file = tmp_path / "archive/batch=1001/jobs.parquet"
-    metadata = {**pl.read_parquet_metadata(file), "boxdocgen.jobs": jobs}
-    metadata = {name: value for name, value in metadata.items() if value is not None}
-    pl.read_parquet(file).head(1).write_parquet(file, metadata=metadata)
-    assert outcomes(box.archive(tmp_path / "archive")) == {"1001": "written"}
-    assert dataset(tmp_path / "archive").height == 25
+    (file,) = {*box.archive(tmp_path)["file"]}
+    metadata = pl.read_parquet_metadata(tmp_path / file)
+    older = pl.read_parquet(tmp_path / file).drop("duration_s")
+    older.write_parquet(tmp_path / file, metadata=metadata)
+    emulator.enterprise.put("2000", 5)
+    box.archive(tmp_path)
+    assert dict(dataset(tmp_path).schema) == ARCHIVED_JOBS
+    assert dataset(tmp_path).height == 47
 
 
 @pytest.mark.parametrize("odd", ["1/../2", "ü", "%2e", "a=b", "..x"])
-def test_an_odd_id_stays_one_folder_and_comes_back_as_it_was(
+def test_an_odd_id_comes_back_as_it_was(
     emulator: Emulator, box: Box, tmp_path: Path, odd: str
 ) -> None:
     emulator.enterprise.put(odd, 3)
-    box.read(odd)
     box.archive(tmp_path / "archive")
-    assert len(list((tmp_path / "archive").iterdir())) == 1
-    assert set(dataset(tmp_path / "archive")["batch_id"]) == {odd}
+    assert {path.name for path in tmp_path.iterdir()} <= {"archive", "cache"}
+    assert odd in set(dataset(tmp_path / "archive")["batch_id"])
 
 
 def test_an_archive_that_cannot_be_written_is_one_clear_error(box: Box, tmp_path: Path) -> None:
-    box.read("1001")
     (tmp_path / "file").write_text("")
-    with pytest.raises(errors.StoreError, match=r"archive .*file.* cannot be written"):
+    with pytest.raises(errors.StoreError, match=r"archive .*file.* cannot be used"):
         box.archive(tmp_path / "file")
 
 
-def test_the_command_counts_batches_by_outcome(
+def archive_some(url: str, cache: str, folder: str) -> None:
+    """A run in a process of its own."""
+    with connect(DEMO_TOKEN, base_url=url, cache_dir=cache) as box:
+        box.archive(folder)
+
+
+@pytest.mark.trust
+def test_two_runs_at_once_write_every_batch_once(emulator: Emulator, tmp_path: Path) -> None:
+    for number in range(2000, 2040):
+        emulator.enterprise.put(str(number), 3)
+    workers = [
+        multiprocessing.get_context("spawn").Process(
+            target=archive_some,
+            args=(emulator.url, str(tmp_path / f"cache{number}"), str(tmp_path / "archive")),
+        )
+        for number in range(2)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    found = dataset(tmp_path / "archive")
+    assert found.height == 42 + 40 * 3
+    assert found["job_id"].is_unique().all()
+    assert runs(tmp_path / "archive")["batch_id"].drop_nulls().n_unique() == 43
+
+
+def test_the_command_counts_batches_by_outcome_and_lists_what_was_left_out(
     emulator: Emulator,
-    connected: Callable[..., Box],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
-    where = ["--base-url", emulator.url, "--cache-dir", str(tmp_path / "cache")]
-    assert cli.main(["archive", str(tmp_path / "archive"), *where]) == 0
-    assert "No batch is cached" in capsys.readouterr().out
-    connected().read(BATCHES)
-    for printed in ("3 batches written, 42 jobs\n", "3 batches unchanged, 42 jobs\n"):
-        assert cli.main(["archive", str(tmp_path / "archive"), *where, "--offline"]) == 0
-        assert capsys.readouterr().out == printed
+    emulator.fault("forbidden", path="/docgen_batch_jobs/1001", times=1)
+    command = ["archive", str(tmp_path / "archive"), "--base-url", emulator.url]
+    command += ["--cache-dir", str(tmp_path / "cache")]
+    assert cli.main(command) == 1
+    printed = capsys.readouterr().out
+    assert "2 batches written, 17 jobs\n" in printed
+    assert "batch 1001 was left out: incomplete\n" in printed
+    assert cli.main(command) == 0
+    assert "1 batch written, 25 jobs\n2 batches unchanged, 17 jobs\n" in capsys.readouterr().out

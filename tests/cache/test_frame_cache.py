@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from batch import calls_to
+from batch import calls_to, damage_pages
 from clock import age
 from conftest import QUICK
 from hypothesis import given, settings
@@ -49,25 +49,79 @@ def put(emulator: Emulator, statuses: list[str]) -> None:
 
 
 def test_the_frame_gives_what_the_pages_gave_and_the_pages_are_not_read(
-    emulator: Emulator, connected: Connected, tmp_path: Path, execute: Execute
+    emulator: Emulator, connected: Connected, tmp_path: Path
 ) -> None:
     from_box = connected().read("1001", limit=2)
     assert len(frame_files(tmp_path)) == 1
     before = calls_to(emulator)
     # Reading one of these pages would be a warning, and an error here.
-    execute(
-        "UPDATE responses SET value = CAST(substr(value, 1, 42) || zeroblob(length(value) - 42)"
-        " AS BLOB) WHERE expires IS NULL"
-    )
+    half = "CAST(substr(value, 1, 42) || zeroblob(length(value) - 42) AS BLOB)"
+    damage_pages(tmp_path, half)
     from_frame = connected().read("1001", limit=2)
     assert same(from_box, from_frame)
     assert from_frame.pages["from_cache"].all()
     assert calls_to(emulator) == before
 
 
-def test_a_few_pages_are_not_worth_a_file(box: Box, tmp_path: Path) -> None:
-    box.read("1001", limit=3)
-    assert frame_files(tmp_path) == []
+def test_one_page_is_stored_and_read_again_once_it_has_expired(
+    emulator: Emulator, box: Box, tmp_path: Path
+) -> None:
+    box.read("1001")
+    assert len(frame_files(tmp_path)) == 1
+    before = calls_to(emulator)
+    assert box.read("1001").pages["from_cache"].all()
+    age(box, hours=2)
+    assert not box.read("1001").pages["from_cache"].any()
+    assert calls_to(emulator) == before + 1
+    assert len(frame_files(tmp_path)) == 1  # the same rows are not written again
+    assert box.read("1001").pages["from_cache"].all()
+
+
+def test_many_batches_are_in_one_file(emulator: Emulator, box: Box, tmp_path: Path) -> None:
+    ids = [str(number) for number in range(2000, 2050)]
+    for one in ids:
+        emulator.enterprise.put(one, 3)
+    reading = box.read(ids)
+    assert len(frame_files(tmp_path)) == 1
+    calls = len(emulator.calls)
+    again = box.read([*reversed(ids)])
+    assert again.jobs.sort("job_id").equals(reading.jobs.sort("job_id"))
+    assert again.jobs["batch_id"].unique(maintain_order=True).to_list() == [*reversed(ids)]
+    assert len(emulator.calls) == calls
+
+
+def test_small_files_are_merged_and_nothing_is_lost(
+    emulator: Emulator, connected: Connected, tmp_path: Path
+) -> None:
+    ids = [str(number) for number in range(2000, 2040)]
+    for one in ids:
+        emulator.enterprise.put(one, 3)
+        connected().read(one)
+        assert len(frame_files(tmp_path)) <= 8
+    calls = len(emulator.calls)
+    jobs = connected().read(ids).jobs
+    assert jobs["job_id"].to_list() == [
+        job["id"] for one in ids for job in emulator.enterprise.jobs(one)
+    ]
+    assert sum("docgen" in call.path for call in emulator.calls[calls:]) == 0
+
+
+def test_files_without_an_entry_are_deleted_once_they_are_old(
+    emulator: Emulator, connected: Connected, tmp_path: Path
+) -> None:
+    connected().read("1001")
+    (path,) = frame_files(tmp_path)
+    old, young = (
+        path.with_name(f"{path.name[:8]}-25-{digit * 32}.parquet") for digit in ("a", "b")
+    )
+    for copy in (old, young):
+        shutil.copy(path, copy)
+    os.utime(old, (0, 0))
+    for number in range(2000, 2016):
+        emulator.enterprise.put(str(number), 1)
+        connected().read(str(number))
+    assert not old.exists()
+    assert young.exists()
 
 
 def test_the_demo_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,14 +154,17 @@ def test_any_batch_is_read_alike_with_and_without_it_before_and_after_the_batch_
             assert with_it.jobs.height == len(jobs)
 
 
-def test_a_batch_that_becomes_final_page_by_page_has_one_file_that_grows(
+def test_a_batch_that_becomes_final_page_by_page_is_stored_whenever_it_has_doubled(
     emulator: Emulator, box: Box, tmp_path: Path
 ) -> None:
-    for final in (10, 24, 25, 26, 60):
+    heights = []
+    for final in (9, 10, 19, 20, 39, 60):
         put(emulator, ["completed"] * final + ["pending"] * (60 - final))
         box.read("1001", limit=1, refresh=True)
-        assert len(frame_files(tmp_path)) == 1
-    assert pl.read_parquet(frame_files(tmp_path)[0]).height == 59
+        heights.append(
+            max((pl.read_parquet(path).height for path in frame_files(tmp_path)), default=0)
+        )
+    assert heights == [0, 10, 10, 20, 20, 60]
 
 
 def flipped(content: bytes) -> bytes:
@@ -135,7 +192,7 @@ CORRUPTED: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("how", CORRUPTED)
 def test_a_corrupt_file_is_ignored_and_the_pages_are_read(
-    emulator: Emulator, connected: Connected, tmp_path: Path, how: str
+    emulator: Emulator, connected: Connected, tmp_path: Path, execute: Execute, how: str
 ) -> None:
     from_box = connected().read("1001", limit=2)
     (path,) = frame_files(tmp_path)
@@ -145,7 +202,9 @@ def test_a_corrupt_file_is_ignored_and_the_pages_are_read(
     assert same(connected().read("1001", limit=2), from_box)
     if how not in ("flipped", "other jobs"):  # of which only the name may tell
         digest = hashlib.sha256(content).hexdigest()[:32]
-        path.rename(path.with_name(f"{path.stem.partition('-')[0]}-{digest}.parquet"))
+        renamed = path.with_name(f"{path.name[:8]}-25-{digest}.parquet")
+        renamed.write_bytes(content)
+        execute("UPDATE frames SET file = ?", renamed.name)
         assert same(connected().read("1001", limit=2), from_box)
     assert calls_to(emulator) == before
 
@@ -186,15 +245,14 @@ def test_pages_older_than_allowed_are_read_again_although_they_are_in_a_frame(bo
 
 
 def test_a_chain_that_is_restarted_replaces_its_frame(
-    emulator: Emulator, box: Box, tmp_path: Path
+    emulator: Emulator, box: Box, execute: Execute
 ) -> None:
     box.read("1001", limit=2)
-    before = frame_files(tmp_path)
     emulator.enterprise.put("1001", [plain_job("1001", 99), *emulator.enterprise.jobs("1001")])
-    assert box.read("1001", limit=2, refresh=True).jobs.height == 26
-    after = frame_files(tmp_path)
-    assert len(after) == 1
-    assert after != before
+    from_box = box.read("1001", limit=2, refresh=True)
+    assert from_box.jobs.height == 26
+    assert same(box.read("1001", limit=2), from_box)
+    assert execute("SELECT jobs FROM frames") == [(26,)]
 
 
 def test_an_id_in_the_frame_that_appears_again_behind_it_is_a_duplicate(
@@ -239,3 +297,29 @@ def test_frames_are_private_and_cleared_with_the_cache(box: Box, tmp_path: Path)
     assert path.stat().st_mode & 0o77 == path.parent.stat().st_mode & 0o77 == 0
     cache.clear(tmp_path / "cache")
     assert not path.parent.exists()
+
+
+def test_without_triggers_nothing_that_was_stored_is_used(
+    emulator: Emulator, connected: Connected, execute: Execute
+) -> None:
+    """Another program may have made the table of pages again."""
+    connected().read("1001", limit=2)
+    execute("DROP TRIGGER frames_UPDATE")
+    execute("UPDATE responses SET value = x'00' WHERE key LIKE '%first'")
+    with pytest.warns(cache.StoreWarning, match="a cached page is corrupt"):
+        reading = connected().read("1001", limit=2)
+    assert reading.pages["from_cache"].to_list() == [False] + [True] * 12
+    assert execute("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'") == [(3,)]
+
+
+def test_a_page_that_another_process_replaced_meanwhile_is_not_stored_under_its_name(
+    emulator: Emulator, box: Box, execute: Execute, connected: Connected
+) -> None:
+    """The rows are this process's, the pages the other's: no entry may join them."""
+
+    def replace_first(_pages: int, jobs: int, _waiting: str | None) -> None:
+        if jobs == 25:
+            execute("UPDATE responses SET value = value || x'00' WHERE key LIKE '%first'")
+
+    box.read("1001", limit=2, progress=replace_first)
+    assert execute("SELECT count(*) FROM frames") == [(0,)]

@@ -39,6 +39,7 @@ def test_files_and_folders_can_be_read_by_their_owner_alone(box: Box, tmp_path: 
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
     assert set(modes) >= {"pages.sqlite", "pages.sqlite-wal", "owner.json"}
+    assert modes.pop("frames") == 0o700
     assert set(modes.values()) == {0o600}
 
 

@@ -37,7 +37,7 @@ SOAK_S = float(os.environ.get("BOXDOCGEN_SOAK_S", "10"))
 PROCESSES = 10 if SOAK_S > 60 else 3
 _MOST_GROWTH_BYTES = 30_000_000
 _FILES = re.compile(
-    r"owner\.json|pages\.sqlite(-wal|-shm)?|[0-9a-f]{32}-[0-9a-f]{32}\.parquet"
+    r"owner\.json|pages\.sqlite(-wal|-shm)?|[0-9a-f]{8}-\d+-[0-9a-f]{32}\.parquet"
     r"|pages\.sqlite\.quarantine-[\dT.]+(-wal|-shm)?"
 )
 

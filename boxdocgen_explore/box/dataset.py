@@ -1,0 +1,223 @@
+"""A Parquet dataset of final batches, by month of creation, and the log of the runs that wrote it.
+
+``month=2026-11/jobs-0000.parquet`` has whole batches, and says in its metadata which: it is
+written completely or not at all, so whatever interrupts a run, a batch is there once or not yet.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from boxdocgen_explore.arguments import checked, checked_path, checked_text
+from boxdocgen_explore.errors import StoreError
+from boxdocgen_explore.pages.frames import with_columns
+from boxdocgen_explore.schema import ARCHIVED_JOBS, RUNS
+from boxdocgen_explore.text import replacing
+
+Counts = dict[str, int]
+"""Of one batch: its jobs, and how many have which status (names as in schema.BATCHES)."""
+
+VERSION: Final = 1
+"""Of the dataset's columns and metadata. Columns are only ever added."""
+
+_VERSION: Final = "boxdocgen.dataset"
+_BATCHES: Final = "boxdocgen.batches"
+_RUNS: Final = "_runs.parquet"
+_FULL: Final = 1_000_000
+"""Rows of a file to which no batch is added: each addition writes the file again."""
+
+_ATTEMPTS: Final = 5
+_LOCKED_S: Final = 600
+_TROUBLE: Final = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
+
+
+@dataclass
+class Dataset:
+    """The files below a folder or a URL. ``parts`` has the batches of each file."""
+
+    root: str
+    options: Mapping[str, Any]
+    parts: dict[str, dict[str, Counts]] = field(default_factory=dict)
+
+    @classmethod
+    def at(cls, url: str | Path, storage_options: Mapping[str, str] | None) -> Dataset:
+        """The dataset at a folder or a URL, as it is now.
+
+        Raises:
+            InvalidRequest: an argument is invalid.
+            StoreError: it cannot be read, or a newer version of this package wrote it.
+        """
+        checked("storage_options", storage_options, Mapping | None, "texts by name")
+        remote = isinstance(url, str) and "://" in url
+        root = checked_text("url", url) if remote else str(checked_path("url", url))
+        options = {"storage_options": dict(storage_options)} if storage_options else {}
+        dataset = cls(root.rstrip("/"), options)
+        dataset.parts = {file: dataset._batches(file) for file in dataset._files()}
+        return dataset
+
+    @property
+    def _remote(self) -> bool:
+        return "://" in self.root
+
+    def batches(self) -> dict[str, tuple[str, Counts]]:
+        """Every batch in it: its file and counts."""
+        return {one: (file, found[one]) for file, found in self.parts.items() for one in found}
+
+    def runs(self) -> pl.DataFrame:
+        """What each run saw (schema.RUNS)."""
+        try:
+            found = pl.read_parquet(f"{self.root}/{_RUNS}", **self.options)
+        except _TROUBLE as error:
+            if not _is_missing(error):
+                raise self._unusable(_RUNS, error) from None
+            return pl.DataFrame(schema=RUNS)
+        return with_columns(found, RUNS)
+
+    def log(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows to the log of runs."""
+        new = pl.DataFrame(rows, schema=RUNS)
+        with self._alone():
+            self._write(_RUNS, pl.concat([self.runs(), new]), {})
+
+    def add(self, month: str, jobs: pl.DataFrame, batches: Mapping[str, Counts]) -> None:
+        """Add batches (schema.ARCHIVED_JOBS), or replace them.
+
+        Raises:
+            StoreError: the dataset cannot be written.
+        """
+        for _ in range(_ATTEMPTS):
+            with self._alone():
+                for file, some in self._places(month, batches).items():
+                    self._add_to(file, jobs.filter(pl.col("batch_id").is_in([*some])), some)
+            # Object storage knows no lock: another run may have written the same file meanwhile.
+            if not self._remote or all(one in self.batches() for one in self._again(batches)):
+                return
+        raise StoreError(
+            f"Another run keeps writing to {self.root}. Run one at a time on object storage."
+        )
+
+    def _again(self, batches: Mapping[str, Counts]) -> Mapping[str, Counts]:
+        """These batches, after the files were looked at once more."""
+        self.parts = {file: self._batches(file) for file in self._files()}
+        return batches
+
+    def _places(self, month: str, batches: Mapping[str, Counts]) -> dict[str, dict[str, Counts]]:
+        """Into which file each batch goes: the one that has it, else the month's last one."""
+        self._again(batches)
+        known = self.batches()
+        mine = sorted(file for file in self.parts if file.startswith(f"month={month}/"))
+        last = mine[-1] if mine else f"month={month}/jobs-0000.parquet"
+        if sum(counts["jobs"] for counts in self.parts.get(last, {}).values()) >= _FULL:
+            last = f"month={month}/jobs-{len(mine):04d}.parquet"
+        places: dict[str, dict[str, Counts]] = defaultdict(dict)
+        for one, counts in batches.items():
+            places[known[one][0] if one in known else last][one] = counts
+        return places
+
+    def _add_to(self, file: str, jobs: pl.DataFrame, batches: Mapping[str, Counts]) -> None:
+        others = pl.DataFrame(schema=ARCHIVED_JOBS)
+        if self.parts.get(file):
+            try:
+                found = pl.read_parquet(
+                    f"{self.root}/{file}", hive_partitioning=False, **self.options
+                )
+            except _TROUBLE as error:
+                raise self._unusable(file, error) from None
+            others = with_columns(found, ARCHIVED_JOBS)
+            others = others.filter(~pl.col("batch_id").is_in([*batches]))
+        here = {**self.parts.get(file, {}), **batches}
+        self._write(file, pl.concat([others, jobs]), here)
+        self.parts[file] = here
+
+    # --- files -------------------------------------------------------------------------------
+
+    def _files(self) -> list[str]:
+        """All files of jobs, by their place below the root."""
+        pattern = "month=*/jobs-*.parquet"
+        if not self._remote:
+            return sorted(
+                path.relative_to(self.root).as_posix() for path in Path(self.root).glob(pattern)
+            )
+        try:
+            paths = pl.scan_parquet(
+                f"{self.root}/{pattern}", include_file_paths="file", **self.options
+            )
+            found = paths.select("file").unique().collect()["file"].to_list()
+        except pl.exceptions.PolarsError as error:
+            if _is_missing(error):
+                return []
+            raise self._unusable("", error) from None
+        return sorted("/".join(file.split("/")[-2:]) for file in found)
+
+    def _batches(self, file: str) -> dict[str, Counts]:
+        """The batches in a file; none if it is corrupt, so that it is written again."""
+        try:
+            metadata = pl.read_parquet_metadata(f"{self.root}/{file}", **self.options)
+            version, batches = int(metadata[_VERSION]), json.loads(metadata[_BATCHES])
+        except (*_TROUBLE, KeyError, ValueError):
+            return {}
+        if version > VERSION:
+            raise StoreError(
+                f"{self.root}/{file} was written by a newer boxdocgen_explore: update this one."
+            )
+        return dict(batches)
+
+    def _write(self, file: str, frame: pl.DataFrame, batches: Mapping[str, Counts]) -> None:
+        metadata = {_VERSION: str(VERSION), _BATCHES: json.dumps(batches)}
+        options: dict[str, Any] = {"metadata": metadata, "row_group_size": 100_000}
+        target = f"{self.root}/{file}"
+        try:
+            if self._remote:  # object storage shows a file once it is complete
+                frame.write_parquet(target, **options, **self.options)
+                return
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            with replacing(Path(target)) as part:
+                frame.write_parquet(part, **options)
+        except _TROUBLE as error:
+            raise self._unusable(file, error) from None
+
+    def _unusable(self, file: str, error: BaseException) -> StoreError:
+        reason = str(error).partition("\n")[0]
+        return StoreError(f"The archive {self.root}/{file} cannot be used ({reason}).")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other runs of this machine and this network folder out, until the block ends."""
+        if self._remote:
+            yield
+            return
+        with closing(self._lock()):
+            yield
+
+    def _lock(self) -> sqlite3.Connection:
+        """SQLite's lock on an empty database, which no killed process leaves behind."""
+        try:
+            Path(self.root).mkdir(parents=True, exist_ok=True)
+            lock = sqlite3.connect(Path(self.root, ".lock"), timeout=0.2, isolation_level=None)
+            deadline = time.monotonic() + _LOCKED_S
+            while True:
+                try:
+                    lock.execute("BEGIN EXCLUSIVE")
+                except sqlite3.OperationalError as error:
+                    if "locked" not in str(error) or time.monotonic() > deadline:
+                        raise
+                else:
+                    return lock
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable("", error) from None
+
+
+def _is_missing(error: BaseException) -> bool:
+    """Whether a file does not exist, in the words of a disk, of polars, or of object storage."""
+    words = ("expanded paths were empty", "not found", "NoSuchKey", "404")
+    return isinstance(error, FileNotFoundError) or any(word in str(error) for word in words)

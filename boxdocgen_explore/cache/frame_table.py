@@ -1,0 +1,45 @@
+"""The table of `frame_index`, in the page store's own file.
+
+The database itself deletes an entry as soon as one of its pages is written or deleted, whatever
+program does it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS frames (
+    prefix TEXT PRIMARY KEY, list TEXT NOT NULL UNIQUE, file TEXT NOT NULL, start INTEGER NOT NULL,
+    jobs INTEGER NOT NULL, complete INTEGER NOT NULL, number INTEGER NOT NULL,
+    places TEXT NOT NULL, pages BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS frames_by_file ON frames (complete, file, jobs, number);
+"""
+
+_EVENTS: Final = {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}
+
+# A key's last part says where a page is in its chain: "first", or the digest of a marker.
+_TRIGGER: Final = """
+CREATE TRIGGER frames_{event} AFTER {event} ON responses BEGIN
+    DELETE FROM frames
+    WHERE prefix = rtrim({row}.key, 'abcdefghijklmnopqrstuvwxyz0123456789')
+        AND instr(places, ' ' || substr({row}.key, length(prefix) + 1) || ' ');
+END;
+"""
+
+
+def prepare(database: sqlite3.Connection) -> None:
+    """Create the table and its triggers where they are missing.
+
+    Without triggers, for example after another program made the table of pages anew, nobody knows
+    whether the entries are still right.
+    """
+    database.executescript(_TABLE)
+    query = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'responses'"
+    if database.execute(query).fetchone() != (len(_EVENTS),):
+        drop = "".join(f"DROP TRIGGER IF EXISTS frames_{event};" for event in _EVENTS)
+        create = "".join(_TRIGGER.format(event=event, row=row) for event, row in _EVENTS.items())
+        empty = "DELETE FROM frames;"
+        database.executescript(f"BEGIN IMMEDIATE; {empty} {drop} {create} COMMIT;")
