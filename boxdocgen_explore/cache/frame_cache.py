@@ -6,52 +6,28 @@ rows are appended as a new file; small files are merged once there are many.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from time import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 import polars as pl
 
-from boxdocgen_explore.cache.files import delete_abandoned
+from boxdocgen_explore.cache.frame_files import UNREADABLE, FrameFiles, height, is_current
 from boxdocgen_explore.cache.frame_index import Entry, FrameIndex, list_of
 from boxdocgen_explore.pages import Chain, PageRead, StoredChain, page_place
-from boxdocgen_explore.schema import JOBS
-from boxdocgen_explore.text import replacing
 
 if TYPE_CHECKING:
     from boxdocgen_explore.cache.store import PageStore
-
-_UNREADABLE: Final = (
-    OSError,
-    ValueError,
-    RecursionError,
-    pl.exceptions.PolarsError,
-    pl.exceptions.PanicException,
-)
-"""What a corrupt file may raise."""
-
-_COLUMNS: Final = {name: dtype for name, dtype in JOBS.items() if name != "origin"}
-_PARSER: Final = 3
-"""Raised when the same pages give other rows than before: files made until then are ignored."""
-
-_VERSION: Final = hashlib.sha256(f"{_PARSER} {_COLUMNS}".encode()).hexdigest()[:8]
-_FILE: Final = re.compile(r"(?P<version>[0-9a-f]{8})-(?P<rows>\d+)-[0-9a-f]{32}\.parquet")
-_PART: Final = re.compile(r"\.[0-9a-f]{12}\.part")
 
 _FULL: Final = 250_000
 """Rows of a file that is large enough: for one batch all of it is read."""
 
 _MANY_FILES: Final = 8
-_FEW_BATCHES: Final = 8
 _PARTIAL_PAGES: Final = 10
 """Of a batch that still runs, fewer final pages are not worth a frame."""
 
@@ -61,13 +37,10 @@ _T = TypeVar("_T")
 
 
 class FrameCache:
-    """Frames by chain, in one folder. Every problem with a file is ignored: the pages remain.
-
-    A file is named after its content, so that one that was cut or changed is not used.
-    """
+    """Frames by chain, in one folder. Every problem with a file is ignored: the pages remain."""
 
     def __init__(self, store: PageStore, folder: Path) -> None:
-        self.folder = folder
+        self._files = FrameFiles(folder)
         self._store = store
         self._index = FrameIndex(store)
 
@@ -78,8 +51,8 @@ class FrameCache:
             by_file[entry.file][root] = entry
         found = {}
         for file, entries in by_file.items():
-            with suppress(*_UNREADABLE):
-                rows = self._slices(file, [*entries.values()])
+            with suppress(*UNREADABLE):
+                rows = self._files.slices(file, [*entries.values()])
                 for (root, entry), jobs in zip(entries.items(), rows, strict=True):
                     found[root] = _stored(entry, jobs)
         return found
@@ -88,16 +61,14 @@ class FrameCache:
         """The lists below a root of which all pages are stored: by file, their ids, or None if
         they are all that the file has. And the ids of the other lists."""
         files = self._index.files(root)
-        if files and all(
-            jobs == _height(file) and _is_current(file) for file, jobs in files.items()
-        ):
+        if files and all(jobs == height(file) and is_current(file) for file, jobs in files.items()):
             return dict.fromkeys(files), []
         chains = self._index.chains(root)
         lists = Counter(map(list_of, chains))
         by_file: dict[str, list[str] | None] = {}
         for file, entries in self._index.by_file().items():
             mine = [e.list for e in entries if e.complete and e.prefix in chains]
-            mine = [one for one in mine if lists[one] == 1 and _is_current(file)]
+            mine = [one for one in mine if lists[one] == 1 and is_current(file)]
             if mine:
                 by_file[file] = mine
                 lists.subtract(mine)
@@ -111,12 +82,12 @@ class FrameCache:
         together: list[tuple[bytes, int]] = []
         for file, ids in by_file.items():
             try:
-                content = self._content(file)
-            except _UNREADABLE:
+                content = self._files.content(file)
+            except UNREADABLE:
                 unreadable += self._ids(file) if ids is None else ids
                 continue
             if ids is None:
-                together.append((content, _height(file)))
+                together.append((content, height(file)))
             else:
                 yield pl.scan_parquet(content).filter(pl.col("batch_id").is_in(ids))
         for contents in _by_size(together):
@@ -134,38 +105,16 @@ class FrameCache:
                 self._merge()
 
     def clear(self) -> None:
-        """Delete all files, and what killed processes left behind."""
-        _delete(path for path in self.folder.glob("*") if _FILE.fullmatch(path.name))
-        _delete(path for path in self.folder.glob("*") if _PART.fullmatch(path.name))
-        with suppress(OSError):
-            self.folder.rmdir()
-
-    # --- reading -----------------------------------------------------------------------------
-
-    def _content(self, file: str) -> bytes:
-        content = (self.folder / file).read_bytes()
-        if not file.endswith(f"-{_digest(content)}.parquet") or not _is_current(file):
-            raise ValueError("a corrupt file, or one of another version")
-        return content
+        """Delete all files."""
+        self._files.clear()
 
     def _ids(self, file: str) -> list[str]:
         return [entry.list for entry in self._index.by_file().get(file, [])]
 
-    def _slices(self, file: str, entries: Sequence[Entry]) -> Iterator[pl.DataFrame]:
-        lazy = pl.scan_parquet(self._content(file))
-        most = len(entries) > _FEW_BATCHES or 2 * sum(e.jobs for e in entries) > _height(file)
-        if most:
-            jobs = lazy.collect()
-            yield from (jobs.slice(entry.start, entry.jobs) for entry in entries)
-        else:
-            yield from (lazy.slice(entry.start, entry.jobs).collect() for entry in entries)
-
-    # --- writing -----------------------------------------------------------------------------
-
     def _append(self, group: Sequence[tuple[Chain, Sequence[PageRead]]]) -> None:
         """Write the rows of some chains as one file, and note where they are."""
         new = [(chain, pages) for chain, pages in group if not _rows_are_stored(chain, pages)]
-        file = self._write([_jobs(chain, pages) for chain, pages in new]) if new else ""
+        file = self._files.write([_jobs(chain, pages) for chain, pages in new]) if new else ""
         entries, start = [], 0
         for chain, pages in group:
             stored, jobs = chain.stored, _rows_of(pages)
@@ -181,43 +130,31 @@ class FrameCache:
         }
         self._index.add(entries, fingerprints)
 
-    def _write(self, frames: Sequence[pl.DataFrame]) -> str:
-        jobs = pl.concat(frames)
-        buffer = io.BytesIO()
-        # In small row groups: a batch is read without the others, and in little memory.
-        jobs.write_parquet(buffer, row_group_size=20_000, compression_level=1)
-        content = buffer.getvalue()
-        file = f"{_VERSION}-{jobs.height}-{_digest(content)}.parquet"
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        delete_abandoned(self.folder)
-        with replacing(self.folder / file, private=True) as part:
-            part.write_bytes(content)
-        return file
-
     def _merge(self) -> None:
         """Write the rows of small files as one, once there are many; delete what nobody needs."""
-        files = [path.name for path in self.folder.iterdir() if _FILE.fullmatch(path.name)]
-        small = [file for file in files if _height(file) < _FULL // 2]
+        files = self._files.names()
+        small = [file for file in files if height(file) < _FULL // 2]
         if len(small) < _MANY_FILES:
             return
         used: Mapping[str, list[Entry]] = self._index.by_file()
-        merged = [(file, used[file]) for file in small if file in used and _is_current(file)]
+        merged = [(file, used[file]) for file in small if file in used and is_current(file)]
         for group in _by_size((one, sum(e.jobs for e in one[1])) for one in merged):
             frames, moves, start = [], [], 0
             for file, entries in group:
-                with suppress(*_UNREADABLE):
-                    rows = [*self._slices(file, entries)]
+                with suppress(*UNREADABLE):
+                    rows = [*self._files.slices(file, entries)]
                     frames += rows
                     for entry in entries:
                         moves.append((entry, start))
                         start += entry.jobs
             if len(group) > 1 and frames:
-                self._index.move(self._write(frames), moves)
-        used, now = self._index.by_file(), time()
-        for path in (self.folder / file for file in files if file not in used):
-            # A young file may be one that another process has written and not noted yet.
-            if path.name in dict(merged) or abs(now - path.stat().st_mtime) > _UNUSED_S:
-                _delete([path])
+                self._index.move(self._files.write(frames), moves)
+        used = self._index.by_file()
+        unused = [file for file in files if file not in used]
+        # A young file may be one that another process has written and not noted yet.
+        self._files.delete(
+            file for file in unused if file in dict(merged) or self._files.age_s(file) > _UNUSED_S
+        )
 
 
 def _worth_storing(chain: Chain) -> Sequence[PageRead]:
@@ -285,24 +222,3 @@ def _by_size(sized: Iterable[tuple[_T, int]]) -> Iterator[list[_T]]:
             group, rows = [], 0
     if group:
         yield group
-
-
-def _height(file: str) -> int:
-    """How many rows a file has, which its name says."""
-    match = _FILE.fullmatch(file)
-    return int(match["rows"]) if match else 0
-
-
-def _is_current(file: str) -> bool:
-    match = _FILE.fullmatch(file)
-    return match is not None and match["version"] == _VERSION
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:32]
-
-
-def _delete(paths: Iterable[Path]) -> None:
-    for path in paths:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)

@@ -319,7 +319,7 @@ def test_a_page_that_another_process_replaced_meanwhile_is_not_stored_under_its_
 
     def replace_first(_pages: int, jobs: int, _waiting: str | None) -> None:
         if jobs == 25:
-            execute("UPDATE responses SET value = value || x'00' WHERE key LIKE '%first'")
+            execute("UPDATE responses SET value = x'00' || value WHERE key LIKE '%first'")
 
     box.read("1001", limit=2, progress=replace_first)
     assert execute("SELECT count(*) FROM frames") == [(0,)]
