@@ -59,6 +59,9 @@ def add_commands(commands: Any) -> None:
     command.add_argument(
         "--max-age", type=parse_age, metavar="AGE", help="read pages again that are older"
     )
+    command.add_argument(
+        "--history", type=parse_path, metavar="FOLDER", help="compare with the earlier audits there"
+    )
     column_options(command)
     command.add_argument("--title", metavar="TEXT", help="the report's title")
     command.add_argument(
@@ -95,15 +98,17 @@ def _policy_options(command: argparse.ArgumentParser) -> None:
 
 def audit(options: argparse.Namespace) -> int:
     """Findings and evidence, in one HTML file."""
+    from boxdocgen_explore import reporting
     from boxdocgen_explore.auditing import read_manifest
     from boxdocgen_explore.cli import audit_outputs as outputs
-    from boxdocgen_explore.reporting import HTML_ENDINGS, run_audit, write_report
     from boxdocgen_explore.sealing import policy_files, write_evidence
 
     if bool(options.ids) == bool(options.since):
         raise InvalidRequest("audit needs either batch ids or --since.")
     if options.output:
-        output_path("the report", options.output, *HTML_ENDINGS)
+        output_path("the report", options.output, *reporting.HTML_ENDINGS)
+    if options.history:
+        reporting.history_folder(options.history)
     printed = str(options.markdown) == "-"
     if printed and options.json:
         raise InvalidRequest("--json and --markdown - both print the result: choose one.")
@@ -119,7 +124,7 @@ def audit(options: argparse.Namespace) -> int:
         policy_files(policy)  # a name that no bag can hold must cost no call
     box = connected(options)
     reading, scope, failure = _read(box, options)
-    result = run_audit(
+    result = reporting.run_audit(
         reading,
         scope=scope,
         templates=box.template_names() if reading.jobs.height else None,
@@ -130,11 +135,16 @@ def audit(options: argparse.Namespace) -> int:
         now=now(options),
         **given,
     )
+    if options.history:
+        result = reporting.with_history(result, options.history)
     report = bag = None
     if options.output:
-        report = write_report(result, options.output, title=options.title)
+        report = reporting.write_report(result, options.output, title=options.title)
     if options.evidence:
         bag = write_evidence(result, reading, options.evidence, title=options.title)
+    if options.history:
+        record = reporting.audit_record(result, options.title, ())
+        reporting.append_record(options.history, record)
     calls = sum(box.calls.values())
     if options.junit:
         with output_file(options.junit) as part:

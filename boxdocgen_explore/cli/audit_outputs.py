@@ -37,6 +37,7 @@ def as_text(
     that found something, with its first finding."""
     lines = [result.conclusion + ("" if calls is None else f"; {counted(calls, 'call')}")]
     lines += [f"{name:11}{statement}" for name, statement in result.statements.items()]
+    lines += [f"History    {result.history['statement']}"] if result.history else []
     groups = result.findings.group_by("rule", maintain_order=True)
     for row in groups.agg(pl.len(), pl.col("severity", "detail").first()).iter_rows(named=True):
         more = f" (and {row['len'] - 1:,} more)" if row["len"] > 1 else ""
@@ -95,6 +96,7 @@ def as_json(
         "incomplete_batches": result.incomplete,
         "findings": result.findings.to_dicts(),
         "rules": result.verdicts.to_dicts(),
+        "history": result.history,
         "error": failure and error_values(failure),
         "failures": {batch_id: error_values(error) for batch_id, error in result.failures.items()},
         "report": report and str(report.path),

@@ -16,6 +16,7 @@ from boxdocgen_explore.reporting import document, embedded
 from boxdocgen_explore.reporting.canonical_json import canonical
 from boxdocgen_explore.reporting.document import statements
 from boxdocgen_explore.reporting.embedded import frame_of, parsed_report
+from boxdocgen_explore.reporting.history import append_record, history_folder, with_history
 from boxdocgen_explore.reporting.record import audit_record, manifest_file, stated_code, stated_rule
 from boxdocgen_explore.reporting.result import AuditResult, Scope
 from boxdocgen_explore.reporting.run import run_audit
@@ -27,9 +28,11 @@ __all__ = [
     "AuditResult",
     "Report",
     "Scope",
+    "append_record",
     "audit_record",
     "canonical",
     "frame_of",
+    "history_folder",
     "manifest_file",
     "parsed_report",
     "read_report",
@@ -39,6 +42,7 @@ __all__ = [
     "stated_code",
     "stated_rule",
     "statements",
+    "with_history",
     "write_report",
 ]
 

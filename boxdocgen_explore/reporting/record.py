@@ -72,6 +72,7 @@ def audit_record(
         "batch_table": batch_rows(result),
         "findings": result.findings.to_dicts(),
         "verdicts": result.verdicts.to_dicts(),
+        "history": result.history,
         "facts": [[term, [*sentences]] for term, sentences in facts],
     }
 

@@ -54,7 +54,8 @@ class AuditResult:
     templates' by file id, ``state`` the filters of the view. ``enterprise_id`` is the reader's
     (None if Box does not say), ``as_user`` the user id that was read as, if any.
     ``document_pages`` and ``list_pages`` are None if documents and the list of all jobs were not
-    read, ``calls`` if it is not known how many calls the reading took.
+    read, ``calls`` if it is not known how many calls the reading took. ``history`` is that of
+    `reporting.history`, None if the audit was not compared with earlier ones.
     """
 
     jobs: pl.DataFrame
@@ -78,6 +79,7 @@ class AuditResult:
     document_pages: pl.DataFrame | None = None
     list_pages: pl.DataFrame | None = None
     calls: int | None = None
+    history: Mapping[str, Any] | None = None
 
     @cached_property
     def thresholds(self) -> list[dict[str, Any]]:

@@ -150,6 +150,8 @@ def _audit(bag: Bag) -> Iterator[_Row]:
     same_code, skipped = record["code"] == stated_code(), _OF_ALL_RULES if unknown else set[str]()
     if unknown:
         yield "rules", _NOT_PERFORMED, f"cannot be performed again: {', '.join(sorted(unknown))}"
+    if record["history"]:
+        yield "history", _NOT_PERFORMED, "the earlier audits are not in the bag"
     if not same_code:
         skipped = skipped | {"code", "facts"}
         yield "code", _NOT_PERFORMED, "it is another version; this one performs the audit again"
@@ -194,6 +196,7 @@ def _performed_again(
         )
         again = audit_record(result, record["title"], record["notes"])
         again["settings"] |= earlier  # its rule alone was not performed again
+        again["history"] = record["history"]  # the earlier audits are not in the bag
         return result, again
 
 

@@ -87,7 +87,7 @@ def test_what_two_batches_share_is_found_in_both_and_what_names_none_has_its_own
 def test_people_can_add_a_rule_or_check_theirs_alone() -> None:
     reading = read(job(output_type="pptx"))
     findings, verdicts = evaluate(reading, rules=[NO_SLIDES])
-    assert findings.rows() == [("no-slides", "error", None, "1", "Slides are not expected.")]
+    assert findings.rows() == [("no-slides", "error", None, "1", "Slides are not expected.", None)]
     assert verdicts.rows() == [("no-slides", "found", 1, None)]
     assert bx.verdicts(reading, rules=[*bx.RULES, NO_SLIDES]).height == len(bx.RULES) + 1
     assert bx.verdicts(read(job()), rules=[NO_SLIDES])["verdict"].to_list() == ["passed"]

@@ -17,8 +17,8 @@ from forging import Forgery
 import boxdocgen_explore as bx
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.errors import BrokenBag, InvalidRequest
-from boxdocgen_explore.reporting import Report, embedded
-from boxdocgen_explore.sealing import Verification
+from boxdocgen_explore.reporting import Report, embedded, run_audit, with_history
+from boxdocgen_explore.sealing import Verification, write_evidence
 
 pytestmark = pytest.mark.trust
 FIRST, SECOND, THIRD, FOURTH = (f"data/pages/1001/{number:06d}.json" for number in (1, 2, 3, 4))
@@ -207,6 +207,16 @@ def test_rules_of_ones_own_are_not_performed_and_the_others_are(
     found = bx.verify(bag.path)
     rows = found.statements.select("statement", "result").rows()
     assert {("rules", "not performed"), ("findings, verdicts", "matches")} <= {*rows}
+
+
+def test_the_history_is_not_performed_again_because_the_bag_has_no_earlier_audits(
+    source: Box, tmp_path: Path
+) -> None:
+    reading = source.read(["1003"])
+    result = with_history(run_audit(reading), tmp_path)
+    found = bx.verify(write_evidence(result, reading, tmp_path / "audit.zip").path)
+    assert found.ok
+    assert ("history", "not performed") in found.statements.select("statement", "result").rows()
 
 
 def test_bags_of_another_version_are_performed_again_by_this_one(bag: Report) -> None:
