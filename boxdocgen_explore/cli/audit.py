@@ -64,6 +64,10 @@ def add_commands(commands: Any) -> None:
     )
     column_options(command)
     command.add_argument("--title", metavar="TEXT", help="the report's title")
+    command.add_argument("--prepared-by", metavar="NAME", help="who prepared the audit")
+    command.add_argument("--reviewed-by", metavar="NAME", help="who reviewed it")
+    command.add_argument("--sample", type=int, metavar="N", help="list N jobs to look at by hand")
+    command.add_argument("--seed", metavar="S", help="of the sample; by default a random one")
     command.add_argument(
         "--redact",
         action="append",
@@ -119,6 +123,7 @@ def audit(options: argparse.Namespace) -> int:
             output_path("the file", path, ending)
     if options.expected is not None:
         read_manifest(options.expected)  # a typing error must cost no call
+    reporting.drawn(pl.DataFrame(schema=JOBS), options.sample, options.seed)  # of none: a check
     given, policy = checked_settings(_declared(options)), read_policy(options.policy)
     if options.evidence:
         policy_files(policy)  # a name that no bag can hold must cost no call
@@ -130,6 +135,10 @@ def audit(options: argparse.Namespace) -> int:
         templates=box.template_names() if reading.jobs.height else None,
         tags=_tags(box, reading.jobs),
         redact=options.redact,
+        prepared_by=options.prepared_by,
+        reviewed_by=options.reviewed_by,
+        sample=options.sample,
+        seed=options.seed,
         policy=policy,
         expected=options.expected,
         now=now(options),

@@ -15,6 +15,7 @@ from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting import document, embedded
 from boxdocgen_explore.reporting.canonical_json import canonical
 from boxdocgen_explore.reporting.document import statements
+from boxdocgen_explore.reporting.drawn import drawn
 from boxdocgen_explore.reporting.embedded import frame_of, parsed_report
 from boxdocgen_explore.reporting.history import append_record, history_folder, with_history
 from boxdocgen_explore.reporting.record import audit_record, manifest_file, stated_code, stated_rule
@@ -31,6 +32,7 @@ __all__ = [
     "append_record",
     "audit_record",
     "canonical",
+    "drawn",
     "frame_of",
     "history_folder",
     "manifest_file",
@@ -96,7 +98,9 @@ def report(
         redact: "creators", "errors", "warnings", "external_id", "documents" (the names of the
             output files): left out of the audit and the file, and the report says so.
         notes: sentences for the evidence, such as `sample_recipe` returns.
-        options: what `audit` takes: ``expected``, ``rules``, ``tags``, ``now``, thresholds.
+        options: what `audit` takes: ``expected``, ``rules``, ``tags``, ``now``, thresholds; also
+            ``prepared_by`` and ``reviewed_by``, names (if one is missing, there is a line to sign),
+            and ``sample`` and ``seed``: so many jobs are listed to be looked at (`sample`).
 
     Raises:
         InvalidRequest: an argument is invalid, or the file cannot be written.

@@ -55,7 +55,8 @@ class AuditResult:
     (None if Box does not say), ``as_user`` the user id that was read as, if any.
     ``document_pages`` and ``list_pages`` are None if documents and the list of all jobs were not
     read, ``calls`` if it is not known how many calls the reading took. ``history`` is that of
-    `reporting.history`, None if the audit was not compared with earlier ones.
+    `reporting.history`, None if the audit was not compared with earlier ones; ``sample`` that of
+    `reporting.drawn`, None if no jobs were drawn.
     """
 
     jobs: pl.DataFrame
@@ -80,6 +81,9 @@ class AuditResult:
     list_pages: pl.DataFrame | None = None
     calls: int | None = None
     history: Mapping[str, Any] | None = None
+    prepared_by: str | None = None
+    reviewed_by: str | None = None
+    sample: Mapping[str, Any] | None = None
 
     @cached_property
     def thresholds(self) -> list[dict[str, Any]]:

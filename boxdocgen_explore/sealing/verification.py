@@ -174,6 +174,7 @@ def _performed_again(
 ) -> tuple[AuditResult, dict[str, Any]]:
     """Run the audit of a record again; the manifest needs a file for a moment."""
     scope, options = dict(record["scope"]), dict(record["settings"])
+    sample = record["sample"] or {}
     scope["listed_at"] = scope["listed_at"] and dt.datetime.fromisoformat(scope["listed_at"])
     if "now" in options:
         options["now"] = dt.datetime.fromisoformat(options["now"])
@@ -192,10 +193,16 @@ def _performed_again(
             templates=record["templates"],
             rules=rules,
             audited_at=dt.datetime.fromisoformat(record["audited_at"]),
+            prepared_by=record["prepared_by"],
+            reviewed_by=record["reviewed_by"],
+            sample=sample.get("n"),
+            seed=sample.get("seed"),
             **options,
         )
         again = audit_record(result, record["title"], record["notes"])
         again["settings"] |= earlier  # its rule alone was not performed again
+        if again["sample"] and not (again["sample"]["meaning"] and record["sample"]["meaning"]):
+            again["sample"]["meaning"] = record["sample"]["meaning"]  # one of both had no SciPy
         again["history"] = record["history"]  # the earlier audits are not in the bag
         return result, again
 

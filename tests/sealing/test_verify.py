@@ -146,6 +146,9 @@ IN_WHAT_IS_STATED: dict[str, tuple[Callable[[Forgery], None], str]] = {
     "the manifest": (lambda bag: bag.files.update({"data/manifest.csv": MANIFEST}), "settings: "),
     "a finding": (record(lambda audit: audit["findings"].pop(0)), "findings, row 1: "),
     "a verdict": (record(lambda audit: audit["verdicts"][0].update(lacks="?")), "verdicts, row 1"),
+    "the sample": (record(lambda audit: audit["sample"]["rows"].reverse()), "sample: "),
+    "the seed": (record(lambda audit: audit["sample"].update(seed="8")), "sample: "),
+    "a name": (record(lambda audit: audit.update(prepared_by="Eve")), "report: its text is not"),
     "a setting": (record(lambda audit: audit["settings"].update(running_hours=9)), "thresholds: "),
 }
 
@@ -207,6 +210,13 @@ def test_rules_of_ones_own_are_not_performed_and_the_others_are(
     found = bx.verify(bag.path)
     rows = found.statements.select("statement", "result").rows()
     assert {("rules", "not performed"), ("findings, verdicts", "matches")} <= {*rows}
+
+
+def test_a_bag_with_a_sample_matches_where_scipy_is_missing(
+    bag: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    assert bx.verify(bag.path).ok
 
 
 def test_the_history_is_not_performed_again_because_the_bag_has_no_earlier_audits(
