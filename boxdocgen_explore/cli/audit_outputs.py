@@ -42,6 +42,7 @@ def as_text(
     for row in groups.agg(pl.len(), pl.col("severity", "detail").first()).iter_rows(named=True):
         more = f" (and {row['len'] - 1:,} more)" if row["len"] > 1 else ""
         lines.append(f"{row['severity']:8} {row['rule']}: {row['detail']}{more}")
+    lines += [f"policy   {sentence}" for sentence in result.unused]
     lacks = dict(result.verdicts.select("rule", "lacks").iter_rows())
     lines += [f"not performed: {rule} needs {lacks[rule]}" for rule in result.unevaluated]
     lines += [line for file in (report, bag) if file for line in str(file).splitlines()[-2:]]
@@ -100,6 +101,7 @@ def as_json(
         "prepared_by": result.prepared_by,
         "reviewed_by": result.reviewed_by,
         "sample": result.sample,
+        "unused": result.unused,
         "error": failure and error_values(failure),
         "failures": {batch_id: error_values(error) for batch_id, error in result.failures.items()},
         "report": report and str(report.path),

@@ -76,6 +76,7 @@ def audit_record(
         "verdicts": result.verdicts.to_dicts(),
         "history": result.history,
         "sample": result.sample,
+        "unused": [*result.unused],
         "facts": [[term, [*sentences]] for term, sentences in facts],
     }
 

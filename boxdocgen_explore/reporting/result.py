@@ -56,7 +56,7 @@ class AuditResult:
     ``document_pages`` and ``list_pages`` are None if documents and the list of all jobs were not
     read, ``calls`` if it is not known how many calls the reading took. ``history`` is that of
     `reporting.history`, None if the audit was not compared with earlier ones; ``sample`` that of
-    `reporting.drawn`, None if no jobs were drawn.
+    `reporting.drawn`, None if no jobs were drawn; ``unused`` says what of a policy matched nothing.
     """
 
     jobs: pl.DataFrame
@@ -84,6 +84,7 @@ class AuditResult:
     prepared_by: str | None = None
     reviewed_by: str | None = None
     sample: Mapping[str, Any] | None = None
+    unused: Sequence[str] = ()
 
     @cached_property
     def thresholds(self) -> list[dict[str, Any]]:
@@ -226,7 +227,8 @@ class AuditResult:
         if self.incomplete:
             why = f": {self.view_verdict.why}" if self.view_verdict.why else ""
             gaps.insert(0, f"pages missing in {self.view_verdict.missing}{why}")
-            return f"{'; '.join(gaps)}. At least {jobs} of {batches}, {read}"
+            known = f"At least {jobs}" if self.jobs.height else "No job"
+            return f"{'; '.join(gaps)}. {known} of {batches}, {read}"
         every = f"all {jobs}" if self.jobs.height > 1 else jobs
         return "; ".join([*gaps, f"{every} of {batches}, {read}"])
 

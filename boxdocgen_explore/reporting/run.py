@@ -12,6 +12,7 @@ import polars as pl
 from boxdocgen_explore.arguments import checked_text, template_names
 from boxdocgen_explore.auditing import (
     RULES,
+    AuditInput,
     Policy,
     Rule,
     checked_rules,
@@ -85,7 +86,9 @@ def run_audit(
     named = named.clear() if "template_file_id" in removed else named
 
     redacted = Reading(jobs, pl.DataFrame(schema=PAGES) if pages is None else pages, failures)
-    skipped = skipped_rules(rules, removed, options.get("expected"))
+    of_policy = (own["expected"] for own in policy.settings.values() if "expected" in own)
+    manifests = [options["expected"]] if "expected" in options else [*of_policy]
+    skipped = skipped_rules(rules, removed, manifests)
     given: Any = {"now": audited_at, **options, "templates": named}
     parts = evaluations(redacted, rules=rules, policy=policy, skipped=skipped, **given)
     findings, verdicts = combined(parts)
@@ -125,6 +128,7 @@ def run_audit(
         prepared_by=None if prepared_by is None else checked_text("prepared_by", prepared_by),
         reviewed_by=None if reviewed_by is None else checked_text("reviewed_by", reviewed_by),
         sample=sampled,
+        unused=policy.unused(findings, AuditInput(jobs, pages, failures).used_templates),
     )
 
 

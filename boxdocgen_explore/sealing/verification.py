@@ -22,7 +22,7 @@ import polars as pl
 
 from boxdocgen_explore.arguments import checked_path, quoted
 from boxdocgen_explore.auditing import RULES, named_manifests
-from boxdocgen_explore.errors import BrokenBag, InvalidRequest
+from boxdocgen_explore.errors import BoxDocGenError, BrokenBag, InvalidRequest
 from boxdocgen_explore.reporting import (
     AuditResult,
     Scope,
@@ -116,11 +116,11 @@ def verify(
     if seal is not None and not (isinstance(seal, str) and re.fullmatch("[0-9a-fA-F]{64}", seal)):
         raise InvalidRequest(f"seal must be 64 hexadecimal digits, not {quoted(seal)}.")
     found = hashlib.sha256(bag.read(TAG_MANIFEST)).hexdigest()
-    rows = [*_guarded((_FILES, DIFFERS, one) for one in problems(bag.names, bag.read))]
+    rows = [*_guarded(bag, ((_FILES, DIFFERS, one) for one in problems(bag.names, bag.read)))]
     if rows:
         rows.append(("audit", NOT_PERFORMED, "these are not the files that it was made from"))
     else:
-        rows = [(_FILES, MATCHES, f"{len(bag.names):,} files"), *_guarded(_audit(bag))]
+        rows = [(_FILES, MATCHES, f"{len(bag.names):,} files"), *_guarded(bag, _audit(bag))]
     if box is not None:
         consistent = all(row[1] != DIFFERS for row in rows)
         why = "the bag does not agree with itself"
@@ -146,11 +146,13 @@ def _seal(found: str, lodged: str | None) -> Row:
     return "seal", DIFFERS, "this is not the bag whose seal was lodged, even if it is consistent"
 
 
-def _guarded(rows: Iterator[Row]) -> Iterator[Row]:
+def _guarded(bag: Bag, rows: Iterator[Row]) -> Iterator[Row]:
     try:
         yield from rows
     except (Exception, pl.exceptions.PanicException) as error:  # anything may be in the files
-        yield "audit", DIFFERS, f"cannot be checked: {type(error).__name__} {error!s:.300}"
+        why = f"a file is not as data/FORMAT.md says, probably {bag.last} ({error!r:.200})"
+        text = f"{error!s:.300}" if isinstance(error, BoxDocGenError) else why
+        yield "audit", DIFFERS, f"cannot be checked: {text}"
 
 
 def _audit(bag: Bag) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import stat
 import subprocess
 import sys
@@ -287,6 +288,8 @@ def test_hostile_json_does_not_match(name: str, content: bytes, bag: Report) -> 
     forgery.files[name] = content
     found = bx.verify(forgery.written())
     assert found.level is None
+    says = r"cannot be checked: (a file is not as data/FORMAT.md says, probably data/|data/pages/)"
+    assert re.search(says, differences(found))
 
 
 @pytest.mark.parametrize("seal", ["", "abc", "g" * 64, 5])
