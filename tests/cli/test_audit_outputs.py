@@ -190,6 +190,24 @@ def test_if_box_fails_json_and_files_say_what_was_read_and_what_box_answered(
     assert "Scope limited" in (tmp_path / "audit.html").read_text("utf-8")
 
 
+def test_the_schema_describes_all_of_the_json_and_also_an_error_alone(
+    box, policy, capsys, tmp_path, errors
+):
+    history = ["--history", str(tmp_path / "history"), "--sample", "2"]
+    files = ["-o", str(tmp_path / "audit.html"), "--evidence", str(tmp_path / "audit.zip")]
+    for _ in range(2):
+        _, printed = audited(capsys, "1001", "1003", *history, *policy, *files, *box.options)
+    assert errors(printed) == []
+    assert printed["history"]["known"]
+    for name in printed:
+        without = {key: value for key, value in printed.items() if key != name}
+        assert errors(without) or name == "verdict"
+        assert errors({**printed, name: 0.5})
+    assert errors({**printed, "more": 1})
+    status, printed = audited(capsys, "1001", "--expected", str(tmp_path / "none.csv"))
+    assert (status, errors(printed)) == (2, [])
+
+
 def test_a_list_of_batches_that_cannot_be_read_is_a_result_too(box, capsys):
     box.fault("forbidden", path="/docgen_jobs", times=None)
     status, printed = audited(capsys, "--since", "7d", *box.options)
