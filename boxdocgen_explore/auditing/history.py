@@ -7,9 +7,8 @@ numbers change. It is resolved only if its rule was performed again on its batch
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
-from functools import cached_property
-from typing import Annotated, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -29,17 +28,6 @@ class Finding(msgspec.Struct, frozen=True):
         """What it is, on any batch."""
         return self.rule, self.job_id, self.about
 
-    @property
-    def identity(self) -> tuple[str | None, ...]:
-        return *self.wherever, self.batch_id
-
-
-class Performed(msgspec.Struct, frozen=True):
-    """Rules that had all that they need on each of these batches; None: on all together."""
-
-    batches: tuple[str | None, ...]
-    rules: frozenset[str]
-
 
 class Share(msgspec.Struct, frozen=True):
     """How many jobs of a template failed."""
@@ -51,24 +39,21 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What the record of an audit says for later ones."""
+    """What the record of an audit says for later ones: by batch ("": all of them together), the
+    rules that had all that they need."""
 
-    performed: tuple[Performed, ...]
+    performed: dict[str, frozenset[str]]
     shares: tuple[Share, ...]
 
 
-class Run(msgspec.Struct, frozen=True, dict=True):
-    """One audit: the part of its record that is compared with later ones."""
+class Run(msgspec.Struct, frozen=True):
+    """One audit: the part of its record that is compared with others."""
 
     audited_at: Annotated[dt.datetime, msgspec.Meta(tz=True)]
+    thresholds: tuple[dict[str, Any], ...]
     outcome: dict[str, dict[str, int]]
     findings: tuple[Finding, ...]
     history: Facts
-
-    @cached_property
-    def performed(self) -> dict[str | None, frozenset[str]]:
-        """The rules that were performed, by batch."""
-        return {one: group.rules for group in self.history.performed for one in group.batches}
 
 
 class Seen(NamedTuple):
@@ -80,8 +65,8 @@ class Seen(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """Findings that were not there before, that were, that are gone, and of which the last is not
-    known: their rule was not performed on their batch."""
+    """Findings that were not there before, that were, and that are gone; ``not_performed``: it is
+    not known whether they are gone."""
 
     new: list[Seen]
     known: list[Seen]
@@ -90,59 +75,51 @@ class Changes(NamedTuple):
 
 
 def compared(now: Run, earlier: Iterable[Run]) -> Changes:
-    """Compare the findings of an audit with those of all earlier ones, in the order of time.
+    """Compare the findings of an audit with those of earlier ones, which are in order of time.
 
     What is not performed again stays open until it is. A finding that was resolved and returns is
     new.
 
-    >>> def run(day, *found, performed=("failed-share",)):
-    ...     findings = [Finding(one, "error", "1", None, "2 jobs failed.", None) for one in found]
-    ...     facts = Facts((Performed(("1",), frozenset(performed)),), ())
-    ...     return Run(dt.datetime(2026, 11, day, tzinfo=dt.UTC), {"1": {}}, findings, facts)
-    >>> first, second = run(1, "failed-share", "not-final"), run(2)
-    >>> changes = compared(second, [first])
-    >>> [one.finding.rule for one in changes.resolved]
-    ['failed-share']
-    >>> [one.finding.rule for one in changes.not_performed]
-    ['not-final']
+    >>> def run(day, *rules, performed=("failed-share",)):
+    ...     findings = [Finding(one, "error", "1", None, "2 jobs failed.", None) for one in rules]
+    ...     facts = Facts({"1": frozenset(performed)}, ())
+    ...     return Run(dt.datetime(2026, 11, day, tzinfo=dt.UTC), (), {"1": {}}, findings, facts)
+    >>> changes = compared(run(2), [run(1, "failed-share", "not-final")])
+    >>> changes.resolved[0].finding.rule, changes.not_performed[0].finding.rule
+    ('failed-share', 'not-final')
     """
     changes = Changes([], [], [], [])
-    before = (one for one in earlier if one.audited_at < now.audited_at)
-    for run in (*sorted(before, key=lambda one: one.audited_at), now):
+    for run in (*earlier, now):
         changes = _changes(run, [*changes.new, *changes.known, *changes.not_performed])
     return changes
 
 
-def _changes(run: Run, open_findings: list[Seen]) -> Changes:
+def _changes(run: Run, before: Sequence[Seen]) -> Changes:
     changes, batches = Changes([], [], [], []), frozenset(run.outcome)
     alike: dict[tuple[str | None, ...], list[Seen]] = {}
-    for seen in open_findings:
+    for seen in before:
         alike.setdefault(seen.finding.wherever, []).append(seen)
-    still_here = set()
-    for one in {one.identity: one for one in run.findings}.values():
-        same = [seen for seen in alike.get(one.wherever, ()) if _may_be(one, seen.finding)]
-        still_here |= {seen.finding.identity for seen in same}
+    still_here = set[int]()
+    for one in {(one.wherever, one.batch_id): one for one in run.findings}.values():
+        # A finding on several batches names none, and may have been or become one on one batch.
+        same = [
+            seen
+            for seen in alike.get(one.wherever, ())
+            if len({seen.finding.batch_id, one.batch_id} - {None}) < 2
+        ]
+        still_here |= {id(seen) for seen in same}
         since = min((seen.since for seen in same), default=run.audited_at)
         (changes.known if same else changes.new).append(Seen(one, since, batches))
-    for seen in open_findings:
-        if seen.finding.identity not in still_here:
-            again = _performed_again(seen, run)
-            (changes.resolved if again else changes.not_performed).append(seen)
+    for seen in before:
+        if id(seen) not in still_here:
+            (changes.resolved if _performed(seen, run) else changes.not_performed).append(seen)
     return changes
 
 
-def _may_be(one: Finding, other: Finding) -> bool:
-    """Whether they are on one batch; one on several batches names none, and may shrink to one."""
-    return one.batch_id == other.batch_id or None in (one.batch_id, other.batch_id)
-
-
-def _performed_again(seen: Seen, run: Run) -> bool:
-    """Whether the rule was performed on its batch; on all of them, if it names none."""
-
-    def on(batch_id: str | None) -> bool:
-        return seen.finding.rule in run.performed.get(batch_id, ())
-
-    if seen.finding.batch_id is not None:
-        return on(seen.finding.batch_id)
-    again = seen.batches <= run.outcome.keys()
-    return again and (on(None) or (bool(seen.batches) and all(map(on, seen.batches))))
+def _performed(seen: Seen, run: Run) -> bool:
+    """Whether the rule was performed on its batch; on all of them, if the finding names none."""
+    rule, batch_id = seen.finding.rule, seen.finding.batch_id
+    on = {batch for batch, rules in run.history.performed.items() if rule in rules}
+    if batch_id is not None:
+        return batch_id in on
+    return seen.batches <= run.outcome.keys() and ("" in on or seen.batches <= on)

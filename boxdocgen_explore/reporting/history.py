@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +12,10 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from boxdocgen_explore.auditing.history import Run, Seen, compared
+from boxdocgen_explore.auditing.history import Run, compared
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.reporting.canonical_json import canonical
+from boxdocgen_explore.reporting.record import audit_record
 from boxdocgen_explore.reporting.redaction import PLACEHOLDER
 from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.text import counted, listed, moment, replacing
@@ -39,40 +39,29 @@ def history_folder(path: Path) -> Path:
 
 def with_history(result: AuditResult, folder: Path) -> AuditResult:
     """Compare an audit with those in a folder; files that are no audits are named and skipped."""
-    earlier: list[Run] = []
-    skipped: list[str] = []
-    for path in sorted(folder.glob("*.json")):
-        try:
-            earlier.append(msgspec.json.decode(path.read_bytes(), type=Run))
-        except (OSError, ValueError, RecursionError):
-            skipped.append(path.name)
     facts = {"performed": _performed(result), "shares": _shares(result)}
-    now = msgspec.convert(
-        {
-            "audited_at": result.audited_at,
-            "outcome": {batch_id: {} for batch_id in result.batches},
-            "findings": result.findings.to_dicts(),
-            "history": facts,
-        },
-        Run,
-    )
-    earlier = sorted(
-        (one for one in earlier if one.audited_at < now.audited_at), key=lambda one: one.audited_at
-    )
+    record = audit_record(replace(result, history=facts), None, ())
+    now = msgspec.convert(record, Run)
+    runs, skipped = _runs(folder)
+    earlier = [run for run in runs if run.audited_at < now.audited_at]
     changes = {
-        name: [_row(one) for one in seen] for name, seen in compared(now, earlier)._asdict().items()
+        name: [{**msgspec.to_builtins(one.finding), "since": one.since.isoformat()} for one in seen]
+        for name, seen in compared(now, earlier)._asdict().items()
     }
     if result.removed:  # an earlier audit may have had what this one leaves out
-        left_out = {"detail": PLACEHOLDER, "about": None}
-        for name in ("resolved", "not_performed"):
-            changes[name] = [{**row, **left_out} for row in changes[name]]
-    of_templates = [] if "template_file_id" in result.removed else [*earlier, now]
+        for row in (*changes["resolved"], *changes["not_performed"]):
+            row |= {"detail": PLACEHOLDER, "about": None}
+    of_templates = [] if "template_file_id" in result.removed else [*earlier, now][-_MOST_AUDITS:]
     history = {
         **facts,
-        "statement": _statement(earlier, changes, skipped),
+        "statement": _statement(now, earlier, changes, skipped),
         "earlier_audits": len(earlier),
         **(changes if earlier else dict.fromkeys(changes)),
-        "trend": [_trend_row(one) for one in of_templates[-_MOST_AUDITS:]],
+        "trend": [
+            {"audited_at": run.audited_at.isoformat(), "shares": shares}
+            for run in of_templates
+            if (shares := msgspec.to_builtins(run.history.shares))
+        ],
         "skipped": skipped,
     }
     return replace(result, history=history)
@@ -84,28 +73,31 @@ def append_record(folder: Path, record: Mapping[str, Any]) -> None:
     Raises:
         InvalidRequest: it cannot be written.
     """
-    name = f"{record['audited_at'][:19].replace(':', '')}-{secrets.token_hex(4)}.json"
+    path = folder / f"{record['audited_at'][:19].replace(':', '')}-{secrets.token_hex(4)}.json"
     try:
         folder.mkdir(exist_ok=True)
-        with replacing(folder / name, private=True) as part:
+        with replacing(path, private=True) as part:
             part.write_text(canonical(record), encoding="utf-8")
     except OSError as error:
-        raise InvalidRequest(
-            f"{folder / name} cannot be written: {error.strerror or error}."
-        ) from None
+        raise InvalidRequest(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
-def _performed(result: AuditResult) -> list[dict[str, Any]]:
-    """The rules that had all that they need, by batch; batches that agree are together."""
-    by_batch: dict[str | None, list[str]] = defaultdict(list)
-    for batch_id, rule in (
-        result.batch_verdicts.filter(pl.col("lacks").is_null()).select("batch_id", "rule").rows()
-    ):
-        by_batch[batch_id].append(rule)
-    groups: dict[tuple[str, ...], list[str | None]] = defaultdict(list)
-    for batch_id, rules in by_batch.items():
-        groups[tuple(rules)].append(batch_id)
-    return [{"batches": batches, "rules": [*rules]} for rules, batches in groups.items()]
+def _runs(folder: Path) -> tuple[list[Run], list[str]]:
+    """The audits in a folder, in the order of time, and the names of files that are none."""
+    runs: list[Run] = []
+    skipped: list[str] = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            runs.append(msgspec.json.decode(path.read_bytes(), type=Run))
+        except (OSError, ValueError, RecursionError):
+            skipped.append(path.name)
+    return sorted(runs, key=lambda run: run.audited_at), skipped
+
+
+def _performed(result: AuditResult) -> dict[str, list[str]]:
+    performed = result.batch_verdicts.filter(pl.col("lacks").is_null())
+    by_batch = performed.group_by(pl.col("batch_id").fill_null(""), maintain_order=True)
+    return dict(by_batch.agg("rule").iter_rows())
 
 
 def _shares(result: AuditResult) -> list[dict[str, Any]]:
@@ -117,31 +109,22 @@ def _shares(result: AuditResult) -> list[dict[str, Any]]:
     ]
 
 
-def _row(seen: Seen) -> dict[str, Any]:
-    row: dict[str, Any] = msgspec.to_builtins(seen.finding)
-    return {**row, "since": seen.since.isoformat()}
-
-
-def _trend_row(run: Run) -> dict[str, Any]:
-    shares = msgspec.to_builtins(run.history.shares)
-    return {"audited_at": run.audited_at.isoformat(), "shares": shares}
-
-
-_WORDS: Final = {
-    "new": "new",
-    "known": "known",
-    "resolved": "resolved",
-    "not_performed": "not performed again",
-}
+def _thresholds(run: Run) -> set[str]:
+    """The thresholds that any batch had to meet."""
+    return {canonical({**one, "batches": None}) for one in run.thresholds}
 
 
 def _statement(
-    earlier: Sequence[Run], changes: Mapping[str, Sequence[object]], skipped: Iterable[str]
+    now: Run, earlier: Sequence[Run], changes: Mapping[str, Sequence[object]], skipped: list[str]
 ) -> str:
     if earlier:
-        counts = ", ".join(f"{len(changes[name]):,} {words}" for name, words in _WORDS.items())
+        counts = [f"{len(seen):,} {name.replace('_', ' ')}" for name, seen in changes.items()]
         audits = counted(len(earlier), "earlier audit")
-        text = f"{counts}, compared with {audits} since {moment(earlier[0].audited_at)}."
+        text = f"{', '.join(counts)} again, compared with {audits} since "
+        text += f"{moment(earlier[0].audited_at)}."
+        if _thresholds(earlier[-1]) != _thresholds(now):
+            text += " The thresholds are not all those of the last one, so a finding may be "
+            text += "resolved only because it is accepted now."
     else:
         text = "There is no earlier audit, so it is not known which findings are new."
     names = listed(skipped)

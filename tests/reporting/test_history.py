@@ -90,6 +90,16 @@ def test_what_was_not_performed_on_its_batch_is_not_resolved(tmp_path):
     assert ("failed-share", "20") in changes(audited(tmp_path, 4, batches("21")))["known"]
 
 
+def test_thresholds_that_are_not_those_of_the_last_audit_are_a_warning(tmp_path):
+    warning = "a finding may be resolved only because it is accepted now."
+    audited(tmp_path, 0, batches("11"))
+    same = audited(tmp_path, 1, batches("11"))
+    assert warning not in same.history["statement"]
+    other = audited(tmp_path, 2, batches("11"), max_failed_share=0.5)
+    assert ("failed-share", "10") in changes(other)["resolved"]
+    assert warning in other.history["statement"]
+
+
 def test_a_finding_on_several_batches_needs_all_of_them_to_be_resolved(tmp_path):
     shared = [job("1", output_file_id="f"), job("2", batch_id="20", output_file_id="f")]
     audited(tmp_path, 0, read(*shared))
