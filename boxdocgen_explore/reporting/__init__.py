@@ -21,6 +21,7 @@ from boxdocgen_explore.reporting.history import append_record, history_folder, w
 from boxdocgen_explore.reporting.record import audit_record, manifest_file, stated_code, stated_rule
 from boxdocgen_explore.reporting.result import AuditResult, Scope
 from boxdocgen_explore.reporting.run import run_audit
+from boxdocgen_explore.reporting.trend import trend
 from boxdocgen_explore.text import replacing
 from boxdocgen_explore.view import pack
 
@@ -44,6 +45,7 @@ __all__ = [
     "stated_code",
     "stated_rule",
     "statements",
+    "trend",
     "with_history",
     "write_report",
 ]

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from boxdocgen_explore.messages import NO_REASON
 from boxdocgen_explore.reporting.embedded import packed_record
 from boxdocgen_explore.reporting.result import AuditResult
+from boxdocgen_explore.reporting.trend import trend
 from boxdocgen_explore.schema import PROBLEMS, RUNNING, WAIVED
 from boxdocgen_explore.text import shortened, visible
 from boxdocgen_explore.view import batch_labels, fragment, main_cause, tables
@@ -23,8 +24,6 @@ MOST_OF_A_RULE: Final = 10
 MOST_BATCHES: Final = 100
 _MOST_LINKED: Final = 50
 _MOST_CHANGES: Final = 20
-_MOST_AUDITS: Final = 5
-"""Columns of the table of shares; its lines have more points."""
 _DESCRIPTION: Final = ("template", "created_at", "created_by")
 _STATE_OF: Final[Mapping[str, Mapping[str, Any]]] = {
     "failed-share": {"status": ["failed"]},
@@ -81,7 +80,7 @@ def statements(
         links={one["batch_id"]: fragment({"batch_id": [one["batch_id"]]}) for one in batches},
         most_batches=MOST_BATCHES,
         most_changes=_MOST_CHANGES,
-        trend=_trend(record["history"] or {"trend": []}),
+        trend=trend(record["history"]),
         not_performed=_not_performed(record),
         severities=Counter(one["severity"] for one in record["findings"]),
         exceptions=[one for one in groups if one["severity"] in ("error", "warning")],
@@ -140,25 +139,6 @@ def _not_performed(record: Mapping[str, Any]) -> dict[str, tuple[list[str], str]
             how = [text for need, text in _HOW.items() if lacks.startswith(need)]
             missing.setdefault(lacks, ([], "".join(how[:1])))[0].append(one["rule"])
     return missing
-
-
-def _trend(history: Mapping[str, Any]) -> dict[str, Any]:
-    """The share that failed: one row per template, one column per audit, and a line of all."""
-    audits = [
-        {share["template_file_id"]: share for share in one["shares"] if share["jobs"]}
-        for one in history["trend"]
-    ]
-    heads = [one["audited_at"][5:16].replace("T", " ") for one in history["trend"]]
-    rows = []
-    for template_id in dict.fromkeys(one for shares in audits for one in shares):
-        cells = [shares.get(template_id) for shares in audits]
-        known = [(place, one["failed"] / one["jobs"]) for place, one in enumerate(cells) if one]
-        step, top = 94 / max(len(cells) - 1, 1), max(share for _, share in known) or 1
-        points = (f"{1 + place * step:.4g},{23 - 22 * share / top:.4g}" for place, share in known)
-        name = next((one["template"] for one in reversed(cells) if one and one["template"]), None)
-        text = name or template_id or "no template"
-        rows.append({"template": text, "points": " ".join(points), "cells": cells[-_MOST_AUDITS:]})
-    return {"heads": heads[-_MOST_AUDITS:], "rows": rows}
 
 
 def _print_header(title: str) -> str:

@@ -38,19 +38,13 @@ from boxdocgen_explore.schema import TAGS, VERIFICATION
 from boxdocgen_explore.sealing.answers import Answer, parsed_answers, reading
 from boxdocgen_explore.sealing.archive import Bag
 from boxdocgen_explore.sealing.bag import TAG_MANIFEST
-from boxdocgen_explore.sealing.box_again import (
-    BOX_NOW,
-    DIFFERS,
-    MATCHES,
-    NOT_PERFORMED,
-    Row,
-    box_now,
-)
+from boxdocgen_explore.sealing.box_again import BOX_NOW, DIFFERS, MATCHES, NOT_PERFORMED, box_now
 from boxdocgen_explore.sealing.stand_alone import problems
 from boxdocgen_explore.view import pack
 
 _FILES: Final = "files, pages, counts"
 _OF_ALL_RULES: Final = {"rules", "facts", "conclusion", "statements", "complete"}
+_Row = tuple[str, str, str | None]
 _CONCLUSIONS: Final = {
     None: "NOT consistent: what the bag states does not agree with itself.",
     "consistent": "Consistent: the bag agrees with itself. Whoever can write it could have made "
@@ -130,7 +124,7 @@ def verify(
     return Verification(Path(path), found, pl.DataFrame(rows, schema=VERIFICATION, orient="row"))
 
 
-def _zip_file(bag: Bag) -> Row:
+def _zip_file(bag: Bag) -> _Row:
     if bag.intact is None:
         return "zip file", NOT_PERFORMED, "it was packed again by another program"
     where = ", ".join(sorted(bag.damaged)) or "what is around the files"
@@ -138,7 +132,7 @@ def _zip_file(bag: Bag) -> Row:
     return ("zip file", MATCHES, None) if bag.intact else ("zip file", DIFFERS, changed)
 
 
-def _seal(found: str, lodged: str | None) -> Row:
+def _seal(found: str, lodged: str | None) -> _Row:
     if lodged is None:
         return "seal", NOT_PERFORMED, "no seal to compare with; a complete forgery passes"
     if lodged.lower() == found:
@@ -146,7 +140,7 @@ def _seal(found: str, lodged: str | None) -> Row:
     return "seal", DIFFERS, "this is not the bag whose seal was lodged, even if it is consistent"
 
 
-def _guarded(bag: Bag, rows: Iterator[Row]) -> Iterator[Row]:
+def _guarded(bag: Bag, rows: Iterator[_Row]) -> Iterator[_Row]:
     try:
         yield from rows
     except (Exception, pl.exceptions.PanicException) as error:  # anything may be in the files
@@ -155,7 +149,7 @@ def _guarded(bag: Bag, rows: Iterator[Row]) -> Iterator[Row]:
         yield "audit", DIFFERS, f"cannot be checked: {text}"
 
 
-def _audit(bag: Bag) -> Iterator[Row]:
+def _audit(bag: Bag) -> Iterator[_Row]:
     """The audit once more, compared with its record; then the report, with both."""
     content = bag.read("data/audit.json")
     record, answers = json.loads(content), parsed_answers(bag)

@@ -180,8 +180,11 @@ def test_the_command_compares_with_a_folder_and_adds_to_it(tmp_path, capsys):
         assert (history["earlier_audits"], len([*folder.iterdir()])) == (number, number + 1)
     assert history["known"]
     assert history["new"] == history["resolved"] == history["not_performed"] == []
-    main([*command, "--markdown", "-"])
-    assert "- History    0 new, " in capsys.readouterr().out
+    main([*command, "--markdown", "-", "--max-failed-share", "0.5"])
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("- History    0 new, ") for line in lines)
+    assert any(line.startswith("- resolved failed-share: 7 of 1,312 jobs") for line in lines)
+    assert lines[-1].startswith("| Invoice | 0.5 % of 1,312 | 0.5 % of 1,312 | 0.5 % of 1,312 |")
 
 
 @pytest.mark.parametrize("name", ["file", "no/folder"])

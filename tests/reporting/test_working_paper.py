@@ -26,7 +26,7 @@ def sampled(text: str) -> list[str]:
 def test_names_are_in_the_report_and_lines_to_sign_where_none_was_given(written):
     text = written(read(*JOBS), prepared_by="Dana <Ruiz>")
     signed = re.findall(r'<p class="signed">(.*?)</p>', text)
-    assert signed[0].startswith("Prepared by: Dana &lt;Ruiz&gt; Date: ____")
+    assert signed[0].startswith("Prepared by: Dana &lt;Ruiz&gt; Date:&nbsp;____")
     assert signed[1].startswith("Reviewed by: _____")
     with pytest.raises(InvalidRequest, match="reviewed_by must be a text, not 7"):
         written(read(*JOBS), reviewed_by=7)
