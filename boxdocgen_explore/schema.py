@@ -224,9 +224,11 @@ FINDINGS: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),
     "job_id": pl.String(),
     "detail": pl.String(),
+    "about": pl.String(),
 }
 """One row per finding of the audit. ``job_id`` is null in a finding on a batch, ``batch_id`` is
-null, too, in one on several batches."""
+null, too, in one on several batches. ``about`` tells a finding from others of its rule on the same
+batch: a status or a file, for example; null if there can be no other."""
 
 VERDICTS: Final[dict[str, pl.DataType]] = {
     "rule": pl.String(),

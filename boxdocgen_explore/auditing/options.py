@@ -57,6 +57,11 @@ def _period(name: str, value: object) -> tuple[dt.datetime, dt.datetime]:
         case [dt.datetime() as start, dt.datetime() as end] if start.tzinfo and end.tzinfo:
             if start < end:
                 return start, end
+            times = f"{start.isoformat(' ')} and {end.isoformat(' ')}"
+            raise InvalidRequest(f"{name} must start before it ends, not {times}.")
+        case [dt.datetime() as start, dt.datetime() as end]:
+            naive = (start if start.tzinfo is None else end).isoformat(" ")
+            raise InvalidRequest(f"{name} needs times with time zones; {naive} has none.")
     raise InvalidRequest(f"{name} must be a start and an end with time zones, not {quoted(value)}.")
 
 

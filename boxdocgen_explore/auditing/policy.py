@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -106,6 +107,20 @@ class Policy:
                 row["detail"] += f" The waiver by {one.owner} expired on {one.expires}."
         return pl.DataFrame(rows, schema=findings.schema) if rows else findings
 
+    def unused(self, findings: pl.DataFrame, templates: Mapping[str, Collection[str]]) -> list[str]:
+        """Say which tables are about none of these batches, and which waivers cover no finding."""
+        found = findings.select("rule", "batch_id").unique().rows()
+        tables = [
+            f'The table [{kind}."{pattern}"] of the policy is about no batch here.'
+            for kind, pattern in self.settings
+            if not any(_applies(kind, pattern, *batch) for batch in templates.items())
+        ]
+        return (tables if templates else []) + [
+            f"This waiver matched nothing: {waiver.rule}, {waiver.owner}, until {waiver.expires}."
+            for waiver in self.waivers
+            if not any(waiver.covers(rule, one, templates.get(one, ())) for rule, one in found)
+        ]
+
     def __str__(self) -> str:
         return f"{self.name} (SHA-256 {self.sha256}), {counted(len(self.waivers), 'waiver')}"
 
@@ -187,8 +202,41 @@ def _at(place: str) -> Iterator[None]:
     """Name the place in an error."""
     try:
         yield
-    except (InvalidRequest, msgspec.ValidationError) as error:
-        raise InvalidRequest(f"{place}: {str(error).removesuffix('.')}.") from None
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{place}: {error}") from None
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"{place}: {_in_words(str(error))}.") from None
+
+
+_TYPES: Final = {
+    "object": "a table",
+    "array": "a list",
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "datetime": "a date with a time",
+    "date": "a date such as 2026-12-31",
+}
+_WORDS: Final = {
+    r"Object contains unknown field `(.*)`": "the key {} is unknown; known: {known}",
+    r"Object missing required field `(.*)`": "the key {} is missing",
+    r"Expected `(.*)`, got `(.*)`": "{1} was found; expected: {0}",
+    r"Expected `str` of length >= 1": "an empty text was found; expected: a text",
+    r"Invalid RFC3339 encoded date": "a text was found; expected: a date such as 2026-12-31",
+}
+
+
+def _in_words(error: str) -> str:
+    """Say what `msgspec` found where, in the words of a policy: "waiver 2, owner: ..."."""
+    text, _, path = error.partition(" - at `$")
+    place = re.sub(r"\[(\d+)\]", lambda one: f" {int(one[1]) + 1}", path.rstrip("`"))
+    place = place.replace("[...]", "").strip(".").replace(".", ", ")
+    known = ", ".join((Waiver if place else _File).__struct_fields__)
+    for pattern, words in _WORDS.items():
+        if match := re.fullmatch(pattern, text):
+            text = words.format(*(_TYPES.get(one, one) for one in match.groups()), known=known)
+    return f"{place}: {text}" if place else text
 
 
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,13 +20,13 @@ class Rule:
     """One thing that an audit checks.
 
     ``check`` gets the `AuditInput` and returns one row per finding: ``detail`` (str, one
-    sentence), ``batch_id`` (str; without it, the rule judges all batches together), ``job_id``
-    (str, optional), ``of_batches`` (list of str, if a finding is about several), ``severity``
-    (str, if it differs from the rule's). ``needs`` are keys of `auditing.needs.NEEDS`: without
-    them the rule is not evaluated. ``columns`` are the jobs columns whose values change the
-    findings: if one of them is redacted, the rule is not evaluated. ``option`` is the argument of
-    `audit` that asks for this rule: if it is given and the rule is not evaluated, the audit is
-    not clean.
+    sentence), ``batch_id`` (str; without it, the rule judges all batches together), ``job_id`` and
+    ``about`` (str, optional; `schema.FINDINGS`), ``of_batches`` (list of str, if a finding is
+    about several), ``severity`` (str, if it differs from the rule's). ``needs`` are keys of
+    `auditing.needs.NEEDS`: without them the rule is not evaluated. ``columns`` are the jobs
+    columns whose values change the findings: if one of them is redacted, the rule is not
+    evaluated. ``option`` is the argument of `audit` that asks for this rule: if it is given and
+    the rule is not evaluated, the audit is not clean.
 
     >>> def no_pptx(inputs):
     ...     slides = inputs.jobs.filter(pl.col("output_type") == "pptx")
@@ -79,13 +79,17 @@ def per_job(jobs: pl.DataFrame, detail: pl.Expr) -> pl.DataFrame:
     return jobs.select(_BATCHES, "job_id", detail=detail)
 
 
-def per_group(groups: pl.DataFrame, detail: Callable[..., str]) -> pl.DataFrame:
+def per_group(
+    groups: pl.DataFrame, detail: Callable[..., str], about: str | pl.Expr | None = None
+) -> pl.DataFrame:
     """Make one finding of each row, about its batches and no single job.
 
-    ``detail`` writes the sentence; it gets the other columns as keyword arguments.
+    ``detail`` writes the sentence; it gets the other columns as keyword arguments. ``about`` is
+    what tells two findings on one batch apart.
     """
     details = [
         detail(**row)
         for row in groups.select(pl.exclude("batch_id", "of_batches")).iter_rows(named=True)
     ]
-    return groups.select(_BATCHES, pl.Series("detail", details, pl.String))
+    named = {} if about is None else {"about": about}
+    return groups.select(_BATCHES, pl.Series("detail", details, pl.String), **named)

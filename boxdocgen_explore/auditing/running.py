@@ -82,8 +82,8 @@ def _findings(rule: Rule, inputs: AuditInput) -> Found:
     found = rule.check(inputs)
     if not isinstance(found, pl.DataFrame) or "detail" not in found.columns:
         raise InvalidRequest(f"The rule {rule.name} must return a frame with a column detail.")
-    columns = {"rule": pl.lit(rule.name), "severity": pl.lit(rule.severity)}
-    columns |= {"batch_id": pl.lit(None), "job_id": pl.lit(None)}
+    columns: dict[str, pl.Expr] = dict.fromkeys(FINDINGS, pl.lit(None))
+    columns |= {"rule": pl.lit(rule.name), "severity": pl.lit(rule.severity)}
     columns |= {name: pl.col(name) for name in found.columns if name in FINDINGS and name != "rule"}
     rows = found.select(columns[name].cast(dtype).alias(name) for name, dtype in FINDINGS.items())
     if odd := {*rows["severity"]} - {*SEVERITIES}:

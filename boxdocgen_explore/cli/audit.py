@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from boxdocgen_explore.arguments import output_path
-from boxdocgen_explore.auditing.policy import KEYS, checked_settings, read_policy
+from boxdocgen_explore.auditing import Policy, read_manifest, read_policy
+from boxdocgen_explore.auditing.policy import KEYS, checked_settings
 from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
@@ -59,8 +60,15 @@ def add_commands(commands: Any) -> None:
     command.add_argument(
         "--max-age", type=parse_age, metavar="AGE", help="read pages again that are older"
     )
+    command.add_argument(
+        "--history", type=parse_path, metavar="FOLDER", help="compare with the earlier audits there"
+    )
     column_options(command)
     command.add_argument("--title", metavar="TEXT", help="the report's title")
+    command.add_argument("--prepared-by", metavar="NAME", help="who prepared the audit")
+    command.add_argument("--reviewed-by", metavar="NAME", help="who reviewed it")
+    command.add_argument("--sample", type=int, metavar="N", help="list N jobs to look at by hand")
+    command.add_argument("--seed", metavar="S", help="of the sample; by default a random one")
     command.add_argument(
         "--redact",
         action="append",
@@ -95,46 +103,39 @@ def _policy_options(command: argparse.ArgumentParser) -> None:
 
 def audit(options: argparse.Namespace) -> int:
     """Findings and evidence, in one HTML file."""
-    from boxdocgen_explore.auditing import read_manifest
+    from boxdocgen_explore import reporting
     from boxdocgen_explore.cli import audit_outputs as outputs
-    from boxdocgen_explore.reporting import HTML_ENDINGS, run_audit, write_report
-    from boxdocgen_explore.sealing import policy_files, write_evidence
+    from boxdocgen_explore.sealing import write_evidence
 
-    if bool(options.ids) == bool(options.since):
-        raise InvalidRequest("audit needs either batch ids or --since.")
-    if options.output:
-        output_path("the report", options.output, *HTML_ENDINGS)
+    given, policy = _checked(options)
     printed = str(options.markdown) == "-"
-    if printed and options.json:
-        raise InvalidRequest("--json and --markdown - both print the result: choose one.")
-    files = {".zip": options.evidence, ".xml": options.junit}
-    files |= {} if printed else {".md": options.markdown}
-    for ending, path in files.items():
-        if path:
-            output_path("the file", path, ending)
-    if options.expected is not None:
-        read_manifest(options.expected)  # a typing error must cost no call
-    given, policy = checked_settings(_declared(options)), read_policy(options.policy)
-    if options.evidence:
-        policy_files(policy)  # a name that no bag can hold must cost no call
     box = connected(options)
     reading, scope, failure = _read(box, options)
-    result = run_audit(
+    result = reporting.run_audit(
         reading,
         scope=scope,
         templates=box.template_names() if reading.jobs.height else None,
         tags=_tags(box, reading.jobs),
         redact=options.redact,
+        prepared_by=options.prepared_by,
+        reviewed_by=options.reviewed_by,
+        sample=options.sample,
+        seed=options.seed,
         policy=policy,
         expected=options.expected,
         now=now(options),
         **given,
     )
+    if options.history:
+        result = reporting.with_history(result, options.history)
     report = bag = None
     if options.output:
-        report = write_report(result, options.output, title=options.title)
+        report = reporting.write_report(result, options.output, title=options.title)
     if options.evidence:
         bag = write_evidence(result, reading, options.evidence, title=options.title)
+    if options.history:
+        record = reporting.audit_record(result, options.title, ())
+        reporting.append_record(options.history, record)
     calls = sum(box.calls.values())
     if options.junit:
         with output_file(options.junit) as part:
@@ -152,6 +153,34 @@ def audit(options: argparse.Namespace) -> int:
     if failure is not None:
         raise failure
     return FINDINGS if result.fails(options.fail_on) else DONE
+
+
+def _checked(options: argparse.Namespace) -> tuple[dict[str, Any], Policy]:
+    """The options that the policy and the arguments declare: a mistake must cost no call."""
+    from boxdocgen_explore import reporting
+    from boxdocgen_explore.sealing import policy_files
+
+    if bool(options.ids) == bool(options.since):
+        raise InvalidRequest("audit needs either batch ids or --since.")
+    if options.output:
+        output_path("the report", options.output, *reporting.HTML_ENDINGS)
+    if options.history:
+        reporting.history_folder(options.history)
+    printed = str(options.markdown) == "-"
+    if printed and options.json:
+        raise InvalidRequest("--json and --markdown - both print the result: choose one.")
+    files = {".zip": options.evidence, ".xml": options.junit}
+    files |= {} if printed else {".md": options.markdown}
+    for ending, path in files.items():
+        if path:
+            output_path("the file", path, ending)
+    if options.expected is not None:
+        read_manifest(options.expected)
+    reporting.drawn(pl.DataFrame(schema=JOBS), options.sample, options.seed)
+    given, policy = checked_settings(_declared(options)), read_policy(options.policy)
+    if options.evidence:
+        policy_files(policy)  # no bag can hold a name of any kind
+    return given, policy
 
 
 def _declared(options: argparse.Namespace) -> dict[str, Any]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MARKUP: Final = re.compile(r"[\\`*_\[\]<>|#~&@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _RANK: Final = {name: rank for rank, name in enumerate((*SEVERITIES, WAIVED))}
+_MOST_CHANGES: Final = 5
 _COUNTS: Final = {"tests": "testcase", "failures": "*/failure", "skipped": "*/skipped"}
 
 
@@ -37,10 +38,16 @@ def as_text(
     that found something, with its first finding."""
     lines = [result.conclusion + ("" if calls is None else f"; {counted(calls, 'call')}")]
     lines += [f"{name:11}{statement}" for name, statement in result.statements.items()]
+    history = result.history or {}
+    lines += [f"History    {history['statement']}"] if history else []
+    for name in ("new", "resolved"):
+        rows = (history.get(name) or ())[:_MOST_CHANGES]
+        lines += [f"{name:8} {one['rule']}: {one['detail']}" for one in rows]
     groups = result.findings.group_by("rule", maintain_order=True)
     for row in groups.agg(pl.len(), pl.col("severity", "detail").first()).iter_rows(named=True):
         more = f" (and {row['len'] - 1:,} more)" if row["len"] > 1 else ""
         lines.append(f"{row['severity']:8} {row['rule']}: {row['detail']}{more}")
+    lines += [f"policy   {sentence}" for sentence in result.unused]
     lacks = dict(result.verdicts.select("rule", "lacks").iter_rows())
     lines += [f"not performed: {rule} needs {lacks[rule]}" for rule in result.unevaluated]
     lines += [line for file in (report, bag) if file for line in str(file).splitlines()[-2:]]
@@ -49,11 +56,19 @@ def as_text(
 
 def as_markdown(result: AuditResult) -> str:
     """A summary for mail or chat; no text in it can become markup, a link or a mention."""
+    from boxdocgen_explore.reporting import trend
+
     first, *lines = map(_escaped, as_text(result).splitlines())
     table = ["| Batch | Jobs | Failed | All pages read |", "| --- | --: | --: | --- |"]
     for row in _batches(result):
         failed, complete = row["outcomes"].get("failed", 0), "yes" if row["complete"] else "no"
         table.append(f"| {_escaped(row['batch_id'])} | {row['jobs']:,} | {failed:,} | {complete} |")
+    shares = trend(result.history)
+    if shares["rows"]:
+        heads = ["Failed, by template", *shares["heads"]]
+        lists = [[one["template"], *one["cells"]] for one in shares["rows"]]
+        rows = [heads, ["---"] * len(heads), *lists]
+        table += ["", *(f"| {' | '.join(map(_escaped, row))} |" for row in rows)]
     return "\n".join([f"**{first}**", "", *(f"- {line}" for line in lines), "", *table])
 
 
@@ -95,6 +110,11 @@ def as_json(
         "incomplete_batches": result.incomplete,
         "findings": result.findings.to_dicts(),
         "rules": result.verdicts.to_dicts(),
+        "history": result.history,
+        "prepared_by": result.prepared_by,
+        "reviewed_by": result.reviewed_by,
+        "sample": result.sample,
+        "unused": result.unused,
         "error": failure and error_values(failure),
         "failures": {batch_id: error_values(error) for batch_id, error in result.failures.items()},
         "report": report and str(report.path),

@@ -17,7 +17,9 @@ from boxdocgen_explore.cli.options import (
     parse_path,
 )
 from boxdocgen_explore.cli.results import show, table
-from boxdocgen_explore.cli.terminal import DONE
+from boxdocgen_explore.cli.terminal import DONE, FINDINGS
+from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.schema import JOBS, RUNNING, TERMINAL
 from boxdocgen_explore.text import counted
 
 if TYPE_CHECKING:
@@ -41,7 +43,10 @@ def add_commands(commands: Any) -> None:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Count two batches or reports side by side, and name jobs that should not have changed."""
+    """Count two batches or reports side by side, and name jobs that should not have changed.
+
+    Exit status 1 if a job that was final has changed or vanished.
+    """
     from boxdocgen_explore.auditing.compare import compare as compared
 
     named = (options.before, options.after)
@@ -62,7 +67,9 @@ def compare(options: argparse.Namespace) -> int:
     if jobs.height > _MOST_SHOWN:
         lines.append(f"and {counted(jobs.height - _MOST_SHOWN, 'job')} more, in --json")
     show(options, lines, {"comparison": found.to_dicts()})
-    return DONE
+    was_final, certain = pl.col("item").is_in(sorted(TERMINAL)), pl.col("detail").is_null()
+    vanished = pl.col("aspect").eq("job vanished") & was_final & certain
+    return FINDINGS if found.filter(vanished | pl.col("aspect").eq("job changed")).height else DONE
 
 
 def _is_report(named: str) -> bool:
@@ -74,17 +81,26 @@ def _jobs(named: str, box: Box | None, options: argparse.Namespace) -> Reading:
     from boxdocgen_explore.reporting import read_report
 
     if box is None or _is_report(named):
-        return read_report(named, evidence=True)
+        reading = read_report(named, evidence=True)
+        if absent := [name for name in JOBS if name not in reading.jobs.columns]:
+            raise InvalidRequest(
+                f"{named} leaves out {', '.join(absent)}, so that it cannot be compared: write the "
+                "report again without --redact, or compare the batches."
+            )
+        return reading
     return box.read(named, refresh=options.refresh)
 
 
 def resubmit(options: argparse.Namespace) -> int:
     """List what has to be requested again: failed, and with a manifest also missing documents."""
+    from boxdocgen_explore.auditing import read_manifest
     from boxdocgen_explore.auditing.resubmissions import resubmission
     from boxdocgen_explore.export import WRITERS
 
     if options.output:
         output_path("the file", options.output, ".csv")
+    if options.expected:
+        read_manifest(options.expected)  # a typing error must cost no call
     box = connected(options)
     reading = box.read(options.ids, refresh=options.refresh)
     wanted = resubmission(reading, expected=options.expected)
@@ -95,5 +111,9 @@ def resubmit(options: argparse.Namespace) -> int:
         lines = [f"{options.output}: {lines[0]}"]
     else:
         lines += [one or "(no external id)" for one in wanted["external_id"]]
-    show(options, lines, {"documents": wanted.to_dicts(), "output": options.output})
+    running = reading.jobs.filter(pl.col("status").is_in(sorted(RUNNING))).height
+    if running:
+        lines.append(f"{counted(running, 'job')} still running, not in the list: they may yet fail")
+    values = {"documents": wanted.to_dicts(), "output": options.output, "running": running}
+    show(options, lines, values)
     return DONE

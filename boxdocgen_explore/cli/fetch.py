@@ -28,7 +28,7 @@ from boxdocgen_explore.cli.options import (
 from boxdocgen_explore.cli.results import show, table
 from boxdocgen_explore.cli.terminal import DONE, FINDINGS, note, say_bytes
 from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.text import counted, long_ago, percent, shortened
+from boxdocgen_explore.text import counted, long_ago, moment, percent, shortened
 
 if TYPE_CHECKING:
     from boxdocgen_explore.errors import Reading
@@ -83,7 +83,10 @@ def batches(options: argparse.Namespace) -> int:
         rows.append([row["batch_id"], created, name, f"{row['jobs']:,}", failed])
     lines = table(["Batch", "Created (UTC)", "Template", "Jobs", "Failed"], rows, numbers=2)
     if not rows:
-        lines = ["No batches. Box shows them only to their creator, often a service account."]
+        start = f" with jobs created since {moment(long_ago(now(options), since))}" if since else ""
+        lines = [
+            f"No batches{start}. Box shows them only to their creator, often a service account."
+        ]
     show(options, lines, {"batches": frame.to_dicts()})
     return DONE
 

@@ -5,23 +5,31 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from boxdocgen_explore.cli.options import add_command, parse_path
+from boxdocgen_explore.cli.options import add_command, box_options, connected, parse_path
 from boxdocgen_explore.cli.results import show
-from boxdocgen_explore.cli.terminal import DONE, FINDINGS
+from boxdocgen_explore.cli.terminal import DONE, FINDINGS, REFUSED
+from boxdocgen_explore.errors import InvalidRequest
 
 
 def add_commands(commands: Any) -> None:
     command = add_command(commands, "verify", verify)
     command.add_argument("file", type=parse_path, metavar="FILE", help="an evidence bag, a .zip")
     command.add_argument("--seal", metavar="HEX", help="the seal that was stored elsewhere")
+    command.add_argument(
+        "--against-box", action="store_true", help="read its batches again, and compare"
+    )
+    box_options(command)
 
 
 def verify(options: argparse.Namespace) -> int:
     """Verify an evidence bag, and repeat its audit."""
     from boxdocgen_explore import sealing
 
-    found = sealing.verify(options.file, options.seal)
+    if options.against_box and options.offline:
+        raise InvalidRequest("--against-box asks Box: it cannot be combined with --offline.")
+    box = connected(options) if options.against_box else None
+    found = sealing.verify(options.file, options.seal, box=box)
     about = {"ok": found.ok, "level": found.level, "seal": found.seal}
     values = {**about, "statements": found.statements.to_dicts()}
     show(options, str(found).splitlines(), values)
-    return DONE if found.ok else FINDINGS
+    return FINDINGS if not found.ok else DONE if found.box_read else REFUSED

@@ -15,10 +15,13 @@ from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting import document, embedded
 from boxdocgen_explore.reporting.canonical_json import canonical
 from boxdocgen_explore.reporting.document import statements
+from boxdocgen_explore.reporting.drawn import drawn
 from boxdocgen_explore.reporting.embedded import frame_of, parsed_report
+from boxdocgen_explore.reporting.history import append_record, history_folder, with_history
 from boxdocgen_explore.reporting.record import audit_record, manifest_file, stated_code, stated_rule
 from boxdocgen_explore.reporting.result import AuditResult, Scope
 from boxdocgen_explore.reporting.run import run_audit
+from boxdocgen_explore.reporting.trend import trend
 from boxdocgen_explore.text import replacing
 from boxdocgen_explore.view import pack
 
@@ -27,9 +30,12 @@ __all__ = [
     "AuditResult",
     "Report",
     "Scope",
+    "append_record",
     "audit_record",
     "canonical",
+    "drawn",
     "frame_of",
+    "history_folder",
     "manifest_file",
     "parsed_report",
     "read_report",
@@ -39,6 +45,8 @@ __all__ = [
     "stated_code",
     "stated_rule",
     "statements",
+    "trend",
+    "with_history",
     "write_report",
 ]
 
@@ -92,7 +100,9 @@ def report(
         redact: "creators", "errors", "warnings", "external_id", "documents" (the names of the
             output files): left out of the audit and the file, and the report says so.
         notes: sentences for the evidence, such as `sample_recipe` returns.
-        options: what `audit` takes: ``expected``, ``rules``, ``tags``, ``now``, thresholds.
+        options: what `audit` takes: ``expected``, ``rules``, ``tags``, ``now``, thresholds; also
+            ``prepared_by`` and ``reviewed_by``, names (if one is missing, there is a line to sign),
+            and ``sample`` and ``seed``: so many jobs are listed to be looked at (`sample`).
 
     Raises:
         InvalidRequest: an argument is invalid, or the file cannot be written.

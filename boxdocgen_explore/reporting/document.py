@@ -13,6 +13,7 @@ from markupsafe import Markup
 from boxdocgen_explore.messages import NO_REASON
 from boxdocgen_explore.reporting.embedded import packed_record
 from boxdocgen_explore.reporting.result import AuditResult
+from boxdocgen_explore.reporting.trend import trend
 from boxdocgen_explore.schema import PROBLEMS, RUNNING, WAIVED
 from boxdocgen_explore.text import shortened, visible
 from boxdocgen_explore.view import batch_labels, fragment, main_cause, tables
@@ -22,6 +23,7 @@ from boxdocgen_explore.view.page import document
 MOST_OF_A_RULE: Final = 10
 MOST_BATCHES: Final = 100
 _MOST_LINKED: Final = 50
+_MOST_CHANGES: Final = 20
 _DESCRIPTION: Final = ("template", "created_at", "created_by")
 _STATE_OF: Final[Mapping[str, Mapping[str, Any]]] = {
     "failed-share": {"status": ["failed"]},
@@ -77,6 +79,8 @@ def statements(
         described={name: any(one[name] for one in batches) for name in _DESCRIPTION},
         links={one["batch_id"]: fragment({"batch_id": [one["batch_id"]]}) for one in batches},
         most_batches=MOST_BATCHES,
+        most_changes=_MOST_CHANGES,
+        trend=trend(record["history"]),
         not_performed=_not_performed(record),
         severities=Counter(one["severity"] for one in record["findings"]),
         exceptions=[one for one in groups if one["severity"] in ("error", "warning")],

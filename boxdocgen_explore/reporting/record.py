@@ -51,6 +51,8 @@ def audit_record(
         "title": checked_text("title", _TITLE if title is None else title) or _TITLE,
         "notes": notes,
         "audited_at": result.audited_at.isoformat(),
+        "prepared_by": result.prepared_by,
+        "reviewed_by": result.reviewed_by,
         "scope": _plain(asdict(replace(result.scope, list_pages=None))),
         "scope_statement": f"{covered}. {counted(result.jobs.height, 'job')}.",
         "reader": _reader(result),
@@ -72,6 +74,9 @@ def audit_record(
         "batch_table": batch_rows(result),
         "findings": result.findings.to_dicts(),
         "verdicts": result.verdicts.to_dicts(),
+        "history": result.history,
+        "sample": result.sample,
+        "unused": [*result.unused],
         "facts": [[term, [*sentences]] for term, sentences in facts],
     }
 

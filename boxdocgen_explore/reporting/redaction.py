@@ -69,9 +69,11 @@ def redact_document_pages(
     return conform(pages, DOCUMENT_PAGES, "document pages").with_columns(id=shown)
 
 
-def skipped_rules(rules: Iterable[Rule], removed: Sequence[str], expected: Any) -> dict[str, str]:
+def skipped_rules(
+    rules: Iterable[Rule], removed: Sequence[str], manifests: Sequence[Any]
+) -> dict[str, str]:
     """Name the rules that cannot be evaluated, each with the columns that it would miss."""
-    has_ids = expected is None or "external_id" not in removed or not read_manifest(expected).counts
+    has_ids = not manifests or not all(read_manifest(one).counts for one in manifests)
     skipped = {}
     for rule in rules:
         # A manifest that only counts jobs is compared without external ids.

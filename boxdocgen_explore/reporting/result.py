@@ -54,7 +54,9 @@ class AuditResult:
     templates' by file id, ``state`` the filters of the view. ``enterprise_id`` is the reader's
     (None if Box does not say), ``as_user`` the user id that was read as, if any.
     ``document_pages`` and ``list_pages`` are None if documents and the list of all jobs were not
-    read, ``calls`` if it is not known how many calls the reading took.
+    read, ``calls`` if it is not known how many calls the reading took. ``history`` is that of
+    `reporting.history`, None if the audit was not compared with earlier ones; ``sample`` that of
+    `reporting.drawn`, None if no jobs were drawn; ``unused`` says what of a policy matched nothing.
     """
 
     jobs: pl.DataFrame
@@ -78,6 +80,11 @@ class AuditResult:
     document_pages: pl.DataFrame | None = None
     list_pages: pl.DataFrame | None = None
     calls: int | None = None
+    history: Mapping[str, Any] | None = None
+    prepared_by: str | None = None
+    reviewed_by: str | None = None
+    sample: Mapping[str, Any] | None = None
+    unused: Sequence[str] = ()
 
     @cached_property
     def thresholds(self) -> list[dict[str, Any]]:
@@ -220,7 +227,8 @@ class AuditResult:
         if self.incomplete:
             why = f": {self.view_verdict.why}" if self.view_verdict.why else ""
             gaps.insert(0, f"pages missing in {self.view_verdict.missing}{why}")
-            return f"{'; '.join(gaps)}. At least {jobs} of {batches}, {read}"
+            known = f"At least {jobs}" if self.jobs.height else "No job"
+            return f"{'; '.join(gaps)}. {known} of {batches}, {read}"
         every = f"all {jobs}" if self.jobs.height > 1 else jobs
         return "; ".join([*gaps, f"{every} of {batches}, {read}"])
 

@@ -12,6 +12,7 @@ import polars as pl
 from boxdocgen_explore.arguments import checked_text, template_names
 from boxdocgen_explore.auditing import (
     RULES,
+    AuditInput,
     Policy,
     Rule,
     checked_rules,
@@ -23,6 +24,7 @@ from boxdocgen_explore.auditing import (
     split_reading,
 )
 from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.reporting.drawn import drawn
 from boxdocgen_explore.reporting.redaction import (
     PLACEHOLDER,
     redact_document_pages,
@@ -46,11 +48,16 @@ def run_audit(
     rules: Sequence[Rule] | None = None,
     policy: str | os.PathLike[str] | Policy | None = None,
     audited_at: dt.datetime | None = None,
+    prepared_by: str | None = None,
+    reviewed_by: str | None = None,
+    sample: int | None = None,
+    seed: int | str | None = None,
     **options: Any,
 ) -> AuditResult:
     """Audit a reading, an explorer or a jobs frame; ``options`` are those of `audit`.
 
     ``audited_at`` (UTC) is when the audit took place that is repeated; by default, it is now.
+    The other arguments are those of `report`.
 
     1. Redact the jobs. 2. Evaluate the rules that can be evaluated without the removed columns.
     3. Evaluate those of `CHAIN_RULES` that ``rules`` lacks: they decide what is complete.
@@ -67,6 +74,7 @@ def run_audit(
     jobs, pages, failures = split_reading(what)
     listed = getattr(what, "list_pages", None)
     jobs, columns, removed = redact_jobs(jobs, columns, redact)
+    sampled = drawn(jobs, sample, seed)
     rules, policy = checked_rules(rules), read_policy(policy)
     if "template_file_id" in removed and policy.by_template:
         raise InvalidRequest(
@@ -78,7 +86,9 @@ def run_audit(
     named = named.clear() if "template_file_id" in removed else named
 
     redacted = Reading(jobs, pl.DataFrame(schema=PAGES) if pages is None else pages, failures)
-    skipped = skipped_rules(rules, removed, options.get("expected"))
+    of_policy = (own["expected"] for own in policy.settings.values() if "expected" in own)
+    manifests = [options["expected"]] if "expected" in options else [*of_policy]
+    skipped = skipped_rules(rules, removed, manifests)
     given: Any = {"now": audited_at, **options, "templates": named}
     parts = evaluations(redacted, rules=rules, policy=policy, skipped=skipped, **given)
     findings, verdicts = combined(parts)
@@ -115,6 +125,10 @@ def run_audit(
         document_pages=document_pages,
         list_pages=scope.list_pages if listed is None else listed,
         calls=getattr(what, "calls", None),
+        prepared_by=None if prepared_by is None else checked_text("prepared_by", prepared_by),
+        reviewed_by=None if reviewed_by is None else checked_text("reviewed_by", reviewed_by),
+        sample=sampled,
+        unused=policy.unused(findings, AuditInput(jobs, pages, failures).used_templates),
     )
 
 

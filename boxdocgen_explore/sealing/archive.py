@@ -39,9 +39,11 @@ class Bag:
         self.intact = None if has_no_comment else content[-COMMENT_BYTES:] == digest
         self._files = _checked_files(self._archive.infolist())
         self.names, self.damaged = set(self._files), set[str]()
+        self.last = "the bag"
 
     def read(self, name: str) -> bytes:
-        """A file's content; empty if it is damaged."""
+        """A file's content; empty if it is damaged. ``last`` names the file from now on."""
+        self.last = name
         if name not in self._files:
             raise BrokenBag(f"This is no complete evidence bag: it has no file {name!r:.200}.")
         try:

@@ -22,7 +22,7 @@ import polars as pl
 
 from boxdocgen_explore.arguments import checked_path, quoted
 from boxdocgen_explore.auditing import RULES, named_manifests
-from boxdocgen_explore.errors import BrokenBag, InvalidRequest
+from boxdocgen_explore.errors import BoxDocGenError, BrokenBag, InvalidRequest
 from boxdocgen_explore.reporting import (
     AuditResult,
     Scope,
@@ -38,10 +38,10 @@ from boxdocgen_explore.schema import TAGS, VERIFICATION
 from boxdocgen_explore.sealing.answers import Answer, parsed_answers, reading
 from boxdocgen_explore.sealing.archive import Bag
 from boxdocgen_explore.sealing.bag import TAG_MANIFEST
+from boxdocgen_explore.sealing.box_again import BOX_NOW, DIFFERS, MATCHES, NOT_PERFORMED, box_now
 from boxdocgen_explore.sealing.stand_alone import problems
 from boxdocgen_explore.view import pack
 
-_MATCHES, _DIFFERS, _NOT_PERFORMED = "matches", "does not match", "not performed"
 _FILES: Final = "files, pages, counts"
 _OF_ALL_RULES: Final = {"rules", "facts", "conclusion", "statements", "complete"}
 _Row = tuple[str, str, str | None]
@@ -59,7 +59,8 @@ class Verification:
 
     ``level`` is "unchanged since lodged" if the seal is the one that was stored elsewhere, else
     "consistent"; None if something in the bag does not match. That it is attributable, only a
-    signature shows. ``ok`` is False if anything does not match, the given seal included.
+    signature shows. ``ok`` is False if anything does not match, the given seal and what Box says
+    now included. ``box_read`` is False if Box was to be asked and did not say it all.
     """
 
     path: Path
@@ -68,14 +69,20 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        return _DIFFERS not in self.statements["result"]
+        return DIFFERS not in self.statements["result"]
+
+    @property
+    def box_read(self) -> bool:
+        of_box = self.statements.filter(pl.col("statement").str.starts_with(BOX_NOW))
+        return NOT_PERFORMED not in of_box["result"]
 
     @property
     def level(self) -> str | None:
         is_seal = pl.col("statement") == "seal"
-        if _DIFFERS in self.statements.filter(~is_seal)["result"]:
+        outside = is_seal | pl.col("statement").str.starts_with(BOX_NOW)
+        if DIFFERS in self.statements.filter(~outside)["result"]:
             return None
-        lodged = _MATCHES in self.statements.filter(is_seal)["result"]
+        lodged = MATCHES in self.statements.filter(is_seal)["result"]
         return "unchanged since lodged" if lodged else "consistent"
 
     def __str__(self) -> str:
@@ -84,11 +91,16 @@ class Verification:
         return "\n".join([_CONCLUSIONS[self.level], *lines, f"Seal: {self.seal}"])
 
 
-def verify(path: str | os.PathLike[str], seal: str | None = None) -> Verification:
+def verify(
+    path: str | os.PathLike[str], seal: str | None = None, *, box: Any = None
+) -> Verification:
     """Verify an evidence bag, and perform its audit again from the answers in it.
 
     A bag that was made up completely is consistent, too: only a seal that was stored elsewhere
     shows that this is the bag that was made then. See `evidence` for an example.
+
+    With ``box``, a `Box`, its batches are read again: a job that was final may not have changed or
+    vanished since; one that was still running may.
 
     Raises:
         InvalidRequest: the seal is not 64 hexadecimal digits.
@@ -98,37 +110,43 @@ def verify(path: str | os.PathLike[str], seal: str | None = None) -> Verificatio
     if seal is not None and not (isinstance(seal, str) and re.fullmatch("[0-9a-fA-F]{64}", seal)):
         raise InvalidRequest(f"seal must be 64 hexadecimal digits, not {quoted(seal)}.")
     found = hashlib.sha256(bag.read(TAG_MANIFEST)).hexdigest()
-    rows = [*_guarded((_FILES, _DIFFERS, one) for one in problems(bag.names, bag.read))]
+    rows = [*_guarded(bag, ((_FILES, DIFFERS, one) for one in problems(bag.names, bag.read)))]
     if rows:
-        rows.append(("audit", _NOT_PERFORMED, "these are not the files that it was made from"))
+        rows.append(("audit", NOT_PERFORMED, "these are not the files that it was made from"))
     else:
-        rows = [(_FILES, _MATCHES, f"{len(bag.names):,} files"), *_guarded(_audit(bag))]
+        rows = [(_FILES, MATCHES, f"{len(bag.names):,} files"), *_guarded(bag, _audit(bag))]
+    if box is not None:
+        consistent = all(row[1] != DIFFERS for row in rows)
+        why = "the bag does not agree with itself"
+        rows += box_now(bag, box) if consistent else [(BOX_NOW, NOT_PERFORMED, why)]
     rows += [_zip_file(bag), _seal(found, seal)]
-    rows.append(("attributable", _NOT_PERFORMED, "a signature shows it: see data/FORMAT.md"))
+    rows.append(("attributable", NOT_PERFORMED, "a signature shows it: see data/FORMAT.md"))
     return Verification(Path(path), found, pl.DataFrame(rows, schema=VERIFICATION, orient="row"))
 
 
 def _zip_file(bag: Bag) -> _Row:
     if bag.intact is None:
-        return "zip file", _NOT_PERFORMED, "it was packed again by another program"
+        return "zip file", NOT_PERFORMED, "it was packed again by another program"
     where = ", ".join(sorted(bag.damaged)) or "what is around the files"
     changed = f"a byte was changed, in {where}"
-    return ("zip file", _MATCHES, None) if bag.intact else ("zip file", _DIFFERS, changed)
+    return ("zip file", MATCHES, None) if bag.intact else ("zip file", DIFFERS, changed)
 
 
 def _seal(found: str, lodged: str | None) -> _Row:
     if lodged is None:
-        return "seal", _NOT_PERFORMED, "no seal to compare with; a complete forgery passes"
+        return "seal", NOT_PERFORMED, "no seal to compare with; a complete forgery passes"
     if lodged.lower() == found:
-        return "seal", _MATCHES, None
-    return "seal", _DIFFERS, "this is not the bag whose seal was lodged, even if it is consistent"
+        return "seal", MATCHES, None
+    return "seal", DIFFERS, "this is not the bag whose seal was lodged, even if it is consistent"
 
 
-def _guarded(rows: Iterator[_Row]) -> Iterator[_Row]:
+def _guarded(bag: Bag, rows: Iterator[_Row]) -> Iterator[_Row]:
     try:
         yield from rows
     except (Exception, pl.exceptions.PanicException) as error:  # anything may be in the files
-        yield "audit", _DIFFERS, f"cannot be checked: {type(error).__name__} {error!s:.300}"
+        why = f"a file is not as data/FORMAT.md says, probably {bag.last} ({error!r:.200})"
+        text = f"{error!s:.300}" if isinstance(error, BoxDocGenError) else why
+        yield "audit", DIFFERS, f"cannot be checked: {text}"
 
 
 def _audit(bag: Bag) -> Iterator[_Row]:
@@ -137,11 +155,11 @@ def _audit(bag: Bag) -> Iterator[_Row]:
     record, answers = json.loads(content), parsed_answers(bag)
     report = parsed_report(Path("data/report.html"), bag.read("data/report.html").decode())
     same = report.record == content
-    yield "report", _MATCHES if same else _DIFFERS, None if same else "it has another record"
+    yield "report", MATCHES if same else DIFFERS, None if same else "it has another record"
     missing = sum(rows is None and one.get("status", 200) == 200 for one, rows in answers)
     if missing:
         why = f"{missing:,} answers are not in the bag, only their SHA-256"
-        yield "findings, verdicts", _NOT_PERFORMED, why
+        yield "findings, verdicts", NOT_PERFORMED, why
         return
     rules = [rule for rule in RULES if stated_rule(rule) in record["rules"]]
     if "earlier" in record["settings"]:  # an earlier reading is not in the bag
@@ -149,22 +167,24 @@ def _audit(bag: Bag) -> Iterator[_Row]:
     unknown = {rule["name"] for rule in record["rules"]} - {rule.name for rule in rules}
     same_code, skipped = record["code"] == stated_code(), _OF_ALL_RULES if unknown else set[str]()
     if unknown:
-        yield "rules", _NOT_PERFORMED, f"cannot be performed again: {', '.join(sorted(unknown))}"
+        yield "rules", NOT_PERFORMED, f"cannot be performed again: {', '.join(sorted(unknown))}"
+    if record["history"]:
+        yield "history", NOT_PERFORMED, "the earlier audits are not in the bag"
     if not same_code:
         skipped = skipped | {"code", "facts"}
-        yield "code", _NOT_PERFORMED, "it is another version; this one performs the audit again"
+        yield "code", NOT_PERFORMED, "it is another version; this one performs the audit again"
     result, again = _performed_again(bag, record, answers, rules)
     rows = [*_differences(record, again, skipped, unknown)]
-    yield from (("findings, verdicts", _DIFFERS, row) for row in rows)
+    yield from (("findings, verdicts", DIFFERS, row) for row in rows)
     if not rows:
-        yield "findings, verdicts", _MATCHES, f"{len(rules)} checks performed again"
+        yield "findings, verdicts", MATCHES, f"{len(rules)} checks performed again"
     jobs = result.jobs.select(result.columns)
     # Packing is faster than unpacking; another zlib packs the same jobs into other bytes.
     if report.payload != pack(jobs) and not report.jobs().equals(jobs):
-        yield "report", _DIFFERS, "its jobs are not those of the pages"
+        yield "report", DIFFERS, "its jobs are not those of the pages"
     shown = statements(record, result.pages, result.document_pages)
     if same_code and shown not in report.text:
-        yield "report", _DIFFERS, "its text is not what audit.json and the pages state"
+        yield "report", DIFFERS, "its text is not what audit.json and the pages state"
 
 
 def _performed_again(
@@ -172,6 +192,7 @@ def _performed_again(
 ) -> tuple[AuditResult, dict[str, Any]]:
     """Run the audit of a record again; the manifest needs a file for a moment."""
     scope, options = dict(record["scope"]), dict(record["settings"])
+    sample = record["sample"] or {}
     scope["listed_at"] = scope["listed_at"] and dt.datetime.fromisoformat(scope["listed_at"])
     if "now" in options:
         options["now"] = dt.datetime.fromisoformat(options["now"])
@@ -190,10 +211,17 @@ def _performed_again(
             templates=record["templates"],
             rules=rules,
             audited_at=dt.datetime.fromisoformat(record["audited_at"]),
+            prepared_by=record["prepared_by"],
+            reviewed_by=record["reviewed_by"],
+            sample=sample.get("n"),
+            seed=sample.get("seed"),
             **options,
         )
         again = audit_record(result, record["title"], record["notes"])
         again["settings"] |= earlier  # its rule alone was not performed again
+        if again["sample"] and not (again["sample"]["meaning"] and record["sample"]["meaning"]):
+            again["sample"]["meaning"] = record["sample"]["meaning"]  # one of both had no SciPy
+        again["history"] = record["history"]  # the earlier audits are not in the bag
         return result, again
 
 

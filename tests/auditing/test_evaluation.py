@@ -87,7 +87,7 @@ def test_what_two_batches_share_is_found_in_both_and_what_names_none_has_its_own
 def test_people_can_add_a_rule_or_check_theirs_alone() -> None:
     reading = read(job(output_type="pptx"))
     findings, verdicts = evaluate(reading, rules=[NO_SLIDES])
-    assert findings.rows() == [("no-slides", "error", None, "1", "Slides are not expected.")]
+    assert findings.rows() == [("no-slides", "error", None, "1", "Slides are not expected.", None)]
     assert verdicts.rows() == [("no-slides", "found", 1, None)]
     assert bx.verdicts(reading, rules=[*bx.RULES, NO_SLIDES]).height == len(bx.RULES) + 1
     assert bx.verdicts(read(job()), rules=[NO_SLIDES])["verdict"].to_list() == ["passed"]
@@ -177,8 +177,12 @@ def test_every_option_is_explained_by_audit_and_every_threshold_is_one() -> None
     ("options", "sentence"),
     [
         ({"hosts": None}, "hosts must be a text or several texts, not None."),
-        ({"period": (NOON, NOON)}, "period must be a start and an end with time zones, not ("),
-        ({"period": [dt.datetime(2026, 11, 3)] * 2}, "period must be a start and an end with time"),
+        (
+            {"period": (NOON, NOON)},
+            "period must start before it ends, not 2026-11-03 12:00:00+",
+        ),
+        ({"period": [dt.datetime(2026, 11, 3)] * 2}, "period needs times with time zones; 2026-"),
+        ({"period": NOON}, "period must be a start and an end with time zones, not "),
         ({"control_total": (1, "ab")}, "control_total must be a count and a SHA-256 (64 digits)"),
         ({"earlier": 7}, "An audit needs a reading or a frame of jobs, not int."),
         ({"max_failed": 0.1}, "There is no threshold 'max_failed'; known: max_failed_share, "),

@@ -14,7 +14,7 @@ from frames import NOON, chain, failed, job, read
 import boxdocgen_explore as bx
 from boxdocgen_explore.auditing import batch_verdicts, evaluate, evaluations
 from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.reporting import run_audit
+from boxdocgen_explore.reporting import run_audit, write_report
 from boxdocgen_explore.reporting.batches import batch_rows
 from boxdocgen_explore.schema import BATCH_VERDICTS
 
@@ -162,25 +162,55 @@ def test_a_policy_that_sets_nothing_changes_nothing(policy):
     [
         ("[template", " is not TOML: "),
         ("a = " + "[" * 5000, " is not TOML: "),
-        ("[batches.1]", ": Object contains unknown field `batches`."),
-        ("defaults = 1", ": Expected `object`, got `int` - at `$.defaults`."),
+        ("[batches.1]", ": the key batches is unknown; known: defaults, template, batch, waiver."),
+        ("defaults = 1", ": defaults: a whole number was found; expected: a table."),
         ("[defaults]\nmax_failed = 1", ": [defaults]: no key is called 'max_failed'; known: max_f"),
         ('[template."1*"]\nmax_failed_share = 5', ': [template."1*"]: max_failed_share must be a '),
-        ("[batch]\n7 = 1", ": Expected `object`, got `int` - at `$.batch[...]`."),
+        ("[batch]\n7 = 1", ": batch: a whole number was found; expected: a table."),
         ("[batch.7]\napproved_versions = [7]", ': [batch."7"]: approved_versions must be a text'),
         ('[batch.7]\nmanifest = "no.csv"', ': [batch."7"]: The manifest '),
-        ("[waiver]", ": Expected `array`, got `object` - at `$.waiver`."),
-        ("[[waiver]]\nruel = 1", ": Object contains unknown field `ruel` - at `$.waiver[0]`."),
-        (WAIVER.replace("batch =", "#"), ": A waiver needs a batch or a template - at `$.waiver["),
-        (WAIVER.replace("Dana Ruiz", ""), ": Expected `str` of length >= 1 - at `$.waiver[0].own"),
-        (WAIVER.replace("-03", "-03T12:00:00"), ": Expected `date`, got `datetime` - at `$.waiv"),
-        (WAIVER + WAIVER.replace("failed", "no"), ": There is no rule 'no-share' - at `$.waiver["),
+        ("[waiver]", ": waiver: a table was found; expected: a list."),
+        (
+            "[[waiver]]\nruel = 1",
+            ": waiver 1: the key ruel is unknown; known: rule, reason, ",
+        ),
+        ("[[waiver]]", ": waiver 1: the key rule is missing."),
+        (WAIVER.replace("batch =", "#"), ": waiver 1: A waiver needs a batch or a template."),
+        (
+            WAIVER.replace("Dana Ruiz", ""),
+            ": waiver 1, owner: an empty text was found; expected: ",
+        ),
+        (
+            WAIVER.replace('"A test run."', "7"),
+            ": waiver 1, reason: a whole number was found; ",
+        ),
+        (WAIVER.replace("-03", "-03T12:00:00"), ": waiver 1, expires: a date with a time was foun"),
+        (
+            WAIVER.replace("2026-11-03", '"soon"'),
+            ": waiver 1, expires: a text was found; ",
+        ),
+        (WAIVER + WAIVER.replace("failed", "no"), ": waiver 2: There is no rule 'no-share'."),
     ],
 )
 def test_a_mistake_is_named_with_file_table_and_key(policy, text, sentence):
     with pytest.raises(InvalidRequest) as error:
         bx.audit(two_batches(), policy=policy(text))
     assert str(error.value).startswith(f"policy.toml{sentence}")
+
+
+def test_what_of_a_policy_matched_nothing_is_said(policy, tmp_path):
+    nothing = WAIVER.replace("failed", "error")
+    tables = '[defaults]\nmax_failed_share = 0.1\n[template.x]\n[batch."9*"]\n[batch."1*"]\n'
+    result = run_audit(two_batches(), policy=policy(tables + WAIVER + nothing), now=NOON)
+    assert result.unused == [
+        'The table [template."x"] of the policy is about no batch here.',
+        'The table [batch."9*"] of the policy is about no batch here.',
+        "This waiver matched nothing: error-share, Dana Ruiz, until 2026-11-03.",
+    ]
+    text = write_report(result, tmp_path / "audit.html").path.read_text("utf-8")
+    assert '<p class="flag">This waiver matched nothing: error-share, Dana Ruiz, until ' in text
+    late = run_audit(two_batches(), policy=policy(WAIVER), now=NOON + dt.timedelta(days=1))
+    assert late.unused == []  # it is expired, which its finding says
 
 
 def test_a_policy_that_cannot_be_read_is_refused(tmp_path):
@@ -206,6 +236,16 @@ def test_the_result_says_what_each_batch_had_to_meet(policy, tmp_path):
     assert "Batches 10: max_failed_share: 0.5; creators: 7." in text
     hidden = run_audit(two_batches(), policy=path, now=NOON, redact="creators")
     assert {group["creators"] for group in hidden.thresholds} == {"(left out)"}
+
+
+def test_a_manifest_that_only_counts_is_compared_without_external_ids(policy, tmp_path):
+    (tmp_path / "counts.csv").write_text("batch_id,jobs\n10,3\n20,2\n", "utf-8")
+    (tmp_path / "ids.csv").write_text("external_id\ne1\n", "utf-8")
+    for name, judged in (("counts", "found"), ("ids", "not evaluated")):
+        path = policy(f'[defaults]\nmanifest = "{name}.csv"')
+        result = run_audit(two_batches(), policy=path, now=NOON, redact="external_id")
+        verdicts = dict(result.verdicts.select("rule", "verdict").iter_rows())
+        assert verdicts["manifest-missing"] == judged
 
 
 def test_templates_cannot_be_left_out_if_the_policy_is_about_them(policy):

@@ -49,6 +49,8 @@ def test_a_policy_accepts_failures_and_an_option_wins_over_it(box, policy, capsy
     assert main(["audit", "1001", "1002", *policy, *box.options]) == 0
     assert "Waived by Dana until 2999-12-31: A test." in capsys.readouterr().out
     assert main(["audit", "1001", *policy, "--max-failed-share", "0.1", *box.options]) == 1
+    said = "policy   This waiver matched nothing: failed-share, Dana, until 2999-12-31."
+    assert said in capsys.readouterr().out
     assert main(["audit", "1001", "--max-failed-share", "0.5", *box.options]) == 0
     capsys.readouterr()
 
@@ -177,6 +179,8 @@ def test_if_box_fails_json_and_files_say_what_was_read_and_what_box_answered(
     assert status == 3
     assert printed["conclusion"] == "Scope limited"
     assert printed["jobs"] == 4 * len(others)
+    known = "At least 4 jobs of 2 batches, " if others else "No job of batch 404404, "
+    assert known in printed["population"]["statement"]
     assert {one["batch_id"]: one["complete"] for one in printed["batches"]}["404404"] is False
     failure = printed["failures"]["404404"]
     assert (failure["status"], failure["code"]) == (404, "not_found")
@@ -184,6 +188,24 @@ def test_if_box_fails_json_and_files_say_what_was_read_and_what_box_answered(
     assert failure["text"] in printed["error"]["text"] or others
     assert results(tmp_path / "results.xml")["batch 404404", "chain-incomplete"] == "failure"
     assert "Scope limited" in (tmp_path / "audit.html").read_text("utf-8")
+
+
+def test_the_schema_describes_all_of_the_json_and_also_an_error_alone(
+    box, policy, capsys, tmp_path, errors
+):
+    history = ["--history", str(tmp_path / "history"), "--sample", "2"]
+    files = ["-o", str(tmp_path / "audit.html"), "--evidence", str(tmp_path / "audit.zip")]
+    for _ in range(2):
+        _, printed = audited(capsys, "1001", "1003", *history, *policy, *files, *box.options)
+    assert errors(printed) == []
+    assert printed["history"]["known"]
+    for name in printed:
+        without = {key: value for key, value in printed.items() if key != name}
+        assert errors(without) or name == "verdict"
+        assert errors({**printed, name: 0.5})
+    assert errors({**printed, "more": 1})
+    status, printed = audited(capsys, "1001", "--expected", str(tmp_path / "none.csv"))
+    assert (status, errors(printed)) == (2, [])
 
 
 def test_a_list_of_batches_that_cannot_be_read_is_a_result_too(box, capsys):

@@ -325,6 +325,8 @@ def test_without_batches_the_line_says_who_sees_them(box, capsys):
     box.enterprise = Enterprise.of({})
     assert main(["batches", *box.options]) == 0
     assert capsys.readouterr().out.startswith("No batches. Box shows them only to their creator")
+    assert main(["batches", "--since", "7d", *box.options]) == 0
+    assert re.match(r"No batches with jobs created since .* UTC\. Box ", capsys.readouterr().out)
 
 
 @pytest.fixture

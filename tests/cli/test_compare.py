@@ -10,6 +10,7 @@ from frames import story
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.cli import main
+from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 
 STORY, BEFORE = "12345600319", "12345600214"
 
@@ -48,9 +49,35 @@ def test_what_to_resubmit_is_a_csv_file_or_a_list_of_ids(capsys, tmp_path):
 def test_jobs_that_vanished_are_named(capsys, tmp_path):
     jobs = bx.read_report(bx.report(story(30), tmp_path / "all.html").path)
     bx.report(jobs.head(5), tmp_path / "few.html")
-    assert main(["compare", str(tmp_path / "all.html"), str(tmp_path / "few.html")]) == 0
+    assert main(["compare", str(tmp_path / "few.html"), str(tmp_path / "all.html")]) == 0
+    capsys.readouterr()
+    assert main(["compare", str(tmp_path / "all.html"), str(tmp_path / "few.html")]) == 1
     lines = capsys.readouterr().out.splitlines()
     named = [line for line in lines if line.startswith("batch ")]
     assert len(named) == 20
     assert f"job {jobs['job_id'][5]}: job vanished (" in named[0]
     assert lines[-1] == "and 5 jobs more, in --json"
+
+
+def test_a_report_that_leaves_something_out_cannot_be_compared(capsys, tmp_path):
+    whole, redacted = str(tmp_path / "all.html"), str(tmp_path / "redacted.html")
+    bx.report(story(30), whole)
+    bx.report(story(30), redacted, redact=["errors", "external_id"])
+    assert main(["compare", whole, redacted]) == 2
+    message = capsys.readouterr().err
+    assert f"{redacted} leaves out errors, external_id, so that it cannot be compared: " in message
+
+
+def test_a_manifest_that_cannot_be_read_costs_no_call(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
+    with Emulator(enterprise=Enterprise.of({"1001": 5})) as emulator:
+        where = ["--base-url", emulator.url, "--cache-dir", str(tmp_path / "cache")]
+        assert main(["resubmit", "1001", "--expected", str(tmp_path / "no.csv"), *where]) == 2
+        assert emulator.calls == []
+        first, *others = emulator.enterprise.jobs("1001")
+        no_file = {"output_file": None, "output_file_version": None}
+        emulator.enterprise.put("1001", [{**first, **no_file, "status": "pending"}, *others])
+        capsys.readouterr()
+        assert main(["resubmit", "1001", *where]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "1 job still running, not in the list: they may yet fail"

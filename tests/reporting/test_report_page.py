@@ -12,10 +12,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+from browser_fixtures import resize
 from frames import MISSING, story
 from playwright.sync_api import Browser, Page, expect
+from servers import raw_server
 
 import boxdocgen_explore as bx
+from boxdocgen_explore.reporting import run_audit, with_history, write_report
 
 pytestmark = pytest.mark.browser
 
@@ -107,6 +110,56 @@ def test_without_scripts_all_that_matters_can_be_read(browser: Browser, tmp_path
     expect(page.get_by_role("cell", name="chain-incomplete")).to_be_visible()
     assert asked == [report.path.as_uri()]
     context.close()
+
+
+def test_where_a_host_forbids_scripts_and_styles_all_statements_can_be_read(
+    browser: Browser, tmp_path
+):
+    """As some hosts show a file that somebody uploaded."""
+    result = run_audit(story(300), sample=5, seed=7, prepared_by="Dana Ruiz")
+    result = with_history(result, tmp_path)
+    body = write_report(result, tmp_path / "audit.html").path.read_bytes()
+    head = (
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nConnection: close\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "Content-Security-Policy: sandbox; default-src 'none'\r\n\r\n"
+    )
+    context = browser.new_context()
+    with raw_server(lambda connection: connection.sendall(head.encode() + body)) as address:
+        page = context.new_page()
+        page.goto(address)
+    expect(page.locator(".headline")).to_have_text("No evidence")
+    for name, statement in result.statements.items():
+        expect(page.get_by_role("term").filter(has_text=name).first).to_be_visible()
+        expect(page.get_by_text(statement, exact=True)).to_be_visible()
+    batches = page.get_by_role("table", name="Batches")
+    for batch_id in result.batches:
+        expect(batches.get_by_role("row").filter(has_text=batch_id)).to_be_visible()
+    finding = page.locator("details.finding").first
+    finding.locator("summary").click()
+    expect(finding.get_by_role("table")).to_be_visible()
+    sample = page.get_by_role("table", name="Jobs to look at")
+    assert sample.locator("tbody tr").count() == 5
+    expect(sample.get_by_role("columnheader", name="Result")).to_be_visible()
+    expect(page.get_by_text("Prepared by: Dana Ruiz")).to_be_visible()
+    expect(page.get_by_text("History: There is no earlier audit")).to_be_visible()
+    expect(page.get_by_role("table", name="The first rows")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_nothing_is_wider_than_the_screen(show, scheme, tmp_path):
+    page = show(story(60), sample=5, prepared_by="Dana Ruiz")
+    page.emulate_media(color_scheme=scheme)
+    resize(page, 390)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    row = page.get_by_role("table", name="Jobs to look at").locator("tbody tr").first
+    expect(row.locator('[data-label="Job"]')).to_be_visible()
+    background, colour = page.evaluate(
+        """() => { const style = getComputedStyle(document.querySelector("[data-part=sample] td"));
+             return [getComputedStyle(document.body).backgroundColor, style.color]; }"""
+    )
+    assert background != colour
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -36,4 +36,5 @@ def bag(source: Box, tmp_path_factory: pytest.TempPathFactory) -> Report:
     manifest.write_text("batch_id,jobs\n1001,25\n1003,11\n")
     reading = source.read(["1001", "1003"], limit=10, details=True, documents=True)
     options = {"max_failed_share": 0.25, "approved_versions": ["1", "2"], "expected": manifest}
+    options |= {"prepared_by": "Dana Ruiz", "sample": 5, "seed": 7}
     return bx.evidence(reading, folder / "audit.zip", title="Letters", notes="A note.", **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import stat
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from forging import Forgery
 import boxdocgen_explore as bx
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.errors import BrokenBag, InvalidRequest
-from boxdocgen_explore.reporting import Report, embedded
-from boxdocgen_explore.sealing import Verification
+from boxdocgen_explore.reporting import Report, embedded, run_audit, with_history
+from boxdocgen_explore.sealing import Verification, write_evidence
 
 pytestmark = pytest.mark.trust
 FIRST, SECOND, THIRD, FOURTH = (f"data/pages/1001/{number:06d}.json" for number in (1, 2, 3, 4))
@@ -146,6 +147,9 @@ IN_WHAT_IS_STATED: dict[str, tuple[Callable[[Forgery], None], str]] = {
     "the manifest": (lambda bag: bag.files.update({"data/manifest.csv": MANIFEST}), "settings: "),
     "a finding": (record(lambda audit: audit["findings"].pop(0)), "findings, row 1: "),
     "a verdict": (record(lambda audit: audit["verdicts"][0].update(lacks="?")), "verdicts, row 1"),
+    "the sample": (record(lambda audit: audit["sample"]["rows"].reverse()), "sample: "),
+    "the seed": (record(lambda audit: audit["sample"].update(seed="8")), "sample: "),
+    "a name": (record(lambda audit: audit.update(prepared_by="Eve")), "report: its text is not"),
     "a setting": (record(lambda audit: audit["settings"].update(running_hours=9)), "thresholds: "),
 }
 
@@ -209,6 +213,23 @@ def test_rules_of_ones_own_are_not_performed_and_the_others_are(
     assert {("rules", "not performed"), ("findings, verdicts", "matches")} <= {*rows}
 
 
+def test_a_bag_with_a_sample_matches_where_scipy_is_missing(
+    bag: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    assert bx.verify(bag.path).ok
+
+
+def test_the_history_is_not_performed_again_because_the_bag_has_no_earlier_audits(
+    source: Box, tmp_path: Path
+) -> None:
+    reading = source.read(["1003"])
+    result = with_history(run_audit(reading), tmp_path)
+    found = bx.verify(write_evidence(result, reading, tmp_path / "audit.zip").path)
+    assert found.ok
+    assert ("history", "not performed") in found.statements.select("statement", "result").rows()
+
+
 def test_bags_of_another_version_are_performed_again_by_this_one(bag: Report) -> None:
     forgery = Forgery(bag.path)
     record(lambda audit: audit["code"].update(sha256="0" * 64))(forgery)
@@ -267,6 +288,8 @@ def test_hostile_json_does_not_match(name: str, content: bytes, bag: Report) -> 
     forgery.files[name] = content
     found = bx.verify(forgery.written())
     assert found.level is None
+    says = r"cannot be checked: (a file is not as data/FORMAT.md says, probably data/|data/pages/)"
+    assert re.search(says, differences(found))
 
 
 @pytest.mark.parametrize("seal", ["", "abc", "g" * 64, 5])

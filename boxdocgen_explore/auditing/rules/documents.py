@@ -79,6 +79,7 @@ def identical_documents(inputs: AuditInput) -> pl.DataFrame:
             f"Output files {listed(output_file_id)} have the same content: jobs {listed(job_id)}; "
             "two people may have got the same document."
         ),
+        about=pl.col("output_file_id").list.min(),
     )
 
 

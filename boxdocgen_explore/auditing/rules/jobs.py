@@ -37,6 +37,7 @@ def changed_final_job(inputs: AuditInput) -> pl.DataFrame:
     return rows.select(
         "batch_id",
         job_id=pl.when(aspect="job changed").then("job_id"),
+        about="job_id",
         detail=pl.format("Job {} was final in the earlier reading; now {}.", "job_id", "detail"),
     )
 

@@ -46,7 +46,7 @@ def manifest_missing(inputs: AuditInput) -> pl.DataFrame:
         inputs.jobs, on=list(expected.key), how="anti", maintain_order="left"
     )
     detail = pl.format("No job here has the external id {}.", "external_id")
-    return absent.select(pl.col("^batch_id$"), detail=detail)
+    return absent.select(pl.col("^batch_id$"), about="external_id", detail=detail)
 
 
 @rule(
@@ -81,6 +81,7 @@ def manifest_not_made(inputs: AuditInput) -> pl.DataFrame:
             f"No document was made for the external id {external_id}: "
             f"{counted(len(jobs), 'job')} failed ({listed(jobs)})."
         ),
+        about="external_id",
     )
 
 
@@ -180,6 +181,7 @@ def doubled_external_id(inputs: AuditInput) -> pl.DataFrame:
             f"{counted(len(external_id), 'external id')} with several documents of "
             f"{inputs.template(template)}: {listed(external_id, most=20)}."
         ),
+        about="template",
     ).with_columns(severity=pl.lit(severity))
 
 
@@ -215,4 +217,5 @@ def duplicate_run(inputs: AuditInput) -> pl.DataFrame:
             f"The same {counted(ids, 'external id')} and template as batch {earlier}, created "
             f"{duration(later_by)} later."
         ),
+        about="earlier",
     )

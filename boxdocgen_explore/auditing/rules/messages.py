@@ -61,6 +61,7 @@ def failure_groups(inputs: AuditInput) -> pl.DataFrame:
             + f": {reason.removesuffix('.')}. For example job {job}"
             + (f": {message}" if message and message != reason else ".")
         ),
+        about="reason",
     )
 
 
@@ -103,6 +104,7 @@ def failure_tags(inputs: AuditInput) -> pl.DataFrame:
             f"failed or completed with errors name the tag {tag}; they were made from version "
             f"{listed(versions)}. " + _association(read or [], holding or [])
         ),
+        about=pl.concat_str("template", "tag", separator=" ", ignore_nulls=True),
     )
 
 

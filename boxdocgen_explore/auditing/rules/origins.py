@@ -102,6 +102,7 @@ def _unexpected(
     return per_group(
         others.len("rows").drop_nulls("value"),
         lambda value, rows: f"{counted(rows, thing)} with the unexpected {noun} {value}.",
+        about="value",
     )
 
 

@@ -75,6 +75,7 @@ def shared_output_version(inputs: AuditInput) -> pl.DataFrame:
             f"Version {output_file_version_id} of output file {output_file_id} is "
             f"named by {counted(len(job_id), 'job')}: {listed(job_id)}."
         ),
+        about="output_file_version_id",
     )
 
 
@@ -93,4 +94,5 @@ def shared_output_file(inputs: AuditInput) -> pl.DataFrame:
             f"Output file {output_file_id} is named by {counted(len(job_id), 'job')}: "
             f"{listed(job_id)}."
         ),
+        about="output_file_id",
     )

@@ -28,6 +28,7 @@ def no_message(inputs: AuditInput) -> pl.DataFrame:
             f"{counted(len(job_id), 'job')} {status} without an error message of Box: "
             f"{listed(job_id)}."
         ),
+        about="status",
     )
 
 
@@ -105,6 +106,7 @@ def unknown_status(inputs: AuditInput) -> pl.DataFrame:
             + ("no status" if status is None else f'the unknown status "{status}"')
             + "; it may or may not be final."
         ),
+        about="status",
     )
 
 

@@ -55,6 +55,7 @@ def version_rollback(inputs: AuditInput) -> pl.DataFrame:
             f"Version {one} of {inputs.template(of)} is used again, after batch {last_batch_id} "
             f"used version {last}."
         ),
+        about="one",
     )
 
 
@@ -76,4 +77,5 @@ def unapproved_version(inputs: AuditInput) -> pl.DataFrame:
             f"{counted(jobs, 'job')} made from {inputs.template(template)} in "
             + (f"version {version}, which is not approved." if version else "no named version.")
         ),
+        about=pl.concat_str("template", "version", separator=" ", ignore_nulls=True),
     )

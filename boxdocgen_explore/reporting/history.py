@@ -1,0 +1,131 @@
+"""A folder with one file per audit, its record: what the next audit of it is compared with."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from boxdocgen_explore.auditing.history import Run, compared
+from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.reporting.canonical_json import canonical
+from boxdocgen_explore.reporting.record import audit_record
+from boxdocgen_explore.reporting.redaction import PLACEHOLDER
+from boxdocgen_explore.reporting.result import AuditResult
+from boxdocgen_explore.text import counted, listed, moment, replacing
+
+_MOST_AUDITS: Final = 12
+"""Audits of which the share failed is shown, this one included."""
+
+
+def history_folder(path: Path) -> Path:
+    """The folder, if files can be written there; it is made by the first audit.
+
+    Raises:
+        InvalidRequest: it is a file, cannot be written, or the folder around it does not exist.
+    """
+    if path.exists() and not path.is_dir():
+        raise InvalidRequest(f"{path} is a file: the history needs a folder of its own.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InvalidRequest(f"The folder {path} cannot be written: choose another one.")
+    return path
+
+
+def with_history(result: AuditResult, folder: Path) -> AuditResult:
+    """Compare an audit with those in a folder; files that are no audits are named and skipped."""
+    facts = {"performed": _performed(result), "shares": _shares(result)}
+    record = audit_record(replace(result, history=facts), None, ())
+    now = msgspec.convert(record, Run)
+    runs, skipped = _runs(folder)
+    earlier = [run for run in runs if run.audited_at < now.audited_at]
+    changes = {
+        name: [{**msgspec.to_builtins(one.finding), "since": one.since.isoformat()} for one in seen]
+        for name, seen in compared(now, earlier)._asdict().items()
+    }
+    if result.removed:  # an earlier audit may have had what this one leaves out
+        for row in (*changes["resolved"], *changes["not_performed"]):
+            row |= {"detail": PLACEHOLDER, "about": None}
+    of_templates = [] if "template_file_id" in result.removed else [*earlier, now][-_MOST_AUDITS:]
+    history = {
+        **facts,
+        "statement": _statement(now, earlier, changes, skipped),
+        "earlier_audits": len(earlier),
+        **(changes if earlier else dict.fromkeys(changes)),
+        "trend": [
+            {"audited_at": run.audited_at.isoformat(), "shares": shares}
+            for run in of_templates
+            if (shares := msgspec.to_builtins(run.history.shares))
+        ],
+        "skipped": skipped,
+    }
+    return replace(result, history=history)
+
+
+def append_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write the record of an audit as a new file, which another audit at the same time does too.
+
+    Raises:
+        InvalidRequest: it cannot be written.
+    """
+    path = folder / f"{record['audited_at'][:19].replace(':', '')}-{secrets.token_hex(4)}.json"
+    try:
+        folder.mkdir(exist_ok=True)
+        with replacing(path, private=True) as part:
+            part.write_text(canonical(record), encoding="utf-8")
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+def _runs(folder: Path) -> tuple[list[Run], list[str]]:
+    """The audits in a folder, in the order of time, and the names of files that are none."""
+    runs: list[Run] = []
+    skipped: list[str] = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            runs.append(msgspec.json.decode(path.read_bytes(), type=Run))
+        except (OSError, ValueError, RecursionError):
+            skipped.append(path.name)
+    return sorted(runs, key=lambda run: run.audited_at), skipped
+
+
+def _performed(result: AuditResult) -> dict[str, list[str]]:
+    performed = result.batch_verdicts.filter(pl.col("lacks").is_null())
+    by_batch = performed.group_by(pl.col("batch_id").fill_null(""), maintain_order=True)
+    return dict(by_batch.agg("rule").iter_rows())
+
+
+def _shares(result: AuditResult) -> list[dict[str, Any]]:
+    failed = pl.col("status").eq("failed").sum()
+    counts = result.jobs.group_by("template_file_id").agg(jobs=pl.len(), failed=failed)
+    return [
+        {**row, "template": result.names.get(row["template_file_id"])}
+        for row in counts.sort("template_file_id", nulls_last=True).to_dicts()
+    ]
+
+
+def _thresholds(run: Run) -> set[str]:
+    """The thresholds that any batch had to meet."""
+    return {canonical({**one, "batches": None}) for one in run.thresholds}
+
+
+def _statement(
+    now: Run, earlier: Sequence[Run], changes: Mapping[str, Sequence[object]], skipped: list[str]
+) -> str:
+    if earlier:
+        counts = [f"{len(seen):,} {name.replace('_', ' ')}" for name, seen in changes.items()]
+        audits = counted(len(earlier), "earlier audit")
+        text = f"{', '.join(counts)} again, compared with {audits} since "
+        text += f"{moment(earlier[0].audited_at)}."
+        if _thresholds(earlier[-1]) != _thresholds(now):
+            text += " The thresholds are not all those of the last one, so a finding may be "
+            text += "resolved only because it is accepted now."
+    else:
+        text = "There is no earlier audit, so it is not known which findings are new."
+    names = listed(skipped)
+    return text + (f" Skipped, because they are no audits of this kind: {names}." if names else "")

@@ -1,0 +1,35 @@
+"""The share of jobs that failed, by template, over several audits: rows for a table, and a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from boxdocgen_explore.text import percent
+
+_COLUMNS: Final = 5
+"""Audits that the table has; the line has all of the history's."""
+
+
+def trend(history: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Give the ``heads`` of the columns, and ``rows``: ``template``, ``cells``, and the ``points``
+    of a line in a box of 96 by 24."""
+    audits = history["trend"] if history else []
+    by_template = [
+        {one["template_file_id"]: one for one in audit["shares"] if one["jobs"]} for audit in audits
+    ]
+    rows = []
+    for template_id in dict.fromkeys(one for shares in by_template for one in shares):
+        found = [shares.get(template_id) for shares in by_template]
+        known = [(place, one["failed"] / one["jobs"]) for place, one in enumerate(found) if one]
+        step, top = 94 / max(len(found) - 1, 1), max(share for _, share in known) or 1
+        points = (f"{1 + place * step:.4g},{23 - 22 * share / top:.4g}" for place, share in known)
+        cells = [
+            f"{percent(one['failed'] / one['jobs'])} of {one['jobs']:,}" if one else ""
+            for one in found
+        ]
+        name = next((one["template"] for one in reversed(found) if one and one["template"]), None)
+        text = name or template_id or "no template"
+        rows.append({"template": text, "points": " ".join(points), "cells": cells[-_COLUMNS:]})
+    heads = [audit["audited_at"][5:16].replace("T", " ") for audit in audits]
+    return {"heads": heads[-_COLUMNS:], "rows": rows}
