@@ -28,14 +28,15 @@ GOES = 3
 
 GOALS: dict[int, dict[str, float]] = {
     100: {},
-    100_000: {"first_ms": 1000, "filter_ms": 50},
-    1_000_000: {"first_ms": 2000, "filter_ms": 100},
+    100_000: {"first_ms": 1000, "paint_ms": 50},
+    1_000_000: {"first_ms": 2000, "paint_ms": 100, "rows_ms": 50},
 }
 COLUMNS = {
     "cell_ms": "the cell itself",
     "first_ms": "cell's end to first paint",
-    "filter_ms": "input to paint, median",
+    "paint_ms": "input to paint, median",
     "worst_ms": "input to paint, worst",
+    "rows_ms": "search to first rows, worst",
 }
 
 # The kernel's clock and the browser's are the machine's; both count from 1970.
@@ -97,7 +98,7 @@ def measure(browser: Browser, lab: Lab, name: str, jobs: int, parquet: Path) -> 
     page, took = run_and_paint(browser, lab, name, drawn, *cells)
     changes = change_all(page)
     page.close()
-    return {**took, "filter_ms": statistics.median(changes), "worst_ms": max(changes)}
+    return {**took, **changes}
 
 
 def first_of_all(browser: Browser, lab: Lab) -> None:
@@ -147,7 +148,7 @@ def table(found: dict[int, dict[str, float]]) -> int:
             exceeded |= over
             text = "" if goal is None else f"  goal {goal:,.0f} ms{', EXCEEDED' if over else ''}"
             ratio = numbers[name] / least[name]
-            sys.stdout.write(f"  {title:<26}{numbers[name]:>8,.0f} ms{ratio:>7.1f} x{text}\n")
+            sys.stdout.write(f"  {title:<28}{numbers[name]:>8,.0f} ms{ratio:>7.1f} x{text}\n")
     return exceeded
 
 
