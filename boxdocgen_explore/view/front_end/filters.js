@@ -71,6 +71,19 @@ export class Filters {
     return jobs.subarray(0, count);
   }
 
+  /** Count those of the jobs shown that have no value in a column. */
+  blank(column, jobs) {
+    let count = 0;
+    if (!column.bytes) {
+      this.counts(column).forEach((size, code) => (count += column.values[code]?.length ? 0 : size));
+      return count;
+    }
+    column.blankSizes ??= sizesOf(this.frame, column.blank);
+    if (this.found && column.blankSizes.some(Boolean)) for (const job of jobs) count += Number(column.lengths[job] < 2);
+    if (!this.found) column.blankSizes.forEach((size, group) => (count += this.fails[group] ? 0 : size));
+    return count;
+  }
+
   /** Count the jobs shown by value of a column; `except` names a filter that is left out. */
   counts({ values, codes }, except = "") {
     const others = ~(1 << KEYS.indexOf(except));
