@@ -12,6 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from boxdocgen_explore import analysis
+from boxdocgen_explore.messages import job_messages
 from boxdocgen_explore.progress import DURATION_RANGES
 
 NONE_LABEL: Final = "(none)"
@@ -128,11 +129,8 @@ def bars(
 
 def reasons_note(jobs: pl.DataFrame) -> str | None:
     """Explain the sum of the reasons' bars, if jobs have several reasons."""
-    # Few jobs differ in both status and errors, so reasons are worked out once for each pair.
-    pairs = jobs.group_by("status", "errors").agg(jobs=pl.len())
-    explained = int(pairs.filter(analysis.job_reasons().list.len() > 0)["jobs"].sum())
-    total = int(analysis.reasons(jobs)["jobs"].sum())
-    return sum_note(total, explained)
+    pairs = job_messages(jobs).select("job", "reason").unique()
+    return sum_note(pairs.height, pairs["job"].n_unique())
 
 
 def sum_note(total: int, jobs: int) -> str | None:

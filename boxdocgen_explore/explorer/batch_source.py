@@ -85,13 +85,14 @@ sent to the browser is then at most eleven times the list."""
 
 
 class BatchListLoader:
-    """Reads the list of batches in the background, until ``stopped`` is set.
+    """Reads the list of batches in the background once it is ``started``, until ``stopped`` is set.
 
     ``on_read`` is called in that thread at the end, whether all of the list was read or not.
     ``calls`` is how many calls the list takes while it is not cached; 0 until it was read.
     """
 
     calls = 0
+    started = False
 
     def __init__(self, picker: Picker, source: Source, on_read: Callable[[], None]) -> None:
         self._picker = picker
@@ -100,10 +101,12 @@ class BatchListLoader:
         self._on_read = on_read
         self._read_at = -_CACHED_S
         self._listed: pl.DataFrame | None = None
-        self.start()
+        self.stopped = threading.Event()
+        self._thread = threading.Thread(target=self._load, daemon=True)
 
     def start(self) -> None:
         """Read the list, or read it again."""
+        self.started = True
         self.stopped = threading.Event()
         self._thread = threading.Thread(target=self._load, daemon=True)
         self._thread.start()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         actions = self.load, self.refresh, self.cancel, self.load_documents, self.load_dates
         self.picker = Picker(*actions)
         state = filters.check_state({} if state is None else state)
-        self.view = View(self._loaded, state=state, templates=dict(self._templates))
+        self.view = View(state=state, templates=dict(self._templates))
         super().__init__([self.picker, self.view] if source else [self.view], state=state)
         self.add_class("boxdocgen-explorer")
         self._saved = Saved(self, self.view, self._bundle, lambda: self.view.loading)
@@ -107,7 +107,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         return filters.check_state(proposal["value"])
 
     def __repr__(self) -> str:
-        return f"<Explorer: {self._verdict().dated().text}>"
+        return f"<Explorer: {self._verdict.dated().text}>"
 
     def _display_(self) -> View:
         """Give marimo, which shows no ipywidgets around it, the view."""
@@ -115,6 +115,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def _ipython_display_(self) -> None:
         self._saved.display()
+        self._read_list()
 
     @property
     def jobs(self) -> pl.DataFrame:
@@ -174,10 +175,16 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def wait(self, timeout_s: float | None = None) -> Explorer:
         """Wait until batches and the list of batches are read: for scripts, not for notebooks."""
+        self._read_list()
         self._background.join(timeout_s)
         if self._list:
             self._list.join(timeout_s)
         return self
+
+    def _read_list(self) -> None:
+        """Read the list of batches, once the explorer is shown: reading it delays what is drawn."""
+        if self._list and not self._list.started:
+            self._list.start()
 
     def open(self) -> Path | None:
         """Write the view to a private temporary file, show it in the browser, give its path."""
@@ -186,21 +193,23 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             super().open()
             return None
         names: dict[str, Any] = {"templates": self._templates, "labels": self.view.batch_labels}
-        return open_page(page(self._loaded, self._verdict(), state=self.state, **names))
+        return open_page(page(self._loaded, self._verdict, state=self.state, **names))
 
     def snapshot(self) -> HTML:
         """Draw what is shown now, filters included, as HTML without scripts (displays itself)."""
         return HTML(self._bundle()["text/html"])  # type: ignore[no-untyped-call]
 
+    @cached_property
     def _verdict(self) -> Verdict:
         return verdict(self._reading or self._loaded)
 
     def _bundle(self) -> dict[str, Any]:
         if is_rendering():
             self.wait()
-        return snapshot_bundle(self._loaded, self._verdict(), self.view)
+        return snapshot_bundle(self._loaded, self._verdict, self.view)
 
     def _on_message(self, _view: View, content: Mapping[str, Any], _buffers: Any) -> None:
+        self._read_list()
         event = content.get("event")
         if event == "retry":
             self.load(self._request[0], refresh=self._request[1])
@@ -251,7 +260,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if self._source is not None and unknown:
             self._templates |= self._source.template_names()
         self._loaded = jobs
-        verdict = self._verdict().as_dict()
+        self.__dict__.pop("_verdict", None)  # that of the jobs before
+        verdict = self._verdict.as_dict()
         self.picker.show_loaded(self._ids, set(verdict["incomplete_batches"]))
         self.picker.offer_documents(self._source.document_calls(jobs) if self._source else 0, jobs)
         with self.view.hold_sync():

@@ -42,7 +42,8 @@ def main_cause(jobs: pl.DataFrame, others: pl.DataFrame | None = None) -> list[l
     jobs = jobs.with_columns(pl.lit(None, pl.String).alias(name) for name in absent)
     known = jobs if others is None else _joined(jobs, others)
     cause = _cause(jobs, main.reason)
-    cause["only_these_versions"] = _cause(known, main.reason)["only_these_versions"]
+    if others is not None:
+        cause["only_these_versions"] = _cause(known, main.reason)["only_these_versions"]
     heading = [f"Main cause: {main.reason}"]
     if main.missing_tag:
         heading = ["Main cause: The tag ", main.missing_tag, " was not provided in the input data."]

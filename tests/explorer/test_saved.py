@@ -57,6 +57,14 @@ def test_the_widget_and_its_snapshot_are_two_outputs_and_the_snapshot_follows(ke
     assert update["transient"] == saved["transient"]
 
 
+def test_the_list_of_batches_is_read_only_once_the_explorer_is_shown(kernel):
+    read = "print('/docgen_jobs' in box.calls)"
+    shown = DEMO.replace("\nexplorer\n", f"\nimport time\n{read}\nexplorer\n")
+    assert printed(execute(kernel, shown)) == "False\n"
+    listed = "while explorer.picker.table.listing == 'read': time.sleep(0.1)"
+    assert printed(execute(kernel, f"{listed}\n{read}")) == "True\n"
+
+
 def test_a_progress_bar_in_a_notebook_is_text(kernel):
     code = """
 from boxdocgen_explore.box.progress import ProgressBar

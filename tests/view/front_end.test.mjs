@@ -45,6 +45,21 @@ test("a state shows the jobs that Python's query gives, and is copied as Python'
   }
 });
 
+test("a search that pauses and is abandoned for another one finds what Python finds, the first ones at once", async () => {
+  const frame = await unpack(Buffer.from(table.many.payload, "base64"));
+  const filters = new Filters(frame, {});
+  const order = Uint32Array.from({ length: frame.jobs }, (_, job) => job);
+  for (const [text, expected] of Object.entries(table.many.found)) {
+    const abandoned = filters.steps({ text: "e" });
+    abandoned.next();
+    let fits = null;
+    for (const found of filters.steps({ text })) fits = found;
+    assert.deepEqual(ids(frame, filters.shown(order)), expected, text);
+    if (fits) assert.deepEqual(ids(frame, filters.first(order, fits, 2, Infinity)), expected.slice(0, 2), text);
+    assert.equal(filters.counts(frame.columns.get("status"))[0], expected.length);
+  }
+});
+
 const MORE_STATES = [
   { sort: ["job_id", "descending"], columns: ["status", "job_id"], measure: "share", compare_by: "day", output_type: ["", null] },
   { created: ["2026-11-02", "2026-11-03"], text: "a&b=c #%\u2028+ \u{1f600}" },

@@ -65,6 +65,29 @@ def test_a_column_is_as_wide_as_it_is_dragged_and_the_others_stay(show):
     assert width(tab, "Reason") == pytest.approx(reason, abs=1)
 
 
+def test_a_head_shows_the_values_of_the_jobs_shown_and_says_them_on_hover_alone(show):
+    rows = [{"status": "failed"}, {"status": "completed", "external_id": "E1"}]
+    tab = show(jobs_frame([*rows * 2, {"status": "completed", "errors": ["A"]}]))
+
+    def share(name: str) -> str:
+        bar = tab.get_by_role("columnheader", name=name, exact=True).locator(".shares")
+        return bar.get_attribute("title")
+
+    assert share("Status") == "failed: 2 · 40 %\ncompleted: 3 · 60 %"
+    assert share("Template") == "Offer letter: 5 · 100 %"
+    assert share("External id") == "With a value: 2 · 40 %\nWithout: 3 · 60 %"
+    tab.get_by_role("searchbox", name="Search jobs").fill("e1")
+    wait_for_draw(tab)
+    assert share("External id") == "With a value: 2 · 100 %"
+    tab.get_by_role("button", name="Clear filters").click()
+    tab.get_by_role("checkbox", name="completed").check()
+    wait_for_draw(tab)
+    assert share("External id") == "With a value: 2 · 67 %\nWithout: 1 · 33 %"
+    assert share("Reason") == "With a value: 1 · 33 %\nWithout: 2 · 67 %"
+    tab.emulate_media(forced_colors="active")
+    expect(tab.locator(".shares").first).to_be_hidden()
+
+
 def test_the_id_of_a_batch_is_shown_in_full_however_long_its_name(show):
     label = "A very long name of a template that nobody can show in full · 3 Nov 02:14"
     tab = show(JOBS, labels={str(n): label for n in range(40)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 from browser_fixtures import bar_labels, figure, wait_for_draw
 from frames import MISSING, READ_AT, jobs_frame, pages_frame
@@ -37,6 +38,28 @@ def test_one_field_finds_jobs_by_ids_and_by_words(show):
     expect(tab.locator(".missing")).to_have_text("")
     assert found(tab, "EMP-8; emp-1; EMP-9 EMP-13") == ["0", "2"]
     expect(tab.locator(".missing")).to_have_text("2 of 4 not found: EMP-8, EMP-9")
+
+
+def test_of_many_jobs_the_first_rows_are_shown_and_no_count_before_it_is_final(show):
+    ids = pl.Series("external_id", [f"E{number}" for number in range(400_000)])
+    tab = show(pl.DataFrame({"status": ["failed"] * 400_000, "external_id": ids}))
+    tab.evaluate("""() => {
+      const line = document.querySelector(".jobs-shown");
+      const cells = () => [...document.querySelectorAll("td.column-external_id")].slice(0, 5);
+      const seen = () => window.seen.push([line.textContent, cells().map((td) => td.textContent)]);
+      window.seen = [];
+      new MutationObserver(seen).observe(line, { childList: true });
+    }""")
+    tab.get_by_role("searchbox", name="Search jobs").press_sequentially("e399")
+    found = {text: ids.filter(ids.str.contains(text)) for text in ("E", "E3", "E39", "E399")}
+    expect(tab.locator(".jobs-shown")).to_have_text(f"{found['E399'].len():,} of 400,000 jobs")
+    wait_for_draw(tab)
+    final = {f"{one.len():,} of 400,000 jobs" for one in found.values()}
+    firsts = [one[:5].to_list() for one in found.values()]
+    for line, rows in tab.evaluate("window.seen"):
+        assert line in final | {"Searching…"}
+        assert any(rows == first[: len(rows)] for first in firsts)  # a busy machine finds fewer
+    assert tab.evaluate("window.seen.at(-1)[1]") == firsts[-1]
 
 
 def test_ids_pasted_from_a_column_of_a_sheet_are_several(show, tab):

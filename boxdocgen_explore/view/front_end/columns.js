@@ -2,6 +2,8 @@
 // Jobs with the same values in all dictionary columns are one row group: there are few of them.
 
 const LARGEST_PAIR = 257 * 257 - 1;
+/** Jobs that are searched at a time; a search can pause after each block of so many. */
+export const BLOCK_JOBS = 1 << 15;
 const CODES = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array };
 
 /** Undo Python's `pack`: gzip; a JSON header behind its length; then blocks of numbers and texts. */
@@ -62,7 +64,7 @@ class DictionaryColumn {
 /** A column of texts that nearly all differ: a text is decoded when it is looked at. */
 class UniqueColumn {
   constructor(lengths, bytes, most) {
-    Object.assign(this, { lengths, bytes, most, decoder: new TextDecoder("utf-8", { ignoreBOM: true }) });
+    Object.assign(this, { lengths, bytes, most, low: [], decoder: new TextDecoder("utf-8", { ignoreBOM: true }) });
     this.ends = new Uint32Array(lengths.length);
     let end = 0;
     for (let job = 0; job < lengths.length; job += 1) {
@@ -81,39 +83,46 @@ class UniqueColumn {
     return Array.from(this.lengths, (_, job) => this.at(job));
   }
 
-  /** All values in lower case as one text, and where each one ends in it. */
-  get lowered() {
-    if (this.low) return this.low;
-    let [text, { ends }] = [this.decoder.decode(this.bytes).toLowerCase(), this];
-    if (text.length !== this.bytes.length) {
-      const values = this.values.map((value) => value?.toLowerCase() ?? "");
+  /** The values of the block that begins with this job, in lower case as one text, and where each one ends in
+      it, counted from `base`. */
+  lowered(first) {
+    const block = first / BLOCK_JOBS;
+    if (this.low[block]) return this.low[block];
+    const last = Math.min(first + BLOCK_JOBS, this.ends.length);
+    let base = first ? this.ends[first - 1] : 0;
+    const bytes = this.bytes.subarray(base, this.ends[last - 1]);
+    let [text, ends] = [this.decoder.decode(bytes).toLowerCase(), this.ends.subarray(first, last)];
+    if (text.length !== bytes.length) {
+      const values = Array.from(ends, (_, place) => this.at(first + place)?.toLowerCase() ?? "");
+      base = 0;
       let end = 0;
       ends = Uint32Array.from(values, ({ length }) => (end += length));
       text = values.join("");
     }
-    return (this.low = { text, ends });
+    return (this.low[block] = { text, ends, base });
   }
 
-  /** Mark the jobs whose value contains this text. */
-  markContaining(piece, marks) {
-    const { text, ends } = this.lowered;
-    let job = 0;
+  /** Mark the jobs of a block, by their place in it, whose value contains this text. */
+  markContaining(piece, first, marks) {
+    const { text, ends, base } = this.lowered(first);
+    let place = 0;
     for (let at = text.indexOf(piece); at >= 0; ) {
-      while (ends[job] <= at) job += 1;
-      if (at + piece.length <= ends[job]) marks[job] = 1; // else it runs into the next value
-      at = text.indexOf(piece, ends[job]);
+      while (ends[place] - base <= at) place += 1;
+      const end = ends[place] - base;
+      if (at + piece.length <= end) marks[place] = 1; // else it runs into the next value
+      at = text.indexOf(piece, end);
     }
   }
 
-  /** Mark the jobs whose value is one of these, and add these values to `known`. */
-  markEqual(wanted, marks, known) {
-    const { text, ends } = this.lowered;
+  /** Mark the jobs of a block whose value is one of these, and add these values to `known`. */
+  markEqual(wanted, first, marks, known) {
+    const { text, ends, base } = this.lowered(first);
     const lengths = new Set([...wanted.keys()].map(({ length }) => length));
-    let start = 0;
-    for (let job = 0; job < ends.length; start = ends[job++]) {
-      const value = lengths.has(ends[job] - start) ? text.slice(start, ends[job]) : null;
+    let start = base;
+    for (let place = 0; place < ends.length; start = ends[place++]) {
+      const value = lengths.has(ends[place] - start) ? text.slice(start - base, ends[place] - base) : null;
       if (!wanted.has(value)) continue;
-      marks[job] = 1;
+      marks[first + place] = 1;
       known.add(value);
     }
   }
@@ -122,10 +131,18 @@ class UniqueColumn {
     return this.most - 1;
   }
 
+  /** Mark the jobs that have no value. */
+  get blank() {
+    const marks = new Uint8Array(this.lengths.length);
+    for (let job = 0; job < marks.length; job += 1) marks[job] = Number(this.lengths[job] < 2);
+    return marks;
+  }
+
   /** Whether the value of a job contains this text. */
   contains(piece, job) {
-    const { text, ends } = this.lowered;
-    return text.slice(job ? ends[job - 1] : 0, ends[job]).includes(piece);
+    const place = job % BLOCK_JOBS;
+    const { text, ends, base } = this.lowered(job - place);
+    return text.slice(place ? ends[place - 1] - base : 0, ends[place] - base).includes(piece);
   }
 
   /** Sort all jobs without decoding a text: by two bytes at a time, the last ones first. Numbers come

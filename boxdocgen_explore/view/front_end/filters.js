@@ -11,29 +11,30 @@ export class Filters {
   /** `names` are the templates' by file id, for the search. */
   constructor(frame, names = {}) {
     Object.assign(this, { frame, names, fails: new Uint8Array(frame.sizes.length), applied: new Map() });
-    this.search("");
+    this.apply({});
   }
 
-  /** Look again only at the filters that changed. */
   apply(state) {
+    for (const _ of this.steps(state));
+  }
+
+  /** Look again only at the filters that changed; as `search`, it can pause and be abandoned. */
+  *steps(state) {
     KEYS.forEach((key, place) => {
       const wanted = JSON.stringify(state[key] ?? []);
       if (wanted === (this.applied.get(key) ?? "[]")) return;
       this.applied.set(key, wanted);
       this.mark(1 << place, key, state[key]);
     });
-    if (this.applied.get("text") !== (state.text ?? "")) this.search(state.text ?? "");
+    this.pieces = pieces(state.text);
+    if (this.applied.get("text") !== (state.text ?? "")) yield* this.search(state.text ?? "");
   }
 
-  /** A search finds single jobs: count in each row group only those. */
-  search(text) {
-    const { frame, names } = this;
-    const wanted = pieces(text);
+  *search(text) {
+    const { frame, names, pieces: wanted } = this;
+    Object.assign(this, yield* search(frame, wanted, names, this), { foundPieces: wanted });
     this.applied.set("text", text);
-    Object.assign(this, search(frame, wanted, names, this), { pieces: wanted });
-    this.sizes = this.found ? new Uint32Array(frame.sizes.length) : frame.sizes;
-    if (!this.found) return;
-    for (let job = 0; job < frame.jobs; job += 1) this.sizes[frame.groupOf[job]] += this.found[job];
+    this.sizes = this.found ? sizesOf(frame, this.found) : frame.sizes;
   }
 
   mark(bit, key, wanted) {
@@ -43,6 +44,17 @@ export class Filters {
     const marks = Uint8Array.from(column?.values ?? [null], (value) => (fits(value) ? 0 : bit));
     const codes = column?.codes ?? new Uint8Array(fails.length);
     fails.forEach((failed, group) => (fails[group] = (failed & ~bit) | marks[codes[group]]));
+  }
+
+  /** The first jobs in this order that no filter hides and that fit, as far as they are found in so many ms. */
+  first(order, fits, most, ms) {
+    const [jobs, end] = [[], performance.now() + ms];
+    for (let place = 0; place < order.length && jobs.length < most; place += 1) {
+      if (place % 256 === 0 && performance.now() > end) break;
+      const job = order[place];
+      if (this.fails[this.frame.groupOf[job]] === 0 && fits(job)) jobs.push(job);
+    }
+    return Uint32Array.from(jobs);
   }
 
   /** Give the jobs that no filter hides, in this order. */
@@ -59,6 +71,19 @@ export class Filters {
     return jobs.subarray(0, count);
   }
 
+  /** Count those of the jobs shown that have no value in a column. */
+  blank(column, jobs) {
+    let count = 0;
+    if (!column.bytes) {
+      this.counts(column).forEach((size, code) => (count += column.values[code]?.length ? 0 : size));
+      return count;
+    }
+    column.blankSizes ??= sizesOf(this.frame, column.blank);
+    if (this.found && column.blankSizes.some(Boolean)) for (const job of jobs) count += Number(column.lengths[job] < 2);
+    if (!this.found) column.blankSizes.forEach((size, group) => (count += this.fails[group] ? 0 : size));
+    return count;
+  }
+
   /** Count the jobs shown by value of a column; `except` names a filter that is left out. */
   counts({ values, codes }, except = "") {
     const others = ~(1 << KEYS.indexOf(except));
@@ -68,6 +93,13 @@ export class Filters {
     });
     return counts;
   }
+}
+
+/** Count in each row group only the jobs that were found. */
+function sizesOf(frame, found) {
+  const sizes = new Uint32Array(frame.sizes.length);
+  for (let job = 0; job < frame.jobs; job += 1) sizes[frame.groupOf[job]] += found[job];
+  return sizes;
 }
 
 /** A column that is not in the payload is null for every job; `created` is the first and the last day. */

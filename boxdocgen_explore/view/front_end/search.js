@@ -1,11 +1,12 @@
 // Find jobs by several ids, or by words that must all occur. Python's `search` finds the same jobs.
 
+import { BLOCK_JOBS } from "./columns.js";
 import { element } from "./dom.js";
 
 const IDS = ["external_id", "job_id", "output_file_id"];
 const TEXTS = [...IDS, "output_file_name"];
 const SHARED = ["template_file_id", "errors", "warnings"];
-const MOST_CANDIDATES = 50_000;
+const MOST_CANDIDATES = 20_000;
 export const SEARCHED = [...TEXTS, ...SHARED];
 
 /** Split a search into its pieces: as they were typed, by their lower case. */
@@ -15,39 +16,62 @@ export function pieces(text) {
 }
 
 /** Mark the jobs that are found (null: no search), and give the ids that no job has. `before` is what
-    was found for the pieces that were wanted before. */
-export function search(frame, wanted, names, before) {
+    the last search found. After each block it yields; while words are looked for, a function that
+    says if a job is found. */
+export function* search(frame, wanted, names, before) {
   if (!wanted.size) return { found: null, byIds: false, missing: [] };
   const columns = (list) => list.map((name) => frame.columns.get(name)).filter(Boolean);
   const [found, known] = [new Uint8Array(frame.jobs), new Set()];
-  if (wanted.size > 1) for (const column of columns(IDS)) column.markEqual(wanted, found, known);
+  for (let first = 0; wanted.size > 1 && first < frame.jobs; first += BLOCK_JOBS) {
+    for (const column of columns(IDS)) column.markEqual(wanted, first, found, known);
+    yield null;
+  }
   if (known.size && 2 * known.size >= wanted.size) {
     return { found, byIds: true, missing: [...wanted].filter(([id]) => !known.has(id)).map(([, typed]) => typed) };
   }
-  const candidates = candidatesOf(before, wanted);
   const texts = columns(TEXTS);
-  const marks = [...wanted.keys()].map((piece) => {
-    const groups = new Uint8Array(frame.sizes.length);
-    for (const { name, values, codes } of columns(SHARED)) {
-      const shared = name === "template_file_id" ? (id) => [id, Object.hasOwn(names, id) ? names[id] : null] : (list) => list ?? [];
-      const fits = values.map((value) => shared(value).some((text) => text?.toLowerCase().includes(piece)));
-      codes.forEach((code, group) => (groups[group] |= fits[code]));
-    }
-    const hits = new Uint8Array(frame.jobs);
-    const inGroup = (job) => groups[frame.groupOf[job]];
-    for (const job of candidates ?? []) hits[job] = inGroup(job) || texts.some((column) => column.contains(piece, job));
-    if (candidates) return hits;
-    for (let job = 0; job < hits.length; job += 1) hits[job] = inGroup(job);
-    for (const column of texts) column.markContaining(piece, hits);
-    return hits;
-  });
-  const [first, ...others] = marks;
-  for (const hits of others) for (let job = 0; job < hits.length; job += 1) first[job] &= hits[job];
-  return { found: first, byIds: false, missing: [] };
+  // The longest piece is the rarest: of a block without it, no other piece is looked for.
+  const longestFirst = [...wanted.keys()].sort((a, b) => b.length - a.length);
+  const shared = longestFirst.map((piece) => ({ piece, groups: groupsWith(piece, frame, columns(SHARED), names) }));
+  const looks = shared.filter(({ groups }) => groups.includes(0)); // else it is in every job
+  const fits = (job) => looks.every(({ piece, groups }) => groups[frame.groupOf[job]] || texts.some((column) => column.contains(piece, job)));
+  const candidates = candidatesOf(before, wanted);
+  if (candidates) {
+    found.fill(0);
+    for (const job of candidates) found[job] = fits(job);
+    return { found, byIds: false, missing: [] };
+  }
+  for (let first = 0; first < frame.jobs; first += BLOCK_JOBS) {
+    markBlock(frame, looks, texts, first, found.subarray(first, first + BLOCK_JOBS).fill(1));
+    yield fits;
+  }
+  return { found, byIds: false, missing: [] };
+}
+
+/** Leave only those jobs of a block marked in which all pieces are. Not in the generator: its loops are slow. */
+function markBlock({ groupOf }, looks, texts, first, block) {
+  for (const { piece, groups } of looks) {
+    const hits = new Uint8Array(block.length);
+    for (let place = 0; place < hits.length; place += 1) hits[place] = groups[groupOf[first + place]];
+    for (const column of texts) column.markContaining(piece, first, hits);
+    for (let place = 0; place < hits.length; place += 1) block[place] &= hits[place];
+    if (!block.includes(1)) return;
+  }
+}
+
+/** Mark the row groups in whose template or messages this text is. */
+function groupsWith(piece, frame, columns, names) {
+  const groups = new Uint8Array(frame.sizes.length);
+  for (const { name, values, codes } of columns) {
+    const shared = name === "template_file_id" ? (id) => [id, Object.hasOwn(names, id) ? names[id] : null] : (list) => list ?? [];
+    const fits = values.map((value) => shared(value).some((text) => text?.toLowerCase().includes(piece)));
+    codes.forEach((code, group) => (groups[group] |= fits[code]));
+  }
+  return groups;
 }
 
 /** Whoever goes on typing finds only jobs that were found before: if these are few, list them. */
-function candidatesOf({ found, byIds, pieces: old }, wanted) {
+function candidatesOf({ found, byIds, foundPieces: old }, wanted) {
   if (!found || byIds) return null;
   const narrower = [...old.keys()].every((piece) => [...wanted.keys()].some((one) => one.includes(piece)));
   if (!narrower) return null;

@@ -3,6 +3,7 @@
 import { columnsOf } from "./column_choice.js";
 import { ColumnWidths } from "./column_widths.js";
 import { cell, noFormula } from "./columns.js";
+import { shareBar } from "./column_shares.js";
 import { button, element, statusDot } from "./dom.js";
 import { hasReason, highlight, SEARCHED } from "./search.js";
 import { VirtualTable } from "./virtual_table.js";
@@ -29,7 +30,11 @@ export class Table extends VirtualTable {
     if (!known || before !== this.columnNames) this.widths.show(this.columns, frame, (key, value) => view.label(key, value));
     if (!stay || this.open >= jobs.length) this.open = -1;
     this.drawHead(this.columns, sort ?? ["status", "ascending"]);
-    this.columns.forEach(({ name }, place) => this.widths.handle(this.head.children[place], name));
+    this.columns.forEach(({ name }, place) => {
+      this.widths.handle(this.head.children[place], name);
+      // Not over the first rows of a search that goes on: these are not yet all jobs.
+      if (jobs === view.jobs) this.head.children[place].append(shareBar(name, frame, jobs, view));
+    });
     if (!stay && this.top) this.root.scrollTop = this.top = 0;
     this.setCount(jobs.length);
   }

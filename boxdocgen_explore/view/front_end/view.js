@@ -18,6 +18,10 @@ import { followAddress } from "./address.js";
 import { pageModel } from "./page.js";
 import { followNotebook } from "./cell.js";
 
+const FIRST_SLICE_MS = 10;
+const SLICE_MS = 80;
+const FIRST_ROWS = 50;
+
 class View {
   constructor(model, root) {
     Object.assign(this, { model, root, specs: model.get("specs"), pendingDraws: 0 });
@@ -183,7 +187,8 @@ class View {
     const columnsKey = JSON.stringify(state.columns ?? null);
     const sortKey = JSON.stringify(state.sort ?? null);
     if (this.sortKey !== sortKey) this.order = sortedJobs(frame, state.sort, this.specs.statuses);
-    filters.apply(state);
+    const turn = (this.drawing = Symbol("turn"));
+    if (!(await this.search(turn))) return;
     const renderKey = JSON.stringify([...filters.applied, sortKey]);
     const sameRows = this.renderKey === renderKey;
     const changed = !sameRows || this.drawnFrame !== frame;
@@ -199,6 +204,33 @@ class View {
     if (drawTable) this.table.show(frame, this.jobs, state.sort, this, sameRows);
     this.columnChoice.draw(frame, this.table.columns);
     await figures;
+  }
+
+  /** Search for some milliseconds between two frames, the rows on top first; false once this was abandoned
+      for a newer change. No number is shown before it is final. */
+  async search(turn) {
+    const { filters, state } = this;
+    let [end, looked] = [performance.now() + FIRST_SLICE_MS, false];
+    for (const fits of filters.steps(state)) {
+      if (performance.now() < end) continue;
+      const first = fits && !looked ? filters.first(this.order, fits, FIRST_ROWS, FIRST_SLICE_MS) : [];
+      if (looked || first.length) {
+        if (first.length) this.drawFirst(first);
+        this.shown.textContent = "Searching…";
+        await new Promise(afterPaint);
+        if (turn !== this.drawing) return false;
+      }
+      looked ||= fits !== null;
+      end = performance.now() + SLICE_MS;
+    }
+    return true;
+  }
+
+  drawFirst(jobs) {
+    this.renderKey = null; // all rows are to be drawn again, even if the search is abandoned
+    this.empty.hidden = true;
+    this.table.root.hidden = false;
+    this.table.show(this.frame, jobs, this.state.sort, this, false);
   }
 
   drawEmpty() {
