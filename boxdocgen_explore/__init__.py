@@ -119,9 +119,13 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
-    if name in _NAMES:
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
         return getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    except ModuleNotFoundError as error:  # the explorer needs what an unattended program does not
+        text = f"{error.name} is not installed: pip install 'boxdocgen-explore[lab]'."
+        raise ModuleNotFoundError(text, name=error.name) from None
 
 
 def __dir__() -> list[str]:

@@ -30,14 +30,15 @@ def required() -> dict[str, str]:
         *project["dependency-groups"]["lint"],
         f"python{project['project']['requires-python']}",
     ]
-    bounds = dict(re.fullmatch(r"([^<>=~!]+)(.*)", line).groups() for line in lines)
+    # Conda's list has no conditions: an installation of Python 3.14 has what it does not need.
+    bounds = dict(re.fullmatch(r"([^<>=~!;]+)([^;]*)(?:;.*)?", line).groups() for line in lines)
     bounds.pop("boxdocgen-explore[lab,auth,excel,stats]")
     return {CONDA_NAMES.get(name, name): bound for name, bound in bounds.items()}
 
 
 def on_conda() -> dict[str, str]:
     text = (ROOT / "environment.yml").read_text("utf-8")
-    lines = re.findall(r"^  - ([\w-]+)(.*)$", text.partition("dependencies:")[2], flags=re.M)
+    lines = re.findall(r"^  - ([\w.-]+)(.*)$", text.partition("dependencies:")[2], flags=re.M)
     return dict(lines)
 
 

@@ -12,12 +12,26 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from importlib import import_module
+from typing import Any, Final, NoReturn
 
 from boxdocgen_explore import __version__
 from boxdocgen_explore.cli import terminal
 from boxdocgen_explore.cli.terminal import note, plain, say
 from boxdocgen_explore.text import shortened
+
+_MODULES: Final = {
+    "lab": ("lab",),
+    "fetch": ("batches", "fetch", "open", "archive"),
+    "watch": ("watch",),
+    "audit": ("audit",),
+    "verify": ("verify",),
+    "compare": ("compare", "resubmit"),
+    "render": ("render",),
+    "emulator": ("emulator",),
+    "caches": ("cache",),
+}
+"""Modules, and the commands in each."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +76,7 @@ def _run(arguments: list[str]) -> int:
     from boxdocgen_explore.cli.results import error_values, show_json
     from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 
-    parser = _parser()
+    parser = _parser(*arguments[:1])
     if not arguments:
         parser.print_help()
         return terminal.DONE
@@ -123,23 +137,13 @@ class _Parser(argparse.ArgumentParser):
             note(message.removesuffix("\n"))
 
 
-def _parser() -> argparse.ArgumentParser:
-    # Imported here, so that an error in it is reported like any other.
-    from boxdocgen_explore.cli import (
-        audit,
-        caches,
-        compare,
-        emulator,
-        fetch,
-        lab,
-        render,
-        verify,
-        watch,
-    )
-
+def _parser(command: str = "") -> argparse.ArgumentParser:
+    """The parser of this command alone, which starts sooner; of all of them if there is none."""
     parser = _Parser(prog="boxdocgen", description="Read, explore and audit Box Doc Gen batches.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (lab, fetch, watch, audit, verify, compare, render, emulator, caches):
-        module.add_commands(commands)
+    wanted = [name for name, its in _MODULES.items() if command in its]
+    for name in wanted or _MODULES:
+        # Imported here, so that an error in it is reported like any other.
+        import_module(f"{__name__}.{name}").add_commands(commands)
     return parser

@@ -104,6 +104,7 @@ def fetch(options: argparse.Namespace) -> int:
     ids = recent(box, options).batches["batch_id"].to_list() if options.since else options.ids
     reading, failed = read(box, ids, options)
     line = verdict_line(reading, box, options)
+    values = _values(reading, options.output) if options.json else {}
     if to_stdout:
         say_bytes(as_bytes(reading.jobs, ending))
         if not options.quiet:
@@ -111,19 +112,19 @@ def fetch(options: argparse.Namespace) -> int:
     elif options.output:
         with output_file(options.output) as part:
             WRITERS[ending](reading.jobs, part)
-        show(options, [f"{options.output}: {line}"], _values(reading, str(options.output)))
+        show(options, [f"{options.output}: {line}"], values)
     else:
-        show(options, [line, *_summary(reading)], _values(reading, None))
+        show(options, [line, *_summary(reading)], values)
     if failed:
         raise failed
     return DONE
 
 
-def _values(reading: Reading, output: str | None) -> dict[str, Any]:
+def _values(reading: Reading, output: Path | None) -> dict[str, Any]:
     from boxdocgen_explore import analysis
 
     return {
-        "output": output,
+        "output": output and str(output),
         "verdict": reading.verdict,
         "jobs": reading.jobs.height,
         "batches": analysis.by_batch(reading).to_dicts(),

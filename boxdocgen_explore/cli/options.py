@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from polars.exceptions import PolarsError
 
 from boxdocgen_explore.arguments import checked_path
-from boxdocgen_explore.auditing import without
 from boxdocgen_explore.cli.terminal import note, plain
 from boxdocgen_explore.errors import BatchesFailed, InvalidRequest
 from boxdocgen_explore.text import counted, long_ago, moment, replacing
@@ -98,6 +97,8 @@ def read(
     except BatchesFailed as error:
         if error.reading is None or len(error.failures) == error.batches:
             raise
+        from boxdocgen_explore.auditing import without
+
         return without(error.reading, error.failures), error
 
 

@@ -12,7 +12,7 @@ import traitlets
 from boxdocgen_explore.schema import RUNNING, STATUSES
 from boxdocgen_explore.verdict import batch_label_parts
 from boxdocgen_explore.view.html import front_end
-from boxdocgen_explore.view.widget import script, specs
+from boxdocgen_explore.view.script import script, specs
 
 _COUNTS: Final = (*STATUSES, "other")
 

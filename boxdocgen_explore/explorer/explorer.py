@@ -28,7 +28,8 @@ from boxdocgen_explore.explorer.saved import Saved
 from boxdocgen_explore.explorer.snapshot import is_rendering, snapshot_bundle
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
 from boxdocgen_explore.schema import JOBS
-from boxdocgen_explore.view import View, batch_labels, filters, main_cause, open_page, pack, page
+from boxdocgen_explore.view import batch_labels, filters, main_cause, open_page, pack, page
+from boxdocgen_explore.view.widget import View
 
 
 class Explorer(ipywidgets.VBox):  # type: ignore[misc]

@@ -16,9 +16,10 @@ from boxdocgen_explore import analysis
 from boxdocgen_explore.figures import reasons_note
 from boxdocgen_explore.text import listed
 from boxdocgen_explore.verdict import RENDER
-from boxdocgen_explore.view import VIEW_MIME, View, embedded, filters, tables
+from boxdocgen_explore.view import VIEW_MIME, embedded, filters, tables
 from boxdocgen_explore.view.html import fill
 from boxdocgen_explore.view.pictures import picture
+from boxdocgen_explore.view.widget import View
 
 HEADING: Final = "Snapshot. Run the notebook to filter."
 _ROWS: Final = 10

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any, Final
-
-import jinja2
+from typing import TYPE_CHECKING, Any, Final
 
 from boxdocgen_explore import text
+
+if TYPE_CHECKING:
+    import jinja2
 
 _PACKAGE: Final = Path(__file__).parents[1]
 
@@ -30,6 +31,8 @@ def front_end(name: str) -> str:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
+    import jinja2  # takes as long as an audit without a report
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_PACKAGE),
         autoescape=True,
