@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -35,7 +34,6 @@ def lab(options: argparse.Namespace) -> int:
     else:
         say("No Box credentials are set: the notebook shows the demo, synthetic data.")
     folder = notebooks(Path.cwd())
-    say(f"Notebooks: {folder}")
     server = LabApp.initialize_server(argv=options.others, config=_settings(folder))
     server.web_app.settings["page_config_hook"] = _without_news
     # Printed when it listens: whoever reads the line may go there at once.
@@ -74,11 +72,16 @@ def notebooks(start: Path) -> Path:
     """
     checkout = Path(__file__).resolve().parents[2] / "notebooks"
     if (checkout / _START).exists() and (checkout.parent / "pyproject.toml").exists():
+        say(f"Notebooks: {checkout}")
         return checkout
     packaged = resources.files("boxdocgen_explore") / "notebooks"
-    for notebook in packaged.iterdir():
-        target = start / notebook.name
-        if notebook.name.endswith(".ipynb") and not target.exists():
-            with resources.as_file(notebook) as source:
-                shutil.copyfile(source, target)
+    names = sorted(notebook.name for notebook in packaged.iterdir())
+    copied = [name for name in names if not (start / name).exists()]
+    for name in copied:
+        (start / name).write_bytes((packaged / name).read_bytes())
+    others = [name for name in names if name not in copied]
+    if copied:
+        say(f"Copied to {start}: {', '.join(copied)}")
+    if others:
+        say(f"Already there, and not replaced: {', '.join(others)}")
     return start
