@@ -23,6 +23,7 @@ from boxdocgen_explore.box.documents import expected_calls
 from boxdocgen_explore.box.fetch import Progress
 from boxdocgen_explore.box.reading import BatchReader, evidence
 from boxdocgen_explore.box.session import BoxSession
+from boxdocgen_explore.box.stream import PageStream
 from boxdocgen_explore.box.templates import TemplateLists
 from boxdocgen_explore.box.watch import watch
 from boxdocgen_explore.errors import InvalidRequest, Reading, warn
@@ -30,7 +31,7 @@ from boxdocgen_explore.schema import MAX_LIMIT, User
 from boxdocgen_explore.text import visible
 
 
-class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
+class Box(PageStream, TemplateLists, CachedBatches, AbstractContextManager["Box"]):
     """What one user of Box Doc Gen can see. `connect` and `demo` make one.
 
     Close it after use, or use it in a ``with`` statement. Every method that reads raises a
@@ -294,7 +295,5 @@ class Box(TemplateLists, CachedBatches, AbstractContextManager["Box"]):
     def _reader(self, cancelled: threading.Event | None, progress: Progress | None) -> BatchReader:
         checked("cancelled", cancelled, threading.Event | None, "a threading.Event")
         checked("progress", progress, Callable | None, "a function")
-        cancelled = cancelled or threading.Event()
-        return BatchReader(
-            self._account, self.origin, self._ttl_s, cancelled, progress, self.template_names
-        )
+        cancelled, names = cancelled or threading.Event(), self.template_names
+        return BatchReader(self._account, self.origin, self._ttl_s, cancelled, progress, names)
