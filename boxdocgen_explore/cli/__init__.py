@@ -124,7 +124,9 @@ class _Parser(argparse.ArgumentParser):
     """Reports wrong arguments in one line, without the usage; no option can be abbreviated."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options, allow_abbrev=False)
+        from boxdocgen_explore.cli.options import HelpFormatter
+
+        super().__init__(formatter_class=HelpFormatter, **options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         self.exit(terminal.USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
@@ -139,7 +141,11 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser(command: str = "") -> argparse.ArgumentParser:
     """The parser of this command alone, which starts sooner; of all of them if there is none."""
-    parser = _Parser(prog="boxdocgen", description="Read, explore and audit Box Doc Gen batches.")
+    from boxdocgen_explore.cli.options import epilog
+
+    about = "Read, explore and audit Box Doc Gen batches."
+    example = epilog("boxdocgen fetch --demo 12345600319", "findings")
+    parser = _Parser(prog="boxdocgen", description=about, epilog=example)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     wanted = [name for name, its in _MODULES.items() if command in its]
@@ -147,3 +153,20 @@ def _parser(command: str = "") -> argparse.ArgumentParser:
         # Imported here, so that an error in it is reported like any other.
         import_module(f"{__name__}.{name}").add_commands(commands)
     return parser
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands as shtab wants them, which writes completions for a shell."""
+    import shtab
+
+    from boxdocgen_explore.cli.options import parse_path
+
+    everything = _parser()
+    parsers: list[argparse.ArgumentParser] = [everything]
+    for one in parsers:
+        for action in one._actions:
+            if action.type is parse_path:
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+            elif isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+    return everything

@@ -24,7 +24,7 @@ from boxdocgen_explore.cli.options import (
     recent,
     since_option,
 )
-from boxdocgen_explore.cli.terminal import DONE, FINDINGS, say
+from boxdocgen_explore.cli.terminal import DONE, FINDINGS, painted, say
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
 from boxdocgen_explore.schema import JOBS, PAGES
 from boxdocgen_explore.text import counted
@@ -38,7 +38,8 @@ _MOST_VERSIONS: Final = 20
 
 
 def add_commands(commands: Any) -> None:
-    command = add_command(commands, "audit", audit)
+    example = "boxdocgen audit --demo 12345600319 -o audit.html --evidence audit.zip"
+    command = add_command(commands, "audit", audit, example, "findings (--fail-on)")
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
     command.add_argument("-o", "--output", type=parse_path, metavar="FILE", help="an .html file")
     command.add_argument(
@@ -54,10 +55,13 @@ def add_commands(commands: Any) -> None:
         "--fail-on",
         choices=("error", "running", "warning"),
         default="running",
-        help="what is exit status 1: errors, also jobs still running (default), also warnings",
+        help="what is exit status 1: errors, also jobs still running, also warnings",
     )
     command.add_argument(
-        "--max-age", type=parse_age, metavar="AGE", help="read pages again that are older"
+        "--max-age",
+        type=parse_age,
+        metavar="AGE",
+        help="read pages again that are older; by default as they expire",
     )
     column_options(command)
     command.add_argument("--title", metavar="TEXT", help="the report's title")
@@ -148,7 +152,8 @@ def audit(options: argparse.Namespace) -> int:
     elif printed:
         say(outputs.as_markdown(result))
     elif not options.quiet:
-        say(outputs.as_text(result, report, bag, calls if options.verbose else None))
+        text = outputs.as_text(result, report, bag, calls if options.verbose else None)
+        say(painted(text))
     if failure is not None:
         raise failure
     return FINDINGS if result.fails(options.fail_on) else DONE

@@ -36,10 +36,12 @@ _LONGEST_NAME: Final = 40
 
 
 def add_commands(commands: Any) -> None:
-    command = add_command(commands, "batches", batches)
+    command = add_command(commands, "batches", batches, "boxdocgen batches --demo --since 7d")
     since_option(command)
     box_options(command)
-    command = add_command(commands, "fetch", fetch)
+    command = add_command(
+        commands, "fetch", fetch, "boxdocgen fetch --demo 12345600319 -o jobs.parquet"
+    )
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
     since_option(command)
     command.add_argument(
@@ -54,11 +56,13 @@ def add_commands(commands: Any) -> None:
     )
     column_options(command)
     box_options(command)
-    command = add_command(commands, "open", open_view)
+    command = add_command(commands, "open", open_view, "boxdocgen open --demo 12345600319")
     command.add_argument("ids", nargs="+", metavar="ID")
     column_options(command)
     box_options(command)
-    command = add_command(commands, "archive", archive)
+    findings = "a batch could not be read completely"
+    example = "boxdocgen archive letters --demo --since 7d"
+    command = add_command(commands, "archive", archive, example, findings)
     command.add_argument("url", metavar="URL", help="a folder, or object storage: s3://...")
     since_option(command)
     box_options(command)

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from boxdocgen_explore.cli.options import add_command
+from boxdocgen_explore.cli.options import add_command, credential_variables
 from boxdocgen_explore.cli.terminal import DONE, say
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ _NEWS: Final = "@jupyterlab/apputils-extension:announcements"
 
 
 def add_commands(commands: Any) -> None:
-    epilog = "Further options are JupyterLab's, such as --no-browser."
-    add_command(commands, "lab", lab, epilog=epilog)
+    command = add_command(commands, "lab", lab, "boxdocgen lab --no-browser")
+    credential_variables(command)
+    command.description = f"{command.description}; further options are JupyterLab's"
 
 
 def lab(options: argparse.Namespace) -> int:
