@@ -22,7 +22,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from boxdocgen_explore import analysis, charts, errors, schema
-    from boxdocgen_explore.auditing import RULES, AuditOptions, Rule, Thresholds, audit, verdicts
+    from boxdocgen_explore.auditing import (
+        RULES,
+        AuditOptions,
+        Rule,
+        ThresholdOptions,
+        Thresholds,
+        audit,
+        verdicts,
+    )
     from boxdocgen_explore.auditing.compare import compare
     from boxdocgen_explore.auditing.resubmissions import resubmission
     from boxdocgen_explore.auditing.sampling import sample, sample_recipe, sample_size, upper_bound
@@ -60,6 +68,7 @@ _NAMES: Final = {
     "Rule": "auditing",
     "Scope": "reporting",
     "StoreWarning": "cache",
+    "ThresholdOptions": "auditing",
     "Thresholds": "auditing",
     "User": "schema",
     "audit": "auditing",
@@ -92,6 +101,7 @@ __all__ = [
     "Rule",
     "Scope",
     "StoreWarning",
+    "ThresholdOptions",
     "Thresholds",
     "User",
     "analysis",

@@ -91,7 +91,7 @@ class BatchListLoader:
     ``calls`` is how many calls the list takes while it is not cached; 0 until it was read.
     """
 
-    calls = 0
+    calls: int = 0
 
     def __init__(self, picker: Picker, source: Source, on_read: Callable[[], None]) -> None:
         self._picker = picker
@@ -104,7 +104,7 @@ class BatchListLoader:
 
     def start(self) -> None:
         """Read the list, or read it again."""
-        self.stopped = threading.Event()
+        self.stopped: threading.Event = threading.Event()
         self._thread = threading.Thread(target=self._load, daemon=True)
         self._thread.start()
 

@@ -47,7 +47,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     1487
     """
 
-    state = traitlets.Dict()
+    state: traitlets.Dict[str, Any] = traitlets.Dict()
 
     def __init__(
         self,
@@ -69,9 +69,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._watcher: Watcher | None = None
         self._list: BatchListLoader | None = None
         actions = self.load, self.refresh, self.cancel, self.load_documents, self.load_dates
-        self.picker = Picker(*actions)
+        self.picker: Picker = Picker(*actions)
         state = filters.check_state({} if state is None else state)
-        self.view = View(self._loaded, state=state, templates=dict(self._templates))
+        self.view: View = View(self._loaded, state=state, templates=dict(self._templates))
         super().__init__([self.picker, self.view] if source else [self.view], state=state)
         self.add_class("boxdocgen-explorer")
         self._saved = Saved(self, self.view, self._bundle, lambda: self.view.loading)

@@ -38,14 +38,14 @@ def snapshot_bundle(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -
 
     Only for a page are the jobs in the output, so that a notebook that is saved does not grow.
     """
-    shown = {"text/html": snapshot(jobs, verdict, view)}
+    shown = {"text/html": _snapshot(jobs, verdict, view)}
     if os.environ.get(RENDER) != "page":
         return shown
     names = view.templates, view.batch_labels
     return {**shown, VIEW_MIME: embedded(jobs, verdict, view.cause, *names, view.state)}
 
 
-def snapshot(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> str:
+def _snapshot(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> str:
     """Give verdict, batches, filters, charts, counts and first rows, as HTML.
 
     ``jobs`` are all jobs that are loaded; what else is shown are the values of the ``view``.

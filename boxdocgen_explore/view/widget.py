@@ -38,19 +38,19 @@ class View(anywidget.AnyWidget):
 
     _css = FRONT_END / "view.css"
 
-    payload = traitlets.Bytes(b"").tag(sync=True)
-    specs = traitlets.Dict().tag(sync=True)
-    templates = traitlets.Dict().tag(sync=True)
-    batch_labels = traitlets.Dict().tag(sync=True)
-    verdict = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    payload: traitlets.Bytes = traitlets.Bytes(b"").tag(sync=True)
+    specs: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    templates: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    batch_labels: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    verdict: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     cause: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
-    state = traitlets.Dict().tag(sync=True)
-    notice = traitlets.Unicode("").tag(sync=True)
-    retry = traitlets.Bool(False).tag(sync=True)
-    loading = traitlets.Bool(False).tag(sync=True)
-    variable = traitlets.Unicode("").tag(sync=True)
+    state: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    notice: traitlets.Unicode[str, str | bytes] = traitlets.Unicode("").tag(sync=True)
+    retry: traitlets.Bool[bool, bool | int] = traitlets.Bool(False).tag(sync=True)
+    loading: traitlets.Bool[bool, bool | int] = traitlets.Bool(False).tag(sync=True)
+    variable: traitlets.Unicode[str, str | bytes] = traitlets.Unicode("").tag(sync=True)
     watching: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
-    explorer_id = traitlets.Unicode("").tag(sync=True)
+    explorer_id: traitlets.Unicode[str, str | bytes] = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, jobs: pl.DataFrame | None = None, **values: Any) -> None:
         if jobs is not None:
