@@ -60,6 +60,7 @@ class Box(PageStream, TemplateLists, CachedBatches, AbstractContextManager["Box"
         self.origin = origin
         self.story_batch_id: str | None = None
         """On the demo, the batch to look at first."""
+        self._story_now: dt.datetime | None = None
 
     def __repr__(self) -> str:
         user = self._account.user
@@ -78,10 +79,13 @@ class Box(PageStream, TemplateLists, CachedBatches, AbstractContextManager["Box"
         return self._session.offline
 
     @property
+    def now(self) -> dt.datetime:
+        """The present (UTC); that of the demo is fixed: its batches were made the night before."""
+        return self._story_now or dt.datetime.now(dt.UTC)
+
+    @property
     def calls(self) -> dict[str, int]:
         """The calls that this connection has made, repeats included, by endpoint.
-
-        Box allows about 1,000 a minute and user, and an enterprise a number per month.
 
         >>> import boxdocgen_explore as bx
         >>> with bx.demo() as box:
@@ -218,8 +222,7 @@ class Box(PageStream, TemplateLists, CachedBatches, AbstractContextManager["Box"
         ...         print(reading.pace)
         3,000 of 3,000 final
         """
-        wanted = batch_ids(ids)
-        reader = self._reader(cancelled or threading.Event(), progress)
+        wanted, reader = batch_ids(ids), self._reader(cancelled, progress)
         options = {"details": details, "documents": documents}
         return watch(reader, wanted, self.transitions, every, until, **options)
 
@@ -253,10 +256,8 @@ class Box(PageStream, TemplateLists, CachedBatches, AbstractContextManager["Box"
             since, refresh=refresh, cancelled=cancelled, progress=progress, on_partial=on_partial
         )
         if not found.complete:
-            warn(
-                "Jobs were added while the batch list was being read: some batches may be missing.",
-                IncompleteListWarning,
-            )
+            text = "Jobs were added while the batch list was read: some batches may be missing."
+            warn(text, IncompleteListWarning)
         return found.batches
 
     def batch_list(
@@ -272,7 +273,7 @@ class Box(PageStream, TemplateLists, CachedBatches, AbstractContextManager["Box"
 
         Parameters, Raises and Source: as `batches`.
         """
-        start = start_of(since)
+        start = start_of(since, self.now)
         checked("on_partial", on_partial, Callable | None, "a function")
         paged = endpoints.all_jobs(None if start is None else DownTo(start))
         fetch = self._reader(cancelled, progress).fetch([paged])

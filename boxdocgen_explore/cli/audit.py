@@ -15,7 +15,6 @@ from boxdocgen_explore.cli.options import (
     box_options,
     column_options,
     connected,
-    now,
     output_file,
     parse_age,
     parse_path,
@@ -131,7 +130,7 @@ def audit(options: argparse.Namespace) -> int:
         redact=options.redact,
         policy=policy,
         expected=options.expected,
-        now=now(options),
+        now=box.now,
         **given,
     )
     report = bag = None
@@ -200,7 +199,7 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
         options.refresh = True
         listed = recent(box, options)
     login = box.user.login if box.user else None
-    start, found = moment(long_ago(now(options), options.since)), listed.batches
+    start, found = moment(long_ago(box.now, options.since)), listed.batches
     how_far = f"its end ({counted(listed.jobs, 'job')})"
     if listed.read_down_to:
         how_far = (

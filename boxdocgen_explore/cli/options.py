@@ -6,7 +6,7 @@ import argparse
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,7 @@ from polars.exceptions import PolarsError
 from boxdocgen_explore.arguments import BOX_URL, checked_path
 from boxdocgen_explore.cli.terminal import note, plain
 from boxdocgen_explore.errors import BatchesFailed, InvalidRequest
-from boxdocgen_explore.text import counted, long_ago, moment, replacing
+from boxdocgen_explore.text import counted, moment, replacing
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
@@ -161,23 +161,13 @@ def verdict_line(reading: Reading, box: Box, options: argparse.Namespace) -> str
 
 def recent(box: Box, options: argparse.Namespace) -> BatchList:
     """List the batches since ``--since``; say with ``-v`` how far the list of jobs was read."""
-    start = long_ago(now(options), options.since)
     progress = progress_of(options)
-    listed = box.batch_list(start, refresh=options.refresh, progress=progress)
+    listed = box.batch_list(options.since, refresh=options.refresh, progress=progress)
     if options.verbose:
         down_to = listed.read_down_to
         end = f"down to jobs created {moment(down_to)}" if down_to else "to its end"
         note(f"{counted(listed.jobs, 'job')} of the list of all jobs read, {end}")
     return listed
-
-
-def now(options: argparse.Namespace) -> datetime:
-    """The demo has its own calendar: its batches were created "last night"."""
-    if options.demo:
-        from boxdocgen_explore.emulator import STORY_NOW
-
-        return STORY_NOW
-    return datetime.now(UTC)
 
 
 @contextmanager
