@@ -22,7 +22,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from boxdocgen_explore import analysis, charts, errors, schema
-    from boxdocgen_explore.auditing import RULES, AuditOptions, Rule, Thresholds, audit, verdicts
+    from boxdocgen_explore.auditing import (
+        RULES,
+        AuditOptions,
+        Rule,
+        ThresholdOptions,
+        Thresholds,
+        audit,
+        verdicts,
+    )
     from boxdocgen_explore.auditing.compare import compare
     from boxdocgen_explore.auditing.resubmissions import resubmission
     from boxdocgen_explore.auditing.sampling import sample, sample_recipe, sample_size, upper_bound
@@ -60,6 +68,7 @@ _NAMES: Final = {
     "Rule": "auditing",
     "Scope": "reporting",
     "StoreWarning": "cache",
+    "ThresholdOptions": "auditing",
     "Thresholds": "auditing",
     "User": "schema",
     "audit": "auditing",
@@ -92,6 +101,7 @@ __all__ = [
     "Rule",
     "Scope",
     "StoreWarning",
+    "ThresholdOptions",
     "Thresholds",
     "User",
     "analysis",
@@ -119,9 +129,13 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
-    if name in _NAMES:
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
         return getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    except ModuleNotFoundError as error:  # the explorer needs what an unattended program does not
+        text = f"{error.name} is not installed: pip install 'boxdocgen-explore[lab]'."
+        raise ModuleNotFoundError(text, name=error.name) from None
 
 
 def __dir__() -> list[str]:

@@ -68,9 +68,9 @@ class BoxDocGenError(Exception):
         # A traceback in a terminal writes all of this as it is.
         super().__init__("\n".join(map(shortened, visible(text).split("\n"))))
         self.status = status
-        self.code = code and visible(code)
-        self.message = message and visible(message)
-        self.request_id = request_id and visible(request_id)
+        self.code: str | None = code and visible(code)
+        self.message: str | None = message and visible(message)
+        self.request_id: str | None = request_id and visible(request_id)
         self.batch_id = batch_id
         self.answered_at: datetime | None = None
         self.body_sha256: str | None = None
@@ -171,7 +171,7 @@ class BatchesFailed(BoxDocGenError):
             lines[_NAMED:] = [f"\n  and {len(lines) - _NAMED:,} more, in error.failures"]
         text = f"{len(failures):,} of {batches:,} batches are incomplete:"
         super().__init__(text + "".join(lines))
-        self.failures = dict(failures)
+        self.failures: dict[str, BoxDocGenError] = dict(failures)
         self.batches = batches
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -177,13 +177,9 @@ DOCUMENT_PAGES: Final[dict[str, pl.DataType]] = {
 """One row per answer about documents: the evidence. ``endpoint`` is "/files/:id" or
 "/folders/:id/items", ``status`` is Box's (404: the file does not exist)."""
 
-ARCHIVED_JOBS: Final[dict[str, pl.DataType]] = {
-    **JOBS,
-    "batch_label": pl.String(),
-    **DETAILS,
-    **DOCUMENTS,
-    **DURATION,
-}
+_LABEL: Final[dict[str, pl.DataType]] = {"batch_label": pl.String()}
+
+ARCHIVED_JOBS: Final = {**JOBS, **_LABEL, **DETAILS, **DOCUMENTS, **DURATION}
 """One row per job of an archive; ``batch_label`` is "Offer letter · 3 Nov 2026 02:14" (UTC).
 Columns may be added, and are never removed or changed."""
 

@@ -76,7 +76,7 @@ def jupyterlab(home: Path) -> Iterator[Lab]:
     }
     notebooks = home / "notebooks"
     notebooks.mkdir()
-    command = [sys.executable, "-m", "boxdocgen_explore.cli", "lab", "--no-browser", "--port=0"]
+    command = [sys.executable, "-m", "boxdocgen_explore", "lab", "--no-browser", "--port=0"]
     with (
         (home / "log").open("w") as log,
         subprocess.Popen(

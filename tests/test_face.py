@@ -9,6 +9,7 @@ import boxdocgen_explore as bx
 FACE = {
     "RULES",
     "AuditOptions",
+    "ThresholdOptions",
     "Thresholds",
     "Box",
     "BoxDocGenError",

@@ -22,6 +22,23 @@ def failures(reading: bx.Reading) -> list[str | None]:
     return [error.request_id for error in reading.failures.values()]
 
 
+def streamed(box: bx.Box, batch_ids: list[str]) -> int:
+    """Pages are frames."""
+    return sum(page.height for page in box.iter_pages(batch_ids))
+
+
+NIGHTLY: bx.ThresholdOptions = {"max_failed_share": 0.01, "creators": ["svc-hr@example.com"]}
+UNKNOWN: bx.ThresholdOptions = {"max_failed": 0.01}  # type: ignore[typeddict-unknown-key]
+
+
+def nightly(reading: bx.Reading) -> bool:
+    """Thresholds that are declared once fit audits, reports and evidence."""
+    bx.verdicts(reading, by_batch=True, **NIGHTLY)
+    bx.evidence(reading, "audit.zip", redact="creators", **NIGHTLY)
+    bx.report(reading, "audit.html", running_hour=2)  # type: ignore[call-arg]
+    return bx.report(reading, "audit.html", policy="policy.toml", **NIGHTLY).complete
+
+
 def findings(reading: bx.Reading) -> pl.DataFrame:
     """The audit takes a reading, and gives a frame."""
     return bx.audit(reading, running_hours=2)

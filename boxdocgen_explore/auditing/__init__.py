@@ -10,7 +10,12 @@ from boxdocgen_explore.auditing.evaluation import audit, evaluate, requested, ve
 from boxdocgen_explore.auditing.grouped import Evaluation, batch_verdicts, combined, evaluations
 from boxdocgen_explore.auditing.inputs import AuditInput, conform, split_reading, without
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
-from boxdocgen_explore.auditing.options import AuditOptions, Thresholds
+from boxdocgen_explore.auditing.options import (
+    AuditOptions,
+    InputOptions,
+    ThresholdOptions,
+    Thresholds,
+)
 from boxdocgen_explore.auditing.policy import Policy, named_manifests, read_policy
 from boxdocgen_explore.auditing.rule import Rule
 from boxdocgen_explore.auditing.rules import RULES
@@ -21,9 +26,11 @@ __all__ = [
     "AuditInput",
     "AuditOptions",
     "Evaluation",
+    "InputOptions",
     "Manifest",
     "Policy",
     "Rule",
+    "ThresholdOptions",
     "Thresholds",
     "audit",
     "batch_verdicts",

@@ -15,14 +15,12 @@ from boxdocgen_explore.arguments import checked, checked_texts, number, quoted
 from boxdocgen_explore.errors import InvalidRequest, Reading
 
 
-class AuditOptions(TypedDict, total=False):
-    """The keyword arguments of `audit`, which explains them; all are optional."""
+class ThresholdOptions(TypedDict, total=False):
+    """What can be declared once and passed to each audit and report; `audit` explains the keys.
 
-    expected: str | os.PathLike[str] | pl.DataFrame | None
-    earlier: Reading | pl.DataFrame | None
-    templates: pl.DataFrame | None
-    tags: pl.DataFrame | None
-    now: dt.datetime | None
+    >>> nightly: ThresholdOptions = {"max_failed_share": 0.01, "creators": "svc-hr@example.com"}
+    """
+
     max_failed_share: float
     max_error_share: float
     running_hours: float
@@ -38,6 +36,21 @@ class AuditOptions(TypedDict, total=False):
     enterprises: str | Collection[str] | None
     period: tuple[dt.datetime, dt.datetime] | None
     control_total: tuple[int, str] | None
+
+
+class InputOptions(ThresholdOptions, total=False):
+    """What else `audit` and `report` take alike."""
+
+    expected: str | os.PathLike[str] | pl.DataFrame | None
+    earlier: Reading | pl.DataFrame | None
+    tags: pl.DataFrame | None
+    now: dt.datetime | None
+
+
+class AuditOptions(InputOptions, total=False):
+    """The keyword arguments of `audit`, which explains them; all are optional."""
+
+    templates: pl.DataFrame | None
 
 
 def _option(check: Callable[[str, object], object], default: Any = None) -> Any:

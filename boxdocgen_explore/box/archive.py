@@ -50,6 +50,10 @@ class Archives(ABC):
 
     @property
     @abstractmethod
+    def now(self) -> dt.datetime: ...
+
+    @property
+    @abstractmethod
     def user(self) -> User | None: ...
 
     def archive(
@@ -93,7 +97,7 @@ class Archives(ABC):
         True
         """
         waiting = {"cancelled": cancelled, "progress": progress}
-        dataset, start = Dataset.at(url, storage_options), start_of(since)
+        dataset, start = Dataset.at(url, storage_options), start_of(since, self.now)
         return _Run(self, dataset, start, documents, waiting).write()
 
 

@@ -24,8 +24,8 @@ _LEAST_BATCHES: Final = 8
 """Batches that must be in order: by chance, so many are so once in 40,000 times."""
 
 
-def start_of(since: dt.datetime | dt.timedelta | None) -> dt.datetime | None:
-    """The time that ``since`` means: a time with a time zone, or so long ago.
+def start_of(since: dt.datetime | dt.timedelta | None, now: dt.datetime) -> dt.datetime | None:
+    """The time that ``since`` means: a time with a time zone, or so long before ``now``.
 
     Raises:
         InvalidRequest: it is neither.
@@ -33,7 +33,7 @@ def start_of(since: dt.datetime | dt.timedelta | None) -> dt.datetime | None:
     if since is None:
         return None
     if isinstance(since, dt.timedelta):
-        return long_ago(dt.datetime.now(dt.UTC), since)
+        return long_ago(now, since)
     return checked_time("since", since, "a time with a time zone, or a timedelta")
 
 

@@ -10,10 +10,10 @@ import datetime as dt
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.cached_chain import CachedChain
@@ -51,13 +51,28 @@ def follow(
     paged: PagedList,
     chain: Chain,
     *,
+    on_page: Callable[[PageRead], None] = lambda _page: None,
+    **options: Any,
+) -> None:
+    """Fill a chain; options and Raises as `walk`."""
+    for page in walk(session, cache, paged, chain, **options):
+        on_page(page)
+
+
+def walk(
+    session: BoxSession,
+    cache: Cache,
+    paged: PagedList,
+    chain: Chain,
+    *,
     limit: int = MAX_LIMIT,
     refresh: bool = False,
     max_age: dt.timedelta | None = None,
     context: RequestContext | None = None,
-    on_page: Callable[[PageRead], None] = lambda _page: None,
-) -> None:
+) -> Iterator[PageRead]:
     """Fill `chain` from the cache and from Box until it is complete; on an error it has the rest.
+
+    Each page is given as it arrives; a chain that is restarted begins with page 1 again.
 
     1. Take the newest cached chain (offline: the newest complete one), what is stored of it first.
     2. Follow it, reading again what has expired, and on a refresh whatever may have changed.
@@ -73,12 +88,12 @@ def follow(
         BoxError, Unreachable, NotCached, Cancelled: as `BoxSession.get`.
     """
     cached = CachedChain(cache, paged, session.host, limit, session.offline)
-    reader = _ChainReader(session, cached, paged, chain, refresh, max_age, context, on_page)
+    reader = _ChainReader(session, cached, paged, chain, refresh, max_age, context)
     first = reader.newest_generation()
     for generation in range(first, first + paged.max_restarts + 1):
         last = session.offline or generation == first + paged.max_restarts
         try:
-            reader.run(generation)
+            yield from reader.run(generation)
         except _Restart as again:
             failure = again.error
             _LOG.info("Restart: %s", failure)
@@ -103,7 +118,7 @@ def follow(
 
 @dataclass
 class _ChainReader:
-    """One call of `follow`."""
+    """One call of `walk`."""
 
     session: BoxSession
     cached: CachedChain
@@ -112,7 +127,6 @@ class _ChainReader:
     refresh: bool
     max_age: dt.timedelta | None
     context: RequestContext | None
-    on_page: Callable[[PageRead], None]
 
     def newest_generation(self) -> int:
         """The one to continue with, or 0; offline the newest complete one, read with any limit."""
@@ -126,7 +140,7 @@ class _ChainReader:
             self.cached.use(limits[0])
         return max(self.cached.generations(), default=0)
 
-    def run(self, generation: int) -> None:
+    def run(self, generation: int) -> Iterator[PageRead]:
         """Page after page, from the first to the end."""
         self.chain.reset()
         self.chain.prefix = self.cached.prefix(generation)
@@ -136,14 +150,14 @@ class _ChainReader:
             self.chain.start_with(stored, len(stored.pages if self.session.offline else fresh))
         for page in self.chain.pages:
             _LOG.debug("Page %d of %s: cached", page.number, self.paged.name)
-            self.on_page(page)
-        at_end = self._follow(generation)
+            yield page
+        at_end = yield from self._follow(generation)
         if self.chain.has_duplicates(self.paged.id_column):
             self._restart(generation)
         self.chain.complete = at_end
 
-    def _follow(self, generation: int) -> bool:
-        """Page after page; false if it stopped before the end, because it has enough."""
+    def _follow(self, generation: int) -> Generator[PageRead, None, bool]:
+        """Page after page; returns false if it stopped before the end, because it has enough."""
         used = {page.parsed.next_marker for page in self.chain.pages}
         marker = self.chain.pages[-1].parsed.next_marker if self.chain.pages else None
         first_ids: set[str] = set()
@@ -152,8 +166,8 @@ class _ChainReader:
             return True
         while True:
             page = self._page(generation, marker)
-            self.chain.pages.append(page)
-            self.on_page(page)
+            self.chain.add(page)
+            yield page
             marker = page.parsed.next_marker
             if marker is None:
                 return True

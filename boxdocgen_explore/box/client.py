@@ -24,6 +24,7 @@ from boxdocgen_explore.box.documents import expected_calls
 from boxdocgen_explore.box.fetch import Progress
 from boxdocgen_explore.box.reading import BatchReader, evidence
 from boxdocgen_explore.box.session import BoxSession
+from boxdocgen_explore.box.stream import PageStream
 from boxdocgen_explore.box.templates import TemplateLists
 from boxdocgen_explore.box.watch import watch
 from boxdocgen_explore.errors import InvalidRequest, Reading, warn
@@ -31,11 +32,10 @@ from boxdocgen_explore.schema import MAX_LIMIT, User
 from boxdocgen_explore.text import visible
 
 
-class Box(TemplateLists, CachedBatches, Archives, AbstractContextManager["Box"]):
+class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextManager["Box"]):
     """What one user of Box Doc Gen can see. `connect` and `demo` make one.
 
-    Close it after use, or use it in a ``with`` statement. Every method that reads raises a
-    `BoxDocGenError`; nothing but GET is ever sent.
+    Close it after use, or use it in a ``with`` statement. Only GET is ever sent.
 
     >>> import boxdocgen_explore as bx
     >>> with bx.demo() as box:
@@ -60,11 +60,12 @@ class Box(TemplateLists, CachedBatches, Archives, AbstractContextManager["Box"])
         self.origin = origin
         self.story_batch_id: str | None = None
         """On the demo, the batch to look at first."""
+        self._story_now: dt.datetime | None = None
 
     def __repr__(self) -> str:
         user = self._account.user
-        who = f" as {visible(str(user.login))}" if user else ""
-        return f"<Box: {self.origin}{who}{', offline' if self.offline else ''}>"
+        about = f" as {visible(str(user.login))}" if user else ""
+        return f"<Box: {self.origin}{about}{', offline' if self.offline else ''}>"
 
     def __reduce__(self) -> NoReturn:
         raise InvalidRequest(
@@ -78,10 +79,13 @@ class Box(TemplateLists, CachedBatches, Archives, AbstractContextManager["Box"])
         return self._session.offline
 
     @property
+    def now(self) -> dt.datetime:
+        """The present (UTC); that of the demo is fixed: its batches were made the night before."""
+        return self._story_now or dt.datetime.now(dt.UTC)
+
+    @property
     def calls(self) -> dict[str, int]:
         """The calls that this connection has made, repeats included, by endpoint.
-
-        Box allows about 1,000 a minute and user, and an enterprise a number per month.
 
         >>> import boxdocgen_explore as bx
         >>> with bx.demo() as box:
@@ -218,8 +222,7 @@ class Box(TemplateLists, CachedBatches, Archives, AbstractContextManager["Box"])
         ...         print(reading.pace)
         3,000 of 3,000 final
         """
-        wanted = batch_ids(ids)
-        reader = self._reader(cancelled or threading.Event(), progress)
+        wanted, reader = batch_ids(ids), self._reader(cancelled, progress)
         options = {"details": details, "documents": documents}
         return watch(reader, wanted, self.transitions, every, until, **options)
 
@@ -253,10 +256,8 @@ class Box(TemplateLists, CachedBatches, Archives, AbstractContextManager["Box"])
             since, refresh=refresh, cancelled=cancelled, progress=progress, on_partial=on_partial
         )
         if not found.complete:
-            warn(
-                "Jobs were added while the batch list was being read: some batches may be missing.",
-                IncompleteListWarning,
-            )
+            text = "Jobs were added while the batch list was read: some batches may be missing."
+            warn(text, IncompleteListWarning)
         return found.batches
 
     def batch_list(
@@ -272,7 +273,7 @@ class Box(TemplateLists, CachedBatches, Archives, AbstractContextManager["Box"])
 
         Parameters, Raises and Source: as `batches`.
         """
-        start = start_of(since)
+        start = start_of(since, self.now)
         checked("on_partial", on_partial, Callable | None, "a function")
         paged = endpoints.all_jobs(None if start is None else DownTo(start))
         fetch = self._reader(cancelled, progress).fetch([paged])
@@ -295,7 +296,5 @@ class Box(TemplateLists, CachedBatches, Archives, AbstractContextManager["Box"])
     def _reader(self, cancelled: threading.Event | None, progress: Progress | None) -> BatchReader:
         checked("cancelled", cancelled, threading.Event | None, "a threading.Event")
         checked("progress", progress, Callable | None, "a function")
-        cancelled = cancelled or threading.Event()
-        return BatchReader(
-            self._account, self.origin, self._ttl_s, cancelled, progress, self.template_names
-        )
+        cancelled, names = cancelled or threading.Event(), self.template_names
+        return BatchReader(self._account, self.origin, self._ttl_s, cancelled, progress, names)

@@ -118,7 +118,7 @@ def demo() -> Box:
     ...     box
     <Box: demo>
     """
-    from boxdocgen_explore.emulator import DEMO_TOKEN, STORY_BATCH_ID, Emulator
+    from boxdocgen_explore.emulator import DEMO_TOKEN, STORY_BATCH_ID, STORY_NOW, Emulator
 
     emulator = Emulator()
     emulator.start()
@@ -126,5 +126,5 @@ def demo() -> Box:
     policy = RetryPolicy(calls_per_minute=1_000_000, deadline_s=5, attempts=3)
     session = BoxSession(emulator.url, Token(DEMO_TOKEN), retry=policy)
     box = Box(session, origin="demo", cache_dir=None, ttl_s=_TTL_S, on_close=emulator.stop)
-    box.story_batch_id = STORY_BATCH_ID
+    box.story_batch_id, box._story_now = STORY_BATCH_ID, STORY_NOW
     return box

@@ -67,7 +67,7 @@ class DocumentSearch:
     def __post_init__(self) -> None:
         valid = pl.col("output_file_id").str.contains(_ID)
         outputs = self.jobs.filter(valid).group_by("batch_id", maintain_order=True)
-        self.invalid = self.jobs.filter(~valid).height
+        self.invalid: int = self.jobs.filter(~valid).height
         files = pl.col("output_file_id").unique(maintain_order=True)
         self._open: dict[str, list[str]] = dict(outputs.agg(files).iter_rows())
         self._lookups: Counter[str] = Counter()

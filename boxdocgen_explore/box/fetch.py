@@ -46,10 +46,11 @@ class Fetch:
     on_page: Callable[[], None] = lambda: None
     chains: dict[PagedList, Chain] = field(init=False)
     failures: dict[PagedList, errors.BoxDocGenError] = field(init=False, default_factory=dict)
+    pages: int = field(init=False, default=0)
+    jobs: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.chains = {paged: Chain() for paged in self.lists}
-        self.pages = self.jobs = 0
         self._arrived = dict.fromkeys(self.lists, (0, 0))
         self._unfinished = len(self.lists)
         self._waiting: dict[int, str | None] = {}

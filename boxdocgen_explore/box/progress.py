@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
-from boxdocgen_explore.text import counted
+from boxdocgen_explore.text import counted, shortened
 
 _SHORT_S: Final = 1.0
 """What takes less needs no bar and no summary."""
-_FORMAT: Final = "{desc} [{elapsed}{postfix}]"
+_EVERY_S: Final = 0.1
 
 
 def interactive() -> bool:
@@ -35,7 +36,7 @@ def _stream() -> TextIO:
 
 
 class ProgressBar(AbstractContextManager["ProgressBar"]):
-    """Pages, jobs and waits on one line, in notebooks and terminals alike (tqdm).
+    """Pages, jobs and waits on one line, in notebooks and terminals alike.
 
     Not shown if nobody watches, nor until a second has passed or something is waited for. A
     terminal that takes nothing more is no error.
@@ -43,28 +44,31 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
 
     def __init__(self, noun: str = "jobs") -> None:
         self.noun = noun
-        self._bar: Any = None
-        self._start = time.monotonic()
+        self._start = self._drawn_at = time.monotonic()
         self._pages = self._jobs = 0
         self._waiting: str | None = None
+        self._shown = ""
 
     def __call__(self, pages: int, jobs: int, waiting: str | None) -> None:
         self._pages, self._jobs = pages, jobs
-        due = waiting is not None or time.monotonic() - self._start > _SHORT_S
-        if self._bar is None and due and interactive():
-            # Not tqdm.auto: of its widget, a saved notebook shows no more than an error.
-            from tqdm.std import tqdm
-
-            with suppress(OSError):
-                self._bar = tqdm(file=_stream(), leave=False, bar_format=_FORMAT)
-        if self._bar is not None:
-            with suppress(OSError):
-                text = f"{counted(pages, 'page')}, {jobs:,} {self.noun}"
-                self._bar.set_description_str(text, refresh=False)
-                # A wait must be shown at once, because no job may arrive for a long time.
-                self._bar.set_postfix_str(waiting or "", refresh=waiting != self._waiting)
-                self._bar.update(jobs - self._bar.n)
+        now = time.monotonic()
+        # A wait must be shown at once, because no job may arrive for a long time.
+        due = waiting != self._waiting or now - self._drawn_at > _EVERY_S
+        shown = self._shown or waiting is not None or now - self._start > _SHORT_S
         self._waiting = waiting
+        if due and shown and interactive():
+            minutes, seconds = divmod(int(now - self._start), 60)
+            about = f"{minutes:02}:{seconds:02}" + (f", {waiting}" if waiting else "")
+            self._draw(f"{counted(pages, 'page')}, {jobs:,} {self.noun} [{about}]")
+            self._drawn_at = now
+
+    def _draw(self, text: str, end: str = "") -> None:
+        """Write the line again; one that wraps could not be."""
+        text = shortened(text, shutil.get_terminal_size().columns - 1)
+        with suppress(OSError):
+            empty = " " * len(self._shown)
+            print(f"\r{empty}\r{text}", end=end, file=_stream(), flush=True)
+        self._shown = text
 
     def __exit__(
         self,
@@ -72,11 +76,8 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
         error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        if self._bar is None:
-            return
-        seconds = time.monotonic() - self._start
-        end = "" if error is None else ", then stopped"
-        line = f"{self._jobs:,} {self.noun}, {counted(self._pages, 'page')} in {seconds:.0f} s{end}"
-        with suppress(OSError):
-            self._bar.close()
-            print(line, file=_stream())
+        if self._shown:
+            seconds = time.monotonic() - self._start
+            pages = counted(self._pages, "page")
+            end = "" if error is None else ", then stopped"
+            self._draw(f"{self._jobs:,} {self.noun}, {pages} in {seconds:.0f} s{end}", "\n")

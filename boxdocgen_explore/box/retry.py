@@ -5,14 +5,16 @@ Every wait is bounded, is reported to whoever watches, and ends within a second 
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
+import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import tenacity
 import urllib3
 
 from boxdocgen_explore import errors
@@ -99,30 +101,42 @@ def retrying(
         Failed: no usable response, even after repeating.
         Cancelled: the context was cancelled.
     """
-    backoff = tenacity.wait_random_exponential(policy.backoff_s, max=_LONGEST_BACKOFF_S)
-
-    def wait_s(state: tenacity.RetryCallState) -> float:
-        named = None if _failed(state) else _retry_after_s(_outcome(state))
-        return backoff(state) if named is None else named
-
-    def wait(state: tenacity.RetryCallState) -> None:
-        _LOG.info(_reason(state))
-        context.waiting(_reason(state))
-
-    repeat = tenacity.Retrying(
-        sleep=context.sleep,
-        wait=wait_s,
-        stop=tenacity.stop_after_attempt(policy.attempts)
-        | tenacity.stop_before_delay(policy.deadline_s),
-        retry=tenacity.retry_if_result(lambda response: response.status_code in _REPEATED)
-        | tenacity.retry_if_exception(lambda error: isinstance(error, Failed) and error.again),
-        before_sleep=wait,
-        retry_error_callback=_outcome,
-    )
+    started = time.monotonic()
     try:
-        return repeat(attempt)
+        for number in itertools.count(1):
+            outcome = _outcome(attempt)
+            seconds = _wait_s(outcome, number, policy)
+            late = time.monotonic() - started + seconds >= policy.deadline_s
+            if late or number >= policy.attempts or not _may_pass(outcome):
+                break
+            _LOG.info(reason := _reason(outcome, seconds))
+            context.waiting(reason)
+            context.sleep(seconds)
     finally:
         context.waiting(None)
+    if isinstance(outcome, Failed):
+        raise outcome
+    return outcome
+
+
+def _outcome(attempt: Callable[[], Response]) -> Response | Failed:
+    try:
+        return attempt()
+    except Failed as failed:
+        return failed
+
+
+def _may_pass(outcome: Response | Failed) -> bool:
+    if isinstance(outcome, Failed):
+        return outcome.again
+    return outcome.status_code in _REPEATED
+
+
+def _wait_s(outcome: Response | Failed, number: int, policy: RetryPolicy) -> float:
+    """What Box asks for, else a random time, so that not all clients come back at once."""
+    named = None if isinstance(outcome, Failed) else _retry_after_s(outcome)
+    longest = min(_LONGEST_BACKOFF_S, policy.backoff_s * 2.0 ** min(number - 1, 60))
+    return random.uniform(0, longest) if named is None else named  # noqa: S311 - no secret
 
 
 def _retry_after_s(response: Response) -> float | None:
@@ -138,21 +152,9 @@ def _retry_after_s(response: Response) -> float | None:
     return seconds if 0 <= seconds < math.inf else None
 
 
-def _reason(state: tenacity.RetryCallState) -> str:
-    seconds = state.next_action.sleep if state.next_action else 0
-    if _failed(state):
+def _reason(outcome: Response | Failed, seconds: float) -> str:
+    if isinstance(outcome, Failed):
         return f"No response from Box; next attempt in {seconds:.0f} s"
-    status = _outcome(state).status_code
-    if status == 429:
+    if outcome.status_code == 429:
         return f"Box asks to wait {seconds:.0f} s"
-    return f"Box is not available; next attempt in {seconds:.0f} s (status {status})"
-
-
-def _failed(state: tenacity.RetryCallState) -> bool:
-    return state.outcome is not None and state.outcome.failed
-
-
-def _outcome(state: tenacity.RetryCallState) -> Any:
-    """The last response; raises the last exception."""
-    assert state.outcome is not None  # noqa: S101 - tenacity calls this after an attempt only
-    return state.outcome.result()
+    return f"Box is not available; next attempt in {seconds:.0f} s (status {outcome.status_code})"

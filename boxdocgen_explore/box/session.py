@@ -83,7 +83,7 @@ class BoxSession:
     <BoxSession: api.box.com>
     """
 
-    host = "no host"  # for the repr of one whose address was refused
+    host: str = "no host"  # for the repr of one whose address was refused
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class BoxSession:
         offline: bool = False,
         retry: RetryPolicy | None = None,
     ) -> None:
-        self.base_url = checked_url(base_url).rstrip("/")
+        self.base_url: str = checked_url(base_url).rstrip("/")
         self.host = urlsplit(base_url).netloc.rpartition("@")[2]
         self.credentials = credentials
         self.as_user = as_user

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
-import zstandard
 from requests.structures import CaseInsensitiveDict
 from requests_cache import SerializerPipeline, Stage
 from requests_cache.models.response import CachedResponse
+
+if sys.version_info >= (3, 14):
+    import compression.zstd as zstd
+else:
+    import backports.zstd as zstd
 
 if TYPE_CHECKING:
     from requests import Response
@@ -79,7 +84,7 @@ def _dump(page: StoredPage) -> bytes:
     headers = dict(page.headers)
     head = _Head(page.cache_key, page.created_at, headers, page.status_code, page.expires)
     text = msgspec.json.encode(head)
-    packed = zstandard.compress(len(text).to_bytes(4, "big") + text + page.content, _LEVEL)
+    packed = zstd.compress(len(text).to_bytes(4, "big") + text + page.content, _LEVEL)
     page.fingerprint = _fingerprint(packed)
     return page.fingerprint + packed
 
@@ -89,9 +94,10 @@ def _load(stored: bytes) -> StoredPage:
         checksum, packed = stored[:FINGERPRINT_BYTES], stored[FINGERPRINT_BYTES:]
         if checksum != _fingerprint(packed):
             raise CorruptEntry("checksum")
-        if zstandard.frame_content_size(packed) > _LARGEST_PAGE_BYTES:
-            raise CorruptEntry("too large")
-        plain = zstandard.decompress(packed, _LARGEST_PAGE_BYTES)
+        unpacking = zstd.ZstdDecompressor()
+        plain = unpacking.decompress(packed, _LARGEST_PAGE_BYTES)
+        if not unpacking.eof:
+            raise CorruptEntry("too large, or cut")
         end = 4 + int.from_bytes(plain[:4], "big")
         page = _page(_head.decode(plain[4:end]), plain[end:])
         page.fingerprint = checksum

@@ -12,12 +12,26 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from importlib import import_module
+from typing import Any, Final, NoReturn
 
 from boxdocgen_explore import __version__
 from boxdocgen_explore.cli import terminal
 from boxdocgen_explore.cli.terminal import note, plain, say
 from boxdocgen_explore.text import shortened
+
+_MODULES: Final = {
+    "lab": ("lab",),
+    "fetch": ("batches", "fetch", "open", "archive"),
+    "watch": ("watch",),
+    "audit": ("audit",),
+    "verify": ("verify",),
+    "compare": ("compare", "resubmit"),
+    "render": ("render",),
+    "emulator": ("emulator",),
+    "caches": ("cache",),
+}
+"""Modules, and the commands in each."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +76,7 @@ def _run(arguments: list[str]) -> int:
     from boxdocgen_explore.cli.results import error_values, show_json
     from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest
 
-    parser = _parser()
+    parser = _parser(*arguments[:1])
     if not arguments:
         parser.print_help()
         return terminal.DONE
@@ -110,7 +124,9 @@ class _Parser(argparse.ArgumentParser):
     """Reports wrong arguments in one line, without the usage; no option can be abbreviated."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options, allow_abbrev=False)
+        from boxdocgen_explore.cli.options import HelpFormatter
+
+        super().__init__(formatter_class=HelpFormatter, **options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         self.exit(terminal.USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
@@ -123,23 +139,34 @@ class _Parser(argparse.ArgumentParser):
             note(message.removesuffix("\n"))
 
 
-def _parser() -> argparse.ArgumentParser:
-    # Imported here, so that an error in it is reported like any other.
-    from boxdocgen_explore.cli import (
-        audit,
-        caches,
-        compare,
-        emulator,
-        fetch,
-        lab,
-        render,
-        verify,
-        watch,
-    )
+def _parser(command: str = "") -> argparse.ArgumentParser:
+    """The parser of this command alone, which starts sooner; of all of them if there is none."""
+    from boxdocgen_explore.cli.options import epilog
 
-    parser = _Parser(prog="boxdocgen", description="Read, explore and audit Box Doc Gen batches.")
+    about = "Read, explore and audit Box Doc Gen batches."
+    example = epilog("boxdocgen fetch --demo 12345600319", "findings")
+    parser = _Parser(prog="boxdocgen", description=about, epilog=example)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (lab, fetch, watch, audit, verify, compare, render, emulator, caches):
-        module.add_commands(commands)
+    wanted = [name for name, its in _MODULES.items() if command in its]
+    for name in wanted or _MODULES:
+        # Imported here, so that an error in it is reported like any other.
+        import_module(f"{__name__}.{name}").add_commands(commands)
     return parser
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands as shtab wants them, which writes completions for a shell."""
+    import shtab
+
+    from boxdocgen_explore.cli.options import parse_path
+
+    everything = _parser()
+    parsers: list[argparse.ArgumentParser] = [everything]
+    for one in parsers:
+        for action in one._actions:
+            if action.type is parse_path:
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+            elif isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+    return everything

@@ -16,7 +16,6 @@ from boxdocgen_explore.cli.options import (
     box_options,
     column_options,
     connected,
-    now,
     output_file,
     parse_age,
     parse_path,
@@ -25,7 +24,7 @@ from boxdocgen_explore.cli.options import (
     recent,
     since_option,
 )
-from boxdocgen_explore.cli.terminal import DONE, FINDINGS, say
+from boxdocgen_explore.cli.terminal import DONE, FINDINGS, painted, say
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
 from boxdocgen_explore.schema import JOBS, PAGES
 from boxdocgen_explore.text import counted
@@ -39,7 +38,8 @@ _MOST_VERSIONS: Final = 20
 
 
 def add_commands(commands: Any) -> None:
-    command = add_command(commands, "audit", audit)
+    example = "boxdocgen audit --demo 12345600319 -o audit.html --evidence audit.zip"
+    command = add_command(commands, "audit", audit, example, "findings (--fail-on)")
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
     command.add_argument("-o", "--output", type=parse_path, metavar="FILE", help="an .html file")
     command.add_argument(
@@ -55,10 +55,13 @@ def add_commands(commands: Any) -> None:
         "--fail-on",
         choices=("error", "running", "warning"),
         default="running",
-        help="what is exit status 1: errors, also jobs still running (default), also warnings",
+        help="what is exit status 1: errors, also jobs still running, also warnings",
     )
     command.add_argument(
-        "--max-age", type=parse_age, metavar="AGE", help="read pages again that are older"
+        "--max-age",
+        type=parse_age,
+        metavar="AGE",
+        help="read pages again that are older; by default as they expire",
     )
     command.add_argument(
         "--history", type=parse_path, metavar="FOLDER", help="compare with the earlier audits there"
@@ -123,7 +126,7 @@ def audit(options: argparse.Namespace) -> int:
         seed=options.seed,
         policy=policy,
         expected=options.expected,
-        now=now(options),
+        now=box.now,
         **given,
     )
     if options.history:
@@ -149,7 +152,8 @@ def audit(options: argparse.Namespace) -> int:
     elif printed:
         say(outputs.as_markdown(result))
     elif not options.quiet:
-        say(outputs.as_text(result, report, bag, calls if options.verbose else None))
+        text = outputs.as_text(result, report, bag, calls if options.verbose else None)
+        say(painted(text))
     if failure is not None:
         raise failure
     return FINDINGS if result.fails(options.fail_on) else DONE
@@ -224,7 +228,7 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
         options.refresh = True
         listed = recent(box, options)
     login = box.user.login if box.user else None
-    start, found = moment(long_ago(now(options), options.since)), listed.batches
+    start, found = moment(long_ago(box.now, options.since)), listed.batches
     how_far = f"its end ({counted(listed.jobs, 'job')})"
     if listed.read_down_to:
         how_far = (

@@ -6,22 +6,24 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from boxdocgen_explore.cli.options import add_command, parse_age, parse_path
+from boxdocgen_explore.cli.options import add_command, cache_option, epilog, parse_age
 from boxdocgen_explore.cli.results import show
 from boxdocgen_explore.cli.terminal import DONE
 from boxdocgen_explore.text import counted
 
 
 def add_commands(commands: Any) -> None:
-    group = commands.add_parser("cache", help="Show or delete what is cached")
+    example = "boxdocgen cache info"
+    about = "Show or delete what is cached"
+    group = commands.add_parser("cache", help=about, description=about, epilog=epilog(example))
     actions = group.add_subparsers(dest="action", required=True, metavar="COMMAND")
-    info = add_command(actions, "info", cache_info)
-    clear = add_command(actions, "clear", cache_clear)
-    clear.add_argument("--older-than", type=parse_age, metavar="AGE", help="such as 90d")
+    info = add_command(actions, "info", cache_info, example)
+    example = "boxdocgen cache clear --older-than 90d"
+    clear = add_command(actions, "clear", cache_clear, example)
+    about = "only what is older, such as 90d; by default everything"
+    clear.add_argument("--older-than", type=parse_age, metavar="AGE", help=about)
     for command in (info, clear):
-        command.add_argument(
-            "--cache-dir", type=parse_path, metavar="DIR", help="the cache's folder"
-        )
+        cache_option(command)
 
 
 def cache_info(options: argparse.Namespace) -> int:

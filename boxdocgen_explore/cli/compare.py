@@ -31,11 +31,13 @@ _OF_JOBS: Final = pl.col("job_id").is_not_null()
 
 
 def add_commands(commands: Any) -> None:
-    command = add_command(commands, "compare", compare)
+    example = "boxdocgen compare --demo 12345600319 12345600312"
+    command = add_command(commands, "compare", compare, example)
     command.add_argument("before", metavar="BEFORE", help="a batch, or the .html of a report")
     command.add_argument("after", metavar="AFTER", help="another one, or the same one read later")
     box_options(command)
-    command = add_command(commands, "resubmit", resubmit)
+    example = "boxdocgen resubmit --demo 12345600319 -o again.csv"
+    command = add_command(commands, "resubmit", resubmit, example)
     command.add_argument("ids", nargs="+", metavar="ID")
     command.add_argument("--expected", type=parse_path, metavar="FILE", help="a manifest, as CSV")
     command.add_argument("-o", "--output", type=parse_path, metavar="FILE", help="a .csv file")

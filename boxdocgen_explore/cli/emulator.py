@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Any) -> None:
-    command = add_command(commands, "emulator", emulator)
-    command.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    command = add_command(commands, "emulator", emulator, "boxdocgen emulator --fault list")
+    command.add_argument("--port", type=int, default=0, help="0 takes a free one")
     command.add_argument(
         "--fault",
         action="append",

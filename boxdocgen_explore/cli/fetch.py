@@ -16,7 +16,6 @@ from boxdocgen_explore.cli.options import (
     column_options,
     connected,
     documents_option,
-    now,
     output_file,
     parse_path,
     progress_of,
@@ -38,10 +37,12 @@ _LONGEST_NAME: Final = 40
 
 
 def add_commands(commands: Any) -> None:
-    command = add_command(commands, "batches", batches)
+    command = add_command(commands, "batches", batches, "boxdocgen batches --demo --since 7d")
     since_option(command)
     box_options(command)
-    command = add_command(commands, "fetch", fetch)
+    command = add_command(
+        commands, "fetch", fetch, "boxdocgen fetch --demo 12345600319 -o jobs.parquet"
+    )
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
     since_option(command)
     command.add_argument(
@@ -56,11 +57,13 @@ def add_commands(commands: Any) -> None:
     )
     column_options(command)
     box_options(command)
-    command = add_command(commands, "open", open_view)
+    command = add_command(commands, "open", open_view, "boxdocgen open --demo 12345600319")
     command.add_argument("ids", nargs="+", metavar="ID")
     column_options(command)
     box_options(command)
-    command = add_command(commands, "archive", archive)
+    findings = "a batch could not be read completely"
+    example = "boxdocgen archive letters --demo --since 7d"
+    command = add_command(commands, "archive", archive, example, findings)
     command.add_argument("url", metavar="URL", help="a folder, or object storage: s3://...")
     since_option(command)
     documents_option(command)
@@ -83,7 +86,7 @@ def batches(options: argparse.Namespace) -> int:
         rows.append([row["batch_id"], created, name, f"{row['jobs']:,}", failed])
     lines = table(["Batch", "Created (UTC)", "Template", "Jobs", "Failed"], rows, numbers=2)
     if not rows:
-        start = f" with jobs created since {moment(long_ago(now(options), since))}" if since else ""
+        start = f" with jobs created since {moment(long_ago(box.now, since))}" if since else ""
         lines = [
             f"No batches{start}. Box shows them only to their creator, often a service account."
         ]
@@ -110,6 +113,7 @@ def fetch(options: argparse.Namespace) -> int:
     ids = recent(box, options).batches["batch_id"].to_list() if options.since else options.ids
     reading, failed = read(box, ids, options)
     line = verdict_line(reading, box, options)
+    values = _values(reading, options.output) if options.json else {}
     if to_stdout:
         say_bytes(as_bytes(reading.jobs, ending))
         if not options.quiet:
@@ -117,19 +121,19 @@ def fetch(options: argparse.Namespace) -> int:
     elif options.output:
         with output_file(options.output) as part:
             WRITERS[ending](reading.jobs, part)
-        show(options, [f"{options.output}: {line}"], _values(reading, str(options.output)))
+        show(options, [f"{options.output}: {line}"], values)
     else:
-        show(options, [line, *_summary(reading)], _values(reading, None))
+        show(options, [line, *_summary(reading)], values)
     if failed:
         raise failed
     return DONE
 
 
-def _values(reading: Reading, output: str | None) -> dict[str, Any]:
+def _values(reading: Reading, output: Path | None) -> dict[str, Any]:
     from boxdocgen_explore import analysis
 
     return {
-        "output": output,
+        "output": output and str(output),
         "verdict": reading.verdict,
         "jobs": reading.jobs.height,
         "batches": analysis.by_batch(reading).to_dicts(),
@@ -173,9 +177,8 @@ def archive(options: argparse.Namespace) -> int:
     What was left out is listed; exit status 1 if a batch could not be read completely.
     """
     box = connected(options)
-    since = options.since and long_ago(now(options), options.since)
     documents, progress = options.documents, progress_of(options)
-    written = box.archive(options.url, since=since, documents=documents, progress=progress)
+    written = box.archive(options.url, since=options.since, documents=documents, progress=progress)
     groups = written.group_by("outcome", maintain_order=True).agg(pl.len(), pl.col("jobs").sum())
     lines = [
         f"{counted(batches, 'batch')} {outcome}, {counted(jobs, 'job')}"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from boxdocgen_explore.cli.options import add_command
+from boxdocgen_explore.cli.options import add_command, credential_variables
 from boxdocgen_explore.cli.terminal import DONE, say
 
 if TYPE_CHECKING:
@@ -20,8 +19,9 @@ _NEWS: Final = "@jupyterlab/apputils-extension:announcements"
 
 
 def add_commands(commands: Any) -> None:
-    epilog = "Further options are JupyterLab's, such as --no-browser."
-    add_command(commands, "lab", lab, epilog=epilog)
+    command = add_command(commands, "lab", lab, "boxdocgen lab --no-browser")
+    credential_variables(command)
+    command.description = f"{command.description}; further options are JupyterLab's"
 
 
 def lab(options: argparse.Namespace) -> int:
@@ -35,7 +35,6 @@ def lab(options: argparse.Namespace) -> int:
     else:
         say("No Box credentials are set: the notebook shows the demo, synthetic data.")
     folder = notebooks(Path.cwd())
-    say(f"Notebooks: {folder}")
     server = LabApp.initialize_server(argv=options.others, config=_settings(folder))
     server.web_app.settings["page_config_hook"] = _without_news
     # Printed when it listens: whoever reads the line may go there at once.
@@ -74,11 +73,16 @@ def notebooks(start: Path) -> Path:
     """
     checkout = Path(__file__).resolve().parents[2] / "notebooks"
     if (checkout / _START).exists() and (checkout.parent / "pyproject.toml").exists():
+        say(f"Notebooks: {checkout}")
         return checkout
     packaged = resources.files("boxdocgen_explore") / "notebooks"
-    for notebook in packaged.iterdir():
-        target = start / notebook.name
-        if notebook.name.endswith(".ipynb") and not target.exists():
-            with resources.as_file(notebook) as source:
-                shutil.copyfile(source, target)
+    names = sorted(notebook.name for notebook in packaged.iterdir())
+    copied = [name for name in names if not (start / name).exists()]
+    for name in copied:
+        (start / name).write_bytes((packaged / name).read_bytes())
+    others = [name for name in names if name not in copied]
+    if copied:
+        say(f"Copied to {start}: {', '.join(copied)}")
+    if others:
+        say(f"Already there, and not replaced: {', '.join(others)}")
     return start

@@ -6,17 +6,16 @@ import argparse
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from polars.exceptions import PolarsError
 
-from boxdocgen_explore.arguments import checked_path
-from boxdocgen_explore.auditing import without
+from boxdocgen_explore.arguments import BOX_URL, checked_path
 from boxdocgen_explore.cli.terminal import note, plain
 from boxdocgen_explore.errors import BatchesFailed, InvalidRequest
-from boxdocgen_explore.text import counted, long_ago, moment, replacing
+from boxdocgen_explore.text import counted, moment, replacing
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
@@ -24,14 +23,45 @@ if TYPE_CHECKING:
     from boxdocgen_explore.schema import BatchList
 
 Command = Callable[[argparse.Namespace], int]
+_CREDENTIALS: Final = (
+    ", BOX_ACCESS_TOKEN, or BOX_JWT_CONFIG_FILE, or BOX_CLIENT_ID with BOX_CLIENT_SECRET, "
+    "BOX_SUBJECT_TYPE and BOX_SUBJECT_ID"
+)
+_NETWORK: Final = ", HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE, SSL_CERT_FILE"
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def add_command(commands: Any, name: str, run: Command, **more: Any) -> argparse.ArgumentParser:
+class HelpFormatter(argparse.HelpFormatter):
+    """Every default is shown, and each line of an epilog stays a line."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        return "\n".join(fill(line, width, indent) for line in text.splitlines())
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        known = action.default in (None, False, [], argparse.SUPPRESS) or "default" in text
+        return text if known else f"{text} (default: %(default)s)"
+
+
+def epilog(example: str, findings: str = "") -> str:
+    """What stands below the options; ``findings`` says what exit status 1 is, if there is one."""
+    one = f"1 {findings}, " if findings else ""
+    return (
+        f"Example: {example}\n"
+        f"Exit status: 0 done, {one}2 wrong usage or a file that cannot be written, 3 Box refused "
+        "or failed, 130 Ctrl-C\n"
+        "Environment: NO_COLOR, FORCE_COLOR"
+    )
+
+
+def add_command(
+    commands: Any, name: str, run: Command, example: str, findings: str = ""
+) -> argparse.ArgumentParser:
     """Add a command; the first line of ``run``'s docstring is its help."""
     about = (run.__doc__ or "").partition("\n")[0].rstrip(".")
     command: argparse.ArgumentParser = commands.add_parser(
-        name, help=about, description=about, **more
+        name, help=about, description=about, epilog=epilog(example, findings)
     )
     command.add_argument("--json", action="store_true", help="the result as JSON, errors too")
     command.add_argument("-q", "--quiet", action="store_true", help="print errors alone")
@@ -49,14 +79,29 @@ def box_options(command: argparse.ArgumentParser) -> None:
     """Add the options that say where Box is read, and how."""
     group = command.add_argument_group("Box")
     group.add_argument("--demo", action="store_true", help="read the built-in synthetic batches")
-    group.add_argument("--base-url", metavar="URL", help="read another server than api.box.com")
-    group.add_argument(
-        "--cache-dir", type=parse_path, metavar="DIR", help="the folder of the cache"
-    )
+    group.add_argument("--base-url", metavar="URL", help=f"another server; by default {BOX_URL}")
+    cache_option(command, group)
     group.add_argument("--as-user", metavar="ID", help="read as this user, if the token may")
     group.add_argument("--refresh", action="store_true", help="read again what may have changed")
     group.add_argument("--offline", action="store_true", help="read only what is cached")
-    group.add_argument("--user", metavar="LOGIN", help="with --offline: whose pages to read")
+    group.add_argument(
+        "--user",
+        metavar="LOGIN",
+        help="with --offline: whose pages to read; by default those of the last reader",
+    )
+    credential_variables(command)
+    command.epilog = f"{command.epilog}{_NETWORK}"
+
+
+def credential_variables(command: argparse.ArgumentParser) -> None:
+    """Name the variables that hold credentials."""
+    command.epilog = f"{command.epilog}{_CREDENTIALS}"
+
+
+def cache_option(command: argparse.ArgumentParser, group: Any = None) -> None:
+    about = "the cache; by default $BOXDOCGEN_CACHE_DIR, or a folder of this user"
+    (group or command).add_argument("--cache-dir", type=parse_path, metavar="DIR", help=about)
+    command.epilog = f"{command.epilog}, BOXDOCGEN_CACHE_DIR"
 
 
 def since_option(command: argparse.ArgumentParser) -> None:
@@ -102,6 +147,8 @@ def read(
     except BatchesFailed as error:
         if error.reading is None or len(error.failures) == error.batches:
             raise
+        from boxdocgen_explore.auditing import without
+
         return without(error.reading, error.failures), error
 
 
@@ -118,23 +165,13 @@ def verdict_line(reading: Reading, box: Box, options: argparse.Namespace) -> str
 
 def recent(box: Box, options: argparse.Namespace) -> BatchList:
     """List the batches since ``--since``; say with ``-v`` how far the list of jobs was read."""
-    start = long_ago(now(options), options.since)
     progress = progress_of(options)
-    listed = box.batch_list(start, refresh=options.refresh, progress=progress)
+    listed = box.batch_list(options.since, refresh=options.refresh, progress=progress)
     if options.verbose:
         down_to = listed.read_down_to
         end = f"down to jobs created {moment(down_to)}" if down_to else "to its end"
         note(f"{counted(listed.jobs, 'job')} of the list of all jobs read, {end}")
     return listed
-
-
-def now(options: argparse.Namespace) -> datetime:
-    """The demo has its own calendar: its batches were created "last night"."""
-    if options.demo:
-        from boxdocgen_explore.emulator import STORY_NOW
-
-        return STORY_NOW
-    return datetime.now(UTC)
 
 
 @contextmanager

@@ -47,7 +47,8 @@ _CALLING: Final = re.compile(
 
 
 def add_commands(commands: Any) -> None:
-    command = add_command(commands, "render", render)
+    example = "boxdocgen render 01_explore.ipynb -o page.html"
+    command = add_command(commands, "render", render, example)
     command.add_argument("notebook", type=parse_path, metavar="NOTEBOOK")
     target = command.add_mutually_exclusive_group(required=True)
     target.add_argument("-o", "--output", type=parse_path, metavar="FILE", help="an .html file")

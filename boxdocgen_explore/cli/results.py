@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from boxdocgen_explore.cli.terminal import plain, say
+from boxdocgen_explore.cli.terminal import painted, plain, say
 from boxdocgen_explore.errors import BoxDocGenError
 
 SCHEMA_VERSION: Final = 1
@@ -20,7 +20,7 @@ def show(options: argparse.Namespace, lines: Iterable[str], values: Mapping[str,
         show_json(options, values)
     elif not options.quiet:
         for line in lines:
-            say(plain(line))
+            say(painted(plain(line)))
 
 
 def show_json(options: argparse.Namespace, values: Mapping[str, Any]) -> None:

@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+from typing import Final
 
 from boxdocgen_explore.text import shortened
 
 DONE, FINDINGS, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses; a shell uses the last one for any program that Ctrl-C ended."""
+
+
+_COLOURS: Final = {
+    **dict.fromkeys(("completed", "matches"), 32),
+    **dict.fromkeys(("warning", "completed_with_error"), 33),
+    **dict.fromkeys(("error", "failed", "does not match"), 31),
+}
+_STATUS: Final = re.compile(rf"^([ \d,]*)({'|'.join(_COLOURS)})(?![\w-])", re.MULTILINE)
 
 
 class OutputFailed(Exception):
@@ -74,6 +84,14 @@ def note(text: str) -> None:
     """Print to standard error, which may be closed or full."""
     with suppress(OSError, ValueError):
         print(text, file=sys.stderr)
+
+
+def painted(text: str) -> str:
+    """Colour the status words at the starts of lines, on a terminal or if $FORCE_COLOR is set."""
+    wanted = os.environ.get("FORCE_COLOR") or sys.stdout.isatty()
+    if os.environ.get("NO_COLOR") or not wanted:
+        return text
+    return _STATUS.sub(lambda found: f"{found[1]}\x1b[{_COLOURS[found[2]]}m{found[2]}\x1b[0m", text)
 
 
 def flush() -> None:

@@ -12,7 +12,8 @@ from boxdocgen_explore.errors import InvalidRequest
 
 
 def add_commands(commands: Any) -> None:
-    command = add_command(commands, "verify", verify)
+    findings = "the bag does not match"
+    command = add_command(commands, "verify", verify, "boxdocgen verify audit.zip", findings)
     command.add_argument("file", type=parse_path, metavar="FILE", help="an evidence bag, a .zip")
     command.add_argument("--seal", metavar="HEX", help="the seal that was stored elsewhere")
     command.add_argument(

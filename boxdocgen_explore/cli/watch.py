@@ -19,12 +19,9 @@ _GIVE_UP: Final = timedelta(hours=1)
 
 
 def add_commands(commands: Any) -> None:
-    epilog = (
-        "Exit status: 0 every job is final and the audit finds no error, 1 it does, or jobs are "
-        "still running at the end, 3 Box refused or failed. Example: boxdocgen watch 12345 && "
-        "boxdocgen archive letters/"
-    )
-    command = add_command(commands, "watch", watch, epilog=epilog)
+    findings = "the audit finds an error, or jobs are still running at the end"
+    example = "boxdocgen watch --demo 12345600319"
+    command = add_command(commands, "watch", watch, example, findings)
     command.add_argument("ids", nargs="+", metavar="ID")
     command.add_argument(
         "--every",
@@ -33,7 +30,10 @@ def add_commands(commands: Any) -> None:
         help="between two looks; by default as the pace suggests, 10 s to 5 minutes",
     )
     command.add_argument(
-        "--timeout", type=parse_age, metavar="AGE", help="give up after 3h, for example"
+        "--timeout",
+        type=parse_age,
+        metavar="AGE",
+        help="give up after 3h, for example; by default after an hour without change",
     )
     command.add_argument(
         "--until-done",

@@ -90,8 +90,8 @@ class Backend:
         clock: Callable[[], float] | None,
     ) -> None:
         self.enterprise = enterprise
-        self.users = tuple(users)
-        self.started_s = time.monotonic()
+        self.users: tuple[User, ...] = tuple(users)
+        self.started_s: float = time.monotonic()
         self._clock = clock
         self._triggers: list[Trigger] = []
         self._calls: _Log[Call] = _Log()

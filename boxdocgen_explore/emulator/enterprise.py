@@ -137,7 +137,7 @@ class Enterprise:
 
     def __init__(self, batches: Sequence[Batch] = (), templates: Sequence[Template] = ()) -> None:
         self._batches = {batch.id: batch for batch in batches}
-        self.templates = {template.id: template for template in templates}
+        self.templates: dict[str, Template] = {template.id: template for template in templates}
         self.changed: dict[str, Document] = {}
 
     @classmethod

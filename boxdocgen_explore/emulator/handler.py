@@ -52,8 +52,8 @@ class Handler(RequestHandler):
 
     def prepare(self) -> None:
         """Record the call; refuse it as Box does if the user, method or version is wrong."""
-        self.path = self.request.path.removeprefix(BASE_PATH)
-        self.query = {
+        self.path: str = self.request.path.removeprefix(BASE_PATH)
+        self.query: dict[str, str] = {
             name: values[-1].decode(errors="replace")
             for name, values in self.request.query_arguments.items()
         }

@@ -81,7 +81,7 @@ class Emulator(Backend):
         listening = socket.create_server(("127.0.0.1", self._requested_port), backlog=128)
         listening.setblocking(False)
         self._port = listening.getsockname()[1]
-        self.started_s = time.monotonic()
+        self.started_s: float = time.monotonic()
         self._loop, self._closing = asyncio.new_event_loop(), asyncio.Event()
         self._thread = threading.Thread(
             target=self._run, args=[listening], name="boxdocgen-emulator", daemon=True

@@ -53,12 +53,13 @@ def explore(
     if templates is None and isinstance(given, Reading) and given.template_names:
         templates = given.template_names()
     here = rerun.place(source.origin if source else "jobs")
-    before = rerun.last_at(here)
+    before = rerun.explorers.get(here)
     opening = before.leave() if before else None
     if before and state is None:
         state = before.state
     explorer = Explorer(source, given, templates=templates, state=state, opening=opening)
-    rerun.remember(here, explorer)
+    if here is not None:
+        rerun.explorers[here] = explorer
     return explorer
 
 

@@ -91,8 +91,8 @@ class BatchListLoader:
     ``calls`` is how many calls the list takes while it is not cached; 0 until it was read.
     """
 
-    calls = 0
-    started = False
+    calls: int = 0
+    started: bool = False
 
     def __init__(self, picker: Picker, source: Source, on_read: Callable[[], None]) -> None:
         self._picker = picker
@@ -101,7 +101,7 @@ class BatchListLoader:
         self._on_read = on_read
         self._read_at = -_CACHED_S
         self._listed: pl.DataFrame | None = None
-        self.stopped = threading.Event()
+        self.stopped: threading.Event = threading.Event()
         self._thread = threading.Thread(target=self._load, daemon=True)
 
     def start(self) -> None:

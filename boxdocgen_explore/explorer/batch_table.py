@@ -12,7 +12,7 @@ import traitlets
 from boxdocgen_explore.schema import RUNNING, STATUSES
 from boxdocgen_explore.verdict import batch_label_parts
 from boxdocgen_explore.view.html import front_end
-from boxdocgen_explore.view.widget import script, specs
+from boxdocgen_explore.view.script import script, specs
 
 _COUNTS: Final = (*STATUSES, "other")
 
@@ -38,9 +38,9 @@ class BatchTable(anywidget.AnyWidget):
     loaded: Any = traitlets.List().tag(sync=True)
     partial: Any = traitlets.List().tag(sync=True)
     cached: Any = traitlets.List().tag(sync=True)
-    status = traitlets.Unicode("Reading the list of batches").tag(sync=True)
-    listing = traitlets.Unicode("read").tag(sync=True)
-    expanded = traitlets.Bool(True).tag(sync=True)
+    status: Any = traitlets.Unicode("Reading the list of batches").tag(sync=True)
+    listing: Any = traitlets.Unicode("read").tag(sync=True)
+    expanded: Any = traitlets.Bool(True).tag(sync=True)
 
     def __init__(self) -> None:
         super().__init__(statuses=[_status(name) for name in _COUNTS])

@@ -28,7 +28,8 @@ from boxdocgen_explore.explorer.saved import Saved
 from boxdocgen_explore.explorer.snapshot import is_rendering, snapshot_bundle
 from boxdocgen_explore.explorer.watcher import Watcher, changed_jobs, with_known_details
 from boxdocgen_explore.schema import JOBS
-from boxdocgen_explore.view import View, batch_labels, filters, main_cause, open_page, pack, page
+from boxdocgen_explore.view import batch_labels, filters, main_cause, open_page, pack, page
+from boxdocgen_explore.view.widget import View
 
 
 class Explorer(ipywidgets.VBox):  # type: ignore[misc]
@@ -46,7 +47,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     1487
     """
 
-    state = traitlets.Dict()
+    state: traitlets.Dict[str, Any] = traitlets.Dict()
 
     def __init__(
         self,
@@ -68,9 +69,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._watcher: Watcher | None = None
         self._list: BatchListLoader | None = None
         actions = self.load, self.refresh, self.cancel, self.load_documents, self.load_dates
-        self.picker = Picker(*actions)
+        self.picker: Picker = Picker(*actions)
         state = filters.check_state({} if state is None else state)
-        self.view = View(state=state, templates=dict(self._templates))
+        self.view: View = View(state=state, templates=dict(self._templates))
         super().__init__([self.picker, self.view] if source else [self.view], state=state)
         self.add_class("boxdocgen-explorer")
         self._saved = Saved(self, self.view, self._bundle, lambda: self.view.loading)

@@ -46,32 +46,32 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self._offered = pl.DataFrame(schema=dict(BATCHES))
         self.labels: dict[str, str] = {}
         self._reading = self._listing = False
-        self.fold = ipywidgets.ToggleButton(value=True, description=_HIDE, layout=_auto())
-        self.table = BatchTable()
-        self.refresh = ipywidgets.Button(
+        self.fold: Any = ipywidgets.ToggleButton(value=True, description=_HIDE, layout=_auto())
+        self.table: BatchTable = BatchTable()
+        self.refresh: Any = ipywidgets.Button(
             description="Refresh",
             tooltip="Read again what may have changed",
             disabled=True,
             layout=_auto(),
         )
-        self.cancel = ipywidgets.Button(description="Cancel", disabled=True, layout=_auto())
-        self.watch = ipywidgets.Checkbox(
+        self.cancel: Any = ipywidgets.Button(description="Cancel", disabled=True, layout=_auto())
+        self.watch: Any = ipywidgets.Checkbox(
             description="Watch",
             indent=False,
             tooltip="Look again until every job is final, with pace and expected end",
             layout=_auto(),
         )
-        self.documents = ipywidgets.Button(
+        self.documents: Any = ipywidgets.Button(
             tooltip="Names, sizes and times of the documents, and whether they exist",
             layout=_auto(),
         )
-        self.dates = ipywidgets.Button(
+        self.dates: Any = ipywidgets.Button(
             tooltip="Times and creators, from the list of all jobs; no call while it is cached",
             layout=_auto(),
         )
         self.offer_documents(0, self._offered)
         self.offer_dates(0, self._offered)
-        self.progress = ipywidgets.HTML()
+        self.progress: Any = ipywidgets.HTML()
         buttons = [self.fold, self.refresh, self.cancel, self.dates, self.documents, self.watch]
         super().__init__([*buttons, self.table, self.progress])
         self.add_class("boxdocgen-picker")

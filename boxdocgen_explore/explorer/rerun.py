@@ -7,15 +7,13 @@ as in a script, every explorer begins afresh.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from IPython.core.getipython import get_ipython
 
-if TYPE_CHECKING:
-    from boxdocgen_explore.explorer.explorer import Explorer
-
-_explorers: Final[WeakValueDictionary[Hashable, Explorer]] = WeakValueDictionary()
+explorers: Final[WeakValueDictionary[Hashable, Any]] = WeakValueDictionary()
+"""The explorer that the last run of each place made."""
 _run: dict[Hashable, int] = {}
 """How many explorers each place has made in the run that goes on; the key `_ID` names the run."""
 _ID: Final = "run"
@@ -33,14 +31,3 @@ def place(origin: str) -> Hashable | None:
         _run[_ID] = run
     number = _run[cell, origin] = _run.get((cell, origin), -1) + 1
     return cell, origin, number
-
-
-def last_at(place: Hashable | None) -> Explorer | None:
-    """Give the explorer that the last run of this place made, if there was one."""
-    return _explorers.get(place)
-
-
-def remember(place: Hashable | None, explorer: Explorer) -> None:
-    """Note that the run that goes on made this explorer here."""
-    if place is not None:
-        _explorers[place] = explorer

@@ -15,7 +15,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display
 from ipywidgets import DOMWidget
 
-from boxdocgen_explore.view import View
+from boxdocgen_explore.view.widget import View
 
 _PAUSE_S: Final = 0.3
 """So long after a change it is drawn: of several in a row, only the last."""

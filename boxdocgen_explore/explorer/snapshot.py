@@ -16,9 +16,10 @@ from boxdocgen_explore import analysis
 from boxdocgen_explore.figures import reasons_note
 from boxdocgen_explore.text import listed
 from boxdocgen_explore.verdict import RENDER
-from boxdocgen_explore.view import VIEW_MIME, View, embedded, filters, tables
+from boxdocgen_explore.view import VIEW_MIME, embedded, filters, tables
 from boxdocgen_explore.view.html import fill
 from boxdocgen_explore.view.pictures import picture
+from boxdocgen_explore.view.widget import View
 
 HEADING: Final = "Snapshot. Run the notebook to filter."
 _ROWS: Final = 10
@@ -37,14 +38,14 @@ def snapshot_bundle(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -
 
     Only for a page are the jobs in the output, so that a notebook that is saved does not grow.
     """
-    shown = {"text/html": snapshot(jobs, verdict, view)}
+    shown = {"text/html": _snapshot(jobs, verdict, view)}
     if os.environ.get(RENDER) != "page":
         return shown
     names = view.templates, view.batch_labels
     return {**shown, VIEW_MIME: embedded(jobs, verdict, view.cause, *names, view.state)}
 
 
-def snapshot(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> str:
+def _snapshot(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> str:
     """Give verdict, batches, filters, charts, counts and first rows, as HTML.
 
     ``jobs`` are all jobs that are loaded; what else is shown are the values of the ``view``.

@@ -101,6 +101,10 @@ class Chain:
     prefix: str = ""
     stored: StoredChain | None = None
 
+    def add(self, page: PageRead) -> None:
+        """Append the next page."""
+        self.pages.append(page)
+
     def reset(self) -> None:
         """Remove all pages, so that the chain can be read from the first page."""
         self.pages.clear()
@@ -142,6 +146,26 @@ class Chain:
             counts.append(int(repeated[start : start + page.parsed.height].sum()))
             start += page.parsed.height
         return counts
+
+
+@dataclass
+class StreamedChain(Chain):
+    """A chain without rows: it has the evidence of each page, and a hash of 8 bytes per job id."""
+
+    hashes: list[pl.Series] = field(default_factory=list)
+
+    def add(self, page: PageRead) -> None:
+        rows = page.parsed.rows
+        self.hashes.append(rows["job_id"].hash())
+        super().add(replace(page, parsed=replace(page.parsed, rows=rows.clear())))
+
+    def reset(self) -> None:
+        super().reset()
+        self.hashes = []
+
+    def has_duplicates(self, id_column: str | None) -> bool:
+        hashes = pl.concat([pl.Series(dtype=pl.UInt64), *self.hashes])
+        return hashes.n_unique() < len(hashes)
 
 
 def _ids(frames: Iterable[pl.DataFrame], id_column: str) -> pl.Series:

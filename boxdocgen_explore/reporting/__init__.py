@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, Unpack, overload
 
 import polars as pl
 
@@ -20,7 +20,7 @@ from boxdocgen_explore.reporting.embedded import frame_of, parsed_report
 from boxdocgen_explore.reporting.history import append_record, history_folder, with_history
 from boxdocgen_explore.reporting.record import audit_record, manifest_file, stated_code, stated_rule
 from boxdocgen_explore.reporting.result import AuditResult, Scope
-from boxdocgen_explore.reporting.run import run_audit
+from boxdocgen_explore.reporting.run import EvidenceOptions, ReportOptions, run_audit
 from boxdocgen_explore.reporting.trend import trend
 from boxdocgen_explore.text import replacing
 from boxdocgen_explore.view import pack
@@ -28,6 +28,7 @@ from boxdocgen_explore.view import pack
 __all__ = [
     "HTML_ENDINGS",
     "AuditResult",
+    "EvidenceOptions",
     "Report",
     "Scope",
     "append_record",
@@ -83,7 +84,7 @@ def report(
     columns: Collection[str] | None = None,
     redact: str | Collection[str] = (),
     notes: str | Sequence[str] = (),
-    **options: Any,
+    **options: Unpack[ReportOptions],
 ) -> Report:
     """Audit jobs and write one HTML file with the conclusion, findings, evidence and the view.
 

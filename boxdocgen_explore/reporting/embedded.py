@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import polars as pl
-from jinja2.utils import htmlsafe_json_dumps
 
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
 from boxdocgen_explore.reporting.canonical_json import canonical
@@ -48,6 +47,8 @@ def evidence_as_json(
     failures: Mapping[str, BoxDocGenError],
 ) -> str:
     """Write the evidence as JSON that may stand inside a script element."""
+    from jinja2.utils import htmlsafe_json_dumps
+
     rows: Any = [] if pages is None else pages.to_dicts()
     if document_pages is not None or failures:
         rows = {

@@ -16,7 +16,7 @@ from boxdocgen_explore.auditing import Rule, conform, read_manifest
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS, DOCUMENT_PAGES, DOCUMENTS, DURATION, JOBS
 
-REDACTABLE: Final = {
+REDACTABLE: Final[dict[str, tuple[str, ...]]] = {
     "creators": ("created_by_id", "created_by_name", "created_by_login"),
     "errors": ("errors",),
     "warnings": ("warnings",),

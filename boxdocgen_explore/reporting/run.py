@@ -13,6 +13,7 @@ from boxdocgen_explore.arguments import checked_text, template_names
 from boxdocgen_explore.auditing import (
     RULES,
     AuditInput,
+    InputOptions,
     Policy,
     Rule,
     checked_rules,
@@ -35,6 +36,23 @@ from boxdocgen_explore.reporting.result import CHAIN_RULES, AuditResult, Scope
 from boxdocgen_explore.schema import PAGES, TEMPLATES
 from boxdocgen_explore.search import SEARCHED
 from boxdocgen_explore.view.filters import check_state
+
+
+class ReportOptions(InputOptions, total=False):
+    """The options of `report` that are the audit's."""
+
+    rules: Sequence[Rule] | None
+    policy: str | os.PathLike[str] | Policy | None
+
+
+class EvidenceOptions(ReportOptions, total=False):
+    """The options of `evidence` that are the report's."""
+
+    scope: Scope | str | None
+    templates: Mapping[str, str] | pl.DataFrame | None
+    state: Mapping[str, Any] | None
+    columns: Collection[str] | None
+    redact: str | Collection[str]
 
 
 def run_audit(

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final, Unpack
 
 from boxdocgen_explore.arguments import checked_texts, output_path
 from boxdocgen_explore.errors import InvalidRequest, Reading
-from boxdocgen_explore.reporting import AuditResult, Report, audit_record, run_audit, sealed_report
+from boxdocgen_explore.reporting import (
+    AuditResult,
+    EvidenceOptions,
+    Report,
+    audit_record,
+    run_audit,
+    sealed_report,
+)
 from boxdocgen_explore.sealing.bag import policy_files, write_bag
 from boxdocgen_explore.sealing.verification import Verification, verify
 from boxdocgen_explore.text import replacing
@@ -30,7 +37,7 @@ def evidence(
     *,
     title: str | None = None,
     notes: str | Sequence[str] = (),
-    **options: Any,
+    **options: Unpack[EvidenceOptions],
 ) -> Report:
     """Audit a reading and write a zip file with all that is needed to audit it again.
 

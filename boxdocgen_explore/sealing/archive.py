@@ -36,10 +36,11 @@ class Bag:
             raise BrokenBag(f"{path} is damaged, or not a zip file: {error}.") from None
         digest = hashlib.sha256(content[:-COMMENT_BYTES]).hexdigest().encode()
         has_no_comment = content[-22:-18] == b"PK\5\6"
-        self.intact = None if has_no_comment else content[-COMMENT_BYTES:] == digest
+        self.intact: bool | None = None if has_no_comment else content[-COMMENT_BYTES:] == digest
         self._files = _checked_files(self._archive.infolist())
-        self.names, self.damaged = set(self._files), set[str]()
-        self.last = "the bag"
+        self.names: set[str] = set(self._files)
+        self.damaged: set[str] = set()
+        self.last: str = "the bag"
 
     def read(self, name: str) -> bytes:
         """A file's content; empty if it is damaged. ``last`` names the file from now on."""

@@ -66,8 +66,8 @@ def page_problems(read: Callable[[str], bytes]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    root = Path(__file__).resolve().parent.parent
-    files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    root: Path = Path(__file__).resolve().parent.parent
+    files: set[str] = {one.relative_to(root).as_posix() for one in root.rglob("*") if one.is_file()}
     found: list[str] = []
     try:
         found.extend(problems(files, lambda name: (root / name).read_bytes()))

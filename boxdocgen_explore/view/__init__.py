@@ -1,14 +1,13 @@
-"""The view that needs no kernel: a jobs frame goes in, a widget or an HTML page comes out."""
+"""The view that needs no kernel: a jobs frame goes in, an HTML page or `view.widget` comes out."""
 
 from boxdocgen_explore.view.address import fragment
 from boxdocgen_explore.view.cause import main_cause
 from boxdocgen_explore.view.page import VIEW_MIME, embedded, notebook_page, open_page, page
 from boxdocgen_explore.view.payload import batch_labels, pack, unpack
-from boxdocgen_explore.view.widget import View, module, specs
+from boxdocgen_explore.view.script import module, specs
 
 __all__ = [
     "VIEW_MIME",
-    "View",
     "batch_labels",
     "embedded",
     "fragment",

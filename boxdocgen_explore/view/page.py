@@ -20,7 +20,7 @@ from boxdocgen_explore.view import filters
 from boxdocgen_explore.view.cause import main_cause
 from boxdocgen_explore.view.html import fill, front_end
 from boxdocgen_explore.view.payload import batch_labels, pack
-from boxdocgen_explore.view.widget import module, specs
+from boxdocgen_explore.view.script import module, specs
 
 VIEW_MIME: Final = "application/vnd.boxdocgen.view+json"
 """What `embedded` gives, as an output of a notebook that is run for `notebook_page`."""

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box import Box
-from boxdocgen_explore.emulator import Emulator, plain_job
+from boxdocgen_explore.box import Box, demo
+from boxdocgen_explore.emulator import STORY_NOW, Emulator, plain_job
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
@@ -26,6 +26,15 @@ def put(emulator: Emulator, *hours_ago: float | None, jobs: int = 250) -> None:
             plain_job(batch_id, n) | {"created_at": at} for n in range(jobs)
         ]
         emulator.enterprise.put(batch_id, made)
+
+
+def test_the_demo_has_its_own_present_for_what_is_recent() -> None:
+    with demo() as box:
+        everything = box.batches()
+        week, day = (box.batches(since=timedelta(days=days)) for days in (7, 1))
+        assert 0 < day.height < week.height < everything.height
+        assert box.jobs(since=timedelta(days=1))["batch_id"].n_unique() == day.height
+        assert box.now == STORY_NOW
 
 
 def listed(box: Box, hours: float) -> tuple[list[str], int]:

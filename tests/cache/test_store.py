@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zstandard
 from batch import PATH, calls_to
 from processes import let_read, next_line, start_reader, wait_for_calls
 from requests import Response
@@ -26,6 +25,7 @@ from requests import Response
 from boxdocgen_explore import cache
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.cache import PageStore, StoreWarning
+from boxdocgen_explore.cache.serializer import zstd
 from boxdocgen_explore.emulator import Emulator
 
 pytestmark = pytest.mark.trust
@@ -321,7 +321,7 @@ class Trap:
 
 
 def signed(plain: bytes) -> bytes:
-    packed = zstandard.compress(plain)
+    packed = zstd.compress(plain)
     return b"boxdocgen2" + sha256(packed).digest() + packed
 
 

@@ -374,7 +374,7 @@ def test_the_cache_can_be_listed_and_cleared(box, capsys):
 def test_the_emulator_prints_its_address_on_one_line_and_serves_others(monkeypatch, tmp_path):
     monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
     with subprocess.Popen(
-        [sys.executable, "-m", "boxdocgen_explore.cli", "emulator"],
+        [sys.executable, "-m", "boxdocgen_explore", "emulator"],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

@@ -27,7 +27,7 @@ def url(monkeypatch):
 
 def shell(command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command line in bash, with ``boxdocgen`` for the command."""
-    program = f"{sys.executable} -m boxdocgen_explore.cli"
+    program = f"{sys.executable} -m boxdocgen_explore"
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command.replace('boxdocgen', program)}"],
         capture_output=True,
@@ -99,7 +99,7 @@ def test_an_unexpected_error_is_one_line_and_status_3_and_verbose_shows_more(
 
 
 @pytest.mark.parametrize(
-    "module", ["boxdocgen_explore.cli.fetch", "boxdocgen_explore.auditing", "polars"]
+    "module", ["boxdocgen_explore.cli.audit", "boxdocgen_explore.auditing", "polars"]
 )
 def test_an_error_while_a_module_is_imported_is_no_finding(module, tmp_path):
     fails = f"import sys; sys.modules[{module!r}] = None\n"

@@ -92,7 +92,7 @@ def test_invalid_options_are_usage_errors(box, arguments, capsys):
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process on Windows")
 def test_ctrl_c_ends_a_watch_and_keeps_what_was_fetched(box):
     put(box, 10)
-    command = [sys.executable, "-m", "boxdocgen_explore.cli", "watch", "1001", *box.options]
+    command = [sys.executable, "-m", "boxdocgen_explore", "watch", "1001", *box.options]
     with subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as process:
         assert "10 of 40 final" in process.stdout.readline()
         process.send_signal(signal.SIGINT)

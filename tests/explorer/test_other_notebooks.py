@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -13,7 +14,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import tenacity
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Page, expect
 
@@ -49,12 +49,11 @@ def served(name: str, *options: str, home: Path) -> Iterator[str]:
         subprocess.Popen(command, env=environment, cwd=home, stdout=log, stderr=log) as server,
     ):
         try:
-            for attempt in tenacity.Retrying(
-                wait=tenacity.wait_fixed(0.1), stop=tenacity.stop_after_delay(60), reraise=True
-            ):
-                with attempt:
-                    assert server.poll() is None, (home / "log").read_text()
-                    socket.create_connection(("127.0.0.1", port)).close()
+            deadline = time.monotonic() + 60
+            while not listens(port):
+                assert server.poll() is None, (home / "log").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
@@ -62,6 +61,11 @@ def served(name: str, *options: str, home: Path) -> Iterator[str]:
                 server.wait(20)
             except subprocess.TimeoutExpired:
                 server.kill()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def check_filters(page: Page) -> None:

@@ -46,7 +46,7 @@ def start_reader(
 def start_command(emulator: Emulator, folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start the command line."""
     options = ["--base-url", emulator.url, "--cache-dir", str(folder)]
-    return _start([sys.executable, "-m", "boxdocgen_explore.cli", *arguments, *options])
+    return _start([sys.executable, "-m", "boxdocgen_explore", *arguments, *options])
 
 
 def _start(program: list[str]) -> subprocess.Popen[str]:

@@ -185,7 +185,7 @@ def test_reprs_verdicts_and_labels_are_text(box: Box) -> None:
 
 def test_a_terminal_without_unicode_shows_codes_and_no_traceback() -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "boxdocgen_explore.cli", "fetch", "--demo", "12345600319"],
+        [sys.executable, "-m", "boxdocgen_explore", "fetch", "--demo", "12345600319"],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
         capture_output=True,
         text=True,

@@ -9,13 +9,14 @@ from frames import story
 
 from boxdocgen_explore import view
 from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.view.widget import View
 
 
 def test_the_widget_takes_a_state_and_links_it_both_ways():
     class Holder(traitlets.HasTraits):
         state = traitlets.Dict()
 
-    widget, holder = view.View(story(30)), Holder()
+    widget, holder = View(story(30)), Holder()
     ipywidgets.link((widget, "state"), (holder, "state"))
     holder.state = {"status": ["failed"]}
     assert widget.state == {"status": ["failed"]}
@@ -24,7 +25,7 @@ def test_the_widget_takes_a_state_and_links_it_both_ways():
 
 
 def test_the_widget_refuses_an_invalid_state():
-    widget = view.View(story(30), state={"status": ["failed"]})
+    widget = View(story(30), state={"status": ["failed"]})
     with pytest.raises(InvalidRequest, match="no key 'colour'"):
         widget.state = {"colour": ["red"]}
     assert widget.state == {"status": ["failed"]}

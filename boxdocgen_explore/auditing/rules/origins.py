@@ -29,10 +29,10 @@ def _mixed(name: str, noun: str, columns: tuple[str, ...], *also: str) -> Rule:
     return Rule(name, "warning", checks, why, check, (*COMPLETE_JOBS, *also), columns)
 
 
-mixed_output_types = _mixed("mixed-output-types", "output type", ("output_type",))
-mixed_creator = _mixed("mixed-creator", "creator", _CREATOR, "creator")
-mixed_source = _mixed("mixed-source", "source", ("source",), "source")
-mixed_enterprise = _mixed("mixed-enterprise", "enterprise", ("enterprise_id",), "enterprise")
+mixed_output_types: Rule = _mixed("mixed-output-types", "output type", ("output_type",))
+mixed_creator: Rule = _mixed("mixed-creator", "creator", _CREATOR, "creator")
+mixed_source: Rule = _mixed("mixed-source", "source", ("source",), "source")
+mixed_enterprise: Rule = _mixed("mixed-enterprise", "enterprise", ("enterprise_id",), "enterprise")
 
 
 @rule("source-host", "warning", needs=("pages", "host", "complete batches"), option="hosts")

@@ -1,4 +1,4 @@
-"""``python -m boxdocgen_explore.cli``: the same as ``boxdocgen``."""
+"""``python -m boxdocgen_explore``: the same as ``boxdocgen``."""
 
 import sys
 

@@ -1,0 +1,109 @@
+"""The front end of the view: one ES module, and what it draws and says by.
+
+It gets packed columns, chart specs, a verdict and a state. In JupyterLab it is an anywidget
+(`view.widget`); `view.page` puts the same module and the same payload into one HTML document, so
+both filter alike. Vega comes out of vl-convert; no page asks another host for anything.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from boxdocgen_explore import analysis, build_cache
+from boxdocgen_explore.figures import COLOURS, UNKNOWN_COLOUR
+from boxdocgen_explore.schema import STATUS_MEANINGS, STATUSES
+from boxdocgen_explore.view import filters
+
+FRONT_END: Final = Path(__file__).parent / "front_end"
+_MODULES: Final = (
+    "dom.js",
+    "columns.js",
+    "search.js",
+    "filters.js",
+    "bars.js",
+    "durations.js",
+    "dates.js",
+    "figures.js",
+    "virtual_table.js",
+    "column_choice.js",
+    "column_widths.js",
+    "table.js",
+    "sidebar.js",
+    "charts.js",
+    "verdict.js",
+    "progress.js",
+    "cause.js",
+    "actions.js",
+    "page.js",
+    "address.js",
+    "cell.js",
+    "view.js",
+)
+
+
+@functools.cache
+def specs() -> dict[str, Any]:
+    """Give what the front end draws and says by: charts, statuses, their colours, filter code."""
+    return {
+        "figures": json.loads(_figures()),
+        "statuses": list(STATUSES),
+        "meanings": dict(STATUS_MEANINGS),
+        "colours": dict(COLOURS),
+        "unknown_colour": UNKNOWN_COLOUR,
+        "no_reason": analysis.NO_REASON,
+        "query_code": dict(filters.QUERY_CODE),
+    }
+
+
+@functools.cache
+def module() -> str:
+    """Give the whole front end of the view as one ES module that imports nothing.
+
+    Raises OSError if the package's own files cannot be read.
+    """
+    return _vega() + script(*_MODULES)
+
+
+def script(*names: str) -> str:
+    """Join files of the front end, each after those that it imports, into one ES module.
+
+    Raises OSError if the package's own files cannot be read.
+    """
+    sources = [(FRONT_END / name).read_text(encoding="utf-8") for name in names]
+    # Each file is a module, for editors and tests; joined, they share one scope.
+    return "".join(
+        re.sub(r"^(import .*;\n|export (?!default))", "", source, flags=re.M) for source in sources
+    )
+
+
+def _figures() -> str:
+    """Give `charts.figures` as JSON, if it is cached without an import of Altair."""
+
+    def build() -> str:
+        from boxdocgen_explore import charts
+
+        return json.dumps(charts.figures())
+
+    key = f"altair {version('altair')}, sources {build_cache.sources()}"
+    return build_cache.built("figures.json", key, build)
+
+
+def _vega() -> str:
+    """Give vega-embed, Vega-Lite and Vega as one constant, ``vegaEmbed``."""
+    export = "boxdocgen.vegaEmbed = vegaEmbed;"
+
+    def build() -> str:
+        import vl_convert
+
+        return str(vl_convert.javascript_bundle(export))
+
+    key = f"vl-convert {version('vl-convert-python')}, {export}"
+    return (
+        f"const boxdocgen = {{}};\n(() => {{{build_cache.built('vega.js', key, build)}\n}})();\n"
+        "const vegaEmbed = boxdocgen.vegaEmbed;\n"
+    )
