@@ -205,13 +205,17 @@ CASES: dict[str, Case] = {
 }
 
 
+ALONE = {rule.name: [rule] for rule in bx.RULES}
+"""Each rule without the others, of which each test would wait for all."""
+
+
 def found(rule: str, reading: Reading | pl.DataFrame, **options: Any) -> list[str]:
     """The details of a rule's findings."""
-    return bx.audit(reading, now=NOON, **options).filter(rule=rule)["detail"].to_list()
+    return bx.audit(reading, now=NOON, rules=ALONE[rule], **options)["detail"].to_list()
 
 
 def verdict(rule: str, reading: Reading | pl.DataFrame, **options: Any) -> tuple[Any, ...]:
-    rows = bx.verdicts(reading, now=NOON, **options).filter(rule=rule)
+    rows = bx.verdicts(reading, now=NOON, rules=ALONE[rule], **options)
     return rows.select("verdict", "findings", "lacks").row(0)
 
 
@@ -229,7 +233,7 @@ def test_a_rule_judges_every_batch_by_itself(rule: str) -> None:
     case = CASES[rule]
     batch_ids = ("9", "10", "11", "12")
     reading, options = case.reading(*batch_ids), case.given(*batch_ids)
-    rows = bx.verdicts(reading, now=NOON, by_batch=True, **options).filter(rule=rule)
+    rows = bx.verdicts(reading, now=NOON, by_batch=True, rules=ALONE[rule], **options)
     judged = {batch_id: (verdict, n) for batch_id, _, verdict, n, _ in rows.iter_rows()}
     one_by_one = {"10": ("found", 1), "11": ("passed", 0), "12": ("not evaluated", 0)}
     together = {None: ("found", 1)}

@@ -67,7 +67,7 @@ def measure(browser: Browser, lab: Lab, name: str, jobs: int, parquet: Path) -> 
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(120_000)
     page.add_init_script(f"({_FIRST_PAINT})('{jobs:,} of {jobs:,} jobs')")
-    run_all(page, lab.notebook(name, *cells))
+    run_all(page, lab.at(lab.notebook(name, *cells)))
     painted_ms: float = page.wait_for_function("window.painted").json_value()
     begin_ms, end_ms = map(float, times.read_text().split())
     changes = change_all(page)

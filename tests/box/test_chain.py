@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from batch import PATH, calls_to, ids, made, page
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from boxdocgen_explore import errors
@@ -29,12 +29,6 @@ def fresh(emulator: Emulator, folder: str) -> Box:
     return connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=folder, retry=BRIEF)
 
 
-some = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-
-
-@some
 @given(jobs=st.integers(0, 45), limit=st.integers(1, 50))
 def test_any_number_of_jobs_at_any_limit_is_read_once_and_in_order(
     shared: Emulator, jobs: int, limit: int
@@ -48,7 +42,6 @@ def test_any_number_of_jobs_at_any_limit_is_read_once_and_in_order(
     assert reading.pages["jobs"].sum() == jobs
 
 
-@some
 @given(jobs=st.integers(2, 30), limit=st.integers(1, 9), cut=st.integers(1, 30))
 def test_a_chain_cut_at_any_page_continues_there(
     shared: Emulator, jobs: int, limit: int, cut: int
@@ -73,7 +66,6 @@ def test_a_chain_cut_at_any_page_continues_there(
 statuses = st.lists(st.sampled_from(["completed", "failed", "pending"]), max_size=14)
 
 
-@some
 @given(before=statuses, after=statuses, moved=st.integers(0, 3), limit=st.integers(1, 5))
 def test_a_refresh_after_any_change_of_what_may_change_gives_what_box_has_now(
     shared: Emulator, before: list[str], after: list[str], moved: int, limit: int

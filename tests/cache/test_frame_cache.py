@@ -77,7 +77,7 @@ def test_the_demo_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert list(tmp_path.iterdir()) == []
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(
     statuses=st.lists(st.sampled_from(["completed"] * 9 + ["failed", "pending"]), max_size=40),
     added=st.lists(st.sampled_from(["completed", "pending"]), max_size=30),

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import zstandard
 from batch import PATH, calls_to
+from hypothesis import settings
 from processes import let_read, next_line, start_reader, wait_for_calls
 from requests import Response
 
@@ -279,7 +280,7 @@ def test_a_flipped_bit_anywhere_in_the_file_never_changes_what_is_read(
     content = closed.read_bytes()
     truth = [job["id"] for job in emulator.enterprise.jobs("1001")]
     chance = random.Random(7)
-    for _ in range(60):
+    for _ in range(settings.default.max_examples):
         place = chance.choice([chance.randrange(len(content)), chance.randrange(300)])
         flipped = bytearray(content)
         flipped[place] ^= 1 << chance.randrange(8)

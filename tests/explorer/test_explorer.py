@@ -352,8 +352,8 @@ class GrowingList(HeldSource):
 
     def batch_list(self, *, on_partial, **_):
         for part in range(1, 101):
-            on_partial(batches_frame(part * 50), part * 50)
-        return BatchList(batches_frame(5000), 5000, True, datetime.now(UTC), jobs_frame([]))
+            on_partial(batches_frame(part * 10), part * 10)
+        return BatchList(batches_frame(1000), 1000, True, datetime.now(UTC), jobs_frame([]))
 
 
 def batches_frame(height):
@@ -368,10 +368,10 @@ def test_a_growing_list_is_sent_to_the_browser_only_a_few_times():
     picker.table.observe(lambda change: sent.append(len(change["new"])), "rows")
     picker.table.observe(lambda change: said.append(change["new"]), "status")
     load_batch_list(picker, GrowingList(), threading.Event())
-    assert sent[0] == 50
-    assert sent[-1] == 5000
-    assert sum(sent) <= 11 * 5000
-    assert "Reading the list of batches: 5,000 batches so far, from 5,000 jobs" in said
+    assert sent[0] == 10
+    assert sent[-1] == 1000
+    assert sum(sent) <= 11 * 1000
+    assert "Reading the list of batches: 1,000 batches so far, from 1,000 jobs" in said
     assert not [line for line in said if "no batches" in line]
     assert said[-1] == ""
 
