@@ -63,29 +63,6 @@ def test_a_chain_cut_at_any_page_continues_there(
         assert calls_to(shared) - before == pages - cut + 1
 
 
-statuses = st.lists(st.sampled_from(["completed", "failed", "pending"]), max_size=14)
-
-
-@given(before=statuses, after=statuses, moved=st.integers(0, 3), limit=st.integers(1, 5))
-def test_a_refresh_after_any_change_of_what_may_change_gives_what_box_has_now(
-    shared: Emulator, before: list[str], after: list[str], moved: int, limit: int
-) -> None:
-    """Terminal jobs stay; running ones end or disappear, others join at either end."""
-    old = made(before)
-    new = [job if job["status"] != "pending" else job | {"status": "failed"} for job in old]
-    front = [plain_job("1001", 900 + n) for n in range(moved)]
-    back = [plain_job("1001", 500 + n) | {"status": status} for n, status in enumerate(after)]
-    with tempfile.TemporaryDirectory() as folder, fresh(shared, folder) as box:
-        shared.enterprise.put("1001", old)
-        box.read("1001", limit=limit)
-        final = bool(old[:limit]) and all(job["status"] != "pending" for job in old[:limit])
-        # Box never changes a final page that has a next one: put jobs before running ones only.
-        new = new + back if final else front + new + back
-        shared.enterprise.put("1001", new)
-        jobs = box.read("1001", limit=limit, refresh=True).jobs
-    assert jobs.select("job_id", "status").rows() == [(job["id"], job["status"]) for job in new]
-
-
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_refused_marker_starts_the_chain_again(emulator: Emulator, box: Box, times: int) -> None:
     emulator.fault("expired-marker", path=PATH, times=times)

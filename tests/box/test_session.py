@@ -50,22 +50,6 @@ def test_the_token_wins_over_a_netrc_file(
     assert emulator.calls[0].user_id is not None
 
 
-@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_loopback_never_goes_through_a_proxy(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, variable: str, host: str
-) -> None:
-    with proxy() as (url, heard):
-        monkeypatch.setenv(variable, url)
-        session = BoxSession(
-            emulator.url.replace("127.0.0.1", host), Token(DEMO_TOKEN), retry=QUICK
-        )
-        get(session)
-        session.close()
-    assert heard == []
-    assert len(emulator.calls) == 1
-
-
 def test_other_hosts_go_through_the_proxy_that_the_environment_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from requests import Response
 
-from boxdocgen_explore import cache, demo, errors
+from boxdocgen_explore import cache, errors
 from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.cache import PageStore
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
@@ -68,13 +68,6 @@ def test_the_frame_gives_what_the_pages_gave_and_the_pages_are_not_read(
 def test_a_few_pages_are_not_worth_a_file(box: Box, tmp_path: Path) -> None:
     box.read("1001", limit=3)
     assert frame_files(tmp_path) == []
-
-
-def test_the_demo_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with demo() as box:
-        box.read(str(box.story_batch_id), limit=100)
-    assert list(tmp_path.iterdir()) == []
 
 
 @settings(max_examples=10)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import gzip
 import html
 import json
 import re
@@ -19,6 +17,7 @@ from full_disk import full_disk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from report_text import contents, plain
 
 import boxdocgen_explore as bx
 from boxdocgen_explore import errors, reporting
@@ -34,18 +33,6 @@ NOT_CONTACTED = (
     "https://github.com/vega/vega-lite/issues/",
 )
 DONE = {"output_file_id": "1", "output_file_version_id": "2"}
-
-
-def contents(text: str) -> str:
-    """All that a file contains, with its packed data unpacked."""
-    packed = re.search(r'id="boxdocgen-payload">([^<]*)<', text)
-    return text + gzip.decompress(base64.b64decode(packed[1])).decode("utf-8", "replace")
-
-
-def plain(text: str) -> str:
-    """The text of a page without its markup, roughly as a person reads it."""
-    body = re.sub(r"<(script|style)\b.*?</\1>", " ", text, flags=re.S)
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", body)))
 
 
 def settings_of(text: str) -> dict[str, Any]:

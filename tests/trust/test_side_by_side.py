@@ -47,6 +47,7 @@ def test_two_kernels_and_a_cron_job_that_create_the_folder_together_all_read_com
     cached = connected(offline=True).read(IDS, limit=2)
     assert cached.jobs.height == JOBS
     assert cached.pages["complete"].all()
+    assert list(folder.rglob(".new-*")) == []
 
 
 def test_many_threads_of_one_kernel_share_one_store(
