@@ -50,14 +50,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: "lab" not in getattr(item, "fixturenames", ()))
 
 
+_JUPYTER = ("test_lab", "test_saved", "test_snapshot", "test_rerun")
+
+
 class _OneLab(LoadFileScheduling):
-    """Files go to whichever process is free, those that start JupyterLab to the same one."""
+    """Files go to whichever process is free, those that need JupyterLab or a kernel to one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return (
-            "JupyterLab" if Path(file).stem in ("test_lab", "test_saved", "test_snapshot") else file
-        )
+        return "Jupyter" if Path(file).stem in _JUPYTER else file
 
 
 @pytest.hookimpl(optionalhook=True)

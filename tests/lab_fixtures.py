@@ -164,11 +164,11 @@ def _lab_page(lab: Lab, browser: Browser) -> Iterator[LabPage]:
 def lab_page(_lab_page: LabPage) -> Iterator[LabPage]:
     """The one page for all tests; checked after each."""
     yield _lab_page
-    # JupyterLab calls its own requests errors if a notebook is closed before their answers.
-    _lab_page.context.check(except_for="Canceled future for ")
+    # What JupyterLab says of its own requests if a notebook is closed before their answers.
+    _lab_page.context.check(except_for="Canceled future for |Kernel connection is disposed")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def kernel() -> Iterator[BlockingKernelClient]:
     manager, client = start_new_kernel()
     yield client

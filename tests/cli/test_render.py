@@ -83,7 +83,9 @@ def test_a_notebook_is_committed_with_outputs_but_without_widgets_and_is_small(p
     assert not any(WIDGET in one.get("data", {}) for one in outputs)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=stem)
+@pytest.mark.parametrize(
+    "path", [*NOTEBOOKS[:2], pytest.param(NOTEBOOKS[2], marks=pytest.mark.thorough)], ids=stem
+)
 def test_run_again_a_notebook_shows_the_same_numbers_and_charts(path, executed):
     committed = nbformat.read(path, as_version=4)
     again = executed(path)

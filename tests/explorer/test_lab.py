@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+import nbformat
 import polars as pl
 import pytest
+from nbformat.v4 import new_code_cell
 from playwright.sync_api import Page, expect
 
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
@@ -24,13 +26,13 @@ def shown(page: Page):
     return page.locator(".boxdocgen-explorer .jobs-shown")
 
 
-DEMO = "import boxdocgen_explore as bx\nexplorer = bx.explore(bx.demo())\nexplorer"
-
-
 @pytest.fixture(scope="module")
 def opened(lab, _lab_page) -> Page:
-    """One notebook with an explorer of the demo, in which several tests load what they need."""
-    return _lab_page.run(lab.notebook("demo", DEMO, ""))
+    """The first notebook as far as its explorer, and an empty cell, for all tests here."""
+    notebook = nbformat.read(ROOT / "notebooks" / "01_explore.ipynb", as_version=4)
+    notebook.cells = [*notebook.cells[:2], new_code_cell("")]
+    nbformat.write(notebook, lab.folder / "explore.ipynb")
+    return _lab_page.run("explore.ipynb")
 
 
 @pytest.fixture
@@ -49,10 +51,8 @@ def run_second_cell(page: Page, code: str):
     page.keyboard.press("Control+Enter")
 
 
-def test_the_first_notebook_shows_the_story_and_its_filters_work(lab, lab_page):
-    name = "01_explore.ipynb"
-    (lab.folder / name).write_text((ROOT / "notebooks" / name).read_text("utf-8"), "utf-8")
-    page = lab_page.run(name)
+def test_the_first_notebook_shows_the_story_and_its_filters_work(demo):
+    page = demo
     expect(verdict(page)).to_contain_text("1,487 of 3,000 failed", timeout=LOADED_MS)
     expect(verdict(page)).to_contain_text("all 3 pages read")
     expect(verdict(page)).to_contain_text("demo data")
@@ -69,32 +69,6 @@ def test_the_first_notebook_shows_the_story_and_its_filters_work(lab, lab_page):
     )
     page.get_by_role("button", name="Clear filters").click()
     expect(shown(page)).to_have_text("3,000 of 3,000 jobs")
-
-
-def test_cancel_works_against_a_server_that_falls_silent_half_way(lab, lab_page, tmp_path):
-    with Emulator(enterprise=Enterprise.of({"1001": 2500})) as emulator:
-        emulator.fault("silent", path="/docgen_batch_jobs/1001", page=2, times=None)
-        code = f"""
-import boxdocgen_explore as bx
-box = bx.connect({DEMO_TOKEN!r}, base_url={emulator.url!r}, cache_dir={str(tmp_path)!r})
-bx.explore(box)
-"""
-        page = lab_page.run(lab.notebook("cancel", code))
-        ids = page.get_by_role("textbox", name="Batch ids")
-        expect(ids).to_be_focused(timeout=LOADED_MS)
-        page.keyboard.type("1001")
-        page.get_by_role("button", name="Load", exact=True).click()
-        progress = page.get_by_role("progressbar", name="Reading pages")
-        expect(progress).to_be_visible(timeout=LOADED_MS)
-        expect(page.locator(".boxdocgen-picker")).to_contain_text("1,000 jobs")
-        page.get_by_role("button", name="Cancel", exact=True).click()
-        expect(verdict(page)).to_contain_text("INCOMPLETE, at least 1,000", timeout=LOADED_MS)
-        expect(shown(page)).to_have_text("1,000 of 1,000 jobs")
-        expect(progress).to_have_count(0)
-
-        emulator.clear_faults()
-        page.get_by_role("button", name="Load", exact=True).click()
-        expect(verdict(page)).to_contain_text("all 3 pages read", timeout=LOADED_MS)
 
 
 def batches(page: Page):
@@ -326,3 +300,27 @@ def test_a_running_batch_is_watched_and_its_documents_are_loaded(demo):
     expect(line).to_contain_text("the kernel may have stopped", timeout=LOADED_MS)
     watch.uncheck()
     expect(line).to_be_hidden()
+
+
+def test_cancel_works_against_a_server_that_falls_silent_half_way(demo, tmp_path):
+    page = demo
+    with Emulator(enterprise=Enterprise.of({"1001": 2500})) as emulator:
+        emulator.fault("silent", path="/docgen_batch_jobs/1001", page=2, times=None)
+        page.evaluate("jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+        code = f"box = bx.connect({DEMO_TOKEN!r}, base_url={emulator.url!r}, "
+        run_second_cell(page, f"{code}cache_dir={str(tmp_path)!r})\nbx.explore(box)")
+        ids = page.get_by_role("textbox", name="Batch ids")
+        expect(ids).to_be_focused(timeout=LOADED_MS)
+        page.keyboard.type("1001")
+        page.get_by_role("button", name="Load", exact=True).click()
+        progress = page.get_by_role("progressbar", name="Reading pages")
+        expect(progress).to_be_visible(timeout=LOADED_MS)
+        expect(page.locator(".boxdocgen-picker")).to_contain_text("1,000 jobs")
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        expect(verdict(page)).to_contain_text("INCOMPLETE, at least 1,000", timeout=LOADED_MS)
+        expect(shown(page)).to_have_text("1,000 of 1,000 jobs")
+        expect(progress).to_have_count(0)
+
+        emulator.clear_faults()
+        page.get_by_role("button", name="Load", exact=True).click()
+        expect(verdict(page)).to_contain_text("all 3 pages read", timeout=LOADED_MS)
