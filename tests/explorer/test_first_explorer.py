@@ -14,6 +14,8 @@ import pytest
 
 import boxdocgen_explore
 
+pytestmark = pytest.mark.thorough
+
 PACKAGE = Path(boxdocgen_explore.__file__).parent
 CODE = """
 import sys
@@ -63,7 +65,6 @@ def test_chart_specs_and_vega_are_built_once(cache: Path, cold: dict[str, Any]) 
     assert first_explorer(cache, PACKAGE) == {**cold, "imported": []}
 
 
-@pytest.mark.thorough
 def test_chart_specs_are_built_again_if_a_source_is_edited(
     cache: Path, cold: dict[str, Any], tmp_path: Path
 ) -> None:
