@@ -419,6 +419,11 @@ def test_an_incomplete_batch_is_named_with_the_reason() -> None:
     ]
 
 
+def test_a_file_that_jobs_share_without_naming_its_version_is_found() -> None:
+    shared = [job(one, output_file_id="f", output_file_version_id=None) for one in "12"]
+    assert found("shared-output-file", read(*shared)) == ["Output file f is named by 2 jobs: 1, 2."]
+
+
 # --- single rules ------------------------------------------------------------------------------
 
 

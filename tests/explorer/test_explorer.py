@@ -198,10 +198,19 @@ def test_retry_asks_for_the_same_batches_again(explorer, emulator):
     assert explorer.view.notice == ""
 
 
-def test_what_no_retry_can_change_has_no_button(explorer):
+def test_only_what_a_retry_may_change_has_its_button(explorer, emulator):
     explorer.load(["404404"])
     explorer.wait()
     assert not explorer.view.retry
+    emulator.fault("500", path="/docgen_batch_jobs/1003", times=None)
+    explorer.load(["404404", "1003"])
+    explorer.wait()
+    assert explorer.view.retry
+
+
+def test_how_many_jobs_there_will_be_is_known_only_if_all_batches_are_listed(explorer):
+    assert explorer.picker.known_jobs(["1001", "1003"]) == 35
+    assert explorer.picker.known_jobs(["1001", "404404"]) is None
 
 
 def test_errors_of_several_batches_are_said_once_each(explorer, emulator):

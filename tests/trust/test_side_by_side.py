@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from batch import calls_to
 from processes import let_read, next_line, start_command, start_reader
 
 import boxdocgen_explore as bx
@@ -77,14 +76,3 @@ def test_a_widget_and_a_cell_read_at_once(busy: Emulator, box: Box) -> None:
     explorer.load(IDS)
     assert box.read(IDS, limit=1).jobs.height == JOBS
     assert explorer.wait().jobs.height == JOBS
-
-
-def test_what_one_process_has_cached_another_does_not_request(
-    busy: Emulator, connected: Callable[..., Box], tmp_path: Path
-) -> None:
-    with start_reader(busy, tmp_path / "cache", IDS, limit=1) as reader:
-        let_read(reader)
-        reader.communicate()
-    before = calls_to(busy, f"/docgen_batch_jobs/{IDS[0]}")
-    assert connected().read(IDS, limit=1).pages["from_cache"].all()
-    assert calls_to(busy, f"/docgen_batch_jobs/{IDS[0]}") == before
