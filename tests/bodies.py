@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 JOB = {"id": "7", "batch": {"id": "1001"}, "status": "failed"}
-MANY = 10_000_000
+MANY = 2_000_000
 """Characters of one text that nobody expects."""
 DEEP = 900
 """Lists within lists, as many as Python's own parser takes."""

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import trustme
 from clock import travels
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from boxdocgen_explore.box import Box, RetryPolicy, connect
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
@@ -27,11 +28,42 @@ QUICK = RetryPolicy(
 )
 """Long enough for a busy machine, short enough for a test."""
 
-# A busy machine is not a bug.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
+# A busy machine is not a bug, and each example begins as the one before has left its server.
+settings.register_profile(
+    "quick",
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=200)
+settings.load_profile("quick")
 
 _VARIABLES = ("PROXY", "CA_BUNDLE", "SSL_CERT", "NETRC")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is thorough unless ``-m`` names it; begin with what takes longest."""
+    if "thorough" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("thorough")]
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=left_out)
+    items.sort(key=lambda item: "lab" not in getattr(item, "fixturenames", ()))
+
+
+_JUPYTER = ("test_lab", "test_saved", "test_snapshot", "test_rerun")
+
+
+class _OneLab(LoadFileScheduling):
+    """Files go to whichever process is free, those that need JupyterLab or a kernel to one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "Jupyter" if Path(file).stem in _JUPYTER else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return _OneLab(config, log) if config.option.dist == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -33,6 +34,7 @@ def jobs_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
     )
 
 
+@cache
 def story(jobs: int = 300) -> pl.DataFrame:
     """Jobs of two batches over three days: several errors, none, null, unknown values."""
     chance = random.Random(11)

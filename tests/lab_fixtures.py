@@ -7,16 +7,19 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_fixtures import CheckedContext
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 from playwright.sync_api import Browser, Page
+
+LAB_OPTIONS = ["--no-browser", "--port=0", "--expose-app-in-browser"]
 
 
 @dataclass
@@ -26,10 +29,9 @@ class Lab:
     url: str
     token: str
     folder: Path
-    settings: Path
 
     def notebook(self, name: str, *cells: str) -> str:
-        """Write a notebook of these code cells; return its address."""
+        """Write a notebook of these code cells; return its file's name."""
         content = {
             "cells": [
                 {
@@ -49,16 +51,10 @@ class Lab:
             "nbformat_minor": 5,
         }
         (self.folder / f"{name}.ipynb").write_text(json.dumps(content), "utf-8")
-        return self.at(f"{name}.ipynb")
+        return f"{name}.ipynb"
 
     def at(self, file: str) -> str:
         return f"{self.url}/lab/workspaces/{Path(file).stem}/tree/{file}?token={self.token}"
-
-    def theme(self, name: str) -> None:
-        """Choose a theme, as a person would in the Settings menu, before a page is opened."""
-        plugin = self.settings / "@jupyterlab" / "apputils-extension"
-        plugin.mkdir(parents=True, exist_ok=True)
-        (plugin / "themes.jupyterlab-settings").write_text(json.dumps({"theme": name}), "utf-8")
 
 
 @contextmanager
@@ -76,7 +72,7 @@ def jupyterlab(home: Path) -> Iterator[Lab]:
     }
     notebooks = home / "notebooks"
     notebooks.mkdir()
-    command = [sys.executable, "-m", "boxdocgen_explore", "lab", "--no-browser", "--port=0"]
+    command = [sys.executable, "-m", "boxdocgen_explore", "lab", *LAB_OPTIONS]
     with (
         (home / "log").open("w") as log,
         subprocess.Popen(
@@ -92,7 +88,7 @@ def jupyterlab(home: Path) -> Iterator[Lab]:
             lines = (re.search(r"(http://\S+?)/lab\S*token=(\w+)", line) for line in process.stdout)
             found = next(filter(None, lines), None)
             assert found, (home / "log").read_text()
-            yield Lab(found[1], found[2], notebooks, folders["settings"])
+            yield Lab(found[1], found[2], notebooks)
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -114,25 +110,65 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def run_all(page: Page, address: str) -> None:
     """Open a notebook and run all its cells, as a person would."""
     page.goto(address)
+    run_cells(page)
+
+
+def wait_for_kernel(page: Page) -> None:
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
     page.get_by_role("button", name=re.compile(r"Python.*\| Idle")).wait_for()
+
+
+def run_cells(page: Page) -> None:
+    wait_for_kernel(page)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
+class LabPage:
+    """JupyterLab in the browser: loading it takes seconds, opening a notebook in it does not."""
+
+    def __init__(self, lab: Lab, context: CheckedContext) -> None:
+        self.context = context
+        self.page = context.context.new_page()
+        self.page.goto(f"{lab.url}/lab?token={lab.token}")
+        self.page.wait_for_function("window.jupyterapp?.restored.then(() => true)")
+
+    def open(self, file: str) -> Page:
+        """Save and close what is open, and open this notebook."""
+        self.page.evaluate(
+            """async (path) => {
+                 const { commands } = jupyterapp;
+                 await commands.execute("docmanager:save-all");
+                 await commands.execute("application:close-all");
+                 await commands.execute("docmanager:open", { path, factory: "Notebook" });
+               }""",
+            file,
+        )
+        wait_for_kernel(self.page)
+        return self.page
+
+    def run(self, file: str) -> Page:
+        """Open a notebook and run all its cells."""
+        run_cells(self.open(file))
+        return self.page
+
+
+@pytest.fixture(scope="session")
+def _lab_page(lab: Lab, browser: Browser) -> Iterator[LabPage]:
+    checked = CheckedContext(browser, 1400, 1000)
+    yield LabPage(lab, checked)
+    checked.context.close()
+
+
 @pytest.fixture
-def run(lab: Lab, tab: Page) -> Callable[[str], Page]:
-    """Opens a notebook in a wide window and runs it; gives the page."""
-
-    def go(address: str) -> Page:
-        tab.set_viewport_size({"width": 1400, "height": 1000})
-        run_all(tab, address)
-        return tab
-
-    return go
+def lab_page(_lab_page: LabPage) -> Iterator[LabPage]:
+    """The one page for all tests; checked after each."""
+    yield _lab_page
+    # What JupyterLab says of its own requests if a notebook is closed before their answers.
+    _lab_page.context.check(except_for="Canceled future for |Kernel connection is disposed")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def kernel() -> Iterator[BlockingKernelClient]:
     manager, client = start_new_kernel()
     yield client

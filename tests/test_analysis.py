@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from frames import MISSING, READ_AT, jobs_frame, pages_frame, story
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -84,7 +84,6 @@ SENTENCES = ("Value {} is invalid.", "Could not read {} (0x).", "Tag {{{{a.b_2}}
 
 
 @pytest.mark.parametrize("kind", VARYING)
-@settings(max_examples=10)
 @given(data=st.data())
 def test_one_message_with_whatever_varies_has_one_reason(kind, data):
     values = data.draw(st.lists(VARYING[kind], min_size=20, max_size=20))
@@ -103,7 +102,6 @@ TAGGED = {
 
 
 @pytest.mark.parametrize("sentence", TAGGED.values(), ids=TAGGED)
-@settings(max_examples=20)
 @given(names=st.lists(tags, unique=True, min_size=2))
 @example(["items_1", "items_2", "2026-11-03", "2026-11-04", "a" * 40, "a" * 41])
 def test_two_tags_never_have_one_reason(sentence, names):

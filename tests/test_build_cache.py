@@ -65,7 +65,8 @@ WRONG: dict[str, Callable[[Path], object]] = {
     "no text": lambda file: file.write_bytes(b"\xff" * 1000),
     "of another user": _of_another_user,
     "pipe": _piped,
-    "writable by others": lambda file: file.chmod(0o666),
+    "writable by its group": lambda file: file.chmod(0o620),
+    "writable by others": lambda file: file.chmod(0o602),
 }
 
 

@@ -82,6 +82,8 @@ def test_a_batch_that_stands_still_has_stalled() -> None:
     assert found.stalled
     assert found.expected_end is None
     assert str(found) == "300 of 3,000 final · unchanged for 25 min"
+    grown = analysis.pace(looks((0, 3000, 0), (5, 3000, 300), (30, 4000, 300)))
+    assert (grown.stalled, grown.unchanged) == (False, timedelta(0))
 
 
 def test_a_slow_batch_has_not_stalled_between_two_jobs() -> None:

@@ -278,7 +278,7 @@ ANY_OPTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(reading=ANY_READING, options=ANY_OPTIONS)
 def test_no_jobs_make_a_rule_crash_and_no_finding_names_a_job_that_is_not_there(
     reading: Any, options: dict[str, Any]

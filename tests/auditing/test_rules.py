@@ -205,13 +205,17 @@ CASES: dict[str, Case] = {
 }
 
 
+ALONE = {rule.name: [rule] for rule in bx.RULES}
+"""Each rule without the others, of which each test would wait for all."""
+
+
 def found(rule: str, reading: Reading | pl.DataFrame, **options: Any) -> list[str]:
     """The details of a rule's findings."""
-    return bx.audit(reading, now=NOON, **options).filter(rule=rule)["detail"].to_list()
+    return bx.audit(reading, now=NOON, rules=ALONE[rule], **options)["detail"].to_list()
 
 
 def verdict(rule: str, reading: Reading | pl.DataFrame, **options: Any) -> tuple[Any, ...]:
-    rows = bx.verdicts(reading, now=NOON, **options).filter(rule=rule)
+    rows = bx.verdicts(reading, now=NOON, rules=ALONE[rule], **options)
     return rows.select("verdict", "findings", "lacks").row(0)
 
 
@@ -229,7 +233,7 @@ def test_a_rule_judges_every_batch_by_itself(rule: str) -> None:
     case = CASES[rule]
     batch_ids = ("9", "10", "11", "12")
     reading, options = case.reading(*batch_ids), case.given(*batch_ids)
-    rows = bx.verdicts(reading, now=NOON, by_batch=True, **options).filter(rule=rule)
+    rows = bx.verdicts(reading, now=NOON, by_batch=True, rules=ALONE[rule], **options)
     judged = {batch_id: (verdict, n) for batch_id, _, verdict, n, _ in rows.iter_rows()}
     one_by_one = {"10": ("found", 1), "11": ("passed", 0), "12": ("not evaluated", 0)}
     together = {None: ("found", 1)}
@@ -413,6 +417,11 @@ def test_an_incomplete_batch_is_named_with_the_reason() -> None:
     assert found("chain-incomplete", lost_end) == [
         "The batch is incomplete: its pages do not reach an end marker."
     ]
+
+
+def test_a_file_that_jobs_share_without_naming_its_version_is_found() -> None:
+    shared = [job(one, output_file_id="f", output_file_version_id=None) for one in "12"]
+    assert found("shared-output-file", read(*shared)) == ["Output file f is named by 2 jobs: 1, 2."]
 
 
 # --- single rules ------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 from frames import failed, frame, job
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import boxdocgen_explore as bx
@@ -35,7 +35,6 @@ def test_a_sample_by_status_draws_of_each() -> None:
     assert drawn.columns == MANY.columns
 
 
-@settings(deadline=None)
 @given(order=st.permutations(range(20)), n=st.integers(1, 30))
 def test_a_sample_does_not_depend_on_the_order_of_rows_and_grows_from_smaller_ones(
     order: list[int], n: int

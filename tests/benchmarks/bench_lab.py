@@ -82,7 +82,7 @@ def run_and_paint(
     page.set_default_timeout(120_000)
     page.add_init_script(f"({_PAINT})({drawn})")
     hooks, *others = cells
-    run_all(page, lab.notebook(name, hooks + _HOOKS.format(times=str(times)), *others))
+    run_all(page, lab.at(lab.notebook(name, hooks + _HOOKS.format(times=str(times)), *others)))
     painted_ms: float = page.wait_for_function("window.painted").json_value()
     page.wait_for_function(
         "!document.querySelector('.jp-Notebook-ExecutionIndicator[data-status=busy]')"

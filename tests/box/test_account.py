@@ -155,7 +155,9 @@ def test_what_is_cached_can_be_read_offline_whatever_limit_it_was_read_with(
     jobs = [connected().read("1001", limit=limit).jobs for limit in limits]
     offline = connected(offline=True)
     assert offline.cached() == ["1001"]
-    assert offline.read("1001").jobs.equals(jobs[0])
+    reading = offline.read("1001")
+    assert reading.jobs.equals(jobs[0])
+    assert set(reading.pages["limit_requested"]) == {max(limits)}
     assert offline.read("1001", limit=500).pages["complete"].all()
     assert offline.scan().collect().equals(jobs[0])
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +10,6 @@ import pytest
 from batch import PATH, cache_keys, calls_to, ids, made, page
 from clock import age
 
-import boxdocgen_explore as bx
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.emulator import Emulator, plain_job
@@ -183,17 +180,3 @@ def test_two_limits_are_two_chains(emulator: Emulator, box: Box) -> None:
     assert box.read("1001", limit=10).pages.height == 3
     assert box.read("1001", limit=5).pages.height == 5
     assert box.read("1001", limit=10).pages["from_cache"].all()
-
-
-def test_a_damaged_page_on_disk_is_fetched_again(
-    emulator: Emulator, box: Box, tmp_path: Path
-) -> None:
-    box.read("1001", limit=10)
-    (path,) = tmp_path.rglob("pages.sqlite")
-    with contextlib.closing(sqlite3.connect(path)) as database, database:
-        database.execute("UPDATE responses SET value = substr(value, 1, 200)")
-    before = calls_to(emulator)
-    with pytest.warns(bx.StoreWarning) as warnings:
-        assert box.read("1001", limit=10).jobs.height == 25
-    assert len(warnings) == 1
-    assert calls_to(emulator) - before == 3

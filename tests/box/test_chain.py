@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from batch import PATH, calls_to, ids, made, page
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from boxdocgen_explore import errors
@@ -29,12 +29,6 @@ def fresh(emulator: Emulator, folder: str) -> Box:
     return connect(DEMO_TOKEN, base_url=emulator.url, cache_dir=folder, retry=BRIEF)
 
 
-some = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-
-
-@some
 @given(jobs=st.integers(0, 45), limit=st.integers(1, 50))
 def test_any_number_of_jobs_at_any_limit_is_read_once_and_in_order(
     shared: Emulator, jobs: int, limit: int
@@ -48,7 +42,6 @@ def test_any_number_of_jobs_at_any_limit_is_read_once_and_in_order(
     assert reading.pages["jobs"].sum() == jobs
 
 
-@some
 @given(jobs=st.integers(2, 30), limit=st.integers(1, 9), cut=st.integers(1, 30))
 def test_a_chain_cut_at_any_page_continues_there(
     shared: Emulator, jobs: int, limit: int, cut: int
@@ -68,30 +61,6 @@ def test_a_chain_cut_at_any_page_continues_there(
         before = calls_to(shared)
         assert box.read("1001", limit=limit).jobs["job_id"].to_list() == truth
         assert calls_to(shared) - before == pages - cut + 1
-
-
-statuses = st.lists(st.sampled_from(["completed", "failed", "pending"]), max_size=14)
-
-
-@some
-@given(before=statuses, after=statuses, moved=st.integers(0, 3), limit=st.integers(1, 5))
-def test_a_refresh_after_any_change_of_what_may_change_gives_what_box_has_now(
-    shared: Emulator, before: list[str], after: list[str], moved: int, limit: int
-) -> None:
-    """Terminal jobs stay; running ones end or disappear, others join at either end."""
-    old = made(before)
-    new = [job if job["status"] != "pending" else job | {"status": "failed"} for job in old]
-    front = [plain_job("1001", 900 + n) for n in range(moved)]
-    back = [plain_job("1001", 500 + n) | {"status": status} for n, status in enumerate(after)]
-    with tempfile.TemporaryDirectory() as folder, fresh(shared, folder) as box:
-        shared.enterprise.put("1001", old)
-        box.read("1001", limit=limit)
-        final = bool(old[:limit]) and all(job["status"] != "pending" for job in old[:limit])
-        # Box never changes a final page that has a next one: put jobs before running ones only.
-        new = new + back if final else front + new + back
-        shared.enterprise.put("1001", new)
-        jobs = box.read("1001", limit=limit, refresh=True).jobs
-    assert jobs.select("job_id", "status").rows() == [(job["id"], job["status"]) for job in new]
 
 
 @pytest.mark.parametrize("times", [1, 3])

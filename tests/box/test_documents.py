@@ -80,6 +80,7 @@ def test_a_thousand_documents_cost_about_one_call(
     assert patient.document_calls(reading.jobs) <= calls
 
 
+@pytest.mark.thorough
 def test_the_documents_of_25000_jobs_cost_at_most_30_calls() -> None:
     with demo() as box:
         reading = box.read("12345600109", documents=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from boxdocgen_explore.box.leaks import proxy_passwords, repeats
@@ -39,7 +39,6 @@ WAYS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("way", sorted(WAYS))
-@settings(max_examples=40)
 @given(secret=SECRETS, before=TEXTS, charset=CHARSETS)
 def test_a_secret_is_found(way: str, secret: str, before: str, charset: str) -> None:
     # What is before it may not be the half of an escape.

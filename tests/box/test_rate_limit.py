@@ -119,6 +119,15 @@ def test_a_call_counts_for_a_minute() -> None:
     assert waits == pytest.approx([0, 0, 40, 0.1, 0, 9, 0])
 
 
+def test_a_limit_that_becomes_lower_counts_the_latest_calls() -> None:
+    now = [0.0]
+    limiter, connection = RateLimiter(clock=lambda: now[0]), threading.Event()
+    for now[0] in (0.0, 10.0, 20.0):
+        assert limiter.wait_s(connection, 900) == 0
+    now[0] = 30.0
+    assert limiter.wait_s(connection, 2) == 40  # until only the call at 20 s is left
+
+
 def test_many_threads_share_one_limit_exactly() -> None:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

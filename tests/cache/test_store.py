@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch import PATH, calls_to
-from processes import let_read, next_line, start_reader, wait_for_calls
+from batch import calls_to
+from hypothesis import settings
 from requests import Response
 
 from boxdocgen_explore import cache
@@ -43,41 +43,7 @@ def quarantined(path: Path) -> list[Path]:
     return [one for one in path.parent.iterdir() if one.name.startswith(path.name + ".")]
 
 
-# --- other processes -----------------------------------------------------------------------------
-
-
-def test_a_reader_killed_in_the_middle_loses_nothing_that_it_had(
-    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
-) -> None:
-    emulator.fault("silent", path=PATH, page=20, times=1)
-    with start_reader(emulator, tmp_path / "cache", ["1001"]) as child:
-        let_read(child)
-        wait_for_calls(child, emulator, PATH, 20)
-        child.kill()
-    before = calls_to(emulator)
-    reading = connected().read("1001", limit=1)
-    assert reading.jobs.height == 25
-    assert reading.pages["from_cache"].to_list() == [True] * 19 + [False] * 6
-    assert calls_to(emulator) - before == 6
-
-
-def test_processes_that_open_a_new_store_at_once_all_read_completely(
-    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
-) -> None:
-    folder = tmp_path / "cache"
-    children = [start_reader(emulator, folder, IDS) for _ in range(3)]
-    assert [next_line(child) for child in children] == ["ready"] * 3
-    for child in children:
-        let_read(child)
-    printed = []
-    for child in children:
-        with child:
-            printed.append(child.communicate())
-    assert printed == [("42 42\n", "")] * 3
-    calls = len(emulator.calls)
-    assert connected(offline=True).read(IDS, limit=1).jobs.height == 42
-    assert len(emulator.calls) == calls
-    assert list(folder.rglob(".new-*")) == []
+# --- who shares a store --------------------------------------------------------------------------
 
 
 def test_two_boxes_of_one_user_share_the_cache(
@@ -228,7 +194,7 @@ def cut_at(size: int) -> Callable[[Path], Any]:
 
 
 CORRUPTED: dict[str, Callable[[Path], Any]] = {
-    **{f"cut at {size}": cut_at(size) for size in (0, 50, 100, 4096, 5000, 8192, 20_000)},
+    **{f"cut at {size}": cut_at(size) for size in (0, 50, 4096, 20_000)},
     "not a database": lambda path: path.write_bytes(b"garbage" * 1000),
     "another version": as_another_version,
     "another program": as_another_program,
@@ -279,7 +245,7 @@ def test_a_flipped_bit_anywhere_in_the_file_never_changes_what_is_read(
     content = closed.read_bytes()
     truth = [job["id"] for job in emulator.enterprise.jobs("1001")]
     chance = random.Random(7)
-    for _ in range(60):
+    for _ in range(settings.default.max_examples):
         place = chance.choice([chance.randrange(len(content)), chance.randrange(300)])
         flipped = bytearray(content)
         flipped[place] ^= 1 << chance.randrange(8)

@@ -46,19 +46,11 @@ def described(chart: alt.LayerChart) -> set[str]:
 
 @pytest.mark.parametrize(("draw", "title"), list(zip(ALL, TITLES, strict=True)))
 def test_each_chart_is_named_and_small_whatever_the_number_of_jobs(draw, title):
-    few, many = draw(documented(story(200))).to_dict(), draw(documented(story(3000))).to_dict()
+    jobs = documented(story(3000))
+    few, many = draw(documented(story(200))).to_dict(), draw(jobs).to_dict()
     assert many["title"]["text"] == title
     assert abs(len(json.dumps(many)) - len(json.dumps(few))) < 3000
-
-
-@pytest.mark.parametrize("draw", ALL)
-def test_a_reading_is_drawn_like_its_jobs(draw):
-    reading = Reading(documented(story()), pages_frame())
-    assert draw(reading).to_dict() == draw(reading.jobs).to_dict()
-
-
-@pytest.mark.parametrize("draw", ALL)
-def test_anything_else_is_refused_in_a_sentence(draw):
+    assert draw(Reading(jobs, pages_frame())).to_dict() == many
     with pytest.raises(InvalidRequest, match="A reading or a jobs frame is needed, not list"):
         draw([])
 

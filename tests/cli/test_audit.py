@@ -159,17 +159,6 @@ def test_max_age_reads_older_pages_again(box, capsys):
     capsys.readouterr()
 
 
-def test_redacted_words_are_not_in_the_file(tmp_path, capsys):
-    path = tmp_path / "audit.html"
-    command = ["audit", "--demo", STORY, "--redact", "errors", "--redact", "external_id"]
-    assert main([*command, "-o", str(path)]) == 1
-    text = path.read_text("utf-8")
-    assert "relocation_allowance" not in text
-    assert "errors, external_id: not in this file" in text
-    assert not {"errors", "external_id"} & set(bx.read_report(path).columns)
-    capsys.readouterr()
-
-
 def test_the_evidence_names_the_user_that_was_read_as(monkeypatch, tmp_path, capsys):
     path = tmp_path / "audit.html"
     admin = User("8", "Admin", "admin@example.com", token="admin-token", may_act_as=True)

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import pytest
 from emulator_client import PATH, Client, ids
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from boxdocgen_explore.emulator import DEMO_USER, User
 
 
-@settings(
-    max_examples=50,
-    deadline=None,
-    # The one server serves every example; each puts its own jobs there.
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 @given(jobs=st.integers(0, 60), limit=st.integers(1, 70))
 @example(jobs=0, limit=1)
 @example(jobs=999, limit=1000)

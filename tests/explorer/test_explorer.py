@@ -198,10 +198,19 @@ def test_retry_asks_for_the_same_batches_again(explorer, emulator):
     assert explorer.view.notice == ""
 
 
-def test_what_no_retry_can_change_has_no_button(explorer):
+def test_only_what_a_retry_may_change_has_its_button(explorer, emulator):
     explorer.load(["404404"])
     explorer.wait()
     assert not explorer.view.retry
+    emulator.fault("500", path="/docgen_batch_jobs/1003", times=None)
+    explorer.load(["404404", "1003"])
+    explorer.wait()
+    assert explorer.view.retry
+
+
+def test_how_many_jobs_there_will_be_is_known_only_if_all_batches_are_listed(explorer):
+    assert explorer.picker.known_jobs(["1001", "1003"]) == 35
+    assert explorer.picker.known_jobs(["1001", "404404"]) is None
 
 
 def test_errors_of_several_batches_are_said_once_each(explorer, emulator):
@@ -352,8 +361,8 @@ class GrowingList(HeldSource):
 
     def batch_list(self, *, on_partial, **_):
         for part in range(1, 101):
-            on_partial(batches_frame(part * 50), part * 50)
-        return BatchList(batches_frame(5000), 5000, True, datetime.now(UTC), jobs_frame([]))
+            on_partial(batches_frame(part * 10), part * 10)
+        return BatchList(batches_frame(1000), 1000, True, datetime.now(UTC), jobs_frame([]))
 
 
 def batches_frame(height):
@@ -368,10 +377,10 @@ def test_a_growing_list_is_sent_to_the_browser_only_a_few_times():
     picker.table.observe(lambda change: sent.append(len(change["new"])), "rows")
     picker.table.observe(lambda change: said.append(change["new"]), "status")
     load_batch_list(picker, GrowingList(), threading.Event())
-    assert sent[0] == 50
-    assert sent[-1] == 5000
-    assert sum(sent) <= 11 * 5000
-    assert "Reading the list of batches: 5,000 batches so far, from 5,000 jobs" in said
+    assert sent[0] == 10
+    assert sent[-1] == 1000
+    assert sum(sent) <= 11 * 1000
+    assert "Reading the list of batches: 1,000 batches so far, from 1,000 jobs" in said
     assert not [line for line in said if "no batches" in line]
     assert said[-1] == ""
 

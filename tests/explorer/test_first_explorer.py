@@ -10,7 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import boxdocgen_explore
+
+pytestmark = pytest.mark.thorough
 
 PACKAGE = Path(boxdocgen_explore.__file__).parent
 CODE = """
@@ -45,15 +49,29 @@ def first_explorer(cache: Path, package: Path) -> dict[str, Any]:
     return found
 
 
-def test_chart_specs_and_vega_are_built_once_until_a_source_is_edited(tmp_path: Path) -> None:
-    cold = first_explorer(tmp_path / "cache", PACKAGE)
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def cold(cache: Path) -> dict[str, Any]:
+    """The explorer that finds nothing in the cache."""
+    return first_explorer(cache, PACKAGE)
+
+
+def test_chart_specs_and_vega_are_built_once(cache: Path, cold: dict[str, Any]) -> None:
     assert cold["imported"] == ["altair", "vl_convert"]
-    warm = first_explorer(tmp_path / "cache", PACKAGE)
-    assert warm == {**cold, "imported": []}
+    assert first_explorer(cache, PACKAGE) == {**cold, "imported": []}
+
+
+def test_chart_specs_are_built_again_if_a_source_is_edited(
+    cache: Path, cold: dict[str, Any], tmp_path: Path
+) -> None:
     edited = tmp_path / PACKAGE.name
     shutil.copytree(PACKAGE, edited, ignore=shutil.ignore_patterns("__pycache__"))
     specs = edited / "charts" / "specs.py"
     specs.write_text(specs.read_text("utf-8").replace("system-ui", "serif"), "utf-8")
-    again = first_explorer(tmp_path / "cache", edited)
+    again = first_explorer(cache, edited)
     assert again["imported"] == ["altair"]
     assert again["figures"] == json.loads(json.dumps(cold["figures"]).replace("system-ui", "serif"))

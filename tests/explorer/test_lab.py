@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
+import nbformat
 import polars as pl
 import pytest
-from browser_fixtures import checked_tab
-from lab_fixtures import run_all
+from nbformat.v4 import new_code_cell
 from playwright.sync_api import Page, expect
 
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
@@ -26,22 +26,33 @@ def shown(page: Page):
     return page.locator(".boxdocgen-explorer .jobs-shown")
 
 
-DEMO = "import boxdocgen_explore as bx\nexplorer = bx.explore(bx.demo())\nexplorer"
-
-
 @pytest.fixture(scope="module")
-def demo(lab, browser):
-    """One notebook with an explorer of the demo, in which several tests load what they need."""
-    with checked_tab(browser) as page:
-        page.set_viewport_size({"width": 1400, "height": 1000})
-        run_all(page, lab.notebook("demo", DEMO, ""))
-        yield page
+def opened(lab, _lab_page) -> Page:
+    """The first notebook as far as its explorer, and an empty cell, for all tests here."""
+    notebook = nbformat.read(ROOT / "notebooks" / "01_explore.ipynb", as_version=4)
+    notebook.cells = [*notebook.cells[:2], new_code_cell("")]
+    nbformat.write(notebook, lab.folder / "explore.ipynb")
+    return _lab_page.run("explore.ipynb")
 
 
-def test_the_first_notebook_shows_the_story_and_its_filters_work(lab, run):
-    name = "01_explore.ipynb"
-    (lab.folder / name).write_text((ROOT / "notebooks" / name).read_text("utf-8"), "utf-8")
-    page = run(lab.at(name))
+@pytest.fixture
+def demo(lab_page, opened) -> Page:
+    return opened
+
+
+def load_batch(page: Page, batch_id: str):
+    ids = page.get_by_role("textbox", name="Batch ids")
+    ids.fill(batch_id, timeout=LOADED_MS)
+    ids.press("Enter")
+
+
+def run_second_cell(page: Page, code: str):
+    page.locator(".jp-CodeCell .jp-InputArea .cm-content").nth(1).fill(code)
+    page.keyboard.press("Control+Enter")
+
+
+def test_the_first_notebook_shows_the_story_and_its_filters_work(demo):
+    page = demo
     expect(verdict(page)).to_contain_text("1,487 of 3,000 failed", timeout=LOADED_MS)
     expect(verdict(page)).to_contain_text("all 3 pages read")
     expect(verdict(page)).to_contain_text("demo data")
@@ -158,16 +169,16 @@ def test_the_table_works_with_keys_alone_and_several_batches_are_named_in_the_ch
 
 def test_thousands_of_batches_are_few_rows_and_what_is_selected_stays(demo):
     page = demo
-    cell = """
+    run_second_cell(
+        page,
+        """
 def grow(height):
     rows = [[str(n), "Offer letter", "3 Nov 02:14", 10**9 + n, [n % 7, 0, 0, 0, 9, 0]]
             for n in range(height)]
     explorer.picker.table.rows = rows
 grow(3000)
-"""
-    code = page.locator(".jp-CodeCell .jp-InputArea .cm-content").nth(1)
-    code.fill(cell)
-    page.keyboard.press("Control+Enter")
+""",
+    )
     loaded(page).click()
     page.get_by_role("searchbox", name="Search batches").fill("")
     matches = page.locator(".boxdocgen-picker .matches")
@@ -188,8 +199,7 @@ grow(3000)
         return selected(page).bounding_box()["y"] - box.bounding_box()["y"]
 
     before = place()
-    code.fill("grow(5000)")
-    page.keyboard.press("Control+Enter")
+    run_second_cell(page, "grow(5000)")
     expect(matches).to_have_text("5,000 batches")
     expect(selected(page)).to_have_text([chosen])
     assert place() == pytest.approx(before, abs=1)
@@ -198,9 +208,7 @@ grow(3000)
 
 def test_a_batch_that_box_does_not_give_completely_says_so(demo):
     page = demo
-    ids = page.get_by_role("textbox", name="Batch ids")
-    ids.fill("12345600270", timeout=LOADED_MS)
-    ids.press("Enter")
+    load_batch(page, "12345600270")
     expect(verdict(page)).to_contain_text("INCOMPLETE", timeout=LOADED_MS)
     notice = page.locator(".boxdocgen-explorer .notice")
     expect(notice.locator("p").first).to_contain_text(
@@ -221,9 +229,7 @@ def test_a_batch_that_box_does_not_give_completely_says_so(demo):
 
 def test_the_jobs_shown_are_saved_as_excel_and_parquet_by_the_kernel(demo):
     page = demo
-    ids = page.get_by_role("textbox", name="Batch ids")
-    ids.fill("12345600319", timeout=LOADED_MS)
-    ids.press("Enter")
+    load_batch(page, "12345600319")
     page.get_by_role("group", name="Status").get_by_role("checkbox", name="failed").check()
     expect(shown(page)).to_contain_text("1,487 of 3,000 jobs", timeout=LOADED_MS)
     name = r"jobs-12345600319-failed-\d{4}-\d\d-\d\d"
@@ -242,62 +248,35 @@ def test_the_jobs_shown_are_saved_as_excel_and_parquet_by_the_kernel(demo):
     page.get_by_role("button", name="Clear filters").click()
 
 
-def test_cancel_works_against_a_server_that_falls_silent_half_way(lab, run, tmp_path):
-    with Emulator(enterprise=Enterprise.of({"1001": 2500})) as emulator:
-        emulator.fault("silent", path="/docgen_batch_jobs/1001", page=2, times=None)
-        code = f"""
-import boxdocgen_explore as bx
-box = bx.connect({DEMO_TOKEN!r}, base_url={emulator.url!r}, cache_dir={str(tmp_path)!r})
-bx.explore(box)
-"""
-        page = run(lab.notebook("cancel", code))
-        ids = page.get_by_role("textbox", name="Batch ids")
-        expect(ids).to_be_focused(timeout=LOADED_MS)
-        page.keyboard.type("1001")
-        page.get_by_role("button", name="Load", exact=True).click()
-        progress = page.get_by_role("progressbar", name="Reading pages")
-        expect(progress).to_be_visible(timeout=LOADED_MS)
-        expect(page.locator(".boxdocgen-picker")).to_contain_text("1,000 jobs")
-        page.get_by_role("button", name="Cancel", exact=True).click()
-        expect(verdict(page)).to_contain_text("INCOMPLETE, at least 1,000", timeout=LOADED_MS)
-        expect(shown(page)).to_have_text("1,000 of 1,000 jobs")
-        expect(progress).to_have_count(0)
-
-        emulator.clear_faults()
-        page.get_by_role("button", name="Load", exact=True).click()
-        expect(verdict(page)).to_contain_text("all 3 pages read", timeout=LOADED_MS)
+def choose_theme(page: Page, name: str):
+    change = "(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })"
+    page.evaluate(change, name)
+    light = str("Dark" not in name).lower()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", light)
 
 
-def test_the_explorer_follows_the_dark_theme_and_a_state_from_the_kernel(lab, run):
-    code = """
-import boxdocgen_explore as bx
-explorer = bx.explore(bx.demo())
-explorer
-"""
-    lab.theme("JupyterLab Dark")
-    try:
-        page = run(lab.notebook("dark", code, "explorer.state = {'status': ['failed']}"))
-        expect(shown(page)).to_have_text("1,487 of 3,000 jobs", timeout=LOADED_MS)
-        failed = page.get_by_role("group", name="Status").get_by_role("checkbox", name="failed")
-        expect(failed).to_be_checked()
-        brightness = """element => getComputedStyle(element).color.match(/\\d+/g)
-            .slice(0, 3).reduce((sum, part) => sum + Number(part), 0)"""
-        assert verdict(page).evaluate(brightness) > 3 * 150
-        label = page.get_by_role("figure", name="Job outcomes").locator("svg text").first
-        fill = label.evaluate(
-            "element => getComputedStyle(element).fill.match(/\\d+/g).slice(0, 3).map(Number)"
-        )
-        assert sum(fill) > 3 * 150
-    finally:
-        lab.theme("JupyterLab Light")
+def test_the_explorer_follows_the_dark_theme_and_a_state_from_the_kernel(demo):
+    page = demo
+    load_batch(page, "12345600319")
+    expect(verdict(page)).to_contain_text("1,487 of 3,000 failed", timeout=LOADED_MS)
+    run_second_cell(page, "explorer.state = {'status': ['failed']}")
+    expect(shown(page)).to_have_text("1,487 of 3,000 jobs", timeout=LOADED_MS)
+    failed = page.get_by_role("group", name="Status").get_by_role("checkbox", name="failed")
+    expect(failed).to_be_checked()
+    label = page.get_by_role("figure", name="Job outcomes").locator("svg text").first
+    brightness = "(one) => Math.min(...getComputedStyle(one).{}.match(/\\d+/g).slice(0, 3))"
+    choose_theme(page, "JupyterLab Dark")
+    assert verdict(page).evaluate(brightness.format("color")) > 150
+    assert label.evaluate(brightness.format("fill")) > 150
+    choose_theme(page, "JupyterLab Light")
+    assert verdict(page).evaluate(brightness.format("color")) < 100
+    page.get_by_role("button", name="Clear filters").click()
 
 
 def test_a_running_batch_is_watched_and_its_documents_are_loaded(demo):
     page = demo
     late = "explorer.view.watching = {**explorer.view.watching, 'due_at': '2026-01-01T00:00:00Z'}"
-    ids = page.get_by_role("textbox", name="Batch ids")
-    ids.fill("12345600340", timeout=LOADED_MS)
-    ids.press("Enter")
+    load_batch(page, "12345600340")
     expect(verdict(page)).to_contain_text("of 1,800 ", timeout=LOADED_MS)
     watch = page.get_by_role("checkbox", name="Watch")
     watch.check()
@@ -317,8 +296,31 @@ def test_a_running_batch_is_watched_and_its_documents_are_loaded(demo):
     expect(link).to_have_text(re.compile(r"^Salary review 41-\d{5}\.pdf$"))
     expect(link).to_have_attribute("href", re.compile(r"^https://app\.box\.com/file/\d+$"))
 
-    page.locator(".jp-CodeCell .jp-InputArea .cm-content").nth(1).fill(late)
-    page.keyboard.press("Control+Enter")
+    run_second_cell(page, late)
     expect(line).to_contain_text("the kernel may have stopped", timeout=LOADED_MS)
     watch.uncheck()
     expect(line).to_be_hidden()
+
+
+def test_cancel_works_against_a_server_that_falls_silent_half_way(demo, tmp_path):
+    page = demo
+    with Emulator(enterprise=Enterprise.of({"1001": 2500})) as emulator:
+        emulator.fault("silent", path="/docgen_batch_jobs/1001", page=2, times=None)
+        page.evaluate("jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+        code = f"box = bx.connect({DEMO_TOKEN!r}, base_url={emulator.url!r}, "
+        run_second_cell(page, f"{code}cache_dir={str(tmp_path)!r})\nbx.explore(box)")
+        ids = page.get_by_role("textbox", name="Batch ids")
+        expect(ids).to_be_focused(timeout=LOADED_MS)
+        page.keyboard.type("1001")
+        page.get_by_role("button", name="Load", exact=True).click()
+        progress = page.get_by_role("progressbar", name="Reading pages")
+        expect(progress).to_be_visible(timeout=LOADED_MS)
+        expect(page.locator(".boxdocgen-picker")).to_contain_text("1,000 jobs")
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        expect(verdict(page)).to_contain_text("INCOMPLETE, at least 1,000", timeout=LOADED_MS)
+        expect(shown(page)).to_have_text("1,000 of 1,000 jobs")
+        expect(progress).to_have_count(0)
+
+        emulator.clear_faults()
+        page.get_by_role("button", name="Load", exact=True).click()
+        expect(verdict(page)).to_contain_text("all 3 pages read", timeout=LOADED_MS)

@@ -17,7 +17,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Page, expect
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
 CODE = "import boxdocgen_explore as bx; explorer = bx.explore(bx.demo()); explorer"
 MARIMO_APP = f"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from lab_fixtures import execute, printed
 
@@ -11,13 +12,17 @@ EXPLORE = "explorer = bx.explore(box)"
 LOOK = "print(sorted(explorer.wait().loaded['batch_id'].unique()), explorer.state)"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _box(kernel: BlockingKernelClient) -> None:
+    execute(kernel, BOX)
+
+
 def look(kernel: BlockingKernelClient, name: str = "explorer") -> str:
     return printed(execute(kernel, LOOK.replace("explorer", name))).strip()
 
 
 def test_a_cell_that_runs_again_keeps_batches_filters_and_order(kernel):
     state = {"status": ["failed"], "sort": ["job_id", "descending"]}
-    execute(kernel, BOX)
     execute(kernel, EXPLORE, cell="a")
     assert look(kernel) == f"['{STORY}'] {{}}"
     execute(kernel, f"explorer.load(['{RUNNING}', '{STORY}']); explorer.wait()")
@@ -34,7 +39,6 @@ def test_a_cell_that_runs_again_keeps_batches_filters_and_order(kernel):
 
 
 def test_other_cells_and_other_data_begin_afresh(kernel):
-    execute(kernel, BOX)
     execute(kernel, EXPLORE, cell="b")
     execute(kernel, "explorer.state = {'status': ['failed']}")
 
@@ -49,7 +53,6 @@ def test_other_cells_and_other_data_begin_afresh(kernel):
 
 def test_two_explorers_of_one_cell_keep_their_own(kernel):
     two = f"one, two = bx.explore(box.read('{STORY}')), bx.explore(box.read('{RUNNING}'))"
-    execute(kernel, BOX)
     for _ in range(2):
         execute(kernel, two, cell="d")
         execute(kernel, "two.state = {'status': ['pending']}")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from browser_fixtures import checked_tab
 from jupyter_client.blocking.client import BlockingKernelClient
-from lab_fixtures import Lab, execute, printed, run_all
-from playwright.sync_api import Browser, Page, expect
+from lab_fixtures import Lab, LabPage, execute, printed
+from playwright.sync_api import Browser, Locator, Page, expect
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -80,69 +79,80 @@ with ProgressBar() as bar:
 # --- what a person sees --------------------------------------------------------------------------
 
 
-def saved(path: Path, page: Page) -> dict[str, Any]:
-    """Save the notebook that is open, and read the file."""
+@pytest.fixture(scope="module")
+def screen(lab: Lab, _lab_page: LabPage) -> Path:
+    """A notebook with an explorer of two batches of which one status is shown, saved."""
+    page = _lab_page.run(lab.notebook("saved", DEMO))
+    page.get_by_role("button", name=" · change").click(timeout=60 * SECONDS)
+    ids = page.get_by_role("textbox", name="Batch ids")
+    ids.fill("12345600319 12345600333")
+    ids.press("Enter")
+    expect(jobs_shown(page)).to_have_text("4,260 of 4,260 jobs", timeout=60 * SECONDS)
+    status = page.get_by_role("group", name="Status")
+    status.get_by_role("checkbox", name="completed_with_error").check()
+    expect(page.locator(".boxdocgen-snapshot")).to_contain_text("102 of 4,260 jobs")
+    expect(page.locator(".boxdocgen-snapshot")).to_be_hidden()
     page.keyboard.press("Control+s")
     expect(page.locator(".jp-mod-dirty")).to_have_count(0)
-    return json.loads(path.read_text("utf-8"))
+    return shutil.copy(lab.folder / "saved.ipynb", lab.folder / "reopened.ipynb")
+
+
+def jobs_shown(page: Page) -> Locator:
+    return page.locator(".boxdocgen-explorer .jobs-shown")
 
 
 @pytest.mark.browser
-def test_a_notebook_reopened_without_its_kernel_shows_what_was_on_the_screen(
-    lab: Lab, browser: Browser
+def test_a_notebook_opened_again_has_its_explorer_until_its_kernel_is_restarted(
+    lab_page: LabPage, screen: Path
 ) -> None:
-    address, path = lab.notebook("saved", DEMO), lab.folder / "saved.ipynb"
-    with checked_tab(browser) as page:
-        page.set_viewport_size({"width": 1400, "height": 1000})
-        run_all(page, address)
-        page.get_by_role("button", name=" · change").click(timeout=60 * SECONDS)
-        ids = page.get_by_role("textbox", name="Batch ids")
-        ids.fill("12345600319 12345600333")
-        ids.press("Enter")
-        jobs = page.locator(".boxdocgen-explorer .jobs-shown")
-        expect(jobs).to_have_text("4,260 of 4,260 jobs", timeout=60 * SECONDS)
-        status = page.get_by_role("group", name="Status")
-        status.get_by_role("checkbox", name="completed_with_error").check()
-        expect(page.locator(".boxdocgen-snapshot")).to_contain_text("102 of 4,260 jobs")
-        expect(page.locator(".boxdocgen-snapshot")).to_be_hidden()
-        content = saved(path, page)
-        widget, snapshot = content["cells"][0]["outputs"]
-        assert "102 of 4,260 jobs, where status completed_with_error" in "".join(
-            snapshot["data"]["text/html"]
-        )
-        state = content["metadata"]["widgets"][STATE]["state"]
-        assert [*state] == [widget["data"][WIDGET]["model_id"]]
+    content = json.loads(screen.read_text("utf-8"))
+    widget, snapshot = content["cells"][0]["outputs"]
+    assert "102 of 4,260 jobs, where status completed_with_error" in "".join(
+        snapshot["data"]["text/html"]
+    )
+    state = content["metadata"]["widgets"][STATE]["state"]
+    assert [*state] == [widget["data"][WIDGET]["model_id"]]
 
-        page.reload()  # the kernel runs: the explorer is there again
-        expect(jobs).to_have_text("102 of 4,260 jobs", timeout=60 * SECONDS)
-        expect(page.locator(".boxdocgen-snapshot")).to_be_hidden()
+    page = lab_page.open("saved.ipynb")
+    expect(jobs_shown(page)).to_have_text("102 of 4,260 jobs", timeout=60 * SECONDS)
+    expect(page.locator(".boxdocgen-snapshot")).to_be_hidden()
 
-        page.get_by_role("menuitem", name="Kernel", exact=True).click()
-        page.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).click()
-        page.locator(".jp-Dialog .jp-mod-accept").click()
-        notice = page.locator(".boxdocgen-explorer .notice")
-        expect(notice).to_have_text("The kernel was restarted: run the cell again.")
-        for name in ("Load", "Refresh", "Cancel", re.compile("^Load documents")):
-            expect(page.get_by_role("button", name=name, exact=True)).to_be_disabled()
-        expect(page.get_by_role("checkbox", name="Watch")).to_be_disabled()
-        page.get_by_role("button", name="Clear filters").click()
-        expect(jobs).to_have_text("4,260 of 4,260 jobs")
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).click()
+    page.locator(".jp-Dialog .jp-mod-accept").click()
+    notice = page.locator(".boxdocgen-explorer .notice")
+    expect(notice).to_have_text("The kernel was restarted: run the cell again.")
+    for name in ("Load", "Refresh", "Cancel", re.compile("^Load documents")):
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_disabled()
+    expect(page.get_by_role("checkbox", name="Watch")).to_be_disabled()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(jobs_shown(page)).to_have_text("4,260 of 4,260 jobs")
 
-    api = f"{lab.url}/api/sessions"
-    for session in requests.get(api, params={"token": lab.token}, timeout=60).json():
-        if session["path"] == path.name:
-            requests.delete(f"{api}/{session['id']}", params={"token": lab.token}, timeout=60)
-    for place in (address, f"{lab.url}/notebooks/{path.name}?token={lab.token}"):
-        with browser.new_page() as page:  # not checked: Notebook 7 has an error of its own
-            page.goto(place)
-            shown = page.locator(".boxdocgen-snapshot")
-            expect(shown.get_by_text("102 of 4,260 jobs")).to_be_visible()
-            expect(
-                shown.get_by_text(re.compile(r" · as of \d+ \w+ \d+ \d\d:\d\d UTC · "))
-            ).to_be_visible()
-            expect(shown.get_by_text("Loaded: Offer letter · 3 Nov")).to_be_visible()
-            expect(shown.get_by_role("img", name="Failure reasons")).to_be_visible()
-            expect(page.locator(".boxdocgen-placeholder")).to_be_attached()
-            expect(page.locator(".jp-Notebook")).not_to_contain_text(
-                re.compile("model not found|Loading widget|just now")
-            )
+
+def expect_what_was_on_the_screen(page: Page) -> None:
+    shown = page.locator(".boxdocgen-snapshot")
+    expect(shown.get_by_text("102 of 4,260 jobs")).to_be_visible()
+    read_at = re.compile(r" · as of \d+ \w+ \d+ \d\d:\d\d UTC · ")
+    expect(shown.get_by_text(read_at)).to_be_visible()
+    expect(shown.get_by_text("Loaded: Offer letter · 3 Nov")).to_be_visible()
+    expect(shown.get_by_role("img", name="Failure reasons")).to_be_visible()
+    expect(page.locator(".boxdocgen-placeholder")).to_be_attached()
+    missing = re.compile("model not found|Loading widget|just now")
+    expect(page.locator(".jp-Notebook")).not_to_contain_text(missing)
+
+
+@pytest.mark.browser
+def test_a_notebook_opened_without_its_kernel_shows_what_was_on_the_screen(
+    lab_page: LabPage, screen: Path
+) -> None:
+    expect_what_was_on_the_screen(lab_page.open(screen.name))
+
+
+@pytest.mark.browser
+@pytest.mark.thorough
+def test_in_notebook_7_it_shows_what_was_on_the_screen_too(
+    lab: Lab, screen: Path, browser: Browser
+) -> None:
+    with browser.new_page() as page:  # not checked: Notebook 7 has an error of its own
+        page.goto(f"{lab.url}/notebooks/{screen.name}?token={lab.token}")
+        expect_what_was_on_the_screen(page)

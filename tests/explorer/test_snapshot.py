@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from frames import HOSTILE, MISSING, jobs_frame, pages_frame, story
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.errors import Reading
@@ -140,15 +140,14 @@ def test_hostile_content_is_text_in_a_snapshot():
 
 
 @pytest.mark.browser
-def test_an_untrusted_notebook_in_jupyterlab_shows_the_snapshot_and_no_error(lab, tab: Page):
+def test_an_untrusted_notebook_in_jupyterlab_shows_the_snapshot_and_no_error(lab, lab_page):
     notebook = json.loads(NOTEBOOK.read_text("utf-8"))
     # As somebody's own notebook is saved: the widget's view stands above the snapshot.
     view = {"model_id": "0" * 32, "version_major": 2, "version_minor": 0}
     widget = {"output_type": "display_data", "data": {WIDGET: view, "text/plain": ""}}
     notebook["cells"][-1]["outputs"].insert(0, {**widget, "metadata": {}})
     (lab.folder / "untrusted.ipynb").write_text(json.dumps(notebook), "utf-8")
-    tab.set_viewport_size({"width": 1400, "height": 1000})
-    tab.goto(lab.at("untrusted.ipynb"))
+    tab = lab_page.open("untrusted.ipynb")
     shown = tab.locator(".jp-OutputArea-output")
     expect(shown.get_by_text("Snapshot. Run the notebook to filter.")).to_be_visible()
     expect(shown.get_by_text("1,487 of 3,000 failed")).to_be_visible()

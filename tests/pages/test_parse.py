@@ -59,7 +59,7 @@ def nearly_documented(draw: st.DrawFn) -> bytes:
     return text.encode()
 
 
-@settings(max_examples=500)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(nearly_documented())
 def test_the_parser_agrees_with_a_slow_reader_on_every_page_or_both_refuse_it(page: bytes) -> None:
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import html
 import re
 from dataclasses import replace
@@ -15,6 +13,7 @@ import pytest
 from clock import age
 from frames import HOSTILE, chain, document, failed, read, without_document
 from polars.testing import assert_frame_equal
+from report_text import contents, plain
 
 import boxdocgen_explore as bx
 from boxdocgen_explore import reporting
@@ -41,18 +40,6 @@ def answers(*rows: dict[str, Any]) -> pl.DataFrame:
 
 def with_answers(*jobs: dict[str, Any], pages: pl.DataFrame | None = None) -> Reading:
     return replace(read(*jobs), document_pages=answers({}) if pages is None else pages)
-
-
-def plain(text: str) -> str:
-    body = re.sub(r"<(script|style)\b.*?</\1>", " ", text, flags=re.S)
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", body)))
-
-
-def unpacked(text: str) -> str:
-    """All that a file contains, with its packed data unpacked."""
-    packed = re.search(r'id="boxdocgen-payload">([^<]*)<', text)
-    assert packed
-    return text + gzip.decompress(base64.b64decode(packed[1])).decode("utf-8", "replace")
 
 
 @pytest.fixture
@@ -201,14 +188,14 @@ def secret_reading() -> Reading:
 def test_names_of_documents_are_in_a_finding_unless_they_are_left_out(written):
     assert "Dismissal Jane Roe.pdf" in plain(written(secret_reading()))
     text = written(secret_reading(), redact="documents")
-    assert "Jane Roe" not in unpacked(text)
+    assert "Jane Roe" not in contents(text)
     assert "Left out output_file_name: not in this file" in plain(text)
     assert "Output file 474747 is empty: 0 bytes." in plain(text)
 
 
 def test_ids_that_are_left_out_are_not_among_the_answers(written):
     columns = ["batch_id", "job_id", "status"]
-    text = unpacked(written(secret_reading(), columns=columns))
+    text = contents(written(secret_reading(), columns=columns))
     assert not [secret for secret in ("474747", "484848", "Jane Roe") if secret in text]
     assert "/files/:id (left out)" in plain(text)
     only_folder = written(secret_reading(), columns=[*columns, "output_file_id"])

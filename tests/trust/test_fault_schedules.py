@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boxdocgen_explore import errors
@@ -23,6 +23,8 @@ from boxdocgen_explore.box.retry import RetryPolicy
 from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, Emulator, Enterprise, plain_job
 
 pytestmark = pytest.mark.trust
+
+THOROUGH = pytest.mark.thorough
 
 Jobs = list[dict[str, Any]]
 
@@ -222,10 +224,12 @@ def variants() -> Iterator[Any]:
     for name, (_, options) in EFFECTS.items():
         first = {key: values[0] for key, values in options.items()}
         each = [first | {key: value} for key, values in options.items() for value in values]
-        for number, chosen in enumerate(each or [first]):
-            yield pytest.param(name, chosen, None, id=f"{name}-{number}")
+        yield pytest.param(name, first, None, id=name)
+        for number, chosen in enumerate(each):
+            yield pytest.param(name, chosen, None, id=f"{name}-{number}", marks=THOROUGH)
         for page in (1, 2, 3):
-            yield pytest.param(name, first, page, id=f"{name}-page-{page}")
+            marks = () if page == 2 else THOROUGH
+            yield pytest.param(name, first, page, id=f"{name}-page-{page}", marks=marks)
 
 
 def test_the_effect_of_every_fault_is_known() -> None:
@@ -242,10 +246,7 @@ def test_each_fault_alone_costs_no_job_or_is_named(
     assert strikes or page  # some faults need a first page, a last one, or one between
 
 
-some = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@settings(some, max_examples=150)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(wanted=statuses(), limit=st.integers(4, 64), schedule=st.lists(faults(), max_size=6))
 def test_under_any_schedule_of_faults_every_job_comes_once_or_an_error_names_the_cause(
     server: Emulator, box: Box, wanted: list[str], limit: int, schedule: list[Planned]
@@ -260,7 +261,6 @@ def read_all(box: Box, batch_ids: list[str]) -> tuple[Reading, Mapping[str, erro
         return error.reading, error.failures
 
 
-@settings(some, max_examples=40)
 @given(
     plan=st.lists(
         st.tuples(statuses(), st.lists(faults(pages=1), max_size=2)), min_size=2, max_size=4

@@ -91,7 +91,13 @@ def test_a_new_connection_refuses_in_such_a_fork_too(
     assert isinstance(refused, errors.InvalidRequest)
 
 
-@pytest.mark.parametrize("method", sorted({*multiprocessing.get_all_start_methods()} - {"fork"}))
+@pytest.mark.parametrize(
+    "method",
+    [
+        "spawn",
+        pytest.param("forkserver", marks=[pytest.mark.thorough, needs_fork]),
+    ],
+)
 def test_a_pool_of_started_workers_reads(
     emulator: Emulator, used: Box, tmp_path: Path, method: str
 ) -> None:

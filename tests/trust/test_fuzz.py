@@ -16,7 +16,7 @@ import bodies
 import polars as pl
 import pytest
 from bodies import EXTREMES
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from slow_reader import Refused, reference
@@ -46,7 +46,7 @@ PLACES = {
 }
 
 
-MUTATIONS = int(os.environ.get("BOXDOCGEN_MUTATIONS", "4000"))
+MUTATIONS = int(os.environ.get("BOXDOCGEN_MUTATIONS", 50 * settings.default.max_examples))
 """Two hundred thousand take some minutes: set the variable for them."""
 
 TOKENS = (
@@ -84,11 +84,6 @@ def mutated(page: bytes, chance: random.Random) -> bytes:
         }[chance.choice(["delete", "byte", "token", "token", "again", "copy"])]
         page = page[:start] + piece + page[end:] or b" "
     return page
-
-
-def examples(number: int) -> Callable[..., Any]:
-    shared = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-    return settings(max_examples=number, deadline=None, suppress_health_check=shared)
 
 
 def answered(work: Callable[..., Any], *about: Any) -> Any:
@@ -167,7 +162,7 @@ def parse_all(body: bytes) -> pl.DataFrame | None:
         st.text().map(str.encode),
     )
 )
-@examples(400)
+@settings(max_examples=4 * settings.default.max_examples)
 def test_any_body_comes_through_with_every_value_or_is_our_own_error(body: bytes) -> None:
     parse_all(body)
 
@@ -205,7 +200,6 @@ def test_a_time_that_python_cannot_hold_is_our_own_error(year: str, zone: str) -
 
 
 @given(bodies.job_pages)
-@examples(50)
 def test_what_can_be_parsed_can_be_audited_and_counted(page: dict[str, Any]) -> None:
     jobs = parse_all(json.dumps(page).encode())
     if jobs is not None:
@@ -213,7 +207,7 @@ def test_what_can_be_parsed_can_be_audited_and_counted(page: dict[str, Any]) -> 
 
 
 @given(bodies.job_pages)
-@examples(3)
+@settings(max_examples=3)
 def test_what_can_be_parsed_can_be_drawn_and_reported(tmp_path: Path, page: dict[str, Any]) -> None:
     jobs = parse_all(json.dumps(page).encode())
     if jobs is not None:
@@ -228,7 +222,6 @@ def test_texts_of_megabytes_are_drawn_cut_and_reported_in_full(tmp_path: Path) -
 
 
 @given(st.one_of(bodies.job_pages, bodies.pages).map(json.dumps))
-@examples(80)
 def test_a_server_that_sends_any_body_gives_a_complete_reading_or_our_own_error(
     emulator: Emulator, box: Box, text: str
 ) -> None:
@@ -267,7 +260,6 @@ def heads() -> Iterator[Any]:
 
 
 @given(st.binary() | st.sampled_from([*heads()]) | bodies.anything)
-@examples(60)
 def test_a_forged_report_is_read_or_is_our_own_error(tmp_path: Path, given_data: Any) -> None:
     payload = given_data
     if not isinstance(given_data, bytes):

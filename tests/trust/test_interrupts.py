@@ -36,8 +36,9 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[str, str]:
     return process.communicate(timeout=TIMEOUT_S)
 
 
-@pytest.mark.parametrize("path", [PATH, "/users/me"])
-@pytest.mark.parametrize("fault", ["silent", "rate-limit", "server-error"])
+@pytest.mark.parametrize(
+    ("fault", "path"), [("silent", PATH), ("rate-limit", PATH), ("server-error", "/users/me")]
+)
 def test_ctrl_c_ends_the_command_during_any_wait_and_what_arrived_is_cached(
     emulator: Emulator,
     connected: Callable[..., Box],
@@ -107,6 +108,7 @@ def test_killed_at_any_moment_no_page_is_lost_requested_twice_or_wrong(
         assert calls_to(emulator, "/users/me") - users == 2
 
 
+@pytest.mark.thorough
 def test_killed_again_and_again_it_reads_to_the_end(
     emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.cli import main
@@ -15,7 +16,7 @@ from boxdocgen_explore.emulator import Emulator
 
 pytestmark = pytest.mark.trust
 
-REFRESHES = int(os.environ.get("BOXDOCGEN_REFRESHES", "250"))
+REFRESHES = int(os.environ.get("BOXDOCGEN_REFRESHES", 2 * settings.default.max_examples))
 """Ten thousand take some minutes: set the variable for them."""
 
 _PAGE_BYTES = 4096

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from batch import Jobs, calls_to
 from conftest import QUICK
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from boxdocgen_explore.box import Box, connect
@@ -85,7 +85,6 @@ def changed(draw: st.DrawFn, jobs: Jobs, serial: int) -> Jobs:
     return done
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_after_any_change_between_two_calls_a_refresh_gives_what_box_has_now(
     shared: Emulator, data: st.DataObject

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from batch import calls_to
 from processes import let_read, next_line, start_command, start_reader
 
 import boxdocgen_explore as bx
@@ -47,6 +46,7 @@ def test_two_kernels_and_a_cron_job_that_create_the_folder_together_all_read_com
     cached = connected(offline=True).read(IDS, limit=2)
     assert cached.jobs.height == JOBS
     assert cached.pages["complete"].all()
+    assert list(folder.rglob(".new-*")) == []
 
 
 def test_many_threads_of_one_kernel_share_one_store(
@@ -76,14 +76,3 @@ def test_a_widget_and_a_cell_read_at_once(busy: Emulator, box: Box) -> None:
     explorer.load(IDS)
     assert box.read(IDS, limit=1).jobs.height == JOBS
     assert explorer.wait().jobs.height == JOBS
-
-
-def test_what_one_process_has_cached_another_does_not_request(
-    busy: Emulator, connected: Callable[..., Box], tmp_path: Path
-) -> None:
-    with start_reader(busy, tmp_path / "cache", IDS, limit=1) as reader:
-        let_read(reader)
-        reader.communicate()
-    before = calls_to(busy, f"/docgen_batch_jobs/{IDS[0]}")
-    assert connected().read(IDS, limit=1).pages["from_cache"].all()
-    assert calls_to(busy, f"/docgen_batch_jobs/{IDS[0]}") == before

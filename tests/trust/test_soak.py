@@ -29,7 +29,7 @@ from boxdocgen_explore.box import Box
 from boxdocgen_explore.cache import users
 from boxdocgen_explore.emulator import FAULTS, Emulator, plain_job
 
-pytestmark = pytest.mark.trust
+pytestmark = [pytest.mark.trust, pytest.mark.thorough]
 
 SOAK_S = float(os.environ.get("BOXDOCGEN_SOAK_S", "10"))
 """Ten minutes find more: set the variable to 600 for them."""

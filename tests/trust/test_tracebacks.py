@@ -88,6 +88,7 @@ def _interruptible() -> Iterator[None]:
 def interrupt(connection: socket.socket) -> None:
     """Press Ctrl-C once the first request has arrived, and never answer."""
     os.kill(os.getpid(), signal.SIGINT)
+    connection.settimeout(0.5)  # a traceback keeps the client's side open
     connection.recv(1)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 from frames import READ_AT, jobs_frame, story
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -23,7 +23,6 @@ kinds = {pl.String(): texts, pl.List(pl.String()): lists, DETAILS["created_at"]:
 
 
 @given(st.lists(st.fixed_dictionaries({n: kinds[t] for n, t in {**JOBS, **DETAILS}.items()})))
-@settings(max_examples=50, deadline=None)
 def test_any_frame_comes_back_from_its_bytes(rows):
     jobs = pl.DataFrame(rows, schema={**JOBS, **DETAILS})
     assert_frame_equal(view.unpack(view.pack(jobs)), jobs)
