@@ -123,7 +123,10 @@ class _Run:
         """
         known, runs = self.dataset.batches(), self.dataset.runs()
         last = runs.drop_nulls("batch_id").unique("batch_id", keep="last")
-        left_out = last.filter(~pl.col("batch_id").is_in([*known]))
+        user_id = self.box.user.id if self.box.user else None
+        # Another user's batches can only be read as that user.
+        mine = pl.col("user_id").eq_missing(user_id) & (pl.col("host") == self.box.origin)
+        left_out = last.filter(mine, ~pl.col("batch_id").is_in([*known]))
         self._list_batches(left_out["batch_created_at"].min())
         cached = self.box.cached() if self.start is None else []
         wanted = dict.fromkeys([*self.batches, *left_out["batch_id"], *cached])

@@ -188,7 +188,10 @@ class Dataset:
 
     def _unusable(self, file: str, error: BaseException) -> StoreError:
         reason = str(error).partition("\n")[0]
-        return StoreError(f"The archive {self.root}/{file} cannot be used ({reason}).")
+        return StoreError(
+            f"The archive {self.root}/{file} cannot be used ({reason}). Check that it can be read "
+            "and written. A damaged file can be moved away: the next run writes it again."
+        )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -15,11 +15,11 @@ from boxdocgen_explore.box.account import Account
 from boxdocgen_explore.box.documents import DocumentSearch, DocumentsWarning
 from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.fetch import Fetch, Progress
-from boxdocgen_explore.cache import remember
+from boxdocgen_explore.cache import remember, watched_batches
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.records import Chain
-from boxdocgen_explore.schema import PAGES, User
+from boxdocgen_explore.schema import PAGES, RUNNING, User
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,15 @@ class BatchReader:
         cache, session = self.account.cache, self.account.session
         if cache is None or session.offline:
             return
-        fresh = reading.pages.filter(pl.col("complete") & ~pl.col("from_cache"))
-        if fresh.is_empty():
-            return
+        running = reading.jobs.filter(pl.col("status").is_in(list(RUNNING)))["batch_id"].unique()
+        watched = {*running, *watched_batches(cache.store, session.host)}
+        fresh = reading.pages.filter(
+            pl.col("complete"), ~pl.col("from_cache"), pl.col("batch_id").is_in(list(watched))
+        )
         seen = fresh.group_by("batch_id").agg(pl.col("fetched_at").max())
-        jobs = reading.jobs.partition_by("batch_id", as_dict=True)
         for batch_id, seen_at in seen.iter_rows():
-            if (batch_id,) in jobs:
-                remember(cache.store, session.host, batch_id, jobs[batch_id,], seen_at)
+            jobs = reading.jobs.filter(batch_id=batch_id)
+            remember(cache.store, session.host, batch_id, jobs, seen_at)
 
     def _with_documents(
         self, reading: Reading, *, stopped: bool

@@ -1,6 +1,6 @@
 """The cache on disk: checked pages go in; the same pages come out, for their user alone."""
 
-from boxdocgen_explore.cache.first_seen import remember, transitions
+from boxdocgen_explore.cache.first_seen import remember, transitions, watched_batches
 from boxdocgen_explore.cache.store import PageStore, StoreWarning
 from boxdocgen_explore.cache.users import (
     Cache,
@@ -24,4 +24,5 @@ __all__ = [
     "online_cache",
     "remember",
     "transitions",
+    "watched_batches",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import polars as pl
 import requests
@@ -37,6 +37,11 @@ def transitions(store: PageStore, host: str, batch_id: str) -> pl.DataFrame | No
     # time, from the future, or there twice.
     past = pl.col("first_seen_at") <= datetime.now(UTC)
     return frame.drop_nulls().filter(past).unique(_STATUS, maintain_order=True)
+
+
+def watched_batches(store: PageStore, host: str) -> set[str]:
+    """The batches that were seen running."""
+    return {unquote(key.rsplit("/", 1)[1]) for key in store.keys(_key(host, ""))}
 
 
 def remember(

@@ -54,10 +54,12 @@ def read(url: str, folder: str, ids: str, write: str = "", limit: str = "1000") 
 def parquet(file: str) -> dict[str, Any]:
     import polars as pl
 
+    before = memory_bytes("VmRSS")
     start, processor = perf_counter(), process_time()
     jobs = pl.read_parquet(file)
     took_s, cpu_s = perf_counter() - start, process_time() - processor
-    return {"took_s": took_s, "cpu_s": cpu_s, "jobs": jobs.height}
+    rose = memory_bytes("VmHWM") - before
+    return {"took_s": took_s, "cpu_s": cpu_s, "jobs": jobs.height, "rose_bytes": rose}
 
 
 def module(name: str, attribute: str = "__name__") -> dict[str, Any]:
