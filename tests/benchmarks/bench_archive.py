@@ -1,14 +1,15 @@
-"""Ten million jobs as a Hive-partitioned Parquet dataset, counted by tools that know nothing of us.
+"""Ten million jobs of a year as an archive, asked by tools that know nothing of this library.
 
-``uv run --group bench python tests/benchmarks/bench_archive.py`` reads and archives them, and holds
-the outcome table of DuckDB and of Dask's distributed scheduler, with two worker processes on
-loopback, against polars' own; then the same goes once to an S3 server on loopback and is counted
-there. It ends with one table, and with status 1 where a count differs.
+``uv run --group bench python tests/benchmarks/bench_archive.py`` writes them, month by month, and
+asks polars, DuckDB, pandas and Dask's distributed scheduler, with two worker processes on loopback,
+for the share failed by template and week; then one month goes to an S3 server on loopback. It ends
+with one table, and with status 1 where two answers differ.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import logging
 import os
 import sys
@@ -18,51 +19,76 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import polars as pl
 import requests
-from contenders import opened
 from measuring import Row, machine, table
-from paged_server import batch_id, serving
 
-from boxdocgen_explore.box import Box
+from boxdocgen_explore.box.dataset import Dataset
+from boxdocgen_explore.pages.frames import with_columns
+from boxdocgen_explore.schema import ARCHIVED_JOBS, STATUSES
 
-_PAGES_PER_BATCH = 100
-Outcomes = dict[tuple[str, str], int]
-"""The outcome table: how many jobs of which batch have which status."""
-
-
-@contextmanager
-def cached(batches: int) -> Iterator[Box]:
-    """A Box that has read and cached this many batches of 100,000 jobs."""
-    ids = [batch_id(_PAGES_PER_BATCH, serial) for serial in range(batches)]
-    with serving() as url, tempfile.TemporaryDirectory() as folder, opened(url, folder) as box:
-        for some in batched(ids):
-            box.read(some)
-        yield box
+_JOBS_PER_BATCH = 500
+_COLUMNS = ["template_file_id", "status", "created_at"]
+Answer = dict[tuple[str, dt.date], tuple[int, int]]
+"""By template and week (its Monday): jobs, and failed jobs."""
 
 
-def batched(ids: list[str]) -> Iterator[list[str]]:
-    """A few at a time: ten million jobs need not be in memory to be cached."""
-    for start in range(0, len(ids), 4):
-        yield ids[start : start + 4]
-
-
-def by_polars(root: str, storage_options: dict[str, str] | None = None) -> Outcomes:
-    scan = pl.scan_parquet(
-        f"{root}/batch=*/*.parquet", hive_partitioning=True, storage_options=storage_options
+def month_of_jobs(month: int, jobs: int) -> pl.DataFrame:
+    """Batches spread over a month, of seven templates, a job in four failed."""
+    number = pl.int_range(jobs, dtype=pl.Int64)
+    batch, start = number // _JOBS_PER_BATCH, dt.datetime(2027, month, 1, tzinfo=dt.UTC)
+    minutes = batch * (28 * 24 * 60 // max(jobs // _JOBS_PER_BATCH, 1))
+    named = pl.select(
+        batch_id=pl.format("8{}{}", pl.lit(f"{month:02d}"), batch.cast(pl.String).str.zfill(7)),
+        job_id=pl.format("9{}{}", pl.lit(f"{month:02d}"), number.cast(pl.String).str.zfill(9)),
+        status=pl.when(number % 4 == 0).then(pl.lit("failed")).otherwise(pl.lit("completed")),
+        template_file_id=pl.format("175500000000{}", batch % 7),
+        created_at=pl.lit(start).cast(pl.Datetime("us", "UTC")) + pl.duration(minutes=minutes),
     )
-    counts = scan.group_by("batch", "status").len().collect()
-    return {(str(batch), status): jobs for batch, status, jobs in counts.iter_rows()}
+    return with_columns(named, ARCHIVED_JOBS)
 
 
-def by_duckdb(root: str) -> Outcomes:
+def written(root: str | Path, months: int, jobs: int, options: Any = None) -> None:
+    for month in range(1, months + 1):
+        frame = month_of_jobs(month, jobs)
+        counts = frame.group_by("batch_id").agg(
+            pl.len().alias("jobs"),
+            *((pl.col("status") == one).sum().alias(one) for one in STATUSES),
+            other=pl.lit(0),
+        )
+        batches = {row.pop("batch_id"): row for row in counts.iter_rows(named=True)}
+        Dataset.at(root, options).add(f"2027-{month:02d}", frame, batches)
+
+
+def by_polars(root: str, options: dict[str, str] | None = None) -> Answer:
+    path = f"{root}/month=*/*.parquet"
+    jobs = pl.scan_parquet(path, hive_partitioning=False, storage_options=options)
+    week = pl.col("created_at").dt.truncate("1w").dt.date().alias("week")
+    failed = (pl.col("status") == "failed").sum().alias("failed")
+    found = jobs.group_by("template_file_id", week).agg(pl.len(), failed).collect()
+    return {(template, monday): (jobs, failed) for template, monday, jobs, failed in found.rows()}
+
+
+def by_duckdb(root: str) -> Answer:
     import duckdb
 
-    dataset = f"read_parquet('{root}/*/*.parquet', hive_partitioning = true)"
-    query = f"SELECT batch, status, count(*) FROM {dataset} GROUP BY ALL"
+    query = f"""
+        SET TimeZone = 'UTC';
+        SELECT template_file_id, date_trunc('week', created_at)::date, count(*),
+               count(*) FILTER (status = 'failed')
+        FROM read_parquet('{root}/month=*/*.parquet') GROUP BY ALL
+    """
     rows = duckdb.execute(query).fetchall()
-    return {(str(batch), status): jobs for batch, status, jobs in rows}
+    return {(template, monday): (jobs, failed) for template, monday, jobs, failed in rows}
+
+
+def by_pandas(root: str) -> Answer:
+    import pandas as pd
+
+    jobs = pd.read_parquet(root, columns=_COLUMNS)
+    return _weeks(jobs, pd.to_timedelta)
 
 
 @contextmanager
@@ -82,12 +108,25 @@ def workers() -> Iterator[int]:
         yield len(processes)
 
 
-def by_dask(root: str) -> Outcomes:
+def by_dask(root: str) -> Answer:
     import dask.dataframe as dd
 
-    jobs = dd.read_parquet(root, columns=["status", "batch"])
-    counts = jobs.groupby(["batch", "status"], observed=True).size(split_out=1).compute()
-    return {(str(batch), str(status)): int(count) for (batch, status), count in counts.items()}
+    return _weeks(dd.read_parquet(root, columns=_COLUMNS), dd.to_timedelta)
+
+
+def _weeks(jobs: Any, to_timedelta: Callable[..., Any]) -> Answer:
+    """The answer from a frame of pandas or Dask, which skip files that begin with "_"."""
+    created = jobs["created_at"].dt.tz_convert(None)
+    jobs["week"] = created.dt.normalize() - to_timedelta(created.dt.dayofweek, unit="D")
+    jobs["failed"] = (jobs["status"] == "failed").astype("int64")
+    found = jobs.groupby(["template_file_id", "week"], observed=True)["failed"].agg(
+        ["count", "sum"]
+    )
+    found = found.compute() if hasattr(found, "compute") else found
+    return {
+        (str(template), week.date()): (int(count), int(failed))
+        for (template, week), count, failed in found.itertuples()
+    }
 
 
 @contextmanager
@@ -115,61 +154,41 @@ def bucket() -> Iterator[tuple[str, dict[str, str]]]:
         server.stop()
 
 
-def counted(who: str, count: Callable[[], Outcomes], expected: Outcomes) -> Row:
+def asked(who: str, ask: Callable[[], Answer], expected: Answer) -> Row:
     start = perf_counter()
-    found = count()
+    found = ask()
     took_s = perf_counter() - start
-    batches = len({batch for batch, _ in found})
-    failed = sum(jobs for (_, status), jobs in found.items() if status == "failed")
-    measured = f"{took_s:.2f} s: {batches} batches, {sum(found.values()):,} jobs, {failed:,} failed"
-    return Row(f"counted by {who}", measured, "polars' table", found == expected)
+    jobs, failed = (sum(counts[place] for counts in found.values()) for place in (0, 1))
+    text = f"{took_s:.2f} s: {len(found)} groups, {jobs:,} jobs, {failed:,} failed"
+    return Row(
+        f"share failed by template and week, {who}", text, "polars' answer", found == expected
+    )
 
 
 def measured(root: str, millions: float) -> Iterator[Row]:
-    """Everything, from reading on."""
-    batches = max(1, round(millions * 10))
+    jobs = round(millions * 1_000_000 / 12 / _JOBS_PER_BATCH) * _JOBS_PER_BATCH
     start = perf_counter()
-    with cached(batches) as box:
-        yield Row(f"read and cached, {millions:g} million jobs", f"{perf_counter() - start:.1f} s")
-        yield from archived(box, root)
-        yield from scanned(box)
-        yield from counted_by_others(root)
-        with bucket() as (place, options):
-            start = perf_counter()
-            box.archive(place, storage_options=options)
-            yield Row("archived to S3 on loopback", f"{perf_counter() - start:.1f} s")
-            expected = by_polars(root)
-            yield counted("polars, from S3", lambda: by_polars(place, options), expected)
-
-
-def archived(box: Box, root: str) -> Iterator[Row]:
-    for what, outcome in (("archived", "written"), ("archived again", "unchanged")):
-        start = perf_counter()
-        written = box.archive(root)
-        measured = f"{perf_counter() - start:.1f} s, {written.height} batches"
-        yield Row(what, measured, outcome, set(written["outcome"]) == {outcome})
-
-
-def scanned(box: Box) -> Iterator[Row]:
-    start = perf_counter()
-    jobs = box.scan().select(pl.len()).collect(engine="streaming").item()
-    yield Row("scanned in the cache", f"{perf_counter() - start:.1f} s, {jobs:,} jobs")
-
-
-def counted_by_others(root: str) -> Iterator[Row]:
-    files = [*Path(root).glob("batch=*/*.parquet")]
+    written(root, 12, jobs)
+    files = [*Path(root).glob("month=*/*.parquet")]
     size_mb = sum(file.stat().st_size for file in files) / 1e6
-    yield Row("the dataset", f"{len(files)} batches, {size_mb:,.0f} MB")
+    text = f"{perf_counter() - start:.1f} s, {len(files)} files, {size_mb:,.0f} MB"
+    yield Row(f"{12 * jobs:,} jobs written", text)
+    night = month_of_jobs(12, 15_000).with_columns(pl.format("{}x", "batch_id").alias("batch_id"))
+    start = perf_counter()
+    new = {one: {"jobs": _JOBS_PER_BATCH} for one in night["batch_id"].unique()}
+    Dataset.at(root, None).add("2027-12", night, new)
+    yield Row("one night more, 30 batches", f"{perf_counter() - start:.2f} s", "1 s")
     expected = by_polars(root)
-    yield counted("polars", lambda: by_polars(root), expected)
-    rows = pl.scan_parquet(files).select(pl.len()).collect().item()
-    yield Row(
-        "rows by the files' own count", f"{rows:,}", "all counted", rows == sum(expected.values())
-    )
-    yield counted("DuckDB", lambda: by_duckdb(root), expected)
+    for who, ask in (("polars", by_polars), ("DuckDB", by_duckdb), ("pandas", by_pandas)):
+        yield asked(who, lambda ask=ask: ask(root), expected)
     with workers() as processes:
-        who = f"Dask, distributed, {processes} worker processes"
-        yield counted(who, lambda: by_dask(root), expected)
+        yield asked(f"Dask, {processes} worker processes", lambda: by_dask(root), expected)
+    with bucket() as (place, options), tempfile.TemporaryDirectory() as folder:
+        start = perf_counter()
+        written(place, 1, jobs, options)
+        yield Row("one month to S3 on loopback", f"{perf_counter() - start:.1f} s")
+        written(folder, 1, jobs)
+        yield asked("polars, from S3", lambda: by_polars(place, options), by_polars(folder))
 
 
 def main() -> int:
