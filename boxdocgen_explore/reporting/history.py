@@ -24,17 +24,11 @@ _MOST_AUDITS: Final = 12
 """Audits of which the share failed is shown, this one included."""
 
 
-def history_folder(path: Path) -> Path:
-    """The folder, if files can be written there; it is made by the first audit.
-
-    Raises:
-        InvalidRequest: it is a file, cannot be written, or the folder around it does not exist.
-    """
-    if path.exists() and not path.is_dir():
-        raise InvalidRequest(f"{path} is a file: the history needs a folder of its own.")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise InvalidRequest(f"The folder {path} cannot be written: choose another one.")
-    return path
+def check_history(folder: Path) -> None:
+    """Raise InvalidRequest if a history cannot be there; the first audit makes the folder."""
+    place = folder if folder.exists() else folder.parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        raise InvalidRequest(f"The history needs a folder; {folder} cannot be made or written.")
 
 
 def with_history(result: AuditResult, folder: Path) -> AuditResult:
