@@ -82,8 +82,10 @@ def _runs(folder: Path) -> tuple[list[Run], list[str]]:
     skipped: list[str] = []
     for path in sorted(folder.glob("*.json")):
         try:
-            runs.append(msgspec.json.decode(path.read_bytes(), type=Run))
-        except (OSError, ValueError, RecursionError):
+            run = msgspec.json.decode(path.read_bytes(), type=Run)
+            moment(run.audited_at)  # fails if the year is beyond all calendars
+            runs.append(run)
+        except (OSError, ValueError, OverflowError, RecursionError):
             skipped.append(path.name)
     return sorted(runs, key=lambda run: run.audited_at), skipped
 
@@ -103,9 +105,9 @@ def _shares(result: AuditResult) -> list[dict[str, Any]]:
     ]
 
 
-def _thresholds(run: Run) -> set[str]:
-    """The thresholds that any batch had to meet."""
-    return {canonical({**one, "batches": None}) for one in run.thresholds}
+def _thresholds(run: Run) -> list[dict[str, Any]]:
+    """The thresholds that the batches had to meet, whichever they were."""
+    return [{**one, "batches": None} for one in run.thresholds]
 
 
 def _statement(
@@ -116,9 +118,10 @@ def _statement(
         audits = counted(len(earlier), "earlier audit")
         text = f"{', '.join(counts)} again, compared with {audits} since "
         text += f"{moment(earlier[0].audited_at)}."
-        if _thresholds(earlier[-1]) != _thresholds(now):
-            text += " The thresholds are not all those of the last one, so a finding may be "
-            text += "resolved only because it is accepted now."
+        last = _thresholds(earlier[-1])
+        if any(one not in last for one in _thresholds(now)):
+            text += " The thresholds are not those of the last one, so a finding may be resolved "
+            text += "only because it is accepted now."
     else:
         text = "There is no earlier audit, so it is not known which findings are new."
     names = listed(skipped)

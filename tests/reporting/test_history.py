@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -131,16 +132,20 @@ def test_files_that_are_no_audits_are_named_and_skipped(tmp_path):
         "deep": b"[" * 100_000,
         "list": b"[]",
         "package": b'{"name": "x"}',
+        "ages": re.sub(rb'"audited_at":"[^"]*', b'"audited_at":"0001-01-01T00:00:00+14:00', whole),
+        "counts": whole.replace(b'"jobs":6', b'"jobs":' + b"9" * 99),
         "times": whole.replace(b"+00:00", b""),
         "utf16": whole.decode().encode("utf-16"),
     }
     for name, content in strange.items():
         (tmp_path / f"{name}.json").write_bytes(content)
     (tmp_path / "folder.json").mkdir()
+    odd = whole.replace(b'"running_hours":24', b'"running_hours":' + b"9" * 99)
+    (tmp_path / "odd.json").write_bytes(odd)
     result = audited(tmp_path, 1, batches("11"))
     assert result.history["skipped"] == sorted(f"{name}.json" for name in [*strange, "folder"])
-    assert result.history["earlier_audits"] == 1
-    assert "no audits of this kind: cut.json, " in result.history["statement"]
+    assert result.history["earlier_audits"] == 2
+    assert "no audits of this kind: ages.json, " in result.history["statement"]
 
 
 def test_two_audits_at_once_lose_nothing(tmp_path):
