@@ -14,7 +14,6 @@ import polars as pl
 
 from boxdocgen_explore.auditing.history import Run, compared
 from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.reporting.canonical_json import canonical
 from boxdocgen_explore.reporting.record import audit_record
 from boxdocgen_explore.reporting.redaction import PLACEHOLDER
 from boxdocgen_explore.reporting.result import AuditResult
@@ -71,7 +70,7 @@ def append_record(folder: Path, record: Mapping[str, Any]) -> None:
     try:
         folder.mkdir(exist_ok=True)
         with replacing(path, private=True) as part:
-            part.write_text(canonical(record), encoding="utf-8")
+            part.write_bytes(msgspec.json.encode(record))
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be written: {error.strerror or error}.") from None
 
