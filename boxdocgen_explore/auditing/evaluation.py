@@ -47,8 +47,8 @@ def audit(
 
     Returns one row per finding (`schema.FINDINGS`): ``rule``, ``severity`` ("error", "warning",
     "info"; "waived" if the policy accepts it), ``batch_id`` and ``job_id`` (null if it is not about
-    one), ``detail``. No findings do not mean that all is well: `verdicts` says which rules could be
-    evaluated.
+    one), ``detail``, ``about`` (what tells it from others of its rule on the same batch). No
+    findings do not mean that all is well: `verdicts` says which rules could be evaluated.
 
     Parameters:
         reading: a reading, or a jobs frame (rules that need the pages are then not evaluated).

@@ -12,6 +12,8 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+
 
 class Finding(msgspec.Struct, frozen=True):
     """A row of `schema.FINDINGS`."""
@@ -34,8 +36,8 @@ class Share(msgspec.Struct, frozen=True):
 
     template_file_id: str | None
     template: str | None
-    jobs: int
-    failed: int
+    jobs: _Count
+    failed: _Count
 
 
 class Facts(msgspec.Struct, frozen=True):

@@ -169,7 +169,7 @@ def _checked(options: argparse.Namespace) -> tuple[dict[str, Any], Policy]:
     if options.output:
         output_path("the report", options.output, *reporting.HTML_ENDINGS)
     if options.history:
-        reporting.history_folder(options.history)
+        reporting.check_history(options.history)
     printed = str(options.markdown) == "-"
     if printed and options.json:
         raise InvalidRequest("--json and --markdown - both print the result: choose one.")

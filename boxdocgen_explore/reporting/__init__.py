@@ -17,7 +17,7 @@ from boxdocgen_explore.reporting.canonical_json import canonical
 from boxdocgen_explore.reporting.document import statements
 from boxdocgen_explore.reporting.drawn import drawn
 from boxdocgen_explore.reporting.embedded import frame_of, parsed_report
-from boxdocgen_explore.reporting.history import append_record, history_folder, with_history
+from boxdocgen_explore.reporting.history import append_record, check_history, with_history
 from boxdocgen_explore.reporting.record import audit_record, manifest_file, stated_code, stated_rule
 from boxdocgen_explore.reporting.result import AuditResult, Scope
 from boxdocgen_explore.reporting.run import EvidenceOptions, ReportOptions, run_audit
@@ -34,9 +34,9 @@ __all__ = [
     "append_record",
     "audit_record",
     "canonical",
+    "check_history",
     "drawn",
     "frame_of",
-    "history_folder",
     "manifest_file",
     "parsed_report",
     "read_report",

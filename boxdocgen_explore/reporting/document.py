@@ -23,7 +23,6 @@ from boxdocgen_explore.view.page import document
 MOST_OF_A_RULE: Final = 10
 MOST_BATCHES: Final = 100
 _MOST_LINKED: Final = 50
-_MOST_CHANGES: Final = 20
 _DESCRIPTION: Final = ("template", "created_at", "created_by")
 _STATE_OF: Final[Mapping[str, Mapping[str, Any]]] = {
     "failed-share": {"status": ["failed"]},
@@ -79,7 +78,7 @@ def statements(
         described={name: any(one[name] for one in batches) for name in _DESCRIPTION},
         links={one["batch_id"]: fragment({"batch_id": [one["batch_id"]]}) for one in batches},
         most_batches=MOST_BATCHES,
-        most_changes=_MOST_CHANGES,
+        most_changes=MOST_OF_A_RULE,
         trend=trend(record["history"]),
         not_performed=_not_performed(record),
         severities=Counter(one["severity"] for one in record["findings"]),

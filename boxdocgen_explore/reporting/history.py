@@ -14,7 +14,6 @@ import polars as pl
 
 from boxdocgen_explore.auditing.history import Run, compared
 from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.reporting.canonical_json import canonical
 from boxdocgen_explore.reporting.record import audit_record
 from boxdocgen_explore.reporting.redaction import PLACEHOLDER
 from boxdocgen_explore.reporting.result import AuditResult
@@ -24,17 +23,11 @@ _MOST_AUDITS: Final = 12
 """Audits of which the share failed is shown, this one included."""
 
 
-def history_folder(path: Path) -> Path:
-    """The folder, if files can be written there; it is made by the first audit.
-
-    Raises:
-        InvalidRequest: it is a file, cannot be written, or the folder around it does not exist.
-    """
-    if path.exists() and not path.is_dir():
-        raise InvalidRequest(f"{path} is a file: the history needs a folder of its own.")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise InvalidRequest(f"The folder {path} cannot be written: choose another one.")
-    return path
+def check_history(folder: Path) -> None:
+    """Raise InvalidRequest if a history cannot be there; the first audit makes the folder."""
+    place = folder if folder.exists() else folder.parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        raise InvalidRequest(f"The history needs a folder; {folder} cannot be made or written.")
 
 
 def with_history(result: AuditResult, folder: Path) -> AuditResult:
@@ -77,7 +70,7 @@ def append_record(folder: Path, record: Mapping[str, Any]) -> None:
     try:
         folder.mkdir(exist_ok=True)
         with replacing(path, private=True) as part:
-            part.write_text(canonical(record), encoding="utf-8")
+            part.write_bytes(msgspec.json.encode(record))
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be written: {error.strerror or error}.") from None
 
@@ -88,8 +81,10 @@ def _runs(folder: Path) -> tuple[list[Run], list[str]]:
     skipped: list[str] = []
     for path in sorted(folder.glob("*.json")):
         try:
-            runs.append(msgspec.json.decode(path.read_bytes(), type=Run))
-        except (OSError, ValueError, RecursionError):
+            run = msgspec.json.decode(path.read_bytes(), type=Run)
+            moment(run.audited_at)  # fails if the year is beyond all calendars
+            runs.append(run)
+        except (OSError, ValueError, OverflowError, RecursionError):
             skipped.append(path.name)
     return sorted(runs, key=lambda run: run.audited_at), skipped
 
@@ -109,9 +104,9 @@ def _shares(result: AuditResult) -> list[dict[str, Any]]:
     ]
 
 
-def _thresholds(run: Run) -> set[str]:
-    """The thresholds that any batch had to meet."""
-    return {canonical({**one, "batches": None}) for one in run.thresholds}
+def _thresholds(run: Run) -> list[dict[str, Any]]:
+    """The thresholds that the batches had to meet, whichever they were."""
+    return [{**one, "batches": None} for one in run.thresholds]
 
 
 def _statement(
@@ -122,9 +117,10 @@ def _statement(
         audits = counted(len(earlier), "earlier audit")
         text = f"{', '.join(counts)} again, compared with {audits} since "
         text += f"{moment(earlier[0].audited_at)}."
-        if _thresholds(earlier[-1]) != _thresholds(now):
-            text += " The thresholds are not all those of the last one, so a finding may be "
-            text += "resolved only because it is accepted now."
+        last = _thresholds(earlier[-1])
+        if any(one not in last for one in _thresholds(now)):
+            text += " The thresholds are not those of the last one, so a finding may be resolved "
+            text += "only because it is accepted now."
     else:
         text = "There is no earlier audit, so it is not known which findings are new."
     names = listed(skipped)

@@ -31,7 +31,7 @@ def source(tmp_path: Path) -> Iterator[tuple[Emulator, Box, Path]]:
             DEMO_TOKEN, base_url=emulator.url, cache_dir=tmp_path / "cache", retry=QUICK
         ) as box,
     ):
-        bag = bx.evidence(box.read(["1001", "1003"], limit=10), tmp_path / "audit.zip")
+        bag = bx.evidence(box.read(["1001", "1003"]), tmp_path / "audit.zip")
         yield emulator, box, bag.path
 
 
