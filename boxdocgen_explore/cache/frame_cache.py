@@ -6,6 +6,7 @@ rows are appended as a new file; small files are merged once there are many.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -193,7 +194,14 @@ def _entry(chain: Chain, pages: Sequence[PageRead], file: str, start: int, jobs:
     text = msgspec.json.encode(cached, enc_hook=lambda rows: rows.height)
     places = [page_place(page.marker) for page in pages]
     complete = pages[-1].parsed.next_marker is None
-    return Entry(chain.prefix, file, start, jobs, complete, places, text)
+    entry = Entry(chain.prefix, file, start, jobs, complete, places, text)
+    return replace(entry, pages=_checksum(entry) + text)
+
+
+def _checksum(entry: Entry) -> bytes:
+    """Of what an entry says, wherever its rows are."""
+    about = f"{entry.prefix} {entry.jobs} {entry.complete} {' '.join(entry.places)} "
+    return hashlib.sha256(about.encode() + entry.pages).digest()
 
 
 def _stored(entry: Entry, jobs: pl.DataFrame) -> StoredChain:
@@ -204,9 +212,13 @@ def _stored(entry: Entry, jobs: pl.DataFrame) -> StoredChain:
         used += rows
         return jobs.slice(used - rows, rows)
 
-    pages = msgspec.json.decode(entry.pages, type=list[PageRead], dec_hook=take)
-    if used != jobs.height or used != entry.jobs:
-        raise ValueError("other pages")
+    checksum, text = entry.pages[:32], entry.pages[32:]
+    if checksum != _checksum(replace(entry, pages=text)):
+        raise ValueError("a corrupt entry")
+    pages = msgspec.json.decode(text, type=list[PageRead], dec_hook=take)
+    ids = jobs["batch_id"]
+    if used != jobs.height or used != entry.jobs or {ids[0], ids[-1]} != {entry.list}:
+        raise ValueError("rows of other pages")
     return StoredChain(entry.prefix, entry.file, entry.start, jobs, pages)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from boxdocgen_explore.cache.store import PageStore
 
 _FIND: Final = """
-SELECT prefix, file, start, jobs, complete, places, pages FROM frames
+SELECT prefix, file, start, jobs, complete, places, CAST(pages AS BLOB) FROM frames
 WHERE prefix = rtrim((SELECT min(key) FROM responses WHERE key >= :root AND key < :end), :place)
     AND prefix = rtrim((SELECT max(key) FROM responses WHERE key >= :root AND key < :end), :place)
 """

@@ -316,3 +316,28 @@ def test_a_page_that_another_process_replaced_meanwhile_is_not_stored_under_its_
 
     box.read("1001", limit=2, progress=replace_first)
     assert execute("SELECT count(*) FROM frames") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "start = start + 1",
+        "start = 0",
+        "jobs = jobs - 1",
+        "complete = 0",
+        "places = ' first '",
+        "pages = replace(pages, 'true', 'null')",
+        "pages = x''",
+        "pages = CAST('[]' AS BLOB)",
+        "file = 'x'",
+    ],
+)
+def test_a_corrupt_entry_is_ignored_and_the_pages_are_read(
+    emulator: Emulator, connected: Connected, execute: Execute, change: str
+) -> None:
+    ids = ["1001", "1003", "1004"]
+    from_box = connected().read(ids, limit=2)
+    execute(f"UPDATE frames SET {change} WHERE list LIKE '%/1003'")
+    calls = len(emulator.calls)
+    assert same(connected().read(ids, limit=2), from_box)
+    assert not [call for call in emulator.calls[calls:] if "batch_jobs" in call.path]
