@@ -115,7 +115,10 @@ def retrying(
     finally:
         context.waiting(None)
     if isinstance(outcome, Failed):
-        raise outcome
+        try:
+            raise outcome
+        finally:
+            del outcome  # an error and a frame that hold each other would keep connections open
     return outcome
 
 
