@@ -129,13 +129,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
-    if name not in _NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
+    if name in _NAMES:
         return getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
-    except ModuleNotFoundError as error:  # the explorer needs what an unattended program does not
-        text = f"{error.name} is not installed: pip install 'boxdocgen-explore[lab]'."
-        raise ModuleNotFoundError(text, name=error.name) from None
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

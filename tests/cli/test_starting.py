@@ -27,19 +27,3 @@ def test_an_unattended_command_loads_nothing_heavy(command, tmp_path):
     )
     assert run.stdout.splitlines()[-1] == "loaded []"
     assert run.stderr == ""
-
-
-def test_without_notebooks_reports_are_written_and_the_explorer_says_what_to_install(tmp_path):
-    code = f"""
-import sys
-sys.modules |= dict.fromkeys(("IPython", "anywidget", "ipywidgets"))
-import boxdocgen_explore as bx
-with bx.demo() as box:
-    bx.report(box.read("{STORY}"), "audit.html")
-bx.explore
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert (tmp_path / "audit.html").exists()
-    assert "is not installed: pip install 'boxdocgen-explore[lab]'" in run.stderr.splitlines()[-1]
