@@ -101,8 +101,7 @@ class BatchListLoader:
         self._on_read = on_read
         self._read_at = -_CACHED_S
         self._listed: pl.DataFrame | None = None
-        self.stopped = threading.Event()
-        self._thread = threading.Thread(target=self._load, daemon=True)
+        self.stopped, self._thread = threading.Event(), threading.Thread()
 
     def start(self) -> None:
         """Read the list, or read it again."""
