@@ -22,11 +22,11 @@ import traitlets
 from boxdocgen_explore import analysis, build_cache
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.export import as_bytes
-from boxdocgen_explore.figures import COLOURS, UNKNOWN_COLOUR
+from boxdocgen_explore.figures import COLOURS, UNKNOWN_COLOUR, batch_labels
 from boxdocgen_explore.schema import STATUS_MEANINGS, STATUSES
 from boxdocgen_explore.view import filters
 from boxdocgen_explore.view.cause import main_cause
-from boxdocgen_explore.view.payload import batch_labels, pack
+from boxdocgen_explore.view.payload import pack
 
 _FRONT_END: Final = Path(__file__).parent / "front_end"
 _MODULES: Final = (
