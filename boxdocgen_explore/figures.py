@@ -14,6 +14,7 @@ import polars as pl
 from boxdocgen_explore import analysis
 from boxdocgen_explore.messages import job_messages
 from boxdocgen_explore.progress import DURATION_RANGES
+from boxdocgen_explore.verdict import batch_label
 
 NONE_LABEL: Final = "(none)"
 
@@ -103,7 +104,10 @@ def bars(
     for count in counts.iter_rows(named=True):
         key = tuple(count[column] for column in figure.by)
         groups.setdefault(key, {})[count.get("status")] = count["jobs"]
-    drawn = [(_label(key, templates or {}), list(key), groups[key]) for key in [*groups]]
+    names = dict(templates or {})
+    if name == "by_batch":
+        names = {one: f"{label} · {one}" for one, label in batch_labels(jobs, names).items()}
+    drawn = [(_label(key, names), list(key), groups[key]) for key in [*groups]]
     if others := drawn[MOST_BARS:]:
         sums: dict[str | None, int] = {}
         for _, _, pieces in others:
@@ -138,6 +142,21 @@ def sum_note(total: int, jobs: int) -> str | None:
     if total == jobs:
         return None
     return f"{jobs:,} jobs with {total:,} reasons: a job is counted once for each of its reasons."
+
+
+def batch_labels(jobs: pl.DataFrame, templates: Mapping[str, str]) -> dict[str, str]:
+    """Name the batches of jobs with details, by batch id; without details there are no labels.
+
+    ``templates`` are names by file id.
+    """
+    if not {"batch_id", "template_file_id", "created_at"} <= set(jobs.columns):
+        return {}
+    batches = jobs.group_by("batch_id").agg(
+        template_file_ids=pl.col("template_file_id").drop_nulls().unique().sort(),
+        first_created_at=pl.col("created_at").min(),
+    )
+    known = batches.drop_nulls().iter_rows(named=True)
+    return {row["batch_id"]: batch_label(row, templates) for row in known}
 
 
 def _label(key: tuple[str | None, ...], templates: Mapping[str, str]) -> str:

@@ -101,10 +101,13 @@ def reasons(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
     return _draw("reasons", frame, subtitle=reasons_note(frame))
 
 
-def by_batch(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
+def by_batch(
+    jobs: Reading | pl.DataFrame, templates: Mapping[str, str] | None = None
+) -> alt.LayerChart:
     """Draw the statuses of each batch, in order of appearance.
 
-    ``jobs`` is a reading, or a frame with the columns ``batch_id`` and ``status``.
+    ``jobs`` is a reading, or a frame with the columns ``batch_id`` and ``status``. With details, a
+    batch is named by its template and its time; ``templates`` gives names by file id.
 
     Source: ``batch.id`` and ``status`` of each job.
 
@@ -112,7 +115,7 @@ def by_batch(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
     >>> chart.to_dict()["data"]["values"][0]["label"]
     '12345'
     """
-    return _draw("by_batch", jobs)
+    return _draw("by_batch", jobs, templates)
 
 
 def by_template(

@@ -102,7 +102,7 @@ class BatchListLoader:
         self._read_at = -_CACHED_S
         self._listed: pl.DataFrame | None = None
         self.stopped: threading.Event = threading.Event()
-        self._thread = threading.Thread(target=self._load, daemon=True)
+        self._thread = threading.Thread()
 
     def start(self) -> None:
         """Read the list, or read it again."""

@@ -273,9 +273,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def _draw_listed(self) -> None:
         others = self._list.other_jobs(self._loaded) if self._list else None
         self.picker.offer_dates(self._list.calls if self._list else 0, self._loaded)
-        self.view.cause = main_cause(self._loaded, others)
         known = batch_labels(self._loaded, self._templates) | self.picker.labels
         self.view.batch_labels = {one: known[one] for one in {*self._loaded["batch_id"]} & {*known}}
+        self.view.cause = main_cause(self._loaded, others)
 
     def _on_watch(self, change: Mapping[str, Any]) -> None:
         if self._watcher and change["new"] and self._ids:

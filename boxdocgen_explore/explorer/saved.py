@@ -59,7 +59,7 @@ class Saved:
         bundle = self._widget._repr_mimebundle_() | {"text/plain": ""}
         display(bundle, raw=True)  # type: ignore[no-untyped-call]
         with self._sending:
-            self._sent = self._draw()
+            self._sent = self._drawn()
             self._send(self._sent, update=False)
 
     def _name(self) -> None:
@@ -79,9 +79,17 @@ class Saved:
             self._update_soon()
             return
         with self._sending:
-            before, self._sent = self._sent, self._draw()
+            before, self._sent = self._sent, self._drawn()
             if self._sent != before:
                 self._send(self._sent, update=True)
+
+    def _drawn(self) -> dict[str, Any]:
+        """Draw; what fails is said in the snapshot's place, because the widget works without it."""
+        try:
+            return self._draw()
+        except Exception as error:
+            why = f"{type(error).__name__} while it was drawn"
+            return {"text/html": f"<p>There is no snapshot: {why}. The explorer works without.</p>"}
 
     def _send(self, drawn: dict[str, Any], *, update: bool) -> None:
         name = self._widget.model_id

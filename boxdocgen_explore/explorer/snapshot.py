@@ -26,6 +26,7 @@ _ROWS: Final = 10
 """As many as are seen on the screen."""
 _COLUMNS: Final = ("status", "external_id", "errors", "template_file_id", "output_file_id")
 _BATCHES: Final = 20
+_NO_LISTS: Final = {"text", "created", "compare_by", "measure", "sort", "columns", "widths"}
 
 
 def is_rendering() -> bool:
@@ -76,7 +77,7 @@ def _filters(state: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """Name what filters, as the view does; the order of rows does not."""
     named = []
     for key, values in state.items():
-        if values and key not in ("text", "created", "compare_by", "measure", "sort", "columns"):
+        if values and key not in _NO_LISTS:
             word = key.replace("_file", "").removesuffix("_id").replace("_", " ")
             texts = (names.get(one, one) if one else "(none)" for one in values)
             named.append(f"{word} {' or '.join(texts)}")

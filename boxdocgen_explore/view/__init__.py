@@ -1,9 +1,10 @@
 """The view that needs no kernel: a jobs frame goes in, an HTML page or `view.widget` comes out."""
 
+from boxdocgen_explore.figures import batch_labels
 from boxdocgen_explore.view.address import fragment
 from boxdocgen_explore.view.cause import main_cause
 from boxdocgen_explore.view.page import VIEW_MIME, embedded, notebook_page, open_page, page
-from boxdocgen_explore.view.payload import batch_labels, pack, unpack
+from boxdocgen_explore.view.payload import pack, unpack
 from boxdocgen_explore.view.script import module, specs
 
 __all__ = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -33,6 +34,8 @@ QUERY_CODE: Final[Mapping[str, str]] = {**_VALUES, "created": _CREATED, "text": 
 
 _CHOICES: Final = {"compare_by": ("batch", "template", "day"), "measure": ("count", "share")}
 
+_WIDTH: Final = re.compile(r"[a-z_]+:[0-9]{2,4}")
+
 _MUST_BE: Final = {
     **dict.fromkeys(_VALUES, "a list of texts (None stands for null)"),
     "text": "a text",
@@ -41,6 +44,7 @@ _MUST_BE: Final = {
     "measure": '"count" or "share"',
     "sort": '[column, "ascending" or "descending"], or None',
     "columns": "a list of names of columns, or None",
+    "widths": 'a list of columns and their pixels, such as "errors:320", or None',
 }
 
 
@@ -58,6 +62,8 @@ def _is_valid(key: str, value: object) -> bool:
         return is_text(column) and direction in (["ascending"], ["descending"])
     if key == "created":
         return len(value) == 2 and all(map(_is_date, value)) and value[0] <= value[1]
+    if key == "widths":
+        return all(is_text(one) and _WIDTH.fullmatch(one) for one in value)
     return all((one is None and key in _VALUES) or is_text(one) for one in value)
 
 
@@ -77,7 +83,8 @@ def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
     the last UTC day of an interval. ``text`` is several ids or words (`analysis.search`);
     ``compare_by`` is "batch", "template" or "day", and ``measure`` how these bars are measured, by
     "count" or "share"; ``sort`` is ``[column, "ascending" | "descending"]`` or None, which is
-    failures first; ``columns`` are those of the table, None for the ones that its jobs need.
+    failures first; ``columns`` are those of the table, None for the ones that its jobs need;
+    ``widths`` those that a person has dragged, in pixels: ``["errors:320"]``.
 
     >>> check_state({"status": ["failed"], "text": "bonus"})
     {'status': ['failed'], 'text': 'bonus'}

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from boxdocgen_explore import text
-
-if TYPE_CHECKING:
-    import jinja2
 
 _PACKAGE: Final = Path(__file__).parents[1]
 
@@ -21,7 +18,7 @@ def fill(template: str, **values: Any) -> str:
     cannot be seen become their codes, texts that nobody could read to their end are cut, and
     whole numbers are grouped by thousands. A value that the template misses is an error.
     """
-    return _environment().get_template(template).render(values)
+    return str(_environment().get_template(template).render(values))
 
 
 def front_end(name: str) -> str:
@@ -30,7 +27,7 @@ def front_end(name: str) -> str:
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def _environment() -> Any:
     import jinja2  # here, because an explorer is shown before it needs a template
 
     environment = jinja2.Environment(

@@ -15,11 +15,12 @@ import polars as pl
 
 from boxdocgen_explore import analysis
 from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.figures import batch_labels
 from boxdocgen_explore.text import replacing
 from boxdocgen_explore.view import filters
 from boxdocgen_explore.view.cause import main_cause
 from boxdocgen_explore.view.html import fill, front_end
-from boxdocgen_explore.view.payload import batch_labels, pack
+from boxdocgen_explore.view.payload import pack
 from boxdocgen_explore.view.script import module, specs
 
 VIEW_MIME: Final = "application/vnd.boxdocgen.view+json"

@@ -12,7 +12,7 @@ import gzip
 import itertools
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -20,7 +20,6 @@ import polars as pl
 from boxdocgen_explore import analysis
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS, DOCUMENTS, DURATION, JOBS
-from boxdocgen_explore.verdict import batch_label
 
 _CODE_TYPES: Final = (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32))
 _SCHEMA: Final = {**JOBS, **DETAILS, **DOCUMENTS, **DURATION}
@@ -99,21 +98,6 @@ def unpack(payload: bytes) -> pl.DataFrame:
             values = pl.Series(name, column["values"], dtype=_SCHEMA[name])
             columns[name] = values.gather(codes).gather(group_of_job)
     return pl.DataFrame(columns)
-
-
-def batch_labels(jobs: pl.DataFrame, templates: Mapping[str, str]) -> dict[str, str]:
-    """Name the batches of jobs with details, by batch id; without details there are no labels.
-
-    ``templates`` are names by file id.
-    """
-    if not {"batch_id", "template_file_id", "created_at"} <= set(jobs.columns):
-        return {}
-    batches = jobs.group_by("batch_id").agg(
-        template_file_ids=pl.col("template_file_id").drop_nulls().unique().sort(),
-        first_created_at=pl.col("created_at").min(),
-    )
-    known = batches.drop_nulls().iter_rows(named=True)
-    return {row["batch_id"]: batch_label(row, templates) for row in known}
 
 
 def _row_groups(jobs: pl.DataFrame, changed: pl.Series | None) -> tuple[pl.DataFrame, pl.Series]:

@@ -32,6 +32,7 @@ _MODULES: Final = (
     "virtual_table.js",
     "column_choice.js",
     "column_widths.js",
+    "column_shares.js",
     "table.js",
     "sidebar.js",
     "charts.js",

@@ -14,9 +14,10 @@ import traitlets
 
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.export import as_bytes
+from boxdocgen_explore.figures import batch_labels
 from boxdocgen_explore.view import filters
 from boxdocgen_explore.view.cause import main_cause
-from boxdocgen_explore.view.payload import batch_labels, pack
+from boxdocgen_explore.view.payload import pack
 from boxdocgen_explore.view.script import FRONT_END, module, specs
 
 

@@ -8,7 +8,7 @@ import altair as alt
 import polars as pl
 import pytest
 import vl_convert
-from frames import HOSTILE, documented, jobs_frame, pages_frame, story
+from frames import HOSTILE, READ_AT, documented, jobs_frame, pages_frame, story
 
 from boxdocgen_explore import analysis, charts
 from boxdocgen_explore.errors import InvalidRequest, Reading
@@ -87,7 +87,7 @@ def test_the_bars_of_reasons_are_the_counts_and_say_what_they_sum_to():
 
 
 def test_pieces_of_stacked_bars_sum_to_their_bar():
-    jobs = story()
+    jobs = story().drop("created_at")
     labels = described(charts.by_batch(jobs))
     pieces: dict[str, int] = {}
     bars: dict[str, int] = {}
@@ -137,6 +137,16 @@ def test_an_unknown_status_has_the_neutral_colour_and_no_other():
         charts.UNKNOWN_COLOUR,
         charts.COLOURS["failed"],
     }
+
+
+def test_a_batch_with_details_is_named_as_in_the_view():
+    names = {"1700000000001": "Offer letter"}
+    batch = {"batch_id": "12345600319", "status": "failed"}
+    jobs = jobs_frame([batch | {"created_at": READ_AT}, batch, {"batch_id": "7"}])
+    labels = described(charts.by_batch(jobs, names))
+    named = r"Offer letter · 3 Nov( 2026)? 02:14 · 12345600319: 2 of 3 jobs"
+    assert [label for label in labels if re.fullmatch(named, label)]
+    assert "7: 1 of 3 jobs" in labels
 
 
 def test_more_groups_than_a_chart_holds_are_summed_up_and_counted():

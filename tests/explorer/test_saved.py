@@ -64,6 +64,16 @@ def test_the_list_of_batches_is_read_only_once_the_explorer_is_shown(kernel):
     assert printed(execute(kernel, f"{listed}\n{read}")) == "True\n"
 
 
+def test_a_snapshot_that_cannot_be_drawn_is_one_line_and_the_explorer_works(kernel):
+    execute(kernel, DEMO.replace("(box)", "(box).wait()"))
+    execute(kernel, "explorer.view.cause = [[1]]")
+    failed = next_update(kernel)["data"]["text/html"]
+    assert "<p>There is no snapshot: TypeError while it was drawn." in failed
+    execute(kernel, "explorer.view.cause = []")
+    assert "3,000 of 3,000 jobs" in next_update(kernel)["data"]["text/html"]
+    assert printed(execute(kernel, "print(explorer.jobs.height)")) == "3000\n"
+
+
 def test_a_progress_bar_in_a_notebook_is_text(kernel):
     code = """
 from boxdocgen_explore.box.progress import ProgressBar

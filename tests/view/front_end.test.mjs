@@ -25,8 +25,9 @@ function ids(frame, jobs) {
   return Array.from(jobs, (job) => cell(frame, "job_id", job));
 }
 
-function rowsOf(frame, filters, figure) {
-  const label = (key) => barLabel(key, (value) => (value === null ? "(none)" : templates.get(value) ?? value));
+function rowsOf(frame, filters, figure, batches = {}) {
+  const names = new Map([...Object.entries(batches), ...templates]);
+  const label = (key) => barLabel(key, (value) => (value === null ? "(none)" : names.get(value) ?? value));
   const shown = filters.shown(sortedJobs(frame, null, specs.statuses)).length;
   return new Bars(frame, figure, specs.statuses).rows(filters, { jobs_all: frame.jobs, jobs_shown: shown }, label);
 }
@@ -61,7 +62,7 @@ test("a search that pauses and is abandoned for another one finds what Python fi
 });
 
 const MORE_STATES = [
-  { sort: ["job_id", "descending"], columns: ["status", "job_id"], measure: "share", compare_by: "day", output_type: ["", null] },
+  { sort: ["job_id", "descending"], columns: ["status", "job_id"], widths: ["errors:320"], measure: "share", compare_by: "day", output_type: ["", null] },
   { created: ["2026-11-02", "2026-11-03"], text: "a&b=c #%\u2028+ \u{1f600}" },
 ];
 
@@ -81,6 +82,7 @@ test("of a hostile fragment only what is valid is read", () => {
   }
   assert.equal(read("#text="), "{}");
   assert.equal(read("#sort=job_id&sort=up&created=2026-11-03&created=2026-11-02&measure=__proto__&none=created"), "{}");
+  assert.equal(read("#widths=errors:320&widths=errors:99999"), "{}");
   assert.equal(read("#created=2026-13-45&created=2026-13-46&compare_by=x&status=<img>"), '{"status":["<img>"]}');
 });
 
@@ -101,7 +103,7 @@ test("the bars of every chart are those that Python draws", () => {
     const frame = frames[place];
     const spec = specs.figures.find(({ name }) => name === figure);
     const dated = (row) => figure !== "over_time" || row.key[0] !== null; // the chart leaves these out
-    const drawn = rowsOf(frame, new Filters(frame), spec).filter(dated);
+    const drawn = rowsOf(frame, new Filters(frame), spec, table.batch_names[place]).filter(dated);
     assert.deepEqual(drawn, rows, `${figure} of frame ${place}`);
   }
 });

@@ -71,6 +71,7 @@ def test_any_text_in_a_state_is_data_and_never_code(value, text):
         ({"text": ["x"]}, "must be a text"),
         ({"compare_by": "moon"}, '"batch", "template" or "day"'),
         ({"sort": ["status", "up"]}, "ascending"),
+        ({"widths": ["errors:wide"]}, "errors:320"),
         ({"created": ["2026-11-03", "2026-11-02"]}, "two ISO dates"),
         ({"created": ["20261102", "20261103"]}, "two ISO dates"),
         ({"columns": ["status", None]}, "names of columns"),

@@ -76,8 +76,13 @@ def facet_counts(jobs: pl.DataFrame, state: dict[str, Any], key: str) -> list[tu
     return list(jobs.filter(filters.query(others, TEMPLATES))[key].value_counts().iter_rows())
 
 
+def batch_names(jobs: pl.DataFrame) -> dict[str, str]:
+    labels = view.batch_labels(jobs, TEMPLATES)
+    return {batch_id: f"{label} · {batch_id}" for batch_id, label in labels.items()}
+
+
 def filtered_bars(place: int, state: dict[str, Any], name: str) -> dict[str, Any]:
-    shown = FRAMES[place].filter(filters.query(state, TEMPLATES))
+    shown = FRAMES[place].filter(filters.query(state, TEMPLATES)).drop("created_at")
     rows = [(row["label"], row["status"], row["shown"]) for row in drawn(name, shown)]
     return {"frame": place, "state": state, "figure": name, "shown": rows}
 
@@ -124,6 +129,7 @@ def shared_table() -> dict[str, Any]:
         "specs": view.specs(),
         "templates": TEMPLATES,
         "columns": FRAMES[0].columns,
+        "batch_names": [batch_names(jobs) for jobs in FRAMES],
         "many": many_searched(),
         "frames": [
             {"payload": base64.b64encode(view.pack(jobs)).decode()} for jobs in FRAMES + DOCUMENTED

@@ -37,6 +37,21 @@ def test_bars_are_as_long_as_their_counts_and_one_job_can_be_seen():
     assert lengths[charts.COLOURS["completed"]] == 2 * lengths[charts.COLOURS["pending"]]
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize(("scheme", "paper"), [("light", 255), ("dark", 22)])
+def test_a_picture_is_dark_where_what_is_around_it_is(tab, scheme, paper):
+    source = f"data:image/svg+xml;base64,{picture('outcomes', story())['svg']}"
+    tab.set_content(f'<body style="color-scheme: {scheme}"><img src="{source}">')
+    drawn = """async () => {
+      const image = document.querySelector("img");
+      const pen = document.createElement("canvas").getContext("2d");
+      await image.decode();
+      pen.drawImage(image, 0, 0);
+      return pen.getImageData(1, 1, 1, 1).data[0];
+    }"""
+    assert tab.evaluate(drawn) == paper
+
+
 def test_hostile_text_stays_text_and_no_jobs_draw_nothing():
     assert "<img" not in svg("reasons", jobs_frame([{"status": "failed", "errors": [HOSTILE]}]))
     assert picture("outcomes", story().clear()) is None

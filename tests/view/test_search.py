@@ -106,6 +106,13 @@ def test_batches_are_told_apart_and_a_partly_read_one_is_marked(show):
     assert tab.locator("td.column-batch_id").count() == 0
 
 
+def test_the_chip_of_a_long_reason_has_room_beside_buttons_and_a_message(show):
+    tab = show(jobs_frame(ROWS), state={"reason": [MISSING]})
+    tab.get_by_role("button", name="Copy ids to resubmit").click()
+    expect(tab.locator(".message")).to_have_text("Copied the ids of 2 failed jobs.")
+    assert tab.locator(".chip").bounding_box()["width"] >= 200
+
+
 def test_ids_to_resubmit_and_the_name_of_the_csv(show, tab):
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     jobs = jobs_frame(ROWS)

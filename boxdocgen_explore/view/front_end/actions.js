@@ -48,7 +48,7 @@ export function receiveFile(view, { event, name }, [content]) {
 }
 
 /** Name a file by its batch, the values that filter, and the day (UTC) on which the jobs were read. */
-function fileName(frame, { text, sort, columns, batch_id: chosen, ...filters }, readAt) {
+function fileName(frame, { text, sort, columns, widths, batch_id: chosen, ...filters }, readAt) {
   const batches = chosen ?? frame.columns.get("batch_id")?.values ?? [];
   const values = [...Object.values(filters).filter(Array.isArray).flat(), ...(text ? ["search"] : [])];
   const batch = batches.length === 1 ? batches[0] : `${batches.length} batches`;

@@ -13,6 +13,7 @@ const VALID = {
   created: ([first, last, more]) => isDay(first) && isDay(last) && first <= last && more === undefined,
   sort: ([column, direction, more]) => column && oneOf("ascending", "descending")(direction) && more === undefined,
   columns: several,
+  widths: (values) => several(values) && values.every((one) => /^[a-z_]+:\d{2,4}$/.test(one)),
   text: (value) => value,
   compare_by: oneOf("batch", "template", "day"),
   measure: oneOf("count", "share"),

@@ -10,9 +10,8 @@ const MOST_PIECES = 5;
 export function shareBar(name, frame, jobs, view) {
   const values = frame.columns.get(DISTRIBUTED[name]);
   const pieces = values ? distribution(values, view) : presence(frame.columns.get(name), jobs, view.filters);
-  // Something is never rounded to nothing, nor to everything.
-  const rounded = (count) => Math.max(1, Math.min(count < jobs.length ? 99 : 100, Math.round((100 * count) / jobs.length)));
-  const share = (count) => `${number(count)} · ${rounded(count)} %`;
+  const percent = (count) => Math.max(1, Math.min(count < jobs.length ? 99 : 100, Math.round((100 * count) / jobs.length)));
+  const share = (count) => `${number(count)} · ${percent(count)} %`;
   const title = pieces.map(({ text, count }) => `${text}: ${share(count)}`).join("\n");
   const spans = pieces.map(({ count, colour }, place) => {
     const span = element("span");

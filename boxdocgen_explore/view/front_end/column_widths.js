@@ -8,17 +8,19 @@ const LONGEST_ID = 64;
 const LONGEST_NAME = 14;
 const LONGEST_FILE_NAME = 32;
 const REST = "232px";
-const LEAST_PX = 48;
+const [LEAST_PX, WIDEST_PX] = [48, 4000];
 const STEP_PX = 16;
 
 export class ColumnWidths {
-  constructor(table) {
-    Object.assign(this, { table, cols: element("colgroup"), columns: [], px: new Map() });
+  /** `onWidths` gets the widths that a person chose, as the state has them. */
+  constructor(table, onWidths) {
+    Object.assign(this, { table, onWidths, cols: element("colgroup"), columns: [], px: new Map() });
     table.prepend(this.cols);
   }
 
-  /** Set the widths of these columns; `label` names values of a column. */
-  show(columns, frame, label) {
+  /** Set the widths of these columns; `label` names values of a column, `chosen` are those of the state. */
+  show(columns, frame, label, chosen = []) {
+    this.px = new Map(chosen.map((one) => one.split(":")).map(([name, px]) => [name, Math.max(LEAST_PX, Number(px))]));
     const longest = (name, shown = (value) => value) => frame.columns.get(name)?.longest(shown) ?? 0;
     const name = (id) => label("template_file_id", id);
     const lengths = {
@@ -55,8 +57,12 @@ export class ColumnWidths {
   change(th, name, by) {
     const heads = [...th.parentNode.children];
     this.columns.forEach((column, place) => this.px.set(column.name, heads[place].offsetWidth));
-    this.px.set(name, Math.max(LEAST_PX, th.offsetWidth + by));
+    this.px.set(name, Math.round(Math.max(LEAST_PX, Math.min(WIDEST_PX, th.offsetWidth + by))));
     this.draw();
+  }
+
+  keep() {
+    this.onWidths([...this.px].map(([name, px]) => `${name}:${px}`));
   }
 
   /** Let the width of a column be changed: by its edge, and by keys where its button has the focus. */
@@ -66,12 +72,14 @@ export class ColumnWidths {
     edge.onpointermove = (event) => {
       if (edge.hasPointerCapture(event.pointerId)) this.change(th, name, event.clientX - th.getBoundingClientRect().right);
     };
-    edge.ondblclick = () => (this.px.clear(), this.draw());
+    edge.onlostpointercapture = () => this.keep();
+    edge.ondblclick = () => this.onWidths(null);
     th.append(edge);
     th.onkeydown = (event) => {
       const step = event.shiftKey && { ArrowLeft: -STEP_PX, ArrowRight: STEP_PX }[event.key];
       if (!step) return;
       this.change(th, name, step);
+      this.keep();
       event.preventDefault();
       event.stopPropagation(); // else JupyterLab takes it for a shortcut
     };

@@ -131,13 +131,6 @@ class UniqueColumn {
     return this.most - 1;
   }
 
-  /** Mark the jobs that have no value. */
-  get blank() {
-    const marks = new Uint8Array(this.lengths.length);
-    for (let job = 0; job < marks.length; job += 1) marks[job] = Number(this.lengths[job] < 2);
-    return marks;
-  }
-
   /** Whether the value of a job contains this text. */
   contains(piece, job) {
     const place = job % BLOCK_JOBS;

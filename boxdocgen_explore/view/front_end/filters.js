@@ -34,7 +34,7 @@ export class Filters {
     const { frame, names, pieces: wanted } = this;
     Object.assign(this, yield* search(frame, wanted, names, this), { foundPieces: wanted });
     this.applied.set("text", text);
-    this.sizes = this.found ? sizesOf(frame, this.found) : frame.sizes;
+    this.sizes = this.found ? sizesOf(frame, (job) => this.found[job]) : frame.sizes;
   }
 
   mark(bit, key, wanted) {
@@ -73,15 +73,12 @@ export class Filters {
 
   /** Count those of the jobs shown that have no value in a column. */
   blank(column, jobs) {
-    let count = 0;
-    if (!column.bytes) {
-      this.counts(column).forEach((size, code) => (count += column.values[code]?.length ? 0 : size));
-      return count;
-    }
-    column.blankSizes ??= sizesOf(this.frame, column.blank);
-    if (this.found && column.blankSizes.some(Boolean)) for (const job of jobs) count += Number(column.lengths[job] < 2);
-    if (!this.found) column.blankSizes.forEach((size, group) => (count += this.fails[group] ? 0 : size));
-    return count;
+    const sum = (counts, left) => counts.reduce((total, count, place) => total + (left(place) ? count : 0), 0);
+    if (!column.bytes) return sum(this.counts(column), (code) => !column.values[code]?.length);
+    const fits = (job) => column.lengths[job] < 2;
+    column.blank ??= sizesOf(this.frame, fits);
+    if (!this.found) return sum(column.blank, (group) => this.fails[group] === 0);
+    return column.blank.some(Boolean) ? jobs.filter(fits).length : 0;
   }
 
   /** Count the jobs shown by value of a column; `except` names a filter that is left out. */
@@ -95,10 +92,10 @@ export class Filters {
   }
 }
 
-/** Count in each row group only the jobs that were found. */
-function sizesOf(frame, found) {
+/** Count in each row group only the jobs that fit. */
+function sizesOf(frame, fits) {
   const sizes = new Uint32Array(frame.sizes.length);
-  for (let job = 0; job < frame.jobs; job += 1) sizes[frame.groupOf[job]] += found[job];
+  for (let job = 0; job < frame.jobs; job += 1) sizes[frame.groupOf[job]] += Number(fits(job));
   return sizes;
 }
 

@@ -11,11 +11,11 @@ import { VirtualTable } from "./virtual_table.js";
 const PLAIN_TEXTS = ["template_file_id", "created_at", "output_file_created_at", "warnings", "created_by_login"];
 
 export class Table extends VirtualTable {
-  /** `onSort` gets [column, direction], `onCopy` the text to copy. */
-  constructor({ onSort, onCopy }) {
+  /** `onSort` gets [column, direction], `onCopy` the text to copy, `onWidths` what `ColumnWidths` gives. */
+  constructor({ onSort, onCopy, onWidths }) {
     super("Jobs", "jobs");
     Object.assign(this, { onSort, onCopy, jobs: new Uint32Array(0), columns: [] });
-    this.widths = new ColumnWidths(this.table);
+    this.widths = new ColumnWidths(this.table, onWidths);
     this.body.addEventListener("click", (event) => this.click(event));
     this.body.addEventListener("keydown", (event) => this.key(event));
   }
@@ -23,11 +23,11 @@ export class Table extends VirtualTable {
   /** Show these jobs; `stay` keeps the scroll position, for the same filters over newer jobs. */
   show(frame, jobs, sort, view, stay) {
     const { templates, specs, filters, state } = view;
-    const [before, known] = [this.columnNames, this.frame === frame];
+    const [before, known] = [this.columnsKey, this.frame === frame];
     Object.assign(this, { frame, jobs, view, templates, specs, pieces: filters.pieces, reasons: state.reason ?? [] });
     this.columns = columnsOf(frame, state.columns);
-    this.columnNames = String(this.columns.map(({ name }) => name));
-    if (!known || before !== this.columnNames) this.widths.show(this.columns, frame, (key, value) => view.label(key, value));
+    this.columnsKey = [...this.columns.map(({ name }) => name), state.widths].join();
+    if (!known || before !== this.columnsKey) this.widths.show(this.columns, frame, (key, value) => view.label(key, value), state.widths);
     if (!stay || this.open >= jobs.length) this.open = -1;
     this.drawHead(this.columns, sort ?? ["status", "ascending"]);
     this.columns.forEach(({ name }, place) => {

@@ -18,9 +18,7 @@ import { followAddress } from "./address.js";
 import { pageModel } from "./page.js";
 import { followNotebook } from "./cell.js";
 
-const FIRST_SLICE_MS = 10;
-const SLICE_MS = 80;
-const FIRST_ROWS = 50;
+const [FIRST_SLICE_MS, SLICE_MS, FIRST_ROWS] = [10, 80, 50];
 
 class View {
   constructor(model, root) {
@@ -83,6 +81,7 @@ class View {
     });
     this.table = new Table({
       onSort: (sort) => this.setState({ sort }),
+      onWidths: (widths) => this.setState({ widths }),
       onCopy: (text) => this.copy(text, `Copied ${text}.`),
     });
     this.columnChoice = new ColumnChoice((columns) => this.setState({ columns }));
@@ -184,7 +183,7 @@ class View {
   /** The one place that paints: filter, then charts, verdict, sidebar and table. */
   async draw() {
     const { frame, filters, state } = this;
-    const columnsKey = JSON.stringify(state.columns ?? null);
+    const columnsKey = JSON.stringify([state.columns, state.widths]);
     const sortKey = JSON.stringify(state.sort ?? null);
     if (this.sortKey !== sortKey) this.order = sortedJobs(frame, state.sort, this.specs.statuses);
     const turn = (this.drawing = Symbol("turn"));
@@ -215,7 +214,7 @@ class View {
       if (performance.now() < end) continue;
       const first = fits && !looked ? filters.first(this.order, fits, FIRST_ROWS, FIRST_SLICE_MS) : [];
       if (looked || first.length) {
-        if (first.length) this.drawFirst(first);
+        this.drawFirst(first);
         this.shown.textContent = "Searching…";
         await new Promise(afterPaint);
         if (turn !== this.drawing) return false;
@@ -227,6 +226,7 @@ class View {
   }
 
   drawFirst(jobs) {
+    if (!jobs.length) return;
     this.renderKey = null; // all rows are to be drawn again, even if the search is abandoned
     this.empty.hidden = true;
     this.table.root.hidden = false;
