@@ -86,7 +86,7 @@ def test_a_watch_in_which_nothing_changes_for_an_hour_ends_unless_it_is_to_go_on
         return batch(batch_id, user)
 
     enterprise.batch = later
-    complete_when_called(box, 20)
+    complete_when_called(box, 8)
     command = ["watch", "1001", "--every", "0.01", *box.options]
     assert main(command) == 1
     assert "10 of 40 final · unchanged for " in capsys.readouterr().out
