@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -98,13 +99,21 @@ class CheckedContext:
         dialog.dismiss()
 
 
-@pytest.fixture
-def tab(browser: Browser) -> Iterator[Page]:
-    """A page of 1,000 by 900 px in a context of its own."""
+@pytest.fixture(scope="session")
+def _tabs(browser: Browser) -> Iterator[CheckedContext]:
+    """One context for all: a new one starts processes, and compiles every script again."""
     checked = CheckedContext(browser)
-    with checked.tab() as page:
-        yield page
+    yield checked
     checked.context.close()
+
+
+@pytest.fixture
+def tab(_tabs: CheckedContext) -> Iterator[Page]:
+    """A page of 1,000 by 900 px for one test; nothing that it stores or may do stays."""
+    with _tabs.tab() as page:
+        yield page
+    _tabs.context.clear_permissions()
+    _tabs.context.clear_cookies()
 
 
 @pytest.fixture
@@ -126,6 +135,11 @@ def show(tab: Page, tmp_path: Path) -> Callable[..., Page]:
 def wait_for_draw(tab: Page) -> None:
     """Wait until the view shows what was asked for."""
     expect(tab.locator('.boxdocgen-body[aria-busy="false"]')).to_be_attached()
+
+
+def set_time(tab: Page, now: datetime) -> None:
+    """Let it be this time in a page that is opened next; Playwright's clock is one per context."""
+    tab.add_init_script(f"Date.now = () => {now.timestamp() * 1000}")
 
 
 def resize(tab: Page, width: int) -> None:

@@ -5,8 +5,11 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from clock import travels
+from time_machine import travel
 
 from boxdocgen_explore.cli import main
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
@@ -72,6 +75,22 @@ def test_a_watch_that_runs_out_of_time_is_not_done(box, capsys):
     put(box, 10)
     assert main(["watch", "1001", "--timeout", "1s", "--every", "30", *box.options]) == 1
     assert "30 of 40 jobs still running" in capsys.readouterr().out
+
+
+def test_a_watch_in_which_nothing_changes_for_an_hour_ends_unless_it_is_to_go_on(box, capsys):
+    put(box, 10)
+    enterprise, batch = box.enterprise, box.enterprise.batch
+
+    def later(batch_id, user):
+        travels.enter_context(travel(datetime.now(UTC) + timedelta(minutes=40)))
+        return batch(batch_id, user)
+
+    enterprise.batch = later
+    complete_when_called(box, 8)
+    command = ["watch", "1001", "--every", "0.01", *box.options]
+    assert main(command) == 1
+    assert "10 of 40 final · unchanged for " in capsys.readouterr().out
+    assert main([*command, "--until-done"]) == 0
 
 
 def test_a_refusal_is_one_line_and_status_3(box, capsys):

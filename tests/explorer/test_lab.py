@@ -154,6 +154,7 @@ def test_the_table_works_with_keys_alone_and_several_batches_are_named_in_the_ch
     page.keyboard.press("ArrowDown")
     expect(selected(page)).to_have_count(0)  # to look at a batch is not to select it
     page.keyboard.press("Space")
+    expect(selected(page)).to_have_count(1)
     page.keyboard.press("Shift+ArrowDown")
     expect(selected(page)).to_have_count(2)
     page.keyboard.press("Shift+ArrowUp")

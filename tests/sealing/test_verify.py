@@ -52,6 +52,8 @@ def test_a_bag_is_consistent_and_with_its_seal_unchanged_since_lodged(bag: Repor
     lodged = bx.verify(bag.path, seal=bag.seal.upper())
     assert (lodged.ok, lodged.level) == (True, "unchanged since lodged")
     assert "genuine" not in str(found) + str(lodged)
+    other = bag.seal[:-1] + ("0" if bag.seal[-1] != "0" else "1")
+    assert not bx.verify(bag.path, seal=other).ok
 
 
 def test_the_script_agrees_on_a_python_without_packages(bag: Report, tmp_path: Path) -> None:

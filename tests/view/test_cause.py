@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from browser_fixtures import resize
+from browser_fixtures import resize, set_time
 from frames import HOSTILE, READ_AT, jobs_frame, pages_frame, story
 from playwright.sync_api import expect
 
@@ -137,7 +137,7 @@ def test_it_is_hidden_if_no_cause_is_known(show):
 
 @pytest.mark.browser
 def test_a_tag_that_looks_like_the_age_stays_as_it_is(show, tab):
-    tab.clock.set_fixed_time(READ_AT + timedelta(days=3))
+    set_time(tab, READ_AT + timedelta(days=3))
     jobs = jobs_frame([of_version("5", MISSING.replace("city", "2 min ago"))])
     show(jobs, analysis.verdict(jobs, pages_frame(), now=READ_AT + timedelta(minutes=2)))
     expect(tab.locator(".verdict")).to_contain_text("the tag 2 min ago was not provided")

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from browser_fixtures import TEMPLATES, bar_labels, figure, resize, wait_for_draw
+from browser_fixtures import TEMPLATES, bar_labels, figure, resize, set_time, wait_for_draw
 from frames import HOSTILE, READ_AT, documented, jobs_frame, pages_frame, story
 from playwright.sync_api import expect
 from polars.testing import assert_frame_equal
@@ -208,7 +208,7 @@ def test_an_incomplete_chain_says_so_in_words_and_by_hatching(show):
 
 def test_the_age_is_that_of_the_moment_in_which_the_page_is_read(show, tab):
     jobs = story(30)
-    tab.clock.set_fixed_time(READ_AT + timedelta(days=3))
+    set_time(tab, READ_AT + timedelta(days=3))
     show(jobs, analysis.verdict(jobs, pages_frame(), now=READ_AT))
     expect(tab.locator(".verdict")).to_contain_text("as svc-hr · 3 days ago")
 

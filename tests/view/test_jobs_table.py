@@ -92,6 +92,7 @@ def test_a_hundred_thousand_jobs_scroll_with_few_rows_in_the_document(show):
     expect(tab.locator('tr[aria-rowindex="100001"]')).to_be_in_viewport()
 
 
+@pytest.mark.thorough
 def test_the_last_row_is_reached_even_beyond_the_browser_s_most_pixels(show):
     jobs = pl.DataFrame({"status": ["failed"] * 600_000, "job_id": ["1"] * 600_000})
     tab = show(jobs)
