@@ -18,7 +18,7 @@ from boxdocgen_explore.box.fetch import Fetch, Progress
 from boxdocgen_explore.cache import remember, watched_batches
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.pages import frames
-from boxdocgen_explore.pages.records import Chain
+from boxdocgen_explore.pages.records import Chain, frames_of
 from boxdocgen_explore.schema import PAGES, RUNNING, User
 
 
@@ -134,7 +134,7 @@ def combine(fetch: Fetch, batches: Sequence[PagedList], user: User | None, origi
         if not chain.complete
     }
     return Reading(
-        frames.jobs([rows for chain in chains.values() for rows in chain.frames()], origin),
+        frames.jobs(frames_of(chains.values()), origin),
         evidence(origin, user, chains),
         failures,
         user,

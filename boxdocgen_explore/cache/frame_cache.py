@@ -54,8 +54,8 @@ class FrameCache:
         for file, entries in by_file.items():
             with suppress(*UNREADABLE):
                 rows = self._files.slices(file, [*entries.values()])
-                for (root, entry), jobs in zip(entries.items(), rows, strict=True):
-                    found[root] = _stored(entry, jobs)
+                for (root, entry), (jobs, source) in zip(entries.items(), rows, strict=True):
+                    found[root] = _stored(entry, jobs, source)
         return found
 
     def complete(self, root: str) -> tuple[dict[str, list[str] | None], list[str]]:
@@ -143,7 +143,7 @@ class FrameCache:
             frames, moves, start = [], [], 0
             for file, entries in group:
                 with suppress(*UNREADABLE):
-                    rows = [*self._files.slices(file, entries)]
+                    rows = [jobs for jobs, _ in self._files.slices(file, entries)]
                     frames += rows
                     for entry in entries:
                         moves.append((entry, start))
@@ -204,7 +204,7 @@ def _checksum(entry: Entry) -> bytes:
     return hashlib.sha256(about.encode() + entry.pages).digest()
 
 
-def _stored(entry: Entry, jobs: pl.DataFrame) -> StoredChain:
+def _stored(entry: Entry, jobs: pl.DataFrame, source: pl.DataFrame | None) -> StoredChain:
     used = 0
 
     def take(_type: type, rows: int) -> pl.DataFrame:
@@ -219,7 +219,7 @@ def _stored(entry: Entry, jobs: pl.DataFrame) -> StoredChain:
     ids = jobs["batch_id"]
     if used != jobs.height or used != entry.jobs or {ids[0], ids[-1]} != {entry.list}:
         raise ValueError("rows of other pages")
-    return StoredChain(entry.prefix, entry.file, entry.start, jobs, pages)
+    return StoredChain(entry.prefix, entry.file, entry.start, jobs, pages, source)
 
 
 def _by_size(sized: Iterable[tuple[_T, int]]) -> Iterator[list[_T]]:

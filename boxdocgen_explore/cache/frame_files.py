@@ -60,14 +60,17 @@ class FrameFiles:
             raise ValueError("a corrupt file, or one of another version")
         return content
 
-    def slices(self, file: str, entries: Sequence[Entry]) -> Iterator[pl.DataFrame]:
-        """The rows of each entry. Raises UNREADABLE."""
+    def slices(
+        self, file: str, entries: Sequence[Entry]
+    ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame | None]]:
+        """The rows of each entry, and all rows of the file if they were read. Raises UNREADABLE."""
         lazy = pl.scan_parquet(self.content(file))
         if len(entries) > _FEW_BATCHES or 2 * sum(e.jobs for e in entries) > height(file):
             jobs = lazy.collect()
-            yield from (jobs.slice(entry.start, entry.jobs) for entry in entries)
+            yield from ((jobs.slice(entry.start, entry.jobs), jobs) for entry in entries)
         else:
-            yield from (lazy.slice(entry.start, entry.jobs).collect() for entry in entries)
+            for entry in entries:
+                yield lazy.slice(entry.start, entry.jobs).collect(), None
 
     def write(self, frames: Sequence[pl.DataFrame]) -> str:
         """Write some rows as one file; gives its name."""

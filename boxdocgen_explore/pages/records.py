@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -76,7 +76,8 @@ class PageRead:
 class StoredChain:
     """The first pages of a cached chain, or all of them, with their ``jobs`` in one frame.
 
-    ``prefix`` begins the keys of the pages; ``file`` and ``start`` say where the rows are stored.
+    ``prefix`` begins the keys of the pages; ``file`` and ``start`` say where the rows are stored,
+    ``source`` has all rows of that file if they were read together.
     """
 
     prefix: str
@@ -84,6 +85,12 @@ class StoredChain:
     start: int
     jobs: pl.DataFrame
     pages: list[PageRead]
+    source: pl.DataFrame | None = None
+
+    def follows(self, other: StoredChain) -> bool:
+        """Whether its rows are directly behind those of another one."""
+        end = other.start + other.jobs.height
+        return self.source is not None and self.source is other.source and self.start == end
 
 
 @dataclass
@@ -166,6 +173,30 @@ class StreamedChain(Chain):
     def has_duplicates(self, id_column: str | None) -> bool:
         hashes = pl.concat([pl.Series(dtype=pl.UInt64), *self.hashes])
         return hashes.n_unique() < len(hashes)
+
+
+def frames_of(chains: Iterable[Chain]) -> Iterator[pl.DataFrame]:
+    """The rows of several chains, in order. What is stored side by side stays together: thousands
+    of small frames would make everything slower that is done with the jobs."""
+    together: list[StoredChain] = []
+    for chain in chains:
+        stored = chain.stored if chain.pages and chain.head_pages == len(chain.pages) else None
+        if together and not (stored and stored.follows(together[-1])):
+            yield _joined(together)
+            together = []
+        if stored:
+            together.append(stored)
+        else:
+            yield from chain.frames()
+    if together:
+        yield _joined(together)
+
+
+def _joined(together: Sequence[StoredChain]) -> pl.DataFrame:
+    first = together[0]
+    if first.source is None or len(together) == 1:
+        return first.jobs
+    return first.source.slice(first.start, sum(stored.jobs.height for stored in together))
 
 
 def _ids(frames: Iterable[pl.DataFrame], id_column: str) -> pl.Series:

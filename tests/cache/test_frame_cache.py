@@ -84,6 +84,8 @@ def test_many_batches_are_in_one_file(emulator: Emulator, box: Box, tmp_path: Pa
     reading = box.read(ids)
     assert len(frame_files(tmp_path)) == 1
     calls = len(emulator.calls)
+    assert box.read(ids).jobs.equals(reading.jobs)
+    assert box.read(ids).jobs.n_chunks() < 5  # else all that is done with the jobs is slower
     again = box.read([*reversed(ids)])
     assert again.jobs.sort("job_id").equals(reading.jobs.sort("job_id"))
     assert again.jobs["batch_id"].unique(maintain_order=True).to_list() == [*reversed(ids)]
