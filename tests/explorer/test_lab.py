@@ -177,6 +177,7 @@ def grow(height):
     rows = [[str(n), "Offer letter", "3 Nov 02:14", 10**9 + n, [n % 7, 0, 0, 0, 9, 0]]
             for n in range(height)]
     explorer.picker.table.rows = rows
+explorer.wait()  # or the list of batches that is being read replaces these rows
 grow(3000)
 """,
     )
