@@ -245,7 +245,9 @@ class AuditResult:
         parts: list[str] = []
         for words, (rows, more) in counts.items():
             if count := self.jobs.filter(rows).height:
-                total = "" if parts else f" of {counted(jobs, 'job')}"
+                every = counted(jobs, "job")
+                total = f" of the {every} that were read" if self.incomplete else f" of {every}"
+                total = "" if parts else total
                 parts.append(f"{count:,}{total} {words} ({percent(count / jobs)}){more}")
         if parts or not jobs:
             return "; ".join(parts) or "There are no jobs"

@@ -100,7 +100,8 @@ def run_audit(
         )
     options = {name: value for name, value in options.items() if value is not None}
     audited_at = audited_at or dt.datetime.now(dt.UTC)
-    named = _template_frame(templates, names)
+    ask = getattr(what, "template_names", None)
+    named = _template_frame(ask() if templates is None and ask else templates, names)
     named = named.clear() if "template_file_id" in removed else named
 
     redacted = Reading(jobs, pl.DataFrame(schema=PAGES) if pages is None else pages, failures)
