@@ -12,6 +12,7 @@ import { cell, csv, csvCell, sortedJobs, unpack } from "../../boxdocgen_explore/
 import { number } from "../../boxdocgen_explore/view/front_end/dom.js";
 import { durationsNote, intervalNote } from "../../boxdocgen_explore/view/front_end/durations.js";
 import { Filters, queryCode } from "../../boxdocgen_explore/view/front_end/filters.js";
+import { rePerform } from "../../boxdocgen_explore/view/front_end/re_perform.js";
 import { disambiguate } from "../../boxdocgen_explore/view/front_end/sidebar.js";
 import { bytes } from "../../boxdocgen_explore/view/front_end/table.js";
 import { age } from "../../boxdocgen_explore/view/front_end/verdict.js";
@@ -217,4 +218,43 @@ test("a selection is one batch, or grows by one, or is a range", () => {
   assert.equal(pick("a", { id: "d", anchor: "b", range: true }), "bcd");
   assert.equal(pick("d", { id: "a", anchor: "b", range: true, add: true }), "abd");
   assert.equal(pick("d", { id: "b", anchor: "gone", range: true }), "ab");
+});
+
+const { reported } = table;
+const zip = new Uint8Array(Buffer.from(reported.bag, "base64"));
+const shown = { ...reported.page, frame: await unpack(Buffer.from(reported.payload, "base64")) };
+const failing = async (bag, page) => (await rePerform(bag, page)).filter(([, result]) => result !== "matches");
+
+test("an evidence bag and the page around it are consistent", async () => {
+  assert.deepEqual(await rePerform(zip, shown), ["Files", "Chain", "Rows", "Counts"].map((name) => [name, "matches", ""]));
+});
+
+test("what the bag and the page state differently is named", async () => {
+  const failed = shown.outcome.match(/^[\d,]+/)[0];
+  for (const [change, check, why] of [
+    [{ seal: "0" }, "Files", /^the seal of the bag is [0-9a-f]{64}$/],
+    [{ record: "{}" }, "Files", /^data\/audit.json: /],
+    [{ outcome: shown.outcome.replace(failed, "1") }, "Counts", /^Outcome: the pages have .* failed$/],
+    [{ outcome: `${shown.outcome} Fine.` }, "Counts", /^Outcome: /],
+    [{ frame: { ...shown.frame, jobs: shown.frame.jobs - 1 } }, "Rows", /in this page it is no job$/],
+    [{ frame: frames[0] }, "Rows", /^data\/pages\/12345600319\/000001.json: row 1 is /],
+  ]) {
+    const [[name, result, reason], ...more] = await failing(zip, { ...shown, ...change });
+    assert.deepEqual([name, result, more], [check, "does not match", []]);
+    assert.match(reason, why);
+  }
+  const damaged = zip.slice();
+  damaged[200] ^= 1; // in the first file, a page
+  const [files, chain] = await failing(damaged, shown);
+  assert.match(files[2], /^data\/pages\/12345600319\/000001.json: its content /);
+  assert.match(chain[2], /^a file is not as FORMAT.md says: /);
+});
+
+test("a browser without SHA-256 performs no check, and says so", async () => {
+  const given = Object.getOwnPropertyDescriptor(globalThis, "crypto");
+  Object.defineProperty(globalThis, "crypto", { value: {}, configurable: true });
+  const results = await rePerform(zip, shown);
+  Object.defineProperty(globalThis, "crypto", given);
+  assert.equal(results.length, 4);
+  for (const [, result, why] of results) assert.match(`${result}: ${why}`, /^not performed: .* no SHA-256 here; use verify.py$/);
 });
