@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from browser_fixtures import resize
+from forging import digest
 from frames import story
 from playwright.sync_api import Browser, Page, expect
 
@@ -29,7 +32,7 @@ PAYLOAD = re.compile('(id="boxdocgen-payload">)([^<]*)')
 
 @pytest.fixture
 def report(source: Box, tmp_path: Path) -> Report:
-    reading = source.read(["1001", "1003"], limit=10)
+    reading = source.read(["1001", "1003"], limit=10, details=True, documents=True)
     return bx.report(reading, tmp_path / "audit.html", embed_evidence=True)
 
 
@@ -142,7 +145,7 @@ def test_the_browser_names_the_page_whose_status_was_changed(tab: Page, report: 
     conclusion, *lines = re_performed(tab, report)
     assert conclusion == "NOT consistent."
     assert lines[0].startswith(f"Files: does not match: {PAGE_2}: its content")
-    assert lines[1].startswith(f"Chain: does not match: {PAGE_2}: reading.jsonl")
+    assert lines[1].startswith(f"Chain: does not match: {PAGE_2}: it is not the answer")
     assert lines[2].startswith(f"Rows: does not match: {PAGE_2}: row 11 is 1001, ")
     assert "failed; in this page" in lines[2]
     assert lines[3] == (
@@ -151,12 +154,39 @@ def test_the_browser_names_the_page_whose_status_was_changed(tab: Page, report: 
     )
 
 
+def without_the_first(requests: list[dict[str, Any]]) -> None:
+    del requests[0]
+
+
+def without_the_last_of_a_batch(requests: list[dict[str, Any]]) -> None:
+    del requests[2]
+
+
+def by_another_marker(requests: list[dict[str, Any]]) -> None:
+    requests[1] |= {"marker": "x", "marker_sha256": digest(b"x")}
+
+
 @pytest.mark.browser
-def test_the_browser_names_the_answer_that_is_out_of_the_chain(tab: Page, report: Report) -> None:
-    edit_bag(report, "reading.jsonl", lambda lines: b"\n".join(lines.split(b"\n")[1:]))
-    lines = re_performed(tab, report)
-    assert lines[1].startswith("Files: does not match: data/reading.jsonl: its content")
-    assert lines[2].startswith(f"Chain: does not match: {PAGE_2}: it was not requested by the")
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (without_the_first, f"{PAGE_2}: it was not requested by the marker"),
+        (by_another_marker, f"{PAGE_2}: it was not requested by the marker"),
+        (without_the_last_of_a_batch, "batch 1001: its last pages are missing"),
+    ],
+)
+def test_the_browser_names_the_answer_that_is_out_of_the_chain(
+    tab: Page, report: Report, change: Callable[[list[dict[str, Any]]], None], problem: str
+) -> None:
+    def changed(lines: bytes) -> bytes:
+        requests = [json.loads(line) for line in lines.splitlines()]
+        change(requests)
+        return "".join(json.dumps(one) + "\n" for one in requests).encode()
+
+    edit_bag(report, "reading.jsonl", changed)
+    _, files, chain, *_ = re_performed(tab, report)
+    assert files.startswith("Files: does not match: data/reading.jsonl: its content")
+    assert chain.startswith(f"Chain: does not match: {problem}")
 
 
 @pytest.mark.browser

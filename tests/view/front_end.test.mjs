@@ -12,7 +12,7 @@ import { cell, csv, csvCell, sortedJobs, unpack } from "../../boxdocgen_explore/
 import { number } from "../../boxdocgen_explore/view/front_end/dom.js";
 import { durationsNote, intervalNote } from "../../boxdocgen_explore/view/front_end/durations.js";
 import { Filters, queryCode } from "../../boxdocgen_explore/view/front_end/filters.js";
-import { rePerform } from "../../boxdocgen_explore/view/front_end/re_perform.js";
+import { outcome, rePerform } from "../../boxdocgen_explore/view/front_end/re_perform.js";
 import { disambiguate } from "../../boxdocgen_explore/view/front_end/sidebar.js";
 import { bytes } from "../../boxdocgen_explore/view/front_end/table.js";
 import { age } from "../../boxdocgen_explore/view/front_end/verdict.js";
@@ -250,11 +250,23 @@ test("what the bag and the page state differently is named", async () => {
   assert.match(chain[2], /^a file is not as FORMAT.md says: /);
 });
 
-test("a browser without SHA-256 performs no check, and says so", async () => {
-  const given = Object.getOwnPropertyDescriptor(globalThis, "crypto");
-  Object.defineProperty(globalThis, "crypto", { value: {}, configurable: true });
-  const results = await rePerform(zip, shown);
-  Object.defineProperty(globalThis, "crypto", given);
-  assert.equal(results.length, 4);
-  for (const [, result, why] of results) assert.match(`${result}: ${why}`, /^not performed: .* no SHA-256 here; use verify.py$/);
+test("what a browser cannot do is not performed, and it says why", async () => {
+  const old = class { constructor() { throw new TypeError("deflate-raw"); } };
+  for (const [name, value, lack] of [["crypto", {}, "offers no SHA-256"], ["DecompressionStream", old, "cannot unpack"]]) {
+    const given = Object.getOwnPropertyDescriptor(globalThis, name);
+    Object.defineProperty(globalThis, name, { value, configurable: true });
+    const results = await rePerform(zip, shown);
+    Object.defineProperty(globalThis, name, given);
+    assert.equal(results.length, 4);
+    for (const [, result, why] of results) assert.match(`${result}: ${why}`, new RegExp(`^not performed: .*${lack}.*verify.py$`));
+  }
+});
+
+test("of Python's sentences on outcomes each states its own counts alone", () => {
+  const patterns = table.outcomes.map(({ counts }) =>
+    outcome(new Map(counts), counts.reduce((jobs, [, count]) => jobs + count, 0), specs.statuses),
+  );
+  for (const [place, { sentence }] of table.outcomes.entries()) {
+    assert.deepEqual(patterns.map((pattern) => pattern.test(sentence)), patterns.map((_, other) => other === place), sentence);
+  }
 });

@@ -22,6 +22,7 @@ from frames import HOSTILE, MISSING, READ_AT, documented, jobs_frame, pages_fram
 import boxdocgen_explore as bx
 from boxdocgen_explore import analysis, charts, view
 from boxdocgen_explore.export import flat
+from boxdocgen_explore.reporting import run_audit
 from boxdocgen_explore.view import filters
 
 BATCH = "12345600319"
@@ -66,6 +67,15 @@ STATES: list[dict[str, Any]] = [
     {"text": "ΣΊΣΥΦΟΣ | straße"},
     {"text": "replaced 33"},
     {"text": "letter 17.pdf", "output_type": ["pdf"]},
+]
+OUTCOMES: list[dict[str, int]] = [
+    {},
+    {"completed": 1},
+    {"completed": 1200},
+    {"failed": 1},
+    {"failed": 1, "completed": 2000},
+    {"completed_with_error": 2, "pending": 3, "submitted": 1, "on_hold": 1, "zebra": 1},
+    {"on_hold": 1, "failed": 2, "completed": 1},
 ]
 CELLS = ["=1+1", "+1", "-1", "@x", "\tx", "\r", "\n1", "\uff1dx", "a=1", '"', "a,b", "", " =1", "1"]
 CELLS += ["a;=1", "a\t+1", 'a; "-1"', "a\r\n@x", ";;\uff1d1;=2", "\t=1", "a;'=1", "a,=1"]
@@ -120,6 +130,14 @@ def reported() -> dict[str, Any]:
     return {"bag": _part(text, "bag"), "payload": _part(text, "payload"), "page": page}
 
 
+def outcome_of(counts: dict[str, int]) -> dict[str, Any]:
+    """The counts of jobs by status, and the sentence that a report states of them."""
+    jobs = jobs_frame(
+        [{"status": status} for status, count in counts.items() for _ in range(count)]
+    )
+    return {"counts": list(counts.items()), "sentence": run_audit(jobs).statements["Outcome"]}
+
+
 def _part(text: str, name: str) -> str:
     return re.search(f'id="boxdocgen-{name}">([^<]*)', text)[1]
 
@@ -148,6 +166,7 @@ def shared_table() -> dict[str, Any]:
         "columns": FRAMES[0].columns,
         "many": many_searched(),
         "reported": reported(),
+        "outcomes": [outcome_of(counts) for counts in OUTCOMES],
         "frames": [
             {"payload": base64.b64encode(view.pack(jobs)).decode()} for jobs in FRAMES + DOCUMENTED
         ],
@@ -215,4 +234,4 @@ def test_the_front_end_agrees_with_python(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# fail 0" in done.stdout
-    assert "# pass 22" in done.stdout
+    assert "# pass 23" in done.stdout

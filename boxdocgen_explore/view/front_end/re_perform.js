@@ -33,8 +33,9 @@ const CHECKS = {
       const { file, path, marker } = request;
       if (!file && request.batch_id && request.complete) problem(`batch ${request.batch_id}: an answer is missing`);
       if (!file) continue;
-      const same = (await sha256(body)) === request.body_sha256;
-      if (!same || (marker && (await sha256(marker))) !== request.marker_sha256) problem(`${file}: reading.jsonl has another one`);
+      const digests = [await sha256(body), marker && (await sha256(marker))];
+      const stated = digests[0] === request.body_sha256 && digests[1] === request.marker_sha256;
+      if (!stated) problem(`${file}: it is not the answer that reading.jsonl states`);
       pages.set(path, (pages.get(path) ?? 0) + 1);
       const follows = request.page === pages.get(path) && marker === (ends.get(path) ?? null);
       if (!follows) problem(`${file}: it was not requested by the marker of the page before it`);
@@ -48,31 +49,33 @@ const CHECKS = {
 
   Rows(bag, problem) {
     const { jobs, lacking } = contents(bag);
+    if (lacking) return lacking;
     const { frame } = bag.page;
-    for (let row = 0; !lacking && row < Math.max(jobs.length, frame.jobs); row += 1) {
-      const there = jobs[row] ? jobs[row].cells.join(", ") : "no job";
-      const here = row < frame.jobs ? SHOWN.map((name) => cell(frame, name, row)).join(", ") : "no job";
+    const rows = Array.from({ length: frame.jobs }, (_, row) => SHOWN.map((name) => cell(frame, name, row)).join(", "));
+    for (let row = 0; row < Math.max(jobs.length, rows.length); row += 1) {
+      const [there, here] = [jobs[row]?.cells.join(", "), rows[row]];
+      if (there === here) continue;
       const file = jobs[row]?.file ?? "data/pages";
-      if (there !== here) return problem(`${file}: row ${number(row + 1)} is ${there}; in this page it is ${here}`);
+      problem(`${file}: row ${number(row + 1)} is ${there ?? "no job"}; in this page it is ${here ?? "no job"}`);
+      break;
     }
-    return lacking;
   },
 
   Counts(bag, problem) {
     const { jobs, lacking, record } = contents(bag);
+    if (lacking) return lacking;
     const counts = new Map(Object.keys(record.outcome).map((batch) => [batch, new Map()]));
     const total = new Map();
-    for (const { cells: [batch, , status] } of lacking ? [] : jobs) {
+    for (const { cells: [batch, , status] } of jobs) {
       if (!counts.has(batch)) counts.set(batch, new Map());
       for (const count of [counts.get(batch), total]) count.set(status, (count.get(status) ?? 0) + 1);
     }
-    for (const [batch, count] of lacking ? [] : counts) {
+    for (const [batch, count] of counts) {
       const same = said(count) === said(Object.entries(record.outcome[batch] ?? {}));
       if (!same) problem(`Outcome of batch ${batch}: its pages have ${said(count)}`);
     }
-    const states = lacking || outcome(total, jobs.length, bag.page.statuses).test(bag.page.outcome);
-    if (!states) problem(`Outcome: the pages have ${said(total)}`);
-    return lacking;
+    const stated = outcome(total, jobs.length, bag.page.statuses).test(bag.page.outcome);
+    if (!stated) problem(`Outcome: the pages have ${said(total)}`);
   },
 };
 
@@ -149,8 +152,8 @@ function contents(bag) {
   return (bag.contents = { answers, jobs, lacking, record: JSON.parse(text(bag.files.get("data/audit.json"))) });
 }
 
-/** The sentence that states these counts; after the failures, it may have their cause. */
-function outcome(counts, jobs, statuses) {
+/** A pattern of the sentence that states these counts by status; their cause may follow the failures. */
+export function outcome(counts, jobs, statuses) {
   const words = { failed: 0, "completed with errors": 0, "still running": 0, "with an unknown status": 0 };
   for (const [status, count] of counts) {
     const word = ENDED[status] ?? (statuses.includes(status) ? "still running" : "with an unknown status");
@@ -167,4 +170,5 @@ function outcome(counts, jobs, statuses) {
 }
 
 const text = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-const said = (counts) => [...counts].sort().map(([status, jobs]) => `${number(jobs)} ${status}`).join(", ") || "no jobs";
+const said = (counts) =>
+  [...counts].sort().map(([status, jobs]) => `${number(jobs)} ${status}`).join(", ") || "no jobs";
