@@ -101,14 +101,19 @@ def test_verify_checks_the_bag_in_a_report_and_the_report_around_it(report: Repo
 
 
 def test_nothing_can_be_left_out_of_an_embedded_bag(
-    source: Box, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: Box,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = tmp_path / "audit.html"
     with pytest.raises(InvalidRequest, match="only their hashes remain"):
         bx.report(source.read("1003"), path, embed_evidence=True, redact="errors")
     with pytest.raises(InvalidRequest, match="needs the reading"):
         bx.report(story(9), path, embed_evidence=True)
-    command = ["audit", "--demo", "12345600319", "--embed-evidence"]
+    monkeypatch.setenv("BOX_ACCESS_TOKEN", "token")
+    nobody = "http://127.0.0.1:9"  # whoever asks it for something gets exit status 3
+    command = ["audit", "--base-url", nobody, "12345600319", "--embed-evidence"]
     assert main([*command, "-o", str(path), "--redact", "errors"]) == 2
     assert "--embed-evidence (embed_evidence) needs Box's answers" in capsys.readouterr().err
     assert main(command) == 2
