@@ -22,6 +22,7 @@ import boxdocgen_explore as bx
 from boxdocgen_explore import view
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.cli import main
+from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
 from boxdocgen_explore.errors import BrokenBag, InvalidRequest
 from boxdocgen_explore.reporting import Report
 
@@ -102,6 +103,7 @@ def test_verify_checks_the_bag_in_a_report_and_the_report_around_it(report: Repo
 
 def test_nothing_can_be_left_out_of_an_embedded_bag(
     source: Box,
+    emulator: Emulator,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -111,13 +113,13 @@ def test_nothing_can_be_left_out_of_an_embedded_bag(
         bx.report(source.read("1003"), path, embed_evidence=True, redact="errors")
     with pytest.raises(InvalidRequest, match="needs the reading"):
         bx.report(story(9), path, embed_evidence=True)
-    monkeypatch.setenv("BOX_ACCESS_TOKEN", "token")
-    nobody = "http://127.0.0.1:9"  # whoever asks it for something gets exit status 3
-    command = ["audit", "--base-url", nobody, "12345600319", "--embed-evidence"]
+    monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
+    command = ["audit", "--base-url", emulator.url, "1003", "--embed-evidence"]
     assert main([*command, "-o", str(path), "--redact", "errors"]) == 2
     assert "--embed-evidence (embed_evidence) needs Box's answers" in capsys.readouterr().err
     assert main(command) == 2
     assert "name it with -o" in capsys.readouterr().err
+    assert emulator.calls == []
     assert not path.exists()
 
 
