@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from boxdocgen_explore.cache import StoreWarning
     from boxdocgen_explore.errors import BoxDocGenError, Reading
     from boxdocgen_explore.explorer import Explorer, explore
-    from boxdocgen_explore.reporting import Scope, read_report, report
+    from boxdocgen_explore.reporting import Scope, read_report
     from boxdocgen_explore.schema import User
-    from boxdocgen_explore.sealing import evidence, verify
+    from boxdocgen_explore.sealing import evidence, report, verify
 
 __version__ = "0.1.0"
 
@@ -78,7 +78,7 @@ _NAMES: Final = {
     "evidence": "sealing",
     "explore": "explorer",
     "read_report": "reporting",
-    "report": "reporting",
+    "report": "sealing",
     "resubmission": "auditing.resubmissions",
     "sample": "auditing.sampling",
     "sample_recipe": "auditing.sampling",

@@ -45,6 +45,9 @@ def add_commands(commands: Any) -> None:
     command.add_argument(
         "--evidence", type=parse_path, metavar="FILE", help="an evidence bag, a .zip file"
     )
+    command.add_argument(
+        "--embed-evidence", action="store_true", help="put the evidence bag into the .html file"
+    )
     since_option(command)
     command.add_argument("--expected", type=parse_path, metavar="FILE", help="a manifest, as CSV")
     command.add_argument(
@@ -132,7 +135,9 @@ def audit(options: argparse.Namespace) -> int:
     if options.history:
         result = reporting.with_history(result, options.history)
     report = bag = None
-    if options.output:
+    if options.output and options.embed_evidence:
+        report = write_evidence(result, reading, options.output, title=options.title)
+    elif options.output:
         report = reporting.write_report(result, options.output, title=options.title)
     if options.evidence:
         bag = write_evidence(result, reading, options.evidence, title=options.title)
@@ -162,12 +167,16 @@ def audit(options: argparse.Namespace) -> int:
 def _checked(options: argparse.Namespace) -> tuple[dict[str, Any], Policy]:
     """The options that the policy and the arguments declare: a mistake must cost no call."""
     from boxdocgen_explore import reporting
-    from boxdocgen_explore.sealing import policy_files
+    from boxdocgen_explore.sealing import NOT_EMBEDDED, policy_files
 
     if bool(options.ids) == bool(options.since):
         raise InvalidRequest("audit needs either batch ids or --since.")
     if options.output:
         output_path("the report", options.output, *reporting.HTML_ENDINGS)
+    if options.embed_evidence and not options.output:
+        raise InvalidRequest("--embed-evidence puts the evidence into the report: name it with -o.")
+    if options.embed_evidence and options.redact:
+        raise InvalidRequest(NOT_EMBEDDED)
     if options.history:
         reporting.check_history(options.history)
     printed = str(options.markdown) == "-"
@@ -182,7 +191,7 @@ def _checked(options: argparse.Namespace) -> tuple[dict[str, Any], Policy]:
         read_manifest(options.expected)
     reporting.drawn(pl.DataFrame(schema=JOBS), options.sample, options.seed)
     given, policy = checked_settings(_declared(options)), read_policy(options.policy)
-    if options.evidence:
+    if options.evidence or options.embed_evidence:
         policy_files(policy)  # no bag can hold a name of any kind
     return given, policy
 

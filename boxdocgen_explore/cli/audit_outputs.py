@@ -120,7 +120,7 @@ def as_json(
         "report": report and str(report.path),
         "digest": report and report.digest,
         "evidence": bag and str(bag.path),
-        "seal": bag and bag.seal,
+        "seal": (file := bag or report) and file.seal,
     }
     return json.dumps(values, indent=1, default=setting_text)
 

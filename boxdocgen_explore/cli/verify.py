@@ -14,7 +14,9 @@ from boxdocgen_explore.errors import InvalidRequest
 def add_commands(commands: Any) -> None:
     findings = "the bag does not match"
     command = add_command(commands, "verify", verify, "boxdocgen verify audit.zip", findings)
-    command.add_argument("file", type=parse_path, metavar="FILE", help="an evidence bag, a .zip")
+    command.add_argument(
+        "file", type=parse_path, metavar="FILE", help="a bag, or a report with one"
+    )
     command.add_argument("--seal", metavar="HEX", help="the seal that was stored elsewhere")
     command.add_argument(
         "--against-box", action="store_true", help="read its batches again, and compare"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Unpack, overload
+from typing import Any, Literal, overload
 
 import polars as pl
 
@@ -16,7 +16,7 @@ from boxdocgen_explore.reporting import document, embedded
 from boxdocgen_explore.reporting.canonical_json import canonical
 from boxdocgen_explore.reporting.document import statements
 from boxdocgen_explore.reporting.drawn import drawn
-from boxdocgen_explore.reporting.embedded import frame_of, parsed_report
+from boxdocgen_explore.reporting.embedded import frame_of, parsed_report, with_bag
 from boxdocgen_explore.reporting.history import append_record, check_history, with_history
 from boxdocgen_explore.reporting.record import audit_record, manifest_file, stated_code, stated_rule
 from boxdocgen_explore.reporting.result import AuditResult, Scope
@@ -30,6 +30,7 @@ __all__ = [
     "AuditResult",
     "EvidenceOptions",
     "Report",
+    "ReportOptions",
     "Scope",
     "append_record",
     "audit_record",
@@ -40,13 +41,13 @@ __all__ = [
     "manifest_file",
     "parsed_report",
     "read_report",
-    "report",
     "run_audit",
     "sealed_report",
     "stated_code",
     "stated_rule",
     "statements",
     "trend",
+    "with_bag",
     "with_history",
     "write_report",
 ]
@@ -56,7 +57,8 @@ __all__ = [
 class Report:
     """A written report: where it is, its verdict, and the digest to store elsewhere.
 
-    In an evidence bag, ``path`` is the bag's, and its ``seal`` is to be stored instead.
+    If it has an evidence bag, or is in one, the bag's ``seal`` is to be stored instead; in the
+    second case, ``path`` is the bag's.
     ``verdict`` is the conclusion with three statements: population, outcome, checks.
     ``complete`` says whether all pages were read, all jobs are final, every rule that was asked
     for could be evaluated, and none found an error.
@@ -73,66 +75,6 @@ class Report:
         return f"{self.verdict}\n{self.path}\n{named}"
 
 
-def report(
-    what: Reading | pl.DataFrame,
-    path: str | os.PathLike[str],
-    *,
-    title: str | None = None,
-    scope: Scope | str | None = None,
-    templates: Mapping[str, str] | pl.DataFrame | None = None,
-    state: Mapping[str, Any] | None = None,
-    columns: Collection[str] | None = None,
-    redact: str | Collection[str] = (),
-    notes: str | Sequence[str] = (),
-    **options: Unpack[ReportOptions],
-) -> Report:
-    """Audit jobs and write one HTML file with the conclusion, findings, evidence and the view.
-
-    The file is readable by its owner only, and replaces an older one once it is complete.
-
-    Parameters:
-        what: a reading; an explorer (all its rows, and its filters are set when the file opens);
-            or a jobs frame, for which the report says "no evidence".
-        path: a file whose name ends in .html.
-        scope: a sentence that says what the audit was asked to cover.
-        templates: template names by file id, or the frame of `Box.templates`.
-        state: the filters that are set when the file opens, as in ``explorer.state``.
-        columns: the columns to include (default: all).
-        redact: "creators", "errors", "warnings", "external_id", "documents" (the names of the
-            output files): left out of the audit and the file, and the report says so.
-        notes: sentences for the evidence, such as `sample_recipe` returns.
-        options: what `audit` takes: ``expected``, ``rules``, ``tags``, ``now``, thresholds; also
-            ``prepared_by`` and ``reviewed_by``, names (if one is missing, there is a line to sign),
-            and ``sample`` and ``seed``: so many jobs are listed to be looked at (`sample`).
-
-    Raises:
-        InvalidRequest: an argument is invalid, or the file cannot be written.
-
-    Source: `schema.PAGES` and `schema.DOCUMENT_PAGES` for the evidence, `schema.JOBS`,
-    `schema.DETAILS` and `schema.DOCUMENTS` for the rest.
-
-    >>> import tempfile
-    >>> from boxdocgen_explore.schema import JOBS
-    >>> job = {"batch_id": "1", "job_id": "7", "status": "completed", "origin": "demo"}
-    >>> path = Path(tempfile.mkdtemp()) / "audit.html"
-    >>> report(pl.DataFrame([job], schema=JOBS), path).verdict
-    'No evidence: nothing shows ...'
-    >>> read_report(path)["job_id"].to_list()
-    ['7']
-    """
-    output_path("path", path, *HTML_ENDINGS)
-    result = run_audit(
-        what,
-        scope=scope,
-        templates=templates,
-        state=state,
-        columns=columns,
-        redact=redact,
-        **options,
-    )
-    return write_report(result, path, title=title, notes=notes)
-
-
 def write_report(
     result: AuditResult,
     path: str | os.PathLike[str],
@@ -140,7 +82,7 @@ def write_report(
     title: str | None = None,
     notes: str | Sequence[str] = (),
 ) -> Report:
-    """Write the result of `run_audit`, as `report` does.
+    """Write the result of `run_audit` as a file that its owner alone can read.
 
     Raises:
         InvalidRequest: the file cannot be written; an existing one then stays as it was.

@@ -19,6 +19,7 @@ from boxdocgen_explore.text import shortened, visible
 from boxdocgen_explore.view import batch_labels, fragment, main_cause, tables
 from boxdocgen_explore.view.html import fill, front_end
 from boxdocgen_explore.view.page import document
+from boxdocgen_explore.view.script import script
 
 MOST_OF_A_RULE: Final = 10
 MOST_BATCHES: Final = 100
@@ -55,7 +56,7 @@ def html(
         state=result.state,
         template="reporting/templates/report.html",
         style=front_end("report.css") + _print_header(record["title"]),
-        script=front_end("report.js"),
+        script=script("re_perform.js", "report.js"),
         title=record["title"],
         statements=Markup(statements(record, result.pages, result.document_pages)),  # noqa: S704
         evidence=embedded_evidence,

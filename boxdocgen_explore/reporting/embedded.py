@@ -6,6 +6,8 @@ of the text that a person reads, which a browser can check, and of the file with
 Without documents and failures the JSON is the list of pages (`schema.PAGES`); else an object with
 "pages", "document_pages" (`schema.DOCUMENT_PAGES`, or null) and "failures" (the error's text by
 batch). A batch of which no page was read is known by its failure alone.
+
+An evidence bag in the file is among these other bytes, and its seal is in the text.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
 from boxdocgen_explore.reporting.canonical_json import canonical
 from boxdocgen_explore.schema import DOCUMENT_PAGES, PAGES
 from boxdocgen_explore.view import unpack
+from boxdocgen_explore.view.html import fill
 
 _PARTS: Final = (
     '<script type="text/plain" id="boxdocgen-payload">([^<]*)</script>',
@@ -38,6 +41,7 @@ _PARTS: Final = (
     '<code id="boxdocgen-digest">([0-9a-f]{64})</code>',
 )
 _TEXT_PART: Final = re.compile(r'<(section|header) data-part="(\w+)">.*?</\1>', re.DOTALL)
+_END_OF_EVIDENCE: Final = '</dl>\n</section>\n<section data-part="pages">'
 _T = TypeVar("_T")
 
 
@@ -150,6 +154,17 @@ def parsed_report(path: Path, text: str) -> Embedded:
     else:
         return Embedded(path, page, _decoded(payload), _decoded(record, zipped=True), evidence)
     raise InvalidRequest(f"{path} was changed after it was written: {what}. Use an unchanged copy.")
+
+
+def with_bag(report: str, bag: bytes, seal: str) -> tuple[str, str]:
+    """Put an evidence bag, and its seal, into the report that is in it; give the new digest, too.
+
+    Raises:
+        InvalidRequest: it is not a report, or was changed after it was written.
+    """
+    page, data = parsed_report(Path("data/report.html"), report).text, base64.b64encode(bag)
+    shown = fill("reporting/templates/bag.html", seal=seal, bag=data.decode())
+    return sealed(page.replace(_END_OF_EVIDENCE, f"{shown}\n{_END_OF_EVIDENCE}", 1))
 
 
 def _unpacked(path: Path, what: str, unpacked: Callable[[], _T]) -> _T:

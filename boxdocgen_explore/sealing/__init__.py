@@ -1,4 +1,4 @@
-"""A reading goes in; an evidence bag comes out, which anybody can verify.
+"""A reading goes in; a report or an evidence bag comes out, which anybody can verify.
 
 The folder is not called ``evidence``, because that would hide the function of this name.
 """
@@ -6,29 +6,116 @@ The folder is not called ``evidence``, because that would hide the function of t
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Final, Unpack
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, Unpack
+
+import polars as pl
 
 from boxdocgen_explore.arguments import checked_texts, output_path
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting import (
+    HTML_ENDINGS,
     AuditResult,
     EvidenceOptions,
     Report,
+    ReportOptions,
+    Scope,
     audit_record,
     run_audit,
     sealed_report,
+    with_bag,
+    write_report,
 )
 from boxdocgen_explore.sealing.bag import policy_files, write_bag
 from boxdocgen_explore.sealing.verification import Verification, verify
 from boxdocgen_explore.text import replacing
 
-__all__ = ["Verification", "evidence", "policy_files", "verify", "write_evidence"]
+__all__ = [
+    "NOT_EMBEDDED",
+    "Verification",
+    "evidence",
+    "policy_files",
+    "report",
+    "verify",
+    "write_evidence",
+]
 
 _WITHOUT_BODIES: Final = (
     "The evidence bag has no answer of Box, only the SHA-256 of each, because something was left "
     "out. So rows, ids, counts, verdicts and findings cannot be performed again from it."
 )
+
+NOT_EMBEDDED: Final = (
+    "--embed-evidence (embed_evidence) needs Box's answers; with --redact (redact, columns) only "
+    "their hashes remain. Leave one of them out."
+)
+
+
+def report(
+    what: Reading | pl.DataFrame,
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    scope: Scope | str | None = None,
+    templates: Mapping[str, str] | pl.DataFrame | None = None,
+    state: Mapping[str, Any] | None = None,
+    columns: Collection[str] | None = None,
+    redact: str | Collection[str] = (),
+    notes: str | Sequence[str] = (),
+    embed_evidence: bool = False,
+    **options: Unpack[ReportOptions],
+) -> Report:
+    """Audit jobs and write one HTML file with the conclusion, findings, evidence and the view.
+
+    The file is readable by its owner only, and replaces an older one once it is complete.
+
+    Parameters:
+        what: a reading; an explorer (all its rows, and its filters are set when the file opens);
+            or a jobs frame, for which the report says "no evidence".
+        path: a file whose name ends in .html.
+        scope: a sentence that says what the audit was asked to cover.
+        templates: template names by file id, or the frame of `Box.templates`.
+        state: the filters that are set when the file opens, as in ``explorer.state``.
+        columns: the columns to include (default: all).
+        redact: "creators", "errors", "warnings", "external_id", "documents" (the names of the
+            output files): left out of the audit and the file, and the report says so.
+        notes: sentences for the evidence, such as `sample_recipe` returns.
+        embed_evidence: put the bag that `evidence` writes into the file: a button "Re-perform"
+            checks it in the browser. It has all that Box answered, so nothing can be left out.
+        options: what `audit` takes: ``expected``, ``rules``, ``tags``, ``now``, thresholds; also
+            ``prepared_by`` and ``reviewed_by``, names (if one is missing, there is a line to sign),
+            and ``sample`` and ``seed``: so many jobs are listed to be looked at (`sample`).
+
+    Raises:
+        InvalidRequest: an argument is invalid, the file cannot be written, or ``embed_evidence``
+            is asked for and Box's answers are not at hand.
+
+    Source: `schema.PAGES` and `schema.DOCUMENT_PAGES` for the evidence, `schema.JOBS`,
+    `schema.DETAILS` and `schema.DOCUMENTS` for the rest.
+
+    >>> import tempfile, boxdocgen_explore as bx
+    >>> from boxdocgen_explore.schema import JOBS
+    >>> job = {"batch_id": "1", "job_id": "7", "status": "completed", "origin": "demo"}
+    >>> path = f"{tempfile.mkdtemp()}/audit.html"
+    >>> report(pl.DataFrame([job], schema=JOBS), path).verdict
+    'No evidence: nothing shows ...'
+    >>> bx.read_report(path)["job_id"].to_list()
+    ['7']
+    """
+    output_path("path", path, *HTML_ENDINGS)
+    reading = _reading_of(what) if embed_evidence else None
+    result = run_audit(
+        what,
+        scope=scope,
+        templates=templates,
+        state=state,
+        columns=columns,
+        redact=redact,
+        **options,
+    )
+    if reading:
+        return write_evidence(result, reading, path, title=title, notes=notes)
+    return write_report(result, path, title=title, notes=notes)
 
 
 def evidence(
@@ -63,13 +150,18 @@ def evidence(
     'unchanged since lodged'
     """
     output_path("path", path, ".zip")
+    reading = _reading_of(what)
+    return write_evidence(run_audit(what, **options), reading, path, title=title, notes=notes)
+
+
+def _reading_of(what: Any) -> Reading:
     reading = getattr(what, "reading", what)  # an explorer has one
     if not isinstance(reading, Reading):
         raise InvalidRequest(
             "Evidence needs the reading that box.read(...) returns: a plain frame of jobs does not "
             "say what Box answered."
         )
-    return write_evidence(run_audit(what, **options), reading, path, title=title, notes=notes)
+    return reading
 
 
 def write_evidence(
@@ -80,14 +172,23 @@ def write_evidence(
     title: str | None = None,
     notes: str | Sequence[str] = (),
 ) -> Report:
-    """Write the result of `run_audit` and the answers that it is about, as `evidence` does."""
-    target = output_path("path", path, ".zip")
+    """Write the result of `run_audit` and the answers that it is about, as `evidence` does.
+
+    If the file is an .html file, it is the report, and the bag is in it. Raises as `evidence`.
+    """
+    target = output_path("path", path, ".zip", *HTML_ENDINGS)
+    embedded = target.suffix.lower() != ".zip"
+    if embedded and result.removed:
+        raise InvalidRequest(NOT_EMBEDDED)
     notes = [*checked_texts("notes", notes), *([_WITHOUT_BODIES] if result.removed else [])]
     record = audit_record(result, title, notes)
     report, digest = sealed_report(result, record)
     try:
         with replacing(target, private=True) as part:
             seal = write_bag(part, target.stem, result, record, report, reading)
+            if embedded:
+                text, digest = with_bag(report, part.read_bytes(), seal)
+                part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidRequest(f"{target} cannot be written: {error.strerror or error}.") from None
     return Report(target, result.verdict, result.complete, digest, seal)

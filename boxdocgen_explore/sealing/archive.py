@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import re
 import stat
 import zipfile
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Final
 from boxdocgen_explore.errors import BrokenBag
 from boxdocgen_explore.sealing.bag import COMMENT_BYTES, TAG_MANIFEST
 
+_EMBEDDED: Final = re.compile(b'<script type="application/zip" id="boxdocgen-bag">([^<]*)<')
 _LARGEST_FILE_BYTES: Final = 1 << 27
 _LARGEST_BAG_BYTES: Final = 1 << 32
 
@@ -20,7 +23,8 @@ class Bag:
     """The files of a bag by their path in it.
 
     ``intact`` says if the zip file is as it was written; None if another program packed it.
-    ``damaged`` names the files that could not be read.
+    ``damaged`` names the files that could not be read. If the bag is in a report, ``report`` is
+    the text of that report.
 
     Raises:
         BrokenBag: it cannot be read, is no bag, or has files that a bag cannot have.
@@ -29,11 +33,15 @@ class Bag:
     def __init__(self, path: Path) -> None:
         try:
             content = path.read_bytes()
+            embedded = None if content.startswith(b"PK") else _EMBEDDED.search(content)
+            self.report = content.decode() if embedded else None
+            self.content = content = base64.b64decode(embedded[1]) if embedded else content
             self._archive = zipfile.ZipFile(io.BytesIO(content))
         except OSError as error:
             raise BrokenBag(f"{path} cannot be read: {error.strerror or error}.") from None
         except Exception as error:  # a zip file may be damaged in many ways
-            raise BrokenBag(f"{path} is damaged, or not a zip file: {error}.") from None
+            what = f"{path} is damaged, or not a zip file, or has no bag"
+            raise BrokenBag(f"{what}: {error}.") from None
         digest = hashlib.sha256(content[:-COMMENT_BYTES]).hexdigest().encode()
         has_no_comment = content[-22:-18] == b"PK\5\6"
         self.intact: bool | None = None if has_no_comment else content[-COMMENT_BYTES:] == digest

@@ -33,6 +33,7 @@ from boxdocgen_explore.reporting import (
     stated_code,
     stated_rule,
     statements,
+    with_bag,
 )
 from boxdocgen_explore.schema import TAGS, VERIFICATION
 from boxdocgen_explore.sealing.answers import Answer, parsed_answers, reading
@@ -94,7 +95,7 @@ class Verification:
 def verify(
     path: str | os.PathLike[str], seal: str | None = None, *, box: Any = None
 ) -> Verification:
-    """Verify an evidence bag, and perform its audit again from the answers in it.
+    """Verify an evidence bag, or a report that has one: perform its audit again on the answers.
 
     A bag that was made up completely is consistent, too: only a seal that was stored elsewhere
     shows that this is the bag that was made then. See `evidence` for an example.
@@ -115,6 +116,7 @@ def verify(
         rows.append(("audit", NOT_PERFORMED, "these are not the files that it was made from"))
     else:
         rows = [(_FILES, MATCHES, f"{len(bag.names):,} files"), *_guarded(bag, _audit(bag))]
+        rows += _guarded(bag, _report_around(bag, found))
     if box is not None:
         consistent = all(row[1] != DIFFERS for row in rows)
         why = "the bag does not agree with itself"
@@ -130,6 +132,18 @@ def _zip_file(bag: Bag) -> _Row:
     where = ", ".join(sorted(bag.damaged)) or "what is around the files"
     changed = f"a byte was changed, in {where}"
     return ("zip file", MATCHES, None) if bag.intact else ("zip file", DIFFERS, changed)
+
+
+def _report_around(bag: Bag, seal: str) -> Iterator[_Row]:
+    """A report that has the bag is the one in the bag, and nothing else."""
+    if bag.report is None:
+        return
+    if json.loads(bag.read("data/audit.json"))["code"] != stated_code():
+        yield "report with the bag", NOT_PERFORMED, "another version wrote it"
+    elif with_bag(bag.read("data/report.html").decode(), bag.content, seal)[0] == bag.report:
+        yield "report with the bag", MATCHES, None
+    else:
+        yield "report with the bag", DIFFERS, "it is not the report in the bag"
 
 
 def _seal(found: str, lodged: str | None) -> _Row:

@@ -31,6 +31,7 @@ _MODULES: Final = (
     "figures.js",
     "virtual_table.js",
     "column_choice.js",
+    "column_shares.js",
     "column_widths.js",
     "column_shares.js",
     "table.js",

@@ -18,7 +18,7 @@ import polars as pl
 from bench_view import many, measure
 from playwright.sync_api import sync_playwright
 
-from boxdocgen_explore import reporting, view
+from boxdocgen_explore import reporting, sealing, view
 from boxdocgen_explore.box.reading import Reading
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -51,7 +51,7 @@ def main() -> int:
         for jobs, limits in LIMITS.items():
             file, given = Path(folder) / f"{jobs}.html", reading(jobs)
             bare_s = took(lambda given=given: view.page(given.jobs, None))
-            write_s = took(lambda given=given, file=file: reporting.report(given, file))
+            write_s = took(lambda given=given, file=file: sealing.report(given, file))
             numbers = {"write_s": write_s, "times_the_view": write_s / bare_s}
             numbers["html_mb"] = file.stat().st_size / 1e6
             page = browser.new_page(viewport={"width": 1000, "height": 900})

@@ -12,6 +12,7 @@ import { cell, csv, csvCell, sortedJobs, unpack } from "../../boxdocgen_explore/
 import { number } from "../../boxdocgen_explore/view/front_end/dom.js";
 import { durationsNote, intervalNote } from "../../boxdocgen_explore/view/front_end/durations.js";
 import { Filters, queryCode } from "../../boxdocgen_explore/view/front_end/filters.js";
+import { outcome, rePerform } from "../../boxdocgen_explore/view/front_end/re_perform.js";
 import { disambiguate } from "../../boxdocgen_explore/view/front_end/sidebar.js";
 import { bytes } from "../../boxdocgen_explore/view/front_end/table.js";
 import { age } from "../../boxdocgen_explore/view/front_end/verdict.js";
@@ -219,4 +220,55 @@ test("a selection is one batch, or grows by one, or is a range", () => {
   assert.equal(pick("a", { id: "d", anchor: "b", range: true }), "bcd");
   assert.equal(pick("d", { id: "a", anchor: "b", range: true, add: true }), "abd");
   assert.equal(pick("d", { id: "b", anchor: "gone", range: true }), "ab");
+});
+
+const { reported } = table;
+const zip = new Uint8Array(Buffer.from(reported.bag, "base64"));
+const shown = { ...reported.page, frame: await unpack(Buffer.from(reported.payload, "base64")) };
+const failing = async (bag, page) => (await rePerform(bag, page)).filter(([, result]) => result !== "matches");
+
+test("an evidence bag and the page around it are consistent", async () => {
+  assert.deepEqual(await rePerform(zip, shown), ["Files", "Chain", "Rows", "Counts"].map((name) => [name, "matches", ""]));
+});
+
+test("what the bag and the page state differently is named", async () => {
+  const failed = shown.outcome.match(/^[\d,]+/)[0];
+  for (const [change, check, why] of [
+    [{ seal: "0" }, "Files", /^the seal of the bag is [0-9a-f]{64}$/],
+    [{ record: "{}" }, "Files", /^data\/audit.json: /],
+    [{ outcome: shown.outcome.replace(failed, "1") }, "Counts", /^Outcome: the pages have .* failed$/],
+    [{ outcome: `${shown.outcome} Fine.` }, "Counts", /^Outcome: /],
+    [{ frame: { ...shown.frame, jobs: shown.frame.jobs - 1 } }, "Rows", /in this page it is no job$/],
+    [{ frame: frames[0] }, "Rows", /^data\/pages\/12345600319\/000001.json: row 1 is /],
+  ]) {
+    const [[name, result, reason], ...more] = await failing(zip, { ...shown, ...change });
+    assert.deepEqual([name, result, more], [check, "does not match", []]);
+    assert.match(reason, why);
+  }
+  const damaged = zip.slice();
+  damaged[200] ^= 1; // in the first file, a page
+  const [files, chain] = await failing(damaged, shown);
+  assert.match(files[2], /^data\/pages\/12345600319\/000001.json: its content /);
+  assert.match(chain[2], /^a file is not as FORMAT.md says: /);
+});
+
+test("what a browser cannot do is not performed, and it says why", async () => {
+  const old = class { constructor() { throw new TypeError("deflate-raw"); } };
+  for (const [name, value, lack] of [["crypto", {}, "offers no SHA-256"], ["DecompressionStream", old, "cannot unpack"]]) {
+    const given = Object.getOwnPropertyDescriptor(globalThis, name);
+    Object.defineProperty(globalThis, name, { value, configurable: true });
+    const results = await rePerform(zip, shown);
+    Object.defineProperty(globalThis, name, given);
+    assert.equal(results.length, 4);
+    for (const [, result, why] of results) assert.match(`${result}: ${why}`, new RegExp(`^not performed: .*${lack}.*verify.py$`));
+  }
+});
+
+test("of Python's sentences on outcomes each states its own counts alone", () => {
+  const patterns = table.outcomes.map(({ counts }) =>
+    outcome(new Map(counts), counts.reduce((jobs, [, count]) => jobs + count, 0), specs.statuses),
+  );
+  for (const [place, { sentence }] of table.outcomes.entries()) {
+    assert.deepEqual(patterns.map((pattern) => pattern.test(sentence)), patterns.map((_, other) => other === place), sentence);
+  }
 });

@@ -1,5 +1,7 @@
 // Hides the plain tables once the view is drawn; recomputes the digest, and compares with the record
-// under it what a person reads.
+// under it what a person reads; performs the checks of the evidence bag, if the report has it.
+
+import { rePerform, sha256 } from "./re_perform.js";
 
 mounted.then(() => document.body.classList.add("scripted"));
 
@@ -8,11 +10,6 @@ const seal = `Report ${document.getElementById("boxdocgen-digest").textContent}`
 document.documentElement.style.setProperty("--boxdocgen-seal", JSON.stringify(seal));
 
 const textOf = (id) => document.getElementById(id).textContent;
-
-async function sha256(...parts) {
-  const digest = await crypto.subtle.digest("SHA-256", await new Blob(parts).arrayBuffer());
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 /** The names of the parts whose text is not what was written. */
 async function changedParts(record) {
@@ -47,3 +44,29 @@ recompute.onclick = async () => {
   else if (changed.length) message.textContent = `NOT as written: the text of ${changed.join(", ")}`;
   else message.textContent = `The same: ${digest}`;
 };
+
+const bag = document.getElementById("boxdocgen-bag");
+if (bag) {
+  const [perform, save] = document.querySelectorAll("#boxdocgen-re-perform, #boxdocgen-save-bag");
+  const performed = document.getElementById("boxdocgen-performed");
+  perform.hidden = save.hidden = false;
+  save.onclick = () => download("evidence.zip", "application/zip", decodeBase64(bag.textContent));
+  perform.onclick = async () => {
+    performed.textContent = "Checking ...";
+    const lines = await performedAgain().catch(({ message }) => [`NOT consistent: not as it was written (${message}).`]);
+    performed.replaceChildren(...lines.map((line) => element("p", {}, line)));
+  };
+}
+
+async function performedAgain() {
+  const results = await rePerform(decodeBase64(bag.textContent), {
+    seal: textOf("boxdocgen-seal"),
+    record: new TextDecoder().decode(await gunzip(decodeBase64(textOf("boxdocgen-record")))),
+    outcome: document.querySelectorAll(".conclusion dd")[1]?.textContent,
+    statuses: JSON.parse(textOf("boxdocgen-settings")).specs.statuses,
+    frame: await unpack(decodeBase64(textOf("boxdocgen-payload"))),
+  });
+  const has = (wanted) => results.some(([, result]) => result === wanted);
+  const conclusion = has("does not match") ? "NOT consistent." : has("matches") ? "Consistent." : "Not performed.";
+  return [conclusion, ...results.map(([check, result, why]) => `${check}: ${result}${why && `: ${why}`}`)];
+}
