@@ -31,7 +31,6 @@ _MODULES: Final = (
     "figures.js",
     "virtual_table.js",
     "column_choice.js",
-    "column_shares.js",
     "column_widths.js",
     "column_shares.js",
     "table.js",

@@ -1,6 +1,7 @@
 """A company's nights: batches every day, a run every night, and a fault now and then.
 
-``PYTHONPATH=tests uv run python tests/trust/test_year.py 365`` prints how a year goes, quarter by quarter.
+``PYTHONPATH=tests uv run python tests/trust/test_year.py 365`` prints how a year goes, quarter by
+quarter.
 """
 
 from __future__ import annotations

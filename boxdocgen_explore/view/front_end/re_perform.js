@@ -159,7 +159,7 @@ export function outcome(counts, jobs, statuses) {
     const word = ENDED[status] ?? (statuses.includes(status) ? "still running" : "with an unknown status");
     if (word) words[word] += count;
   }
-  let of = ` of ${number(jobs)} job${jobs === 1 ? "" : "s"}`;
+  let of = ` of (the )?${number(jobs)} job${jobs === 1 ? "" : "s"}( that were read)?`;
   const parts = Object.entries(words).filter(([, count]) => count).map(([word, count]) => {
     const part = `${number(count)}${of} ${word} \\([^)]* %\\)${word === "failed" ? "(, .*)?" : ""}`;
     of = "";
