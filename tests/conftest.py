@@ -24,7 +24,7 @@ sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 pytest_plugins = ["browser_fixtures", "lab_fixtures"]
 
 QUICK = RetryPolicy(
-    calls_per_minute=1_000_000, read_timeout_s=0.3, deadline_s=5, attempts=3, backoff_s=0.001
+    calls_per_minute=1_000_000, read_timeout_s=0.6, deadline_s=5, attempts=3, backoff_s=0.001
 )
 """Long enough for a busy machine, short enough for a test."""
 

@@ -89,10 +89,10 @@ class Archives(ABC):
 
         Source: ``GET /docgen_jobs``, ``GET /docgen_batch_jobs/:batch_id``.
 
-        >>> import boxdocgen_explore as bx, tempfile
+        >>> import boxdocgen_explore as bx, datetime as dt, tempfile
         >>> with bx.demo() as box, tempfile.TemporaryDirectory() as folder:
-        ...     written = box.archive(folder)
-        ...     again = box.archive(folder)
+        ...     written = box.archive(folder, since=dt.timedelta(days=1))
+        ...     again = box.archive(folder, since=dt.timedelta(days=1))
         >>> "unchanged" in again["outcome"]
         True
         """

@@ -180,7 +180,9 @@ def frames_of(chains: Iterable[Chain]) -> Iterator[pl.DataFrame]:
     of small frames would make everything slower that is done with the jobs."""
     together: list[StoredChain] = []
     for chain in chains:
-        stored = chain.stored if chain.pages and chain.head_pages == len(chain.pages) else None
+        stored = chain.stored
+        if stored and not len(stored.pages) == chain.head_pages == len(chain.pages):
+            stored = None
         if together and not (stored and stored.follows(together[-1])):
             yield _joined(together)
             together = []

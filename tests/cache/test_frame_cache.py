@@ -343,3 +343,16 @@ def test_a_corrupt_entry_is_ignored_and_the_pages_are_read(
     calls = len(emulator.calls)
     assert same(connected().read(ids, limit=2), from_box)
     assert not [call for call in emulator.calls[calls:] if "batch_jobs" in call.path]
+
+
+def test_a_refresh_that_fails_has_the_rows_of_the_pages_that_it_has(
+    emulator: Emulator, box: Box
+) -> None:
+    box.read("1001", limit=10)
+    path = "/docgen_batch_jobs/1001"
+    emulator.fault("other-body", path=path, page=3, body="{}", times=None)
+    with pytest.raises(errors.BrokenPage) as failed:
+        box.read("1001", limit=10, refresh=True)
+    reading = failed.value.reading
+    assert reading is not None
+    assert reading.jobs.height == reading.pages["jobs"].sum() == 20

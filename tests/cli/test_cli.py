@@ -382,7 +382,7 @@ def test_the_archive_of_recent_batches_fetches_them_and_lists_what_was_left_out(
     assert "batch 1002 was left out: still running" in lines
 
     box.enterprise.put("1004", [plain_job("1004", n) for n in range(1200)])
-    box.fault("500", path="/docgen_batch_jobs/1004", page=2, times=None)
+    box.fault("forbidden", path="/docgen_batch_jobs/1004", page=2, times=None)
     assert main(command) == 1
     assert "batch 1004 was left out: incomplete" in capsys.readouterr().out.splitlines()
     written = pl.scan_parquet(tmp_path / "archive/month=*/*.parquet")

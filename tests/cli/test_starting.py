@@ -15,7 +15,7 @@ HEAVY = {"IPython", "altair", "anywidget", "ipywidgets", "jinja2", "narwhals", "
         ["fetch", STORY, "--demo", "-o", "jobs.parquet"],
         ["batches", "--demo"],
         ["audit", STORY, "--demo", "--json"],
-        ["archive", "archive", "--demo"],
+        ["archive", "archive", "--demo", "--since", "1d"],
     ],
     ids=lambda command: command[0],
 )

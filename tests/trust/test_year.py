@@ -57,7 +57,7 @@ def nights(number: int, folder: Path, emulator: Emulator) -> Iterator[dict[str, 
         if night and night % 5 == 0:
             path = f"/docgen_batch_jobs/{9_000_000 + 100 * night + chance.randrange(30)}"
             emulator.fault(chance.choice(_FAULTS), path=path, times=chance.choice((1, 9)))
-        calls, start = len(emulator.calls), perf_counter()
+        start = perf_counter()
         with (
             travel(now),
             connect(
@@ -65,11 +65,12 @@ def nights(number: int, folder: Path, emulator: Emulator) -> Iterator[dict[str, 
             ) as box,
         ):
             written = box.archive(folder / "archive", since=dt.timedelta(days=1))
+            calls = sum(box.calls.values())
         files = [path for path in folder.rglob("*") if path.is_file()]
         yield {
             "night": night,
             "seconds": perf_counter() - start,
-            "calls": len(emulator.calls) - calls,
+            "calls": calls,
             "left_out": written.height - written["outcome"].is_in(["written", "unchanged"]).sum(),
             "files": len(files),
             "mb": sum(path.stat().st_size for path in files) / 1e6,
@@ -92,7 +93,7 @@ def truth(emulator: Emulator, number: int) -> pl.DataFrame:
     ).sort("job_id")
 
 
-@pytest.mark.parametrize("number", [12, pytest.param(365, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("number", [6, pytest.param(365, marks=pytest.mark.thorough)])
 def test_after_many_nights_the_dataset_is_correct_to_the_row(number: int, tmp_path: Path) -> None:
     with Emulator(enterprise=Enterprise.of({})) as emulator:
         seen = [*nights(number, tmp_path, emulator)]
@@ -113,7 +114,7 @@ def test_after_many_nights_the_dataset_is_correct_to_the_row(number: int, tmp_pa
     names = {path.name for path in archive.iterdir()}
     assert names - {"month=2026-12"} == {".lock", "_runs.parquet", *months}
     assert not [path for path in tmp_path.rglob("*") if path.suffix in (".part", ".tmp")]
-    assert len([*(tmp_path / "cache").rglob("frames/*")]) <= 8
+    assert len([*(tmp_path / "cache").rglob("frames/*")]) <= 16
 
 
 def main() -> None:
