@@ -190,7 +190,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def open(self) -> Path | None:
         """Write the view to a private temporary file, show it in the browser, give its path."""
         if self.comm is None or "_saved" not in vars(self):
-            # ipywidgets' constructor means the channel to the page (in marimo there is one already).
+            # ipywidgets' constructor means the channel to the page (marimo has one already).
             super().open()
             return None
         names: dict[str, Any] = {"templates": self._templates, "labels": self.view.batch_labels}
