@@ -70,7 +70,7 @@ class Archives(ABC):
         comes back (schema.ARCHIVED).
 
         The dataset has one folder per month of creation (UTC), ``month=2026-11``, with files of
-        whole batches (schema.ARCHIVED_JOBS), and ``_runs.parquet``, the log of what each run saw
+        complete batches (schema.ARCHIVED_JOBS), and ``_runs.parquet``, the log of what each run saw
         (schema.RUNS). A file is replaced completely or not at all, so this can be interrupted and
         called again. Runs on one machine wait for each other; on object storage, start one at a
         time. Offline, what is cached is written.

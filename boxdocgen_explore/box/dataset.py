@@ -1,6 +1,6 @@
 """A Parquet dataset of final batches, by month of creation, and the log of the runs that wrote it.
 
-``month=2026-11/jobs-0000.parquet`` has whole batches, and says in its metadata which: it is
+``month=2026-11/jobs-0000.parquet`` has complete batches, and says in its metadata which: it is
 written completely or not at all, so whatever interrupts a run, a batch is there once or not yet.
 """
 
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import polars as pl
 
 from boxdocgen_explore.arguments import checked, checked_path, checked_text
@@ -77,11 +78,11 @@ class Dataset:
         """What each run saw (schema.RUNS)."""
         try:
             found = pl.read_parquet(f"{self.root}/{_RUNS}", **self.options)
+            return with_columns(found, RUNS)
         except _TROUBLE as error:
-            if not _is_missing(error):
+            if not self._is_missing(error):
                 raise self._unusable(_RUNS, error) from None
             return pl.DataFrame(schema=RUNS)
-        return with_columns(found, RUNS)
 
     def log(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows to the log of runs."""
@@ -128,12 +129,11 @@ class Dataset:
         others = pl.DataFrame(schema=ARCHIVED_JOBS)
         if self.parts.get(file):
             try:
-                found = pl.read_parquet(
-                    f"{self.root}/{file}", hive_partitioning=False, **self.options
-                )
+                path = f"{self.root}/{file}"
+                found = pl.read_parquet(path, hive_partitioning=False, **self.options)
+                others = with_columns(found, ARCHIVED_JOBS)
             except _TROUBLE as error:
                 raise self._unusable(file, error) from None
-            others = with_columns(found, ARCHIVED_JOBS)
             others = others.filter(~pl.col("batch_id").is_in([*batches]))
         here = {**self.parts.get(file, {}), **batches}
         self._write(file, pl.concat([others, jobs]), here)
@@ -154,7 +154,7 @@ class Dataset:
             )
             found = paths.select("file").unique().collect()["file"].to_list()
         except pl.exceptions.PolarsError as error:
-            if _is_missing(error):
+            if self._is_missing(error):
                 return []
             raise self._unusable("", error) from None
         return sorted("/".join(file.split("/")[-2:]) for file in found)
@@ -163,14 +163,15 @@ class Dataset:
         """The batches in a file; none if it is corrupt, so that it is written again."""
         try:
             metadata = pl.read_parquet_metadata(f"{self.root}/{file}", **self.options)
-            version, batches = int(metadata[_VERSION]), json.loads(metadata[_BATCHES])
-        except (*_TROUBLE, KeyError, ValueError):
+            version = int(metadata[_VERSION])
+            batches = msgspec.json.decode(metadata[_BATCHES], type=dict[str, Counts])
+        except (*_TROUBLE, KeyError, ValueError, RecursionError):
             return {}
         if version > VERSION:
             raise StoreError(
                 f"{self.root}/{file} was written by a newer boxdocgen_explore: update this one."
             )
-        return dict(batches)
+        return {one: counts for one, counts in batches.items() if "jobs" in counts}
 
     def _write(self, file: str, frame: pl.DataFrame, batches: Mapping[str, Counts]) -> None:
         metadata = {_VERSION: str(VERSION), _BATCHES: json.dumps(batches)}
@@ -185,6 +186,12 @@ class Dataset:
                 frame.write_parquet(part, **options)
         except _TROUBLE as error:
             raise self._unusable(file, error) from None
+
+    def _is_missing(self, error: BaseException) -> bool:
+        """Whether a file does not exist, in the words of a disk or of object storage."""
+        words = ("expanded paths were empty", "not found", "NoSuchKey")
+        remote = self._remote and any(word in str(error) for word in words)
+        return remote or isinstance(error, FileNotFoundError)
 
     def _unusable(self, file: str, error: BaseException) -> StoreError:
         reason = str(error).partition("\n")[0]
@@ -218,9 +225,3 @@ class Dataset:
                     return lock
         except (OSError, sqlite3.Error) as error:
             raise self._unusable("", error) from None
-
-
-def _is_missing(error: BaseException) -> bool:
-    """Whether a file does not exist, in the words of a disk, of polars, or of object storage."""
-    words = ("expanded paths were empty", "not found", "NoSuchKey", "404")
-    return isinstance(error, FileNotFoundError) or any(word in str(error) for word in words)

@@ -33,8 +33,8 @@ END;
 def prepare(database: sqlite3.Connection) -> None:
     """Create the table and its triggers where they are missing.
 
-    Without triggers, for example after another program made the table of pages anew, nobody knows
-    whether the entries are still right.
+    Without triggers, for example after another program created the table of pages again, nobody
+    knows whether the entries are still right.
     """
     database.executescript(_TABLE)
     query = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'responses'"

@@ -145,6 +145,36 @@ def test_a_corrupt_file_is_written_again(box: Box, tmp_path: Path) -> None:
     assert dataset(tmp_path).height == 42
 
 
+@pytest.mark.parametrize(
+    "batches", ["5", "[1]", '{"1": 5}', '{"1": {}}', '{"1": {"jobs": null}}', "[" * 100_000]
+)
+def test_a_file_that_does_not_say_what_it_has_is_written_again(
+    box: Box, tmp_path: Path, batches: str
+) -> None:
+    (file,) = {*box.archive(tmp_path)["file"]}
+    metadata = {**pl.read_parquet_metadata(tmp_path / file), "boxdocgen.batches": batches}
+    pl.read_parquet(tmp_path / file).write_parquet(tmp_path / file, metadata=metadata)
+    assert set(outcomes(box.archive(tmp_path)).values()) == {"written"}
+    assert dataset(tmp_path).height == 42
+
+
+@pytest.mark.parametrize("folder", ["archive", "404 not found"])
+@pytest.mark.parametrize("content", [b"PAR1 cut", None])
+def test_a_log_that_cannot_be_read_is_an_error_and_stays(
+    box: Box, tmp_path: Path, folder: str, content: bytes | None
+) -> None:
+    log = tmp_path / folder / "_runs.parquet"
+    log.parent.mkdir()
+    if content is None:  # of another program
+        pl.DataFrame({"run_at": ["x"], "batch_id": [5]}).write_parquet(log)
+    else:
+        log.write_bytes(content)
+    before = log.read_bytes()
+    with pytest.raises(errors.StoreError, match=r"_runs\.parquet cannot be used"):
+        box.archive(log.parent)
+    assert log.read_bytes() == before
+
+
 def test_a_dataset_of_a_newer_version_is_left_alone(box: Box, tmp_path: Path) -> None:
     (file,) = {*box.archive(tmp_path)["file"]}
     metadata = {**pl.read_parquet_metadata(tmp_path / file), "boxdocgen.dataset": "2"}
