@@ -1,4 +1,4 @@
-"""A headless browser for tests: a fresh context each, and no host reached but loopback."""
+"""A headless browser for tests: one tab for all of them, and no host reached but loopback."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -73,14 +73,6 @@ class CheckedContext:
         self.context.on("weberror", lambda error: self.wrong.append(str(error.error)))
         self.context.on("dialog", self._dialog)
 
-    @contextmanager
-    def tab(self) -> Iterator[Page]:
-        """Open a page; check all of them after the test."""
-        page = self.context.new_page()
-        yield page
-        page.close()
-        self.check()
-
     def check(self, except_for: str = "\0") -> None:
         wrong, self.wrong = self.wrong, []
         assert [one for one in wrong if not re.search(except_for, one)] == []
@@ -100,20 +92,25 @@ class CheckedContext:
 
 
 @pytest.fixture(scope="session")
-def _tabs(browser: Browser) -> Iterator[CheckedContext]:
-    """One context for all: a new one starts processes, and compiles every script again."""
+def _tab(browser: Browser) -> Iterator[tuple[CheckedContext, Page]]:
+    """One tab for all tests: a new one takes half a second and compiles every script again."""
     checked = CheckedContext(browser)
-    yield checked
+    yield checked, checked.context.new_page()
     checked.context.close()
 
 
 @pytest.fixture
-def tab(_tabs: CheckedContext) -> Iterator[Page]:
-    """A page of 1,000 by 900 px for one test; nothing that it stores or may do stays."""
-    with _tabs.tab() as page:
-        yield page
-    _tabs.context.clear_permissions()
-    _tabs.context.clear_cookies()
+def tab(_tab: tuple[CheckedContext, Page]) -> Iterator[Page]:
+    """A tab of 1,000 by 900 px; nothing that a test opens, sets or may do stays for the next."""
+    checked, page = _tab
+    page.emulate_media(media="null", color_scheme="null", forced_colors="null")
+    page.set_viewport_size({"width": 1000, "height": 900})
+    page.mouse.move(0, 0)
+    yield page
+    page.goto("about:blank")
+    checked.context.clear_permissions()
+    checked.context.clear_cookies()
+    checked.check()
 
 
 @pytest.fixture
@@ -137,9 +134,9 @@ def wait_for_draw(tab: Page) -> None:
     expect(tab.locator('.boxdocgen-body[aria-busy="false"]')).to_be_attached()
 
 
-def set_time(tab: Page, now: datetime) -> None:
-    """Let it be this time in a page that is opened next; Playwright's clock is one per context."""
-    tab.add_init_script(f"Date.now = () => {now.timestamp() * 1000}")
+def set_time(tab: Page, now: datetime) -> AbstractContextManager[Any]:
+    """Let it be this time in pages that are opened meanwhile; Playwright's clock cannot be undone."""
+    return tab.add_init_script(f"Date.now = () => {now.timestamp() * 1000}")
 
 
 def resize(tab: Page, width: int) -> None:

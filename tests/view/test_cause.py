@@ -137,8 +137,8 @@ def test_it_is_hidden_if_no_cause_is_known(show):
 
 @pytest.mark.browser
 def test_a_tag_that_looks_like_the_age_stays_as_it_is(show, tab):
-    set_time(tab, READ_AT + timedelta(days=3))
     jobs = jobs_frame([of_version("5", MISSING.replace("city", "2 min ago"))])
-    show(jobs, analysis.verdict(jobs, pages_frame(), now=READ_AT + timedelta(minutes=2)))
+    with set_time(tab, READ_AT + timedelta(days=3)):
+        show(jobs, analysis.verdict(jobs, pages_frame(), now=READ_AT + timedelta(minutes=2)))
     expect(tab.locator(".verdict")).to_contain_text("the tag 2 min ago was not provided")
     expect(tab.locator(".verdict")).to_contain_text("as svc-hr · 3 days ago")

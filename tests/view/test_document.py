@@ -208,8 +208,8 @@ def test_an_incomplete_chain_says_so_in_words_and_by_hatching(show):
 
 def test_the_age_is_that_of_the_moment_in_which_the_page_is_read(show, tab):
     jobs = story(30)
-    set_time(tab, READ_AT + timedelta(days=3))
-    show(jobs, analysis.verdict(jobs, pages_frame(), now=READ_AT))
+    with set_time(tab, READ_AT + timedelta(days=3)):
+        show(jobs, analysis.verdict(jobs, pages_frame(), now=READ_AT))
     expect(tab.locator(".verdict")).to_contain_text("as svc-hr · 3 days ago")
 
 
