@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from boxdocgen_explore.emulator.documents import Document, Folder, chosen
@@ -64,9 +63,12 @@ class Request:
         """A page of the jobs of several batches as one list; only its own jobs are made."""
 
         def read(start: int, stop: int) -> list[Job]:
-            places = ((batch, place) for batch in batches for place in range(batch.size))
-            page = islice(places, start, stop)
-            return [form(batch.job(place, self.elapsed_s)) for batch, place in page]
+            page: list[Job] = []
+            for batch in batches:
+                places = range(max(0, start), min(stop, batch.size))
+                page += [form(batch.job(place, self.elapsed_s)) for place in places]
+                start, stop = start - batch.size, stop - batch.size
+            return page
 
         size = sum(batch.size for batch in batches)
         return requested_page(EntryList(f"{name} {self.user.id}", size, read), self.query)
