@@ -135,7 +135,7 @@ def wait_for_draw(tab: Page) -> None:
 
 
 def set_time(tab: Page, now: datetime) -> AbstractContextManager[Any]:
-    """Let it be this time in pages that are opened meanwhile; Playwright's clock cannot be undone."""
+    """Let it be this time in pages that are opened meanwhile (Playwright's clock never ends)."""
     return tab.add_init_script(f"Date.now = () => {now.timestamp() * 1000}")
 
 

@@ -31,7 +31,7 @@ QUICK = RetryPolicy(
 # A busy machine is not a bug, and each example begins as the one before has left its server.
 settings.register_profile(
     "quick",
-    max_examples=20,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -4,6 +4,8 @@ import inspect
 import subprocess
 import sys
 
+import pytest
+
 import boxdocgen_explore as bx
 
 FACE = {
@@ -65,6 +67,7 @@ def test_importing_the_package_imports_nothing_heavy():
     assert run.stdout.strip() == "[]"
 
 
+@pytest.mark.thorough
 def test_submodules_never_hide_the_names_of_the_face():
     code = """
 import importlib, pkgutil, boxdocgen_explore as bx

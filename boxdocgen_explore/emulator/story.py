@@ -7,7 +7,7 @@ they are requested: a job is a function of its batch and its place there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property, lru_cache
@@ -211,14 +211,19 @@ def story() -> Enterprise:
             )
         )
     enterprise = Enterprise(batches, TEMPLATES)
-    enterprise.changed = _changed_since(enterprise.documents(STORY_BATCH_ID))
+    enterprise.changed = _changed_since(batches[story_at])
     return enterprise
 
 
-def _changed_since(letters: Sequence[Document]) -> dict[str, Document]:
+_CHANGED: Final = (85, 160, 243, 988, 991)
+"""Places of jobs of that night that made a document which was changed later."""
+
+
+def _changed_since(night: Mailing) -> dict[str, Document]:
     """What happened to the letters of that night: one deleted, one moved, one empty, and one
     with the content of another."""
-    deleted, moved, empty, first, second = letters[40], letters[77], letters[123], *letters[500:502]
+    made = (night.document(place, 0.0) for place in _CHANGED)
+    deleted, moved, empty, first, second = (letter for letter in made if letter)
     changed = [
         replace(deleted, state="deleted"),
         replace(moved, folder=Folder("1900000000007", "Signed")),

@@ -87,6 +87,7 @@ def test_sample_sizes_are_those_of_the_published_tables(confidence: float) -> No
     assert sizes == SIZES[confidence]
 
 
+@pytest.mark.thorough
 def test_upper_bounds_are_those_of_the_published_tables() -> None:
     bounds = {one: math.ceil(1000 * bx.upper_bound(*one)) / 10 for one in LIMITS}
     assert bounds == LIMITS

@@ -108,6 +108,7 @@ def test_an_invalid_time_is_refused_before_anything_is_sent(
     assert emulator.calls == []
 
 
+@pytest.mark.thorough
 def test_a_time_before_all_time_means_everything(emulator: Emulator, box: Box) -> None:
     put(emulator, *range(1, 200, 10))
     everything = box.batch_list(timedelta(days=999_999_999))

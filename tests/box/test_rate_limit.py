@@ -149,6 +149,7 @@ def test_many_threads_share_one_limit_exactly() -> None:
     assert len(passed) == 20_000
 
 
+@pytest.mark.thorough
 def test_the_limit_can_be_read_while_connections_come_and_go() -> None:
     limiter, done, failures = RateLimiter(), threading.Event(), []
 

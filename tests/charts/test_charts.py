@@ -214,6 +214,7 @@ def test_the_picture_of_any_chart_is_on_an_opaque_light_card():
         assert re.search(r'<rect [^>]*fill="white"', bundle(chart)["image/svg+xml"])
 
 
+@pytest.mark.thorough
 def test_the_figures_of_the_view_name_the_columns_they_group_by():
     figures = charts.figures()
     assert {figure["title"] for figure in figures} == set(TITLES)

@@ -241,6 +241,7 @@ def test_documents_that_may_not_be_read_are_status_1(box, capsys):
     assert "25 documents: this user may not read them" in printed.err
 
 
+@pytest.mark.thorough
 def test_names_of_documents_can_be_left_out(tmp_path, capsys):
     path = tmp_path / "audit.html"
     command = ["audit", "--demo", STORY, "--documents", "--json", "-o", str(path)]

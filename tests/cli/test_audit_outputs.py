@@ -190,6 +190,7 @@ def test_if_box_fails_json_and_files_say_what_was_read_and_what_box_answered(
     assert "Scope limited" in (tmp_path / "audit.html").read_text("utf-8")
 
 
+@pytest.mark.thorough
 def test_the_schema_describes_all_of_the_json_and_also_an_error_alone(
     box, policy, capsys, tmp_path, errors
 ):

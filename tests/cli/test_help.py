@@ -61,6 +61,7 @@ def test_every_help_names_defaults_variables_and_exit_statuses(
     assert ("--cache-dir" in text) <= (text.count("BOXDOCGEN_CACHE_DIR") == 2)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"boxdocgen lab"}))  # a server
 def test_the_example_of_every_help_runs(
     command: str,

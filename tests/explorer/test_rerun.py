@@ -38,6 +38,7 @@ def test_a_cell_that_runs_again_keeps_batches_filters_and_order(kernel):
     assert look(kernel) == f"['{STORY}', '{RUNNING}'] {{}}"
 
 
+@pytest.mark.thorough
 def test_other_cells_and_other_data_begin_afresh(kernel):
     execute(kernel, EXPLORE, cell="b")
     execute(kernel, "explorer.state = {'status': ['failed']}")

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import polars as pl
 import pytest
 import yaml
+from homes import lend_front_end
 
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 
@@ -123,7 +124,7 @@ def test_every_block_of_the_page_is_a_recipe_with_a_check():
 @pytest.mark.parametrize("heading", RECIPES)
 def test_a_recipe_runs_as_it_stands_on_the_page(heading, tmp_path):
     language, code = RECIPES[heading]
-    ran = RUNNERS[language](code, tmp_path)
+    ran = RUNNERS[language](code, lend_front_end(tmp_path))
     assert "Traceback" not in ran.err
     assert ran.status == (1 if CHECKS[heading] in (cron, actions) else 0)
     CHECKS[heading](ran)

@@ -202,6 +202,7 @@ def test_a_folder_that_cannot_be_written_is_status_2(name, tmp_path, capsys):
     assert "folder" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_no_two_findings_of_an_audit_look_the_same(tmp_path):
     """Else the second would be taken for the first."""
     with bx.demo() as box:

@@ -214,6 +214,7 @@ def test_what_can_be_parsed_can_be_drawn_and_reported(tmp_path: Path, page: dict
         draw_and_report(jobs, tmp_path)
 
 
+@pytest.mark.thorough
 def test_texts_of_megabytes_are_drawn_cut_and_reported_in_full(tmp_path: Path) -> None:
     long = "word " * (bodies.MANY // 5)
     jobs = parse_all(bodies.job(output_type=long, failures={"errors": [long], "warnings": []}))

@@ -35,6 +35,7 @@ def in_use() -> dict[str, int]:
     }
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="counts by Linux's /proc")
 def test_a_batch_watched_for_long_grows_neither_memory_nor_open_files_nor_the_store(
     emulator: Emulator,

@@ -21,6 +21,7 @@ import trustme
 from conftest import QUICK
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from homes import lend_front_end
 from servers import proxy, raw_server, tls_server
 
 import boxdocgen_explore as bx
@@ -136,7 +137,7 @@ def test_nothing_that_is_written_holds_a_secret(tmp_path: Path) -> None:
             env={
                 **os.environ,
                 **secret,
-                "HOME": str(hidden / "home"),
+                "HOME": str(lend_front_end(hidden / "home")),
                 "PYTHONPATH": str(hidden),
                 "TMPDIR": str(written),
             },

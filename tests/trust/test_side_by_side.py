@@ -26,6 +26,7 @@ def busy(emulator: Emulator) -> Emulator:
     return emulator
 
 
+@pytest.mark.thorough
 def test_two_kernels_and_a_cron_job_that_create_the_folder_together_all_read_completely(
     busy: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
