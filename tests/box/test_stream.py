@@ -29,7 +29,7 @@ def rows_in_memory() -> int:
     return sum(frame.height for frame in found if "job_id" in frame.columns)
 
 
-@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("cached", [False, pytest.param(True, marks=pytest.mark.thorough)])
 def test_pages_are_those_of_a_reading_and_no_earlier_one_stays_in_memory(
     emulator: Emulator, box: Box, cached: bool
 ) -> None:

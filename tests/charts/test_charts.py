@@ -44,7 +44,14 @@ def described(chart: alt.LayerChart) -> set[str]:
     return set(re.findall(r'aria-label="([^"]+: [\d,]+ of [\d,]+ jobs[^"]*)"', svg(chart)))
 
 
-@pytest.mark.parametrize(("draw", "title"), list(zip(ALL, TITLES, strict=True)))
+THOROUGH = pytest.mark.thorough
+EACH = [
+    pytest.param(draw, title, marks=THOROUGH if place > 1 else ())
+    for place, (draw, title) in enumerate(zip(ALL, TITLES, strict=True))
+]
+
+
+@pytest.mark.parametrize(("draw", "title"), EACH)
 def test_each_chart_is_named_and_small_whatever_the_number_of_jobs(draw, title):
     jobs = documented(story(3000))
     few, many = draw(documented(story(200))).to_dict(), draw(jobs).to_dict()

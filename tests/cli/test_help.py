@@ -85,11 +85,13 @@ def test_the_example_of_every_help_runs(
 @pytest.mark.parametrize(
     ("variables", "terminal", "coloured"),
     [
-        ({}, False, False),
+        pytest.param({}, False, False, marks=pytest.mark.thorough),
         ({}, True, True),
         ({"NO_COLOR": "1"}, True, False),
         ({"FORCE_COLOR": "1"}, False, True),
-        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+        pytest.param(
+            {"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False, marks=pytest.mark.thorough
+        ),
     ],
 )
 def test_status_words_are_coloured_on_terminals_alone(

@@ -13,11 +13,11 @@ HEAVY = {"IPython", "altair", "anywidget", "ipywidgets", "jinja2", "narwhals", "
     "command",
     [
         ["fetch", STORY, "--demo", "-o", "jobs.parquet"],
-        ["batches", "--demo"],
+        pytest.param(["batches", "--demo"], marks=pytest.mark.thorough),
         ["audit", STORY, "--demo", "--json"],
-        ["archive", "archive", "--demo", "--since", "1d"],
+        pytest.param(["archive", "x", "--demo", "--since", "1d"], marks=pytest.mark.thorough),
     ],
-    ids=lambda command: command[0],
+    ids=" ".join,
 )
 def test_an_unattended_command_loads_nothing_heavy(command, tmp_path):
     code = f"import sys; from boxdocgen_explore.cli import main; main({command!r}); "

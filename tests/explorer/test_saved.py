@@ -100,8 +100,11 @@ def screen(lab: Lab, _lab_page: LabPage) -> Path:
     expect(jobs_shown(page)).to_have_text("4,260 of 4,260 jobs", timeout=60 * SECONDS)
     status = page.get_by_role("group", name="Status")
     status.get_by_role("checkbox", name="completed_with_error").check()
-    expect(page.locator(".boxdocgen-snapshot")).to_contain_text("102 of 4,260 jobs")
-    expect(page.locator(".boxdocgen-snapshot")).to_be_hidden()
+    snapshot = page.locator(".boxdocgen-snapshot")
+    expect(snapshot).to_contain_text("102 of 4,260 jobs")
+    # Only the list of all jobs says when a batch was created.
+    expect(snapshot).to_contain_text("Loaded: Offer letter · 3 Nov")
+    expect(snapshot).to_be_hidden()
     page.keyboard.press("Control+s")
     expect(page.locator(".jp-mod-dirty")).to_have_count(0)
     return shutil.copy(lab.folder / "saved.ipynb", lab.folder / "reopened.ipynb")
