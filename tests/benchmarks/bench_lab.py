@@ -28,15 +28,16 @@ GOES = 3
 
 GOALS: dict[int, dict[str, float]] = {
     100: {},
-    100_000: {"first_ms": 1000, "paint_ms": 50},
-    1_000_000: {"first_ms": 2000, "paint_ms": 100, "rows_ms": 50},
+    100_000: {"first_ms": 1000, "filter_ms": 50},
+    1_000_000: {"first_ms": 2000, "filter_ms": 50},
 }
 COLUMNS = {
     "cell_ms": "the cell itself",
     "first_ms": "cell's end to first paint",
-    "paint_ms": "input to paint, median",
-    "worst_ms": "input to paint, worst",
-    "rows_ms": "search to first rows, worst",
+    "filter_ms": "filter to paint, median",
+    "rows_ms": "search to first rows, median",
+    "search_ms": "search to paint, median",
+    "worst_ms": "any of them, worst",
 }
 
 # The kernel's clock and the browser's are the machine's; both count from 1970.

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from frames import pages_frame
 
 LIMITS = {
-    100_000: {"html_mb": 4.0, "usable_s": 1.0, "paint_ms": 50.0},
+    100_000: {"html_mb": 4.0, "usable_s": 1.0, "filter_ms": 50.0},
     1_000_000: {"html_mb": 30.0},
 }
 

@@ -25,8 +25,8 @@ from frames import story
 from boxdocgen_explore import view
 
 LIMITS = {
-    100_000: {"html_mb": 4.0, "usable_s": 1.0, "paint_ms": 50.0},
-    1_000_000: {"html_mb": 30.0, "rows_ms": 50.0},
+    100_000: {"html_mb": 4.0, "usable_s": 1.0, "filter_ms": 50.0},
+    1_000_000: {"html_mb": 30.0, "filter_ms": 50.0},
 }
 
 # A message that is posted in a frame's callbacks comes once that frame is painted.
@@ -84,16 +84,21 @@ def measure(page: Page, file: Path) -> dict[str, float]:
 def change_all(page: Page) -> dict[str, float]:
     """From input to painted frame, in milliseconds, of changes such as a person makes.
 
-    All is painted in the median and the worst case; of a search, the first rows in the worst.
+    Medians: of filters, of searches until the first rows are painted, and until all is; then the
+    worst of all.
     """
     typed = ("b", "bo", "bon", "e123", "")
     texts = [{"selector": "input[type=search]", "text": text} for text in typed]
     clear = {"selector": ".sidebar .clear", "text": None}
-    changes = [_BOX, _BOX, *texts, _BOX, clear, *texts[:4], clear]
-    took = [page.evaluate(_CHANGE, change) for change in changes]
-    rows = [one["rows_ms"] for one, change in zip(took, changes, strict=True) if change["text"]]
-    painted = [one["all_ms"] for one in took]
-    return {"paint_ms": statistics.median(painted), "worst_ms": max(painted), "rows_ms": max(rows)}
+    changes = [_BOX, _BOX, *texts, _BOX, clear, *texts[:4], _BOX, _BOX, clear]
+    took = [(page.evaluate(_CHANGE, change), change["text"]) for change in changes]
+    searches = [one for one, text in took if text is not None]
+    return {
+        "filter_ms": statistics.median(one["all_ms"] for one, text in took if text is None),
+        "rows_ms": statistics.median(one["rows_ms"] for one in searches),
+        "search_ms": statistics.median(one["all_ms"] for one in searches),
+        "worst_ms": max(one["all_ms"] for one, _ in took),
+    }
 
 
 def main() -> int:
