@@ -47,7 +47,6 @@ def read(url: str, folder: str, ids: str, write: str = "", limit: str = "1000") 
         "cpu_s": cpu_s,
         "jobs": jobs.height,
         "rose_bytes": rose,
-        "frame_bytes": jobs.estimated_size(),
     }
 
 
