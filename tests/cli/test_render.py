@@ -28,6 +28,8 @@ from boxdocgen_explore.view import VIEW_MIME
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# The first one has the widget; all are run before a release.
+EACH = [NOTEBOOKS[0], *(pytest.param(one, marks=pytest.mark.thorough) for one in NOTEBOOKS[1:])]
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 VEGA = "application/vnd.vega.v5+json"
@@ -83,9 +85,7 @@ def test_a_notebook_is_committed_with_outputs_but_without_widgets_and_is_small(p
     assert not any(WIDGET in one.get("data", {}) for one in outputs)
 
 
-@pytest.mark.parametrize(
-    "path", [*NOTEBOOKS[:2], pytest.param(NOTEBOOKS[2], marks=pytest.mark.thorough)], ids=stem
-)
+@pytest.mark.parametrize("path", EACH, ids=stem)
 def test_run_again_a_notebook_shows_the_same_numbers_and_charts(path, executed):
     committed = nbformat.read(path, as_version=4)
     again = executed(path)
@@ -149,8 +149,7 @@ def test_a_notebook_whose_cell_fails_changes_no_file(tmp_path, capsys):
 
 
 @pytest.mark.browser
-# The first has a widget, the second charts and tables; the third is like the second.
-@pytest.mark.parametrize("path", NOTEBOOKS[:2], ids=stem)
+@pytest.mark.parametrize("path", EACH, ids=stem)
 def test_a_rendered_notebook_needs_nothing_from_anywhere(path, executed, tab, tmp_path):
     page = render.to_html(executed(path), path.stem)
     own = r'<script (?:type="application/json" id="boxdocgen-views"|type="module")>.*?</script>'

@@ -113,6 +113,8 @@ CHECKS: dict[str, Callable[[Ran], None]] = {
         by_bash("cat ~/.local/share/bash-completion/completions/boxdocgen", ran.folder)
     ),
 }
+QUICK = {"Every night, by cron", "In a container without a home folder", "Completion in a shell"}
+EACH = [pytest.param(one, marks=() if one in QUICK else pytest.mark.thorough) for one in RECIPES]
 RUNNERS = {"bash": by_bash, "cron": by_cron, "python": by_python, "yaml": by_actions}
 
 
@@ -121,7 +123,7 @@ def test_every_block_of_the_page_is_a_recipe_with_a_check():
     assert PAGE.read_text("utf-8").count("\n```\n") == len(RECIPES)
 
 
-@pytest.mark.parametrize("heading", RECIPES)
+@pytest.mark.parametrize("heading", EACH)
 def test_a_recipe_runs_as_it_stands_on_the_page(heading, tmp_path):
     language, code = RECIPES[heading]
     ran = RUNNERS[language](code, lend_front_end(tmp_path))

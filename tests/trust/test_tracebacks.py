@@ -48,6 +48,11 @@ CALLS: dict[str, Callable[[Box, Path], object]] = {
     "user": lambda box, _: box.user,
     "watch": lambda box, _: next(box.watch("1001")),
 }
+USUAL = {"batches", "read", "renew", "user"}
+EACH = [
+    pytest.param(call, marks=() if call in USUAL else pytest.mark.thorough)
+    for call in sorted(CALLS)
+]
 
 
 def shown_by(error: BaseException) -> str:
@@ -97,7 +102,7 @@ def interrupt() -> None:
 
 
 @pytest.mark.usefixtures("_interruptible")
-@pytest.mark.parametrize("call", sorted(CALLS))
+@pytest.mark.parametrize("call", EACH)
 def test_ctrl_c_shows_no_token_whatever_is_asked_for(tmp_path: Path, call: str) -> None:
     known = iter([answered(ME)] if call == "renew" else [])
 

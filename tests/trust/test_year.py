@@ -93,7 +93,8 @@ def truth(emulator: Emulator, number: int) -> pl.DataFrame:
     ).sort("job_id")
 
 
-@pytest.mark.parametrize("number", [6, pytest.param(365, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", [6, 365])
 def test_after_many_nights_the_dataset_is_correct_to_the_row(number: int, tmp_path: Path) -> None:
     with Emulator(enterprise=Enterprise.of({})) as emulator:
         seen = [*nights(number, tmp_path, emulator)]
