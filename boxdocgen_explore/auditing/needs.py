@@ -147,9 +147,13 @@ NEEDS: Final[Mapping[str, Callable[[AuditInput], Missing | None]]] = {
 """What `Rule.needs` may name. ``evidence`` is pages, or the errors of batches that failed."""
 
 
-def missing(rule: Rule, inputs: AuditInput) -> list[Missing]:
-    """What a rule needs and does not have; an option that was not declared comes first."""
+def lacks_of(rule: Rule, inputs: AuditInput) -> tuple[str | None, bool]:
+    """What a rule needs and does not have, and if it cannot be evaluated at all without it.
+
+    An option that was not declared comes first.
+    """
     option = rule.option or ""
     undeclared = getattr(inputs.thresholds, option, "") is None
-    gaps = [NEEDS[need](inputs) for need in rule.needs]
-    return [gap for gap in (_entirely(undeclared, option), *gaps) if gap]
+    gaps = [_entirely(undeclared, option), *(NEEDS[need](inputs) for need in rule.needs)]
+    missing = [gap for gap in gaps if gap]
+    return "; ".join(gap.text for gap in missing) or None, any(gap.entirely for gap in missing)

@@ -103,8 +103,7 @@ class AuditResult:
         return [
             rule
             for rule in self.exceptions
-            if sum(part.concerned.get(rule, {}).get(batch_id, 0) for part in self.parts)
-            > waived.count(rule)
+            if sum(part.counts[rule].get(batch_id, 0) for part in self.parts) > waived.count(rule)
         ]
 
     @cached_property

@@ -16,12 +16,11 @@ from boxdocgen_explore.auditing import (
     InputOptions,
     Policy,
     Rule,
+    audit,
     checked_rules,
     combined,
-    evaluate,
     evaluations,
     read_policy,
-    requested,
     split_reading,
 )
 from boxdocgen_explore.errors import InvalidRequest, Reading
@@ -115,13 +114,10 @@ def run_audit(
     if "creators" in settings and "created_by_login" in removed:
         settings["creators"] = PLACEHOLDER  # settings are written to the file, too
     document_pages = redact_document_pages(getattr(what, "document_pages", None), removed)
-    documents = frozenset() if document_pages is None else _document_rules(rules)
-    in_vain = {
-        rule
-        for part in parts
-        for rule in part.verdicts.filter(verdict="not evaluated")["rule"]
-        if rule in documents | requested(rules=rules, **part.options)
-    }
+    in_vain = set[str]()
+    for part in parts:
+        asked = _requested(rules, part.options, documents=document_pages is not None)
+        in_vain |= asked & {*part.verdicts.filter(verdict="not evaluated")["rule"]}
     return AuditResult(
         jobs=jobs,
         columns=columns,
@@ -151,9 +147,19 @@ def run_audit(
     )
 
 
-def _document_rules(rules: Sequence[Rule]) -> frozenset[str]:
-    """The rules that reading documents asks for: those that no option asks for."""
-    return frozenset(r.name for r in rules if "documents" in r.needs and r.option is None)
+def _requested(
+    rules: Sequence[Rule], options: Mapping[str, Any], *, documents: bool
+) -> frozenset[str]:
+    """Name the rules that options ask for, and reading documents: a manifest asks for its rules.
+
+    If one of them is not evaluated, what the auditor asked for was not done.
+    """
+    asked = {name for name, value in options.items() if value is not None and value is not False}
+    return frozenset(
+        rule.name
+        for rule in rules
+        if rule.option in asked or (documents and not rule.option and "documents" in rule.needs)
+    )
 
 
 def _chain_findings(
@@ -164,7 +170,7 @@ def _chain_findings(
     evaluated = [rule.name for rule in ours if rule in rules]
     absent = [rule for rule in ours if rule not in rules]
     found = findings.filter(pl.col("rule").is_in(evaluated))
-    return pl.concat([found, evaluate(reading, rules=absent)[0]]) if absent else found
+    return pl.concat([found, audit(reading, rules=absent)]) if absent else found
 
 
 def _without_filters(state: Mapping[str, Any], removed: Sequence[str]) -> dict[str, Any]:
