@@ -11,6 +11,7 @@ from boxdocgen_explore.auditing.grouped import Evaluation, batch_verdicts, combi
 from boxdocgen_explore.auditing.inputs import AuditInput, conform, split_reading, without
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.auditing.options import (
+    DEFAULTS,
     AuditOptions,
     InputOptions,
     ThresholdOptions,
@@ -22,6 +23,7 @@ from boxdocgen_explore.auditing.rules import RULES
 from boxdocgen_explore.auditing.running import checked_rules
 
 __all__ = [
+    "DEFAULTS",
     "RULES",
     "AuditInput",
     "AuditOptions",

@@ -146,18 +146,15 @@ def split_reading(
     Raises:
         InvalidRequest: it is neither, or a frame lacks columns.
     """
-    frame = as_frame(reading)
-    if isinstance(frame, pl.DataFrame):
-        return _jobs(frame), None, {}
-    jobs, pages = getattr(reading, "jobs", None), getattr(reading, "pages", None)
-    if not isinstance(jobs, pl.DataFrame):
+    given = as_frame(reading)
+    if isinstance(given, pl.DataFrame):
+        return _jobs(given), None, {}
+    if not isinstance(given, Reading):
         raise InvalidRequest(
             f"An audit needs a reading or a frame of jobs, not {type(reading).__name__}."
         )
-    failures: Mapping[str, BoxDocGenError] = getattr(reading, "failures", None) or {}
-    if pages is None or not pages.height:
-        return _jobs(jobs), None, failures
-    return _jobs(jobs), conform(pages, PAGES, "pages"), failures
+    pages = conform(given.pages, PAGES, "pages") if given.pages.height else None
+    return _jobs(given.jobs), pages, given.failures
 
 
 def without(reading: Reading, batches: Collection[str]) -> Reading:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from boxdocgen_explore.arguments import output_path
-from boxdocgen_explore.auditing import Policy, read_manifest, read_policy
-from boxdocgen_explore.auditing.policy import KEYS, checked_settings
+from boxdocgen_explore.auditing import DEFAULTS, Policy, read_manifest, read_policy
+from boxdocgen_explore.auditing.policy import checked_settings
 from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
@@ -89,7 +89,7 @@ def add_commands(commands: Any) -> None:
 def _policy_options(command: argparse.ArgumentParser) -> None:
     keys = command.add_argument_group("Policy", "Each key of a policy file; options win over it.")
     keys.add_argument("--policy", type=parse_path, metavar="FILE", help="a policy file, as TOML")
-    for name, default in KEYS.items():
+    for name, default in DEFAULTS.items():
         option = f"--{name.replace('_', '-')}"
         about: dict[str, Any] = {"default": None, "help": f"by default {default}"}
         if default is False:
@@ -198,7 +198,7 @@ def _checked(options: argparse.Namespace) -> tuple[dict[str, Any], Policy]:
 
 def _declared(options: argparse.Namespace) -> dict[str, Any]:
     """What the options declare of a policy's keys."""
-    given = {name: value for name in KEYS if (value := getattr(options, name)) is not None}
+    given = {name: value for name in DEFAULTS if (value := getattr(options, name)) is not None}
     if "control_total" in given and given["control_total"][0].isdecimal():
         given["control_total"][0] = int(given["control_total"][0])
     return given

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
 import polars as pl
 
 from boxdocgen_explore.analysis import outcomes
-from boxdocgen_explore.auditing import Thresholds
+from boxdocgen_explore.auditing import DEFAULTS
 from boxdocgen_explore.cli.results import SCHEMA_VERSION, error_values
 from boxdocgen_explore.cli.terminal import plain
 from boxdocgen_explore.schema import PAGES, SEVERITIES, WAIVED
@@ -102,7 +101,7 @@ def as_json(
         },
         "hosts": pages["host"].unique(maintain_order=True).to_list(),
         "settings": result.settings,
-        "defaults": asdict(Thresholds()),
+        "defaults": DEFAULTS,
         "thresholds": result.thresholds,
         "jobs": result.jobs.height,
         "calls": calls,

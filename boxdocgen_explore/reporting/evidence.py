@@ -6,13 +6,12 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 import polars as pl
 
 from boxdocgen_explore.analysis import outcomes
-from boxdocgen_explore.auditing import Rule, Thresholds
+from boxdocgen_explore.auditing import DEFAULTS, Rule
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.schema import DURATION_IS_INFERRED, STATUSES
@@ -171,7 +170,7 @@ def _applied(group: Mapping[str, Any]) -> str:
     """Say what a policy asks of a group of batches, where that is not the default."""
     values = [
         f"{name}: {setting_text(group[name])}"
-        for name, default in asdict(Thresholds()).items()
+        for name, default in DEFAULTS.items()
         if group[name] != default
     ]
     of = f"Batches {listed(group['batches'])}" if group["batches"] else "All batches"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 import polars as pl
 
 from boxdocgen_explore.analysis import Verdict, verdict
-from boxdocgen_explore.auditing import Evaluation, Rule, Thresholds, batch_verdicts
+from boxdocgen_explore.auditing import DEFAULTS, Evaluation, Rule, batch_verdicts
 from boxdocgen_explore.errors import BoxDocGenError
 from boxdocgen_explore.reporting.redaction import PLACEHOLDER
 from boxdocgen_explore.schema import PROBLEMS, RUNNING, STATUSES, WAIVED
@@ -19,7 +19,6 @@ from boxdocgen_explore.text import counted, listed, moment, percent
 
 CHAIN_RULES: Final = ("chain-incomplete", "chain-inconsistent", "foreign-job", "duplicate-job")
 """The rules that decide whether a batch was read completely; they are always evaluated."""
-_DEFAULTS: Final = asdict(Thresholds())
 _SHARE_RULES: Final = ("failed-share", "error-share")
 
 _STATUS: Final = pl.col("status")
@@ -91,7 +90,7 @@ class AuditResult:
         """What each group of batches had to meet; several groups only by a policy."""
         groups = []
         for part in self.parts:
-            values = {name: part.options.get(name, value) for name, value in _DEFAULTS.items()}
+            values = {name: part.options.get(name, value) for name, value in DEFAULTS.items()}
             if values["creators"] and "created_by_login" in self.removed:
                 values["creators"] = PLACEHOLDER
             groups.append({"batches": [*part.batches], **values})
