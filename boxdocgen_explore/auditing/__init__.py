@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from boxdocgen_explore.auditing.evaluation import audit, verdicts
 from boxdocgen_explore.auditing.grouped import Evaluation, batch_verdicts, combined, evaluations
-from boxdocgen_explore.auditing.inputs import AuditInput, conform, split_reading, without
+from boxdocgen_explore.auditing.inputs import (
+    AuditInput,
+    audit_input,
+    checked_reading,
+    conform,
+    without,
+)
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.auditing.options import (
     DEFAULTS,
@@ -35,7 +41,9 @@ __all__ = [
     "ThresholdOptions",
     "Thresholds",
     "audit",
+    "audit_input",
     "batch_verdicts",
+    "checked_reading",
     "checked_rules",
     "combined",
     "conform",
@@ -43,7 +51,6 @@ __all__ = [
     "named_manifests",
     "read_manifest",
     "read_policy",
-    "split_reading",
     "verdicts",
     "without",
 ]

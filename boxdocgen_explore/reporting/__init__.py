@@ -100,7 +100,7 @@ def write_report(
 def sealed_report(result: AuditResult, record: Mapping[str, Any]) -> tuple[str, str]:
     """Give the HTML of a report, drawn from its record, and the digest in it."""
     payload = pack(result.jobs.select(result.columns))
-    evidence = embedded.evidence_as_json(result.pages, result.document_pages, result.failures)
+    evidence = embedded.evidence_as_json(result.reading)
     return embedded.sealed(document.html(result, record, payload, evidence))
 
 

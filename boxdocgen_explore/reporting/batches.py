@@ -51,7 +51,7 @@ def _counts(result: AuditResult) -> pl.DataFrame:
 
 def _row(result: AuditResult, batch: dict[str, Any]) -> dict[str, Any]:
     batch_id, created = batch["batch_id"], batch["first_created_at"]
-    complete = False if batch_id in result.incomplete else None if result.pages is None else True
+    complete = False if batch_id in result.incomplete else None if result.pages.is_empty() else True
     template = batch_label_parts(batch, result.names)[0] if batch["template_file_ids"] else None
     return {
         "batch_id": batch_id,

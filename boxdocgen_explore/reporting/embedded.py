@@ -40,18 +40,15 @@ _END_OF_EVIDENCE: Final = '</dl>\n</section>\n<section data-part="pages">'
 _T = TypeVar("_T")
 
 
-def evidence_as_json(
-    pages: pl.DataFrame | None,
-    document_pages: pl.DataFrame | None,
-    failures: Mapping[str, BoxDocGenError],
-) -> str:
+def evidence_as_json(reading: Reading) -> str:
     """Write the evidence as JSON that may stand inside a script element."""
     from jinja2.utils import htmlsafe_json_dumps
 
+    documents = reading.document_pages
     evidence = {
-        "pages": [] if pages is None else pages.to_dicts(),
-        "document_pages": None if document_pages is None else document_pages.to_dicts(),
-        "failures": {batch_id: str(error) for batch_id, error in failures.items()},
+        "pages": reading.pages.to_dicts(),
+        "document_pages": None if documents is None else documents.to_dicts(),
+        "failures": {batch_id: str(error) for batch_id, error in reading.failures.items()},
     }
     return htmlsafe_json_dumps(evidence, default=dt.datetime.isoformat, separators=(",", ":"))
 

@@ -103,7 +103,7 @@ def _requests(
 
     Bodies of a list go into it if all are at hand, because each has the marker of the next.
     """
-    known = (result.pages, result.list_pages, result.document_pages)
+    known = (result.pages, result.reading.list_pages, result.reading.document_pages)
     rows = [row for frame in known if frame is not None for row in frame.to_dicts()]
     for path, group in groupby(rows, _path):
         chain = [*group]
