@@ -18,8 +18,8 @@ from boxdocgen_explore.cli.options import (
     connected,
     output_file,
     parse_age,
-    parse_path,
     parse_time,
+    path_option,
     progress_of,
     recent,
     since_option,
@@ -41,19 +41,15 @@ def add_commands(commands: Any) -> None:
     example = "boxdocgen audit --demo 12345600319 -o audit.html --evidence audit.zip"
     command = add_command(commands, "audit", audit, example, "findings (--fail-on)")
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
-    command.add_argument("-o", "--output", type=parse_path, metavar="FILE", help="an .html file")
-    command.add_argument(
-        "--evidence", type=parse_path, metavar="FILE", help="an evidence bag, a .zip file"
-    )
+    path_option(command, "-o", "--output", about="an .html file")
+    path_option(command, "--evidence", about="an evidence bag, a .zip file")
     command.add_argument(
         "--embed-evidence", action="store_true", help="put the evidence bag into the .html file"
     )
     since_option(command)
-    command.add_argument("--expected", type=parse_path, metavar="FILE", help="a manifest, as CSV")
-    command.add_argument(
-        "--markdown", type=parse_path, metavar="FILE", help="a summary as .md; - prints it"
-    )
-    command.add_argument("--junit", type=parse_path, metavar="FILE", help="test results as .xml")
+    path_option(command, "--expected", about="a manifest, as CSV")
+    path_option(command, "--markdown", about="a summary as .md; - prints it")
+    path_option(command, "--junit", about="test results as .xml")
     command.add_argument(
         "--fail-on",
         choices=("error", "running", "warning"),
@@ -66,8 +62,8 @@ def add_commands(commands: Any) -> None:
         metavar="AGE",
         help="read pages again that are older; by default as they expire",
     )
-    command.add_argument(
-        "--history", type=parse_path, metavar="FOLDER", help="compare with the earlier audits there"
+    path_option(
+        command, "--history", about="compare with the earlier audits there", metavar="FOLDER"
     )
     column_options(command)
     command.add_argument("--title", metavar="TEXT", help="the report's title")
@@ -88,7 +84,7 @@ def add_commands(commands: Any) -> None:
 
 def _policy_options(command: argparse.ArgumentParser) -> None:
     keys = command.add_argument_group("Policy", "Each key of a policy file; options win over it.")
-    keys.add_argument("--policy", type=parse_path, metavar="FILE", help="a policy file, as TOML")
+    path_option(keys, "--policy", about="a policy file, as TOML")
     for name, default in DEFAULTS.items():
         option = f"--{name.replace('_', '-')}"
         about: dict[str, Any] = {"default": None, "help": f"by default {default}"}

@@ -68,11 +68,14 @@ def add_command(
     command.add_argument(
         "-v", "--verbose", action="store_true", help="say more: calls, an error's traceback"
     )
-    command.add_argument(
-        "--log", type=parse_path, metavar="FILE", help="append calls, waits and retries to a file"
-    )
+    path_option(command, "--log", about="append calls, waits and retries to a file")
     command.set_defaults(run=run)
     return command
+
+
+def path_option(command: Any, *names: str, about: str, metavar: str = "FILE") -> None:
+    """Add an option, or an argument, that is a path."""
+    command.add_argument(*names, type=parse_path, metavar=metavar, help=about)
 
 
 def box_options(command: argparse.ArgumentParser) -> None:
@@ -100,7 +103,7 @@ def credential_variables(command: argparse.ArgumentParser) -> None:
 
 def cache_option(command: argparse.ArgumentParser, group: Any = None) -> None:
     about = "the cache; by default $BOXDOCGEN_CACHE_DIR, or a folder of this user"
-    (group or command).add_argument("--cache-dir", type=parse_path, metavar="DIR", help=about)
+    path_option(group or command, "--cache-dir", about=about, metavar="DIR")
     command.epilog = f"{command.epilog}, BOXDOCGEN_CACHE_DIR"
 
 
