@@ -131,12 +131,11 @@ def audit(options: argparse.Namespace) -> int:
     if options.history:
         result = reporting.with_history(result, options.history)
     report = bag = None
-    if options.output and options.embed_evidence:
-        report = write_evidence(result, reading, options.output, title=options.title)
-    elif options.output:
-        report = reporting.write_report(result, options.output, title=options.title)
+    if options.output:
+        write = write_evidence if options.embed_evidence else reporting.write_report
+        report = write(result, options.output, title=options.title)
     if options.evidence:
-        bag = write_evidence(result, reading, options.evidence, title=options.title)
+        bag = write_evidence(result, options.evidence, title=options.title)
     if options.history:
         record = reporting.audit_record(result, options.title, ())
         reporting.append_record(options.history, record)

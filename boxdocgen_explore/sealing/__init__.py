@@ -103,7 +103,8 @@ def report(
     ['7']
     """
     output_path("path", path, *HTML_ENDINGS)
-    reading = _reading_of(what) if embed_evidence else None
+    if embed_evidence:
+        _check_is_reading(what)
     result = run_audit(
         what,
         scope=scope,
@@ -113,9 +114,8 @@ def report(
         redact=redact,
         **options,
     )
-    if reading:
-        return write_evidence(result, reading, path, title=title, notes=notes)
-    return write_report(result, path, title=title, notes=notes)
+    write = write_evidence if embed_evidence else write_report
+    return write(result, path, title=title, notes=notes)
 
 
 def evidence(
@@ -150,23 +150,20 @@ def evidence(
     'unchanged since lodged'
     """
     output_path("path", path, ".zip")
-    reading = _reading_of(what)
-    return write_evidence(run_audit(what, **options), reading, path, title=title, notes=notes)
+    _check_is_reading(what)
+    return write_evidence(run_audit(what, **options), path, title=title, notes=notes)
 
 
-def _reading_of(what: Any) -> Reading:
-    reading = getattr(what, "reading", what)  # an explorer has one
-    if not isinstance(reading, Reading):
+def _check_is_reading(what: Any) -> None:
+    if not isinstance(getattr(what, "reading", what), Reading):  # an explorer has one
         raise InvalidRequest(
             "Evidence needs the reading that box.read(...) returns: a plain frame of jobs does not "
             "say what Box answered."
         )
-    return reading
 
 
 def write_evidence(
     result: AuditResult,
-    reading: Reading,
     path: str | os.PathLike[str],
     *,
     title: str | None = None,
@@ -185,7 +182,7 @@ def write_evidence(
     report, digest = sealed_report(result, record)
     try:
         with replacing(target, private=True) as part:
-            seal = write_bag(part, target.stem, result, record, report, reading)
+            seal = write_bag(part, target.stem, result, record, report)
             if embedded:
                 text, digest = with_bag(report, part.read_bytes(), seal)
                 part.write_text(text, encoding="utf-8")
