@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.arguments import output_path
+from boxdocgen_explore.arguments import output_file, output_path
 from boxdocgen_explore.auditing import DEFAULTS, Policy, read_manifest, read_policy
 from boxdocgen_explore.auditing.policy import checked_settings
 from boxdocgen_explore.cli.options import (
@@ -16,7 +16,6 @@ from boxdocgen_explore.cli.options import (
     box_options,
     column_options,
     connected,
-    output_file,
     parse_age,
     parse_time,
     path_option,

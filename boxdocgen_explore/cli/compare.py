@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.arguments import HTML_ENDINGS, output_path
+from boxdocgen_explore.arguments import HTML_ENDINGS, output_file, output_path
 from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
     connected,
-    output_file,
     path_option,
 )
 from boxdocgen_explore.cli.results import show, table

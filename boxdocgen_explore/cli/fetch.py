@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.arguments import output_path
+from boxdocgen_explore.arguments import output_file, output_path
 from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
     column_options,
     connected,
     documents_option,
-    output_file,
     path_option,
     progress_of,
     read,

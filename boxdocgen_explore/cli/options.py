@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from polars.exceptions import PolarsError
-
 from boxdocgen_explore.arguments import BOX_URL, checked_path
 from boxdocgen_explore.cli.terminal import note, plain
 from boxdocgen_explore.errors import BatchesFailed, InvalidRequest
-from boxdocgen_explore.text import counted, moment, replacing
+from boxdocgen_explore.text import counted, moment
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
@@ -175,21 +172,6 @@ def recent(box: Box, options: argparse.Namespace) -> BatchList:
         end = f"down to jobs created {moment(down_to)}" if down_to else "to its end"
         note(f"{counted(listed.jobs, 'job')} of the list of all jobs read, {end}")
     return listed
-
-
-@contextmanager
-def output_file(path: Path) -> Iterator[Path]:
-    """Give the name of a new file that replaces ``path`` once it is complete (`text.replacing`).
-
-    Raises:
-        InvalidRequest: it cannot be written.
-    """
-    try:
-        with replacing(path) as part:
-            yield part
-    except (OSError, PolarsError) as error:  # PolarsError: Parquet on a full disk
-        why = getattr(error, "strerror", None) or error
-        raise InvalidRequest(f"{path} cannot be written: {why}.") from None
 
 
 def parse_path(text: str) -> Path:

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from boxdocgen_explore.arguments import output_path
-from boxdocgen_explore.cli.options import add_command, output_file, parse_path, path_option
+from boxdocgen_explore.arguments import output_file, output_path
+from boxdocgen_explore.cli.options import add_command, parse_path, path_option
 from boxdocgen_explore.cli.results import show
 from boxdocgen_explore.cli.terminal import DONE
 from boxdocgen_explore.errors import InvalidRequest

@@ -11,7 +11,7 @@ from typing import Any, Final, Unpack
 
 import polars as pl
 
-from boxdocgen_explore.arguments import checked_texts, output_path
+from boxdocgen_explore.arguments import checked_texts, output_file, output_path
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting import (
     HTML_ENDINGS,
@@ -28,7 +28,6 @@ from boxdocgen_explore.reporting import (
 )
 from boxdocgen_explore.sealing.bag import policy_files, write_bag
 from boxdocgen_explore.sealing.verification import Verification, verify
-from boxdocgen_explore.text import replacing
 
 __all__ = [
     "NOT_EMBEDDED",
@@ -180,12 +179,9 @@ def write_evidence(
     notes = [*checked_texts("notes", notes), *([_WITHOUT_BODIES] if result.removed else [])]
     record = audit_record(result, title, notes)
     report, digest = sealed_report(result, record)
-    try:
-        with replacing(target, private=True) as part:
-            seal = write_bag(part, target.stem, result, record, report)
-            if embedded:
-                text, digest = with_bag(report, part.read_bytes(), seal)
-                part.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InvalidRequest(f"{target} cannot be written: {error.strerror or error}.") from None
+    with output_file(target, private=True) as part:
+        seal = write_bag(part, target.stem, result, record, report)
+        if embedded:
+            text, digest = with_bag(report, part.read_bytes(), seal)
+            part.write_text(text, encoding="utf-8")
     return Report(target, result.verdict, result.complete, digest, seal)
