@@ -169,16 +169,6 @@ def test_ids_that_are_left_out_are_not_among_the_answers(written):
     assert ("474747" in only_folder, "484848" in only_folder) == (True, False)
 
 
-def test_a_rule_whose_column_is_left_out_is_not_evaluated():
-    columns = ["batch_id", "job_id", "status", "output_file_id", "output_file_found"]
-    result = reporting.run_audit(secret_reading(), columns=columns)
-    verdicts = {row[0]: row[1::2] for row in result.verdicts.iter_rows()}
-    assert verdicts["missing-document"] == ("passed", None)
-    left_out = ("not evaluated", "output_file_size_bytes (left out)")
-    assert verdicts["empty-document"] == left_out
-    assert verdicts["slow-document"] == ("not evaluated", "duration_s (left out)")
-
-
 def test_hostile_names_are_text_in_the_file(emulator: Emulator, box: Box, written) -> None:
     made = emulator.enterprise.documents("1003")[3].emptied()
     emulator.enterprise.changed = {made.id: replace(made, name=HOSTILE)}
