@@ -9,17 +9,19 @@ import datetime as dt
 import errno
 import ipaddress
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 from urllib.parse import urlsplit
 
 import polars as pl
+from polars.exceptions import PolarsError
 
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.schema import DETAILS, DOCUMENTS, DURATION, JOBS
-from boxdocgen_explore.text import EARLIEST, shortened
+from boxdocgen_explore.text import EARLIEST, replacing, shortened
 
 BOX_URL: Final = "https://api.box.com/2.0"
 _LONGEST_ID: Final = 100
@@ -214,3 +216,14 @@ def output_path(name: str, value: str | os.PathLike[str], *endings: str) -> Path
     if not writable:
         raise InvalidRequest(f"{target} cannot be written: choose another place.")
     return target
+
+
+@contextmanager
+def output_file(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """Give the name of a new file that replaces ``path`` once it is complete (`text.replacing`)."""
+    try:
+        with replacing(path, private=private) as part:
+            yield part
+    except (OSError, PolarsError) as error:  # PolarsError: Parquet on a full disk
+        why = getattr(error, "strerror", None) or error
+        raise InvalidRequest(f"{path} cannot be written: {why}.") from None

@@ -1,16 +1,23 @@
 """A reading or a jobs frame goes in; what the rules found comes out, one row per finding.
 
 A rule is declared at its function, in the file of its subject (`auditing.rules`). What it may
-need is in `auditing.needs`; `evaluate` runs all rules once.
+need is in `auditing.needs`.
 """
 
 from __future__ import annotations
 
-from boxdocgen_explore.auditing.evaluation import audit, evaluate, requested, verdicts
+from boxdocgen_explore.auditing.evaluation import audit, verdicts
 from boxdocgen_explore.auditing.grouped import Evaluation, batch_verdicts, combined, evaluations
-from boxdocgen_explore.auditing.inputs import AuditInput, conform, split_reading, without
+from boxdocgen_explore.auditing.inputs import (
+    AuditInput,
+    audit_input,
+    checked_reading,
+    conform,
+    without,
+)
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.auditing.options import (
+    DEFAULTS,
     AuditOptions,
     InputOptions,
     ThresholdOptions,
@@ -22,6 +29,7 @@ from boxdocgen_explore.auditing.rules import RULES
 from boxdocgen_explore.auditing.running import checked_rules
 
 __all__ = [
+    "DEFAULTS",
     "RULES",
     "AuditInput",
     "AuditOptions",
@@ -33,17 +41,16 @@ __all__ = [
     "ThresholdOptions",
     "Thresholds",
     "audit",
+    "audit_input",
     "batch_verdicts",
+    "checked_reading",
     "checked_rules",
     "combined",
     "conform",
-    "evaluate",
     "evaluations",
     "named_manifests",
     "read_manifest",
     "read_policy",
-    "requested",
-    "split_reading",
     "verdicts",
     "without",
 ]

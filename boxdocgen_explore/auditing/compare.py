@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from boxdocgen_explore import analysis
-from boxdocgen_explore.auditing.inputs import AuditInput, split_reading
+from boxdocgen_explore.auditing.inputs import AuditInput, audit_input
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.schema import COMPARISON, JOBS, TERMINAL
 
@@ -40,7 +40,7 @@ def compare(before: Reading | pl.DataFrame, after: Reading | pl.DataFrame) -> pl
     >>> compare(first, second).filter(aspect="outcome").select("item", "before", "after").rows()
     [('pending', 1, 0), ('completed', 0, 1)]
     """
-    earlier, later = (AuditInput(*split_reading(reading)) for reading in (before, after))
+    earlier, later = (audit_input(reading, {}) for reading in (before, after))
     counts = [
         _side_by_side(aspect, count(earlier.jobs), count(later.jobs))
         for aspect, count in _COUNTS.items()

@@ -16,24 +16,7 @@ from boxdocgen_explore.auditing.grouped import batch_verdicts, combined, evaluat
 from boxdocgen_explore.auditing.options import AuditOptions
 from boxdocgen_explore.auditing.policy import Policy
 from boxdocgen_explore.auditing.rule import Rule
-from boxdocgen_explore.auditing.running import checked_rules
 from boxdocgen_explore.errors import Reading
-
-
-def evaluate(
-    reading: Reading | pl.DataFrame,
-    *,
-    rules: Sequence[Rule] | None = None,
-    policy: str | os.PathLike[str] | Policy | None = None,
-    **options: Unpack[AuditOptions],
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Run every rule once; return the findings (see `audit`) and the verdicts (see `verdicts`).
-
-    Takes what `audit` takes; with a policy, a rule runs once for each set of options.
-
-    Raises, Source: as `audit`.
-    """
-    return combined(evaluations(reading, rules=rules, policy=policy, **options))
 
 
 def audit(
@@ -88,7 +71,7 @@ def audit(
     >>> findings["detail"][0]
     '1 of 1 job failed (100 %; tolerance: 0 %).'
     """
-    return evaluate(reading, rules=rules, policy=policy, **options)[0]
+    return combined(evaluations(reading, rules=rules, policy=policy, **options))[0]
 
 
 def verdicts(
@@ -121,21 +104,5 @@ def verdicts(
     ('error-share', 'passed', 0, None)
     ('missing-output', 'passed', 0, None)
     """
-    if by_batch:
-        return batch_verdicts(evaluations(reading, rules=rules, policy=policy, **options))
-    return evaluate(reading, rules=rules, policy=policy, **options)[1]
-
-
-def requested(
-    *, rules: Sequence[Rule] | None = None, **options: Unpack[AuditOptions]
-) -> frozenset[str]:
-    """Name the rules that these options ask for: a manifest asks for the manifest rules.
-
-    If one of them is "not evaluated", what the auditor asked for was not done, and the audit must
-    not be called clean. Takes the options of `audit`.
-
-    >>> sorted(requested(approved_versions="1880000000005", running_hours=2))
-    ['running-too-long', 'unapproved-version']
-    """
-    asked = {name for name, value in options.items() if value is not None and value is not False}
-    return frozenset(rule.name for rule in checked_rules(rules) if rule.option in asked)
+    parts = evaluations(reading, rules=rules, policy=policy, **options)
+    return batch_verdicts(parts) if by_batch else combined(parts)[1]

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Unpack, cast
+from functools import cached_property
+from typing import Any, Unpack, cast
 
 import polars as pl
 
-from boxdocgen_explore.auditing.inputs import audit_input, without
+from boxdocgen_explore.auditing.inputs import AuditInput, audit_input, without
+from boxdocgen_explore.auditing.needs import lacks_of
 from boxdocgen_explore.auditing.options import AuditOptions
 from boxdocgen_explore.auditing.policy import Policy, read_policy
 from boxdocgen_explore.auditing.rule import Rule
 from boxdocgen_explore.auditing.running import (
+    Outcome,
     checked_rules,
     in_order,
-    judge_batches,
+    not_run,
     run,
+    verdict,
     verdicts_of,
 )
 from boxdocgen_explore.errors import Reading
@@ -26,20 +30,69 @@ from boxdocgen_explore.schema import BATCH_VERDICTS, FINDINGS
 from boxdocgen_explore.text import listed
 
 
-class Evaluation(NamedTuple):
+@dataclass(frozen=True)
+class Evaluation:
     """What the rules found in the batches that share one set of options.
 
-    ``concerned`` counts the findings of a rule by batch, those included that several batches share
-    and that name none. ``judge`` gives the verdicts per batch (`schema.BATCH_VERDICTS`), which
-    costs more.
+    The rules see all jobs, because a document may appear in two batches; but those about a
+    manifest see the jobs of the batches that share it. ``inputs`` has both, by whether a rule is
+    about a manifest; ``elsewhere`` the batches with other options.
     """
 
     batches: Collection[str]
     options: Mapping[str, Any]
+    elsewhere: Collection[str]
+    inputs: Mapping[bool, AuditInput]
+    outcomes: Sequence[Outcome]
+    skipped: Mapping[str, str]
     findings: pl.DataFrame
-    verdicts: pl.DataFrame
-    concerned: Mapping[str, Mapping[str, int]]
-    judge: Callable[[], pl.DataFrame]
+
+    @property
+    def lacks(self) -> dict[str, str | None]:
+        """What each rule lacks."""
+        return {one.rule.name: one.lacks for one in self.outcomes}
+
+    @property
+    def verdicts(self) -> pl.DataFrame:
+        """What the rules say of all these batches (`schema.VERDICTS`)."""
+        return verdicts_of(self.lacks, self.findings)
+
+    @cached_property
+    def counts(self) -> dict[str, dict[str | None, int]]:
+        """The number of findings by rule and batch; those that batches share count in each.
+
+        A rule that judges all batches together has a count of None alone.
+        """
+        none_found: dict[str | None, int] = dict.fromkeys(self.batches or (None,), 0)
+        counts: dict[str, dict[str | None, int]] = {}
+        for rule, _, findings, batches in self.outcomes:
+            counts[rule.name] = {None: findings.height}
+            if batches is not None:
+                named = Counter(one for one in batches if one not in self.elsewhere)
+                counts[rule.name] = none_found | named
+        return counts
+
+    def judge_batches(self) -> pl.DataFrame:
+        """Judge each batch by its own findings, and by what is missing of it alone.
+
+        Gives `schema.BATCH_VERDICTS`, batch by batch; those without a batch come last.
+        """
+        batch_ids = dict.fromkeys(one for counts in self.counts.values() for one in counts)
+        rows: list[tuple[Any, ...]] = []
+        for batch_id in sorted(batch_ids, key=lambda one: one is None):
+            parts = self.inputs
+            if batch_id is not None:
+                parts = {key: one.of(batch_id) for key, one in parts.items()}
+            for rule, *_ in self.outcomes:
+                if batch_id in self.counts[rule.name]:
+                    lacks = self.skipped.get(rule.name) or lacks_of(rule, _of(parts, rule))[0]
+                    findings = self.counts[rule.name][batch_id]
+                    rows.append((batch_id, rule.name, *verdict(findings, lacks)))
+        return pl.DataFrame(rows, schema=BATCH_VERDICTS, orient="row")
+
+
+def _of(inputs: Mapping[bool, AuditInput], rule: Rule) -> AuditInput:
+    return inputs[rule.option == "expected"]
 
 
 def evaluations(
@@ -55,116 +108,51 @@ def evaluations(
     ``skipped`` says of rules that must not be evaluated what they lack. Takes what `audit` takes,
     and raises the same.
     """
-    policy, rules = read_policy(policy), checked_rules(rules)
+    policy, rules, skipped = read_policy(policy), checked_rules(rules), skipped or {}
     inputs = audit_input(reading, options)
+    templates = inputs.used_templates
     groups: dict[str, tuple[dict[str, Any], list[str]]] = {}
-    for batch_id, used in (inputs.used_templates or {"": []}).items():
+    for batch_id, used in (templates or {"": []}).items():
         own = policy.options(batch_id, used)
         settings = {**own, **options, "now": inputs.now}
         groups.setdefault(repr(own), (settings, []))[1].append(batch_id)
-    everything = Reading(inputs.jobs, inputs.evidence, inputs.failures)
+    everything = Reading(inputs.jobs, inputs.pages, inputs.failures)
     parts = []
     for settings, batches in groups.values():
-        manifest = settings.get("expected")
         strangers = [
-            ids for one, ids in groups.values() if not _same(one.get("expected"), manifest)
+            batch_id
+            for others, ids in groups.values()
+            if "expected" not in options and others.get("expected") != settings.get("expected")
+            for batch_id in ids
         ]
-        sharing = without(everything, [batch_id for ids in strangers for batch_id in ids])
-        group = _Group(everything, sharing, rules, policy, skipped or {}, settings, batches)
-        parts.append(group.evaluate())
-    return parts
-
-
-def _same(one: object, other: object) -> bool:
-    """Whether two groups share their manifest: one frame, or one path."""
-    frames = isinstance(one, pl.DataFrame) or isinstance(other, pl.DataFrame)
-    return one is other or (not frames and one == other)
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Batches that share their options, and what the rules look at.
-
-    The rules see all jobs, because a document may appear in two batches; but those about a
-    manifest see the jobs of the batches that share it.
-    """
-
-    everything: Reading
-    sharing: Reading
-    rules: Sequence[Rule]
-    policy: Policy
-    skipped: Mapping[str, str]
-    settings: Mapping[str, Any]
-    batches: Sequence[str]
-
-    def evaluate(self) -> Evaluation:
-        options = cast(AuditOptions, self.settings)
-        inputs = audit_input(self.everything, options)
-        about_manifest = audit_input(self.sharing, options)
-        wanted = [rule for rule in self.rules if rule.name not in self.skipped]
-        runs = [
-            (one, chosen, run(one, chosen))
-            for one, chosen in (
-                (inputs, [rule for rule in wanted if rule.option != "expected"]),
-                (about_manifest, [rule for rule in wanted if rule.option == "expected"]),
-            )
+        given, sharing = cast(AuditOptions, settings), without(everything, strangers)
+        seen = {False: audit_input(everything, given), True: audit_input(sharing, given)}
+        outcomes = [
+            not_run(rule, skipped[rule.name])
+            if rule.name in skipped
+            else run(rule, _of(seen, rule))
+            for rule in rules
         ]
-        missing: dict[str, str | None] = {**self.skipped}
-        for _, _, (_, lacks, _) in runs:
-            missing |= lacks
-        lacks = {rule.name: missing[rule.name] for rule in self.rules}
-        templates = inputs.used_templates
-        elsewhere = templates.keys() - {*self.batches}
-        found = pl.concat(findings for _, _, (findings, _, _) in runs)
+        elsewhere = templates.keys() - {*batches}
+        found = pl.concat([pl.DataFrame(schema=FINDINGS), *(one.findings for one in outcomes)])
         found = found.filter(~pl.col("batch_id").is_in(elsewhere).fill_null(False))
-        found = in_order(self.policy.waive(found, templates, inputs.now.date()), lacks)
-        batches = [batch_id for batch_id in self.batches if batch_id in templates]
-
-        concerned = {
-            rule.name: Counter(named)
-            for _, chosen, (_, _, each) in runs
-            for rule, (_, named) in zip(chosen, each, strict=True)
-            if named is not None
-        }
-
-        def judge() -> pl.DataFrame:
-            judged = [judge_batches(one, chosen, each) for one, chosen, (_, _, each) in runs]
-            return _of_batches(pl.concat(judged), batches, elsewhere, lacks, self.skipped)
-
-        verdicts = verdicts_of(lacks, found)
-        return Evaluation(batches, self.settings, found, verdicts, concerned, judge)
-
-
-def _of_batches(
-    judged: pl.DataFrame,
-    batches: Sequence[str],
-    elsewhere: Collection[str],
-    rules: Iterable[str],
-    skipped: Mapping[str, str],
-) -> pl.DataFrame:
-    """Keep what is not about a batch of another group, in order, and add the skipped rules."""
-    absent = [
-        (batch_id, rule, "not evaluated", 0, lack)
-        for batch_id in batches
-        for rule, lack in skipped.items()
-    ]
-    rows = pl.concat([judged, pl.DataFrame(absent, schema=BATCH_VERDICTS, orient="row")])
-    ours = rows.filter(~pl.col("batch_id").is_in([*elsewhere]).fill_null(False))
-    named = dict.fromkeys([*batches, *ours["batch_id"].drop_nulls(), None])
-    orders: dict[str, list[str | None]] = {"batch_id": [*named], "rule": [*rules]}
-    places = [pl.col(name).replace_strict(one, range(len(one))) for name, one in orders.items()]
-    return ours.sort(places, maintain_order=True)
+        found = policy.waive(found, templates, inputs.now.date())
+        found = in_order(found, [rule.name for rule in rules])
+        named = [batch_id for batch_id in batches if batch_id in templates]
+        parts.append(Evaluation(named, settings, elsewhere, seen, outcomes, skipped, found))
+    return parts
 
 
 def combined(parts: Sequence[Evaluation]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Combine evaluations to all findings, and one verdict per rule on all batches."""
     if len(parts) == 1:
         return parts[0].findings, parts[0].verdicts
-    lacks: dict[str, str | None] = dict.fromkeys(parts[0].verdicts["rule"])
+    lacks: dict[str, str | None] = dict.fromkeys(parts[0].lacks)
     for part in parts:
-        for rule, missing in part.verdicts.select("rule", "lacks").drop_nulls().iter_rows():
-            texts = (lacks[rule], f"{missing} (batches {listed(part.batches)})")
-            lacks[rule] = "; ".join(text for text in texts if text)
+        for rule, missing in part.lacks.items():
+            if missing:
+                texts = (lacks[rule], f"{missing} (batches {listed(part.batches)})")
+                lacks[rule] = "; ".join(text for text in texts if text)
     identity = [name for name in FINDINGS if name != "severity"]
     findings = in_order(pl.concat(part.findings for part in parts), lacks)
     findings = findings.unique(identity, keep="first", maintain_order=True)
@@ -176,5 +164,5 @@ def batch_verdicts(parts: Iterable[Evaluation]) -> pl.DataFrame:
 
     A verdict on all batches together has a null ``batch_id``, as findings on several have.
     """
-    frames = [pl.DataFrame(schema=BATCH_VERDICTS), *(part.judge() for part in parts)]
+    frames = [pl.DataFrame(schema=BATCH_VERDICTS), *(part.judge_batches() for part in parts)]
     return pl.concat(frames).unique(maintain_order=True)

@@ -36,11 +36,11 @@ class AuditInput:
     ``earlier`` is an earlier reading; ``parent`` the audit that this one is a part of (`of`).
     ``jobs`` has the columns of `schema.JOBS` and, if they were read, of `schema.DETAILS`,
     `schema.DOCUMENTS` and `schema.DURATION`.
-    ``pages`` is None for a plain frame; ``failures`` names the batches that could not be read.
+    ``pages`` is empty for a plain frame; ``failures`` names the batches that could not be read.
     """
 
     jobs: pl.DataFrame
-    pages: pl.DataFrame | None = None
+    pages: pl.DataFrame
     failures: Mapping[str, BoxDocGenError] = field(default_factory=dict)
     expected: Manifest | None = None
     templates: pl.DataFrame | None = None
@@ -66,41 +66,35 @@ class AuditInput:
         used = self.jobs.drop_nulls(key).group_by(key, maintain_order=True).agg(created_at)
         return used.with_columns(batches=pl.col("batch_id").n_unique().over("template_file_id"))
 
-    @property
-    def evidence(self) -> pl.DataFrame:
-        """The pages; an empty frame if there are none."""
-        return pl.DataFrame(schema=PAGES) if self.pages is None else self.pages
-
     @cached_property
     def batches(self) -> list[str]:
         """Batches of which something was read; one without jobs has pages all the same."""
-        ids = pl.concat([self.evidence["batch_id"], self.jobs["batch_id"]])
+        ids = pl.concat([self.pages["batch_id"], self.jobs["batch_id"]])
         return ids.drop_nulls().unique(maintain_order=True).to_list()
 
     def of(self, batch_id: str) -> AuditInput:
         """What there is of one batch."""
-        jobs, pages = (frame.filter(batch_id=batch_id) for frame in (self.jobs, self.evidence))
+        jobs, pages = (frame.filter(batch_id=batch_id) for frame in (self.jobs, self.pages))
         failures = {one: error for one, error in self.failures.items() if one == batch_id}
-        pages_or_none = None if pages.is_empty() else pages
-        return replace(self, jobs=jobs, pages=pages_or_none, failures=failures, parent=self)
+        return replace(self, jobs=jobs, pages=pages, failures=failures, parent=self)
 
     @cached_property
     def last_read(self) -> pl.DataFrame:
         """When something of each batch was last read (``last_read``); empty without evidence."""
-        pages = self.evidence.group_by("batch_id", maintain_order=True)
+        pages = self.pages.group_by("batch_id", maintain_order=True)
         return pages.agg(last_read=pl.col("fetched_at").max())
 
     @cached_property
     def incomplete_batches(self) -> list[str]:
         """Batches that are known to be incomplete; empty if there is no evidence."""
-        cut = self.evidence.filter(~pl.col("complete").fill_null(False))
+        cut = self.pages.filter(~pl.col("complete").fill_null(False))
         return sorted({*self.failures, *cut["batch_id"].drop_nulls()})
 
     @cached_property
     def used_templates(self) -> dict[str, list[str]]:
         """The template ids of every batch, also of one that has no jobs or could not be read."""
         used = self.jobs.select("batch_id", "template_file_id").unique(maintain_order=True)
-        ids = [*self.failures, *self.evidence["batch_id"], *used["batch_id"]]
+        ids = [*self.failures, *self.pages["batch_id"], *used["batch_id"]]
         templates: dict[str, list[str]] = {batch_id: [] for batch_id in ids if batch_id is not None}
         for batch_id, template_id in used.drop_nulls().iter_rows():
             templates[batch_id].append(template_id)
@@ -121,43 +115,40 @@ def audit_input(reading: Reading | pl.DataFrame, options: AuditOptions) -> Audit
     Raises:
         InvalidRequest: a frame lacks columns, an option is unknown or invalid.
     """
-    jobs, pages, failures = split_reading(reading)
+    read = checked_reading(reading)
     given = cast(dict[str, Any], dict(options))
     others = ("expected", "earlier", "now", "templates", "tags")
     expected, earlier, now, templates, tags = (given.pop(name, None) for name in others)
     return AuditInput(
-        jobs=jobs,
-        pages=pages,
-        failures=failures,
+        jobs=read.jobs,
+        pages=read.pages,
+        failures=read.failures,
         expected=None if expected is None else read_manifest(expected),
         templates=None if templates is None else conform(templates, TEMPLATES, "templates"),
         tags=None if tags is None else conform(tags, TAGS, "tags"),
-        earlier=None if earlier is None else AuditInput(*split_reading(earlier)),
+        earlier=None if earlier is None else audit_input(earlier, {}),
         now=dt.datetime.now(dt.UTC) if now is None else checked_time("now", now),
         thresholds=thresholds(given),
     )
 
 
-def split_reading(
-    reading: Reading | pl.DataFrame,
-) -> tuple[pl.DataFrame, pl.DataFrame | None, Mapping[str, BoxDocGenError]]:
-    """Split a reading or a plain frame: jobs, pages (None without evidence), failures.
+def checked_reading(reading: Reading | pl.DataFrame) -> Reading:
+    """Give a reading whose frames have their columns; one without pages of a plain frame.
 
     Raises:
         InvalidRequest: it is neither, or a frame lacks columns.
     """
-    frame = as_frame(reading)
-    if isinstance(frame, pl.DataFrame):
-        return _jobs(frame), None, {}
-    jobs, pages = getattr(reading, "jobs", None), getattr(reading, "pages", None)
-    if not isinstance(jobs, pl.DataFrame):
+    given = as_frame(reading)
+    if isinstance(given, pl.DataFrame):
+        given = Reading(given, pl.DataFrame(schema=PAGES))
+    if not isinstance(given, Reading):
         raise InvalidRequest(
             f"An audit needs a reading or a frame of jobs, not {type(reading).__name__}."
         )
-    failures: Mapping[str, BoxDocGenError] = getattr(reading, "failures", None) or {}
-    if pages is None or not pages.height:
-        return _jobs(jobs), None, failures
-    return _jobs(jobs), conform(pages, PAGES, "pages"), failures
+    optional = {**DETAILS, **DOCUMENTS, **DURATION}
+    read = {name: dtype for name, dtype in optional.items() if name in given.jobs.columns}
+    jobs, pages = conform(given.jobs, {**JOBS, **read}, "jobs"), given.pages
+    return replace(given, jobs=jobs, pages=conform(pages, PAGES, "pages") if len(pages) else pages)
 
 
 def without(reading: Reading, batches: Collection[str]) -> Reading:
@@ -166,12 +157,6 @@ def without(reading: Reading, batches: Collection[str]) -> Reading:
     failures = {one: error for one, error in reading.failures.items() if one not in batches}
     jobs, pages = reading.jobs.filter(others), reading.pages.filter(others)
     return replace(reading, jobs=jobs, pages=pages, failures=failures)
-
-
-def _jobs(jobs: pl.DataFrame) -> pl.DataFrame:
-    optional = {**DETAILS, **DOCUMENTS, **DURATION}
-    read = {name: dtype for name, dtype in optional.items() if name in jobs.columns}
-    return conform(jobs, {**JOBS, **read}, "jobs")
 
 
 def problem_reasons(jobs: pl.DataFrame) -> pl.DataFrame:

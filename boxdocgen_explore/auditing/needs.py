@@ -32,7 +32,7 @@ def _complete_batches(inputs: AuditInput) -> Missing | None:
 
 
 def _pages(inputs: AuditInput) -> Missing | None:
-    if inputs.pages is None:
+    if inputs.pages.is_empty():
         return Missing("evidence (pages)", True)
     read = {*inputs.pages["batch_id"]}
     unread = [one for one in inputs.batches if one not in read]
@@ -123,9 +123,9 @@ NEEDS: Final[Mapping[str, Callable[[AuditInput], Missing | None]]] = {
     "jobs": lambda inputs: _entirely(inputs.jobs.is_empty(), "jobs"),
     "complete batches": _complete_batches,
     "pages": _pages,
-    "evidence": lambda inputs: None if inputs.failures and inputs.pages is None else _pages(inputs),
-    "host": lambda inputs: _values(inputs.evidence, "host", "page"),
-    "fetched_at": lambda inputs: _values(inputs.evidence, "fetched_at", "page"),
+    "evidence": lambda inputs: _pages(inputs) if len(inputs.pages) or not inputs.failures else None,
+    "host": lambda inputs: _values(inputs.pages, "host", "page"),
+    "fetched_at": lambda inputs: _values(inputs.pages, "fetched_at", "page"),
     "final jobs": _final_jobs,
     "earlier": _earlier,
     "created_at": _creation_of_running,
@@ -147,9 +147,13 @@ NEEDS: Final[Mapping[str, Callable[[AuditInput], Missing | None]]] = {
 """What `Rule.needs` may name. ``evidence`` is pages, or the errors of batches that failed."""
 
 
-def missing(rule: Rule, inputs: AuditInput) -> list[Missing]:
-    """What a rule needs and does not have; an option that was not declared comes first."""
+def lacks_of(rule: Rule, inputs: AuditInput) -> tuple[str | None, bool]:
+    """What a rule needs and does not have, and if it cannot be evaluated at all without it.
+
+    An option that was not declared comes first.
+    """
     option = rule.option or ""
     undeclared = getattr(inputs.thresholds, option, "") is None
-    gaps = [NEEDS[need](inputs) for need in rule.needs]
-    return [gap for gap in (_entirely(undeclared, option), *gaps) if gap]
+    gaps = [_entirely(undeclared, option), *(NEEDS[need](inputs) for need in rule.needs)]
+    missing = [gap for gap in gaps if gap]
+    return "; ".join(gap.text for gap in missing) or None, any(gap.entirely for gap in missing)

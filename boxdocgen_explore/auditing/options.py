@@ -6,8 +6,8 @@ import datetime as dt
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, TypedDict
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final, TypedDict
 
 import polars as pl
 
@@ -115,6 +115,10 @@ class Thresholds:
     enterprises: Collection[str] | None = _option(_texts)
     period: tuple[dt.datetime, dt.datetime] | None = _option(_period)
     control_total: tuple[int, str] | None = _option(_total)
+
+
+DEFAULTS: Final[Mapping[str, Any]] = asdict(Thresholds())
+"""What is declared if nothing is."""
 
 
 def thresholds(options: Mapping[str, Any]) -> Thresholds:

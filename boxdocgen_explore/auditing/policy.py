@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -22,14 +22,12 @@ import polars as pl
 
 from boxdocgen_explore.arguments import checked_path, checked_text, quoted
 from boxdocgen_explore.auditing.manifest import read_manifest
-from boxdocgen_explore.auditing.options import Thresholds, thresholds
+from boxdocgen_explore.auditing.options import DEFAULTS, thresholds
 from boxdocgen_explore.auditing.rules import RULES
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import WAIVED
 from boxdocgen_explore.text import counted
 
-KEYS: Final[Mapping[str, Any]] = {one.name: one.default for one in fields(Thresholds)}
-"""The options that a policy may set, with their defaults; it may name a manifest besides."""
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -245,10 +243,10 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidRequest: one is unknown or invalid.
     """
-    known = (*KEYS, "manifest")
+    known = (*DEFAULTS, "manifest")
     if unknown := [name for name in settings if name not in known]:
         raise InvalidRequest(f"no key is called {quoted(unknown[0])}; known: {', '.join(known)}.")
-    thresholds({name: settings[name] for name in settings if name in KEYS})
+    thresholds({name: settings[name] for name in settings if name in DEFAULTS})
     return dict(settings)
 
 

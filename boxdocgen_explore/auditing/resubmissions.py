@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from boxdocgen_explore.auditing.inputs import problem_reasons, split_reading
+from boxdocgen_explore.auditing.inputs import checked_reading, problem_reasons
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.schema import RESUBMISSION
@@ -38,7 +38,7 @@ def resubmission(reading: Reading | pl.DataFrame, expected: Any = None) -> pl.Da
     >>> again.select("external_id", "match", "name").rows()
     [('007', 'matched', 'Bond'), ('008', 'no job', 'Bill')]
     """
-    jobs, _, _ = split_reading(reading)
+    jobs = checked_reading(reading).jobs
     problems = _problems(jobs)
     if expected is None:
         blank = pl.col("external_id").is_null()

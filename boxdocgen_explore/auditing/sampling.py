@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections.abc import Sequence
-from math import exp, fsum, lgamma, log, log1p
 from typing import Final
 
 import polars as pl
@@ -131,13 +130,8 @@ def _between(name: str, share: float) -> None:
 
 def _at_most(wrong: int, n: int, share: float) -> float:
     """The probability of at most so many wrong jobs in a sample of n."""
-    return fsum(
-        exp(
-            lgamma(n + 1)
-            - lgamma(k + 1)
-            - lgamma(n - k + 1)
-            + k * log(share)
-            + (n - k) * log1p(-share)
-        )
-        for k in range(min(wrong, n) + 1)
-    )
+    exactly = total = (1 - share) ** n
+    for k in range(wrong):
+        exactly *= (n - k) / (k + 1) * share / (1 - share)
+        total += exactly
+    return total

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.arguments import output_path
-from boxdocgen_explore.auditing import Policy, read_manifest, read_policy
-from boxdocgen_explore.auditing.policy import KEYS, checked_settings
+from boxdocgen_explore.arguments import output_file, output_path
+from boxdocgen_explore.auditing import DEFAULTS, Policy, read_manifest, read_policy
+from boxdocgen_explore.auditing.policy import checked_settings
 from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
     column_options,
     connected,
-    output_file,
     parse_age,
-    parse_path,
     parse_time,
+    path_option,
     progress_of,
     recent,
     since_option,
@@ -41,19 +40,15 @@ def add_commands(commands: Any) -> None:
     example = "boxdocgen audit --demo 12345600319 -o audit.html --evidence audit.zip"
     command = add_command(commands, "audit", audit, example, "findings (--fail-on)")
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
-    command.add_argument("-o", "--output", type=parse_path, metavar="FILE", help="an .html file")
-    command.add_argument(
-        "--evidence", type=parse_path, metavar="FILE", help="an evidence bag, a .zip file"
-    )
+    path_option(command, "-o", "--output", about="an .html file")
+    path_option(command, "--evidence", about="an evidence bag, a .zip file")
     command.add_argument(
         "--embed-evidence", action="store_true", help="put the evidence bag into the .html file"
     )
     since_option(command)
-    command.add_argument("--expected", type=parse_path, metavar="FILE", help="a manifest, as CSV")
-    command.add_argument(
-        "--markdown", type=parse_path, metavar="FILE", help="a summary as .md; - prints it"
-    )
-    command.add_argument("--junit", type=parse_path, metavar="FILE", help="test results as .xml")
+    path_option(command, "--expected", about="a manifest, as CSV")
+    path_option(command, "--markdown", about="a summary as .md; - prints it")
+    path_option(command, "--junit", about="test results as .xml")
     command.add_argument(
         "--fail-on",
         choices=("error", "running", "warning"),
@@ -66,8 +61,8 @@ def add_commands(commands: Any) -> None:
         metavar="AGE",
         help="read pages again that are older; by default as they expire",
     )
-    command.add_argument(
-        "--history", type=parse_path, metavar="FOLDER", help="compare with the earlier audits there"
+    path_option(
+        command, "--history", about="compare with the earlier audits there", metavar="FOLDER"
     )
     column_options(command)
     command.add_argument("--title", metavar="TEXT", help="the report's title")
@@ -88,8 +83,8 @@ def add_commands(commands: Any) -> None:
 
 def _policy_options(command: argparse.ArgumentParser) -> None:
     keys = command.add_argument_group("Policy", "Each key of a policy file; options win over it.")
-    keys.add_argument("--policy", type=parse_path, metavar="FILE", help="a policy file, as TOML")
-    for name, default in KEYS.items():
+    path_option(keys, "--policy", about="a policy file, as TOML")
+    for name, default in DEFAULTS.items():
         option = f"--{name.replace('_', '-')}"
         about: dict[str, Any] = {"default": None, "help": f"by default {default}"}
         if default is False:
@@ -135,12 +130,11 @@ def audit(options: argparse.Namespace) -> int:
     if options.history:
         result = reporting.with_history(result, options.history)
     report = bag = None
-    if options.output and options.embed_evidence:
-        report = write_evidence(result, reading, options.output, title=options.title)
-    elif options.output:
-        report = reporting.write_report(result, options.output, title=options.title)
+    if options.output:
+        write = write_evidence if options.embed_evidence else reporting.write_report
+        report = write(result, options.output, title=options.title)
     if options.evidence:
-        bag = write_evidence(result, reading, options.evidence, title=options.title)
+        bag = write_evidence(result, options.evidence, title=options.title)
     if options.history:
         record = reporting.audit_record(result, options.title, ())
         reporting.append_record(options.history, record)
@@ -198,7 +192,7 @@ def _checked(options: argparse.Namespace) -> tuple[dict[str, Any], Policy]:
 
 def _declared(options: argparse.Namespace) -> dict[str, Any]:
     """What the options declare of a policy's keys."""
-    given = {name: value for name in KEYS if (value := getattr(options, name)) is not None}
+    given = {name: value for name in DEFAULTS if (value := getattr(options, name)) is not None}
     if "control_total" in given and given["control_total"][0].isdecimal():
         given["control_total"][0] = int(given["control_total"][0])
     return given

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
 import polars as pl
 
 from boxdocgen_explore.analysis import outcomes
-from boxdocgen_explore.auditing import Thresholds
+from boxdocgen_explore.auditing import DEFAULTS
 from boxdocgen_explore.cli.results import SCHEMA_VERSION, error_values
 from boxdocgen_explore.cli.terminal import plain
-from boxdocgen_explore.schema import PAGES, SEVERITIES, WAIVED
+from boxdocgen_explore.schema import SEVERITIES, WAIVED
 from boxdocgen_explore.text import counted, shortened, visible
 
 if TYPE_CHECKING:
@@ -82,8 +81,9 @@ def as_json(
     """Everything as JSON; ``schema_version`` changes if a key goes or means something else."""
     from boxdocgen_explore.reporting.evidence import setting_text
 
+    users = result.pages.select("user_id", "user_login").unique(maintain_order=True)
+    failures = result.reading.failures.items()
     statements, by_status = result.statements, dict(outcomes(result.jobs).iter_rows())
-    pages = pl.DataFrame(schema=PAGES) if result.pages is None else result.pages
     values: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "command": "audit",
@@ -96,13 +96,13 @@ def as_json(
         "as_of": result.as_of and result.as_of.isoformat(),
         "audited_at": result.audited_at.isoformat(),
         "reader": {
-            "users": pages.select("user_id", "user_login").unique(maintain_order=True).to_dicts(),
+            "users": users.to_dicts(),
             "enterprise_id": result.enterprise_id,
-            "as_user": result.as_user,
+            "as_user": result.reading.as_user,
         },
-        "hosts": pages["host"].unique(maintain_order=True).to_list(),
+        "hosts": result.pages["host"].unique(maintain_order=True).to_list(),
         "settings": result.settings,
-        "defaults": asdict(Thresholds()),
+        "defaults": DEFAULTS,
         "thresholds": result.thresholds,
         "jobs": result.jobs.height,
         "calls": calls,
@@ -116,7 +116,7 @@ def as_json(
         "sample": result.sample,
         "unused": result.unused,
         "error": failure and error_values(failure),
-        "failures": {batch_id: error_values(error) for batch_id, error in result.failures.items()},
+        "failures": {batch_id: error_values(error) for batch_id, error in failures},
         "report": report and str(report.path),
         "digest": report and report.digest,
         "evidence": bag and str(bag.path),

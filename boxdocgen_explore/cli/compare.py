@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.arguments import HTML_ENDINGS, output_path
+from boxdocgen_explore.arguments import HTML_ENDINGS, output_file, output_path
 from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
     connected,
-    output_file,
-    parse_path,
+    path_option,
 )
 from boxdocgen_explore.cli.results import show, table
 from boxdocgen_explore.cli.terminal import DONE, FINDINGS
@@ -39,8 +38,8 @@ def add_commands(commands: Any) -> None:
     example = "boxdocgen resubmit --demo 12345600319 -o again.csv"
     command = add_command(commands, "resubmit", resubmit, example)
     command.add_argument("ids", nargs="+", metavar="ID")
-    command.add_argument("--expected", type=parse_path, metavar="FILE", help="a manifest, as CSV")
-    command.add_argument("-o", "--output", type=parse_path, metavar="FILE", help="a .csv file")
+    path_option(command, "--expected", about="a manifest, as CSV")
+    path_option(command, "-o", "--output", about="a .csv file")
     box_options(command)
 
 

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.arguments import output_path
+from boxdocgen_explore.arguments import output_file, output_path
 from boxdocgen_explore.cli.options import (
     add_command,
     box_options,
     column_options,
     connected,
     documents_option,
-    output_file,
-    parse_path,
+    path_option,
     progress_of,
     read,
     recent,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
 
 _LONGEST_NAME: Final = 40
+_NO_BATCHES: Final = "No batches{}. Box shows them only to their creator, often a service account."
 
 
 def add_commands(commands: Any) -> None:
@@ -45,13 +45,8 @@ def add_commands(commands: Any) -> None:
     )
     command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
     since_option(command)
-    command.add_argument(
-        "-o",
-        "--output",
-        type=parse_path,
-        metavar="FILE",
-        help="a .parquet, .csv, .xlsx or .ndjson file; - for standard output",
-    )
+    about = "a .parquet, .csv, .xlsx or .ndjson file; - for standard output"
+    path_option(command, "-o", "--output", about=about)
     command.add_argument(
         "--format", choices=("csv", "ndjson", "parquet", "xlsx"), help="of -o -, by default csv"
     )
@@ -87,9 +82,7 @@ def batches(options: argparse.Namespace) -> int:
     lines = table(["Batch", "Created (UTC)", "Template", "Jobs", "Failed"], rows, numbers=2)
     if not rows:
         start = f" with jobs created since {moment(long_ago(box.now, since))}" if since else ""
-        lines = [
-            f"No batches{start}. Box shows them only to their creator, often a service account."
-        ]
+        lines = [_NO_BATCHES.format(start)]
     show(options, lines, {"batches": frame.to_dicts()})
     return DONE
 
@@ -187,6 +180,5 @@ def archive(options: argparse.Namespace) -> int:
     left_out = written.filter(pl.col("outcome").is_in(("incomplete", "still running")))
     for batch_id, outcome in left_out.select("batch_id", "outcome").iter_rows():
         lines.append(f"batch {batch_id} was left out: {outcome}")
-    empty = ["No batches. Box shows them only to their creator, often a service account."]
-    show(options, lines or empty, {"batches": written.to_dicts()})
+    show(options, lines or [_NO_BATCHES.format("")], {"batches": written.to_dicts()})
     return FINDINGS if "incomplete" in left_out["outcome"] else DONE

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from polars.exceptions import PolarsError
-
 from boxdocgen_explore.arguments import BOX_URL, checked_path
 from boxdocgen_explore.cli.terminal import note, plain
 from boxdocgen_explore.errors import BatchesFailed, InvalidRequest
-from boxdocgen_explore.text import counted, moment, replacing
+from boxdocgen_explore.text import counted, moment
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
@@ -68,11 +65,14 @@ def add_command(
     command.add_argument(
         "-v", "--verbose", action="store_true", help="say more: calls, an error's traceback"
     )
-    command.add_argument(
-        "--log", type=parse_path, metavar="FILE", help="append calls, waits and retries to a file"
-    )
+    path_option(command, "--log", about="append calls, waits and retries to a file")
     command.set_defaults(run=run)
     return command
+
+
+def path_option(command: Any, *names: str, about: str, metavar: str = "FILE") -> None:
+    """Add an option, or an argument, that is a path."""
+    command.add_argument(*names, type=parse_path, metavar=metavar, help=about)
 
 
 def box_options(command: argparse.ArgumentParser) -> None:
@@ -100,7 +100,7 @@ def credential_variables(command: argparse.ArgumentParser) -> None:
 
 def cache_option(command: argparse.ArgumentParser, group: Any = None) -> None:
     about = "the cache; by default $BOXDOCGEN_CACHE_DIR, or a folder of this user"
-    (group or command).add_argument("--cache-dir", type=parse_path, metavar="DIR", help=about)
+    path_option(group or command, "--cache-dir", about=about, metavar="DIR")
     command.epilog = f"{command.epilog}, BOXDOCGEN_CACHE_DIR"
 
 
@@ -172,21 +172,6 @@ def recent(box: Box, options: argparse.Namespace) -> BatchList:
         end = f"down to jobs created {moment(down_to)}" if down_to else "to its end"
         note(f"{counted(listed.jobs, 'job')} of the list of all jobs read, {end}")
     return listed
-
-
-@contextmanager
-def output_file(path: Path) -> Iterator[Path]:
-    """Give the name of a new file that replaces ``path`` once it is complete (`text.replacing`).
-
-    Raises:
-        InvalidRequest: it cannot be written.
-    """
-    try:
-        with replacing(path) as part:
-            yield part
-    except (OSError, PolarsError) as error:  # PolarsError: Parquet on a full disk
-        why = getattr(error, "strerror", None) or error
-        raise InvalidRequest(f"{path} cannot be written: {why}.") from None
 
 
 def parse_path(text: str) -> Path:

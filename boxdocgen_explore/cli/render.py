@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from boxdocgen_explore.arguments import output_path
-from boxdocgen_explore.cli.options import add_command, output_file, parse_path
+from boxdocgen_explore.arguments import output_file, output_path
+from boxdocgen_explore.cli.options import add_command, parse_path, path_option
 from boxdocgen_explore.cli.results import show
 from boxdocgen_explore.cli.terminal import DONE
 from boxdocgen_explore.errors import InvalidRequest
@@ -51,7 +51,7 @@ def add_commands(commands: Any) -> None:
     command = add_command(commands, "render", render, example)
     command.add_argument("notebook", type=parse_path, metavar="NOTEBOOK")
     target = command.add_mutually_exclusive_group(required=True)
-    target.add_argument("-o", "--output", type=parse_path, metavar="FILE", help="an .html file")
+    path_option(target, "-o", "--output", about="an .html file")
     target.add_argument(
         "--in-place", action="store_true", help="write the outputs into the notebook"
     )

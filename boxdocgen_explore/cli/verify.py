@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from boxdocgen_explore.cli.options import add_command, box_options, connected, parse_path
+from boxdocgen_explore.cli.options import add_command, box_options, connected, path_option
 from boxdocgen_explore.cli.results import show
 from boxdocgen_explore.cli.terminal import DONE, FINDINGS, REFUSED
 from boxdocgen_explore.errors import InvalidRequest
@@ -14,9 +14,7 @@ from boxdocgen_explore.errors import InvalidRequest
 def add_commands(commands: Any) -> None:
     findings = "the bag does not match"
     command = add_command(commands, "verify", verify, "boxdocgen verify audit.zip", findings)
-    command.add_argument(
-        "file", type=parse_path, metavar="FILE", help="a bag, or a report with one"
-    )
+    path_option(command, "file", about="a bag, or a report with one")
     command.add_argument("--seal", metavar="HEX", help="the seal that was stored elsewhere")
     command.add_argument(
         "--against-box", action="store_true", help="read its batches again, and compare"

@@ -48,16 +48,16 @@ def watch(options: argparse.Namespace) -> int:
     from boxdocgen_explore.reporting import run_audit
 
     box = connected(options)
-    line = _Line()
     reading: Reading | None = None
+    on_one_line = sys.stdout.isatty() and not options.json and not options.quiet
     try:
         for reading in box.watch(options.ids, every=options.every, until=options.timeout):
-            text = _as_json(reading) if options.json else _progress(reading)
-            read = line.show(text) if options.json or not options.quiet else True
+            read = _show(reading, options, on_one_line=on_one_line)
             if not read or (_stands_still(reading) and not options.until_done):
                 break
     finally:
-        line.end()
+        if on_one_line and reading is not None:
+            say("")
     if reading is None:  # the time was over before Box could be asked
         return FINDINGS
     result = run_audit(reading, templates=box.template_names())
@@ -71,33 +71,14 @@ def _stands_still(reading: Reading) -> bool:
     return pace is not None and pace.stalled and pace.unchanged > _GIVE_UP
 
 
-def _progress(reading: Reading) -> str:
-    return f"{reading.pace} · {counted(reading.calls or 0, 'call')}"
-
-
-def _as_json(reading: Reading) -> str:
-    pace = reading.pace.as_dict() if reading.pace else {}
-    return json.dumps({**pace, "verdict": reading.verdict, "calls": reading.calls})
-
-
-class _Line:
-    """One line that is written again on a terminal; elsewhere a line per change."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stdout.isatty()
-        self._shown = ""
-
-    def show(self, text: str) -> bool:
-        """Show it; False if nobody reads any more."""
-        text = plain(text)
-        if self._terminal:
-            # A line that wraps could not be written again.
-            text = shortened(text, shutil.get_terminal_size().columns - 1)
-            padding = " " * (len(self._shown) - len(text))
-            text = f"\r{text}{padding}"
-        self._shown = text.strip()
-        return say(text, end="" if self._terminal else "\n", flush=True)
-
-    def end(self) -> None:
-        if self._terminal and self._shown:
-            say("")
+def _show(reading: Reading, options: argparse.Namespace, *, on_one_line: bool) -> bool:
+    """Show a look; False if nobody reads any more. A line per look, or one that is overwritten."""
+    if options.json:
+        pace = reading.pace.as_dict() if reading.pace else {}
+        values = {**pace, "verdict": reading.verdict, "calls": reading.calls}
+        return say(json.dumps(values), flush=True)
+    text = plain(f"{reading.pace} · {counted(reading.calls or 0, 'call')}")
+    if on_one_line:
+        width = shutil.get_terminal_size().columns - 1  # one that wraps cannot be overwritten
+        return say("\r" + shortened(text, width).ljust(width), end="", flush=True)
+    return options.quiet or say(text, flush=True)

@@ -10,8 +10,8 @@ from typing import Any, Literal, overload
 
 import polars as pl
 
-from boxdocgen_explore.arguments import HTML_ENDINGS, checked_path, output_path
-from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.arguments import HTML_ENDINGS, checked_path, output_file, output_path
+from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.reporting import document, embedded
 from boxdocgen_explore.reporting.canonical_json import canonical
 from boxdocgen_explore.reporting.document import statements
@@ -22,7 +22,6 @@ from boxdocgen_explore.reporting.record import audit_record, manifest_file, stat
 from boxdocgen_explore.reporting.result import AuditResult, Scope
 from boxdocgen_explore.reporting.run import EvidenceOptions, ReportOptions, run_audit
 from boxdocgen_explore.reporting.trend import trend
-from boxdocgen_explore.text import replacing
 from boxdocgen_explore.view import pack
 
 __all__ = [
@@ -89,18 +88,15 @@ def write_report(
     """
     target = output_path("path", path, *HTML_ENDINGS)
     text, digest = sealed_report(result, audit_record(result, title, notes))
-    try:
-        with replacing(target, private=True) as part:
-            part.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InvalidRequest(f"{target} cannot be written: {error.strerror or error}.") from None
+    with output_file(target, private=True) as part:
+        part.write_text(text, encoding="utf-8")
     return Report(target, result.verdict, result.complete, digest)
 
 
 def sealed_report(result: AuditResult, record: Mapping[str, Any]) -> tuple[str, str]:
     """Give the HTML of a report, drawn from its record, and the digest in it."""
     payload = pack(result.jobs.select(result.columns))
-    evidence = embedded.evidence_as_json(result.pages, result.document_pages, result.failures)
+    evidence = embedded.evidence_as_json(result.reading)
     return embedded.sealed(document.html(result, record, payload, evidence))
 
 

@@ -58,7 +58,7 @@ def html(
         style=front_end("report.css") + _print_header(record["title"]),
         script=script("re_perform.js", "report.js"),
         title=record["title"],
-        statements=Markup(statements(record, result.pages, result.document_pages)),  # noqa: S704
+        statements=Markup(statements(record, result.pages, result.reading.document_pages)),  # noqa: S704
         evidence=embedded_evidence,
         record=packed_record(record),
         tables=_tables(result),
@@ -66,7 +66,7 @@ def html(
 
 
 def statements(
-    record: Mapping[str, Any], pages: pl.DataFrame | None, document_pages: pl.DataFrame | None
+    record: Mapping[str, Any], pages: pl.DataFrame, document_pages: pl.DataFrame | None
 ) -> str:
     """Write what the report states, above the view; nothing but these arguments is in it."""
     groups = list(_grouped(record))
@@ -88,7 +88,7 @@ def statements(
         information=[one for one in groups if one["severity"] == "info"],
         outcomes=Counter(one["verdict"] for one in record["verdicts"]),
         rules={rule["name"]: rule for rule in record["rules"]},
-        pages=[] if pages is None else pages.to_dicts(),
+        pages=pages.to_dicts(),
         document_pages=[] if document_pages is None else document_pages.to_dicts(),
         with_documents=document_pages is not None,
     )

@@ -3,9 +3,9 @@
 The digest covers every other byte of the file as well: among the data are the SHA-256 of each part
 of the text that a person reads, which a browser can check, and of the file without its seals.
 
-Without documents and failures the JSON is the list of pages (`schema.PAGES`); else an object with
-"pages", "document_pages" (`schema.DOCUMENT_PAGES`, or null) and "failures" (the error's text by
-batch). A batch of which no page was read is known by its failure alone.
+The evidence is an object with "pages" (`schema.PAGES`), "document_pages" (`schema.DOCUMENT_PAGES`,
+or null) and "failures" (the error's text by batch). A batch of which no page was read is known by
+its failure alone.
 
 An evidence bag in the file is among these other bytes, and its seal is in the text.
 """
@@ -33,34 +33,24 @@ from boxdocgen_explore.schema import DOCUMENT_PAGES, PAGES
 from boxdocgen_explore.view import unpack
 from boxdocgen_explore.view.html import fill
 
-_PARTS: Final = (
-    '<script type="text/plain" id="boxdocgen-payload">([^<]*)</script>',
-    '<script type="text/plain" id="boxdocgen-record">([^<]*)</script>',
-    '<script type="application/json" id="boxdocgen-pages">([^<]*)</script>',
-    '<script type="application/json" id="boxdocgen-text">([^<]*)</script>',
-    '<code id="boxdocgen-digest">([0-9a-f]{64})</code>',
-)
+_PART: Final = re.compile(' id="boxdocgen-(payload|record|pages|text|digest)">([^<]*)<')
+_SEALS: Final = re.compile('( id="boxdocgen-(?:text|digest)">)[^<]*<')
 _TEXT_PART: Final = re.compile(r'<(section|header) data-part="(\w+)">.*?</\1>', re.DOTALL)
 _END_OF_EVIDENCE: Final = '</dl>\n</section>\n<section data-part="pages">'
 _T = TypeVar("_T")
 
 
-def evidence_as_json(
-    pages: pl.DataFrame | None,
-    document_pages: pl.DataFrame | None,
-    failures: Mapping[str, BoxDocGenError],
-) -> str:
+def evidence_as_json(reading: Reading) -> str:
     """Write the evidence as JSON that may stand inside a script element."""
     from jinja2.utils import htmlsafe_json_dumps
 
-    rows: Any = [] if pages is None else pages.to_dicts()
-    if document_pages is not None or failures:
-        rows = {
-            "pages": rows,
-            "document_pages": None if document_pages is None else document_pages.to_dicts(),
-            "failures": {batch_id: str(error) for batch_id, error in failures.items()},
-        }
-    return htmlsafe_json_dumps(rows, default=dt.datetime.isoformat, separators=(",", ":"))
+    documents = reading.document_pages
+    evidence = {
+        "pages": reading.pages.to_dicts(),
+        "document_pages": None if documents is None else documents.to_dicts(),
+        "failures": {batch_id: str(error) for batch_id, error in reading.failures.items()},
+    }
+    return htmlsafe_json_dumps(evidence, default=dt.datetime.isoformat, separators=(",", ":"))
 
 
 def packed_record(record: Mapping[str, Any]) -> str:
@@ -73,10 +63,7 @@ def sealed(page: str) -> tuple[str, str]:
     """Fill in the seals that the page has no text for yet; give it with its digest."""
     texts = {part[2]: _sha256(_visible_text(part[0])) for part in _TEXT_PART.finditer(page)}
     written = canonical({**texts, "file": _sha256(page)})
-    payload, record, evidence = (
-        part[1] for pattern in _PARTS[:3] if (part := re.search(pattern, page))
-    )
-    digest = _digest(payload, record, evidence, written)
+    digest = _digest({**dict(_PART.findall(page)), "text": written})
     page = page.replace(' id="boxdocgen-text"></', f' id="boxdocgen-text">{written}</', 1)
     page = page.replace(' id="boxdocgen-digest"></', f' id="boxdocgen-digest">{digest}</', 1)
     return page, digest
@@ -87,9 +74,9 @@ def _visible_text(markup: str) -> str:
     return " ".join(html.unescape(re.sub("<[^>]*>", "", markup)).split())
 
 
-def _digest(payload: str, record: str, evidence: str, written: str) -> str:
-    data = _decoded(payload) + _decoded(record, zipped=True) + (evidence + written).encode()
-    return hashlib.sha256(data).hexdigest()
+def _digest(data: Mapping[str, str]) -> str:
+    packed = _decoded(data["payload"]) + _decoded(data["record"], zipped=True)
+    return hashlib.sha256(packed + (data["pages"] + data["text"]).encode()).hexdigest()
 
 
 def _decoded(encoded: str, *, zipped: bool = False) -> bytes:
@@ -140,19 +127,18 @@ def read(path: Path) -> Embedded:
 
 def parsed_report(path: Path, text: str) -> Embedded:
     """Give the data of a report with this text; ``path`` names it in errors. Raises as `read`."""
-    parts = [found[0] for part in _PARTS if len(found := [*re.finditer(part, text)]) == 1]
-    if len(parts) < len(_PARTS):
+    parts = _PART.findall(text)
+    data = dict(parts)
+    if not len(data) == len(parts) == 5:
         raise InvalidRequest(f"{path} is not a report: it contains no jobs with their digest.")
-    payload, record, evidence, written, digest = (part[1] for part in parts)
-    page = text.replace(parts[3][0], parts[3][0].replace(written, "")).replace(
-        parts[4][0], parts[4][0].replace(digest, "")
-    )
-    if _digest(payload, record, evidence, written) != digest:
+    page = _SEALS.sub(r"\1<", text)
+    if _digest(data) != data["digest"]:
         what = "its data does not match its digest"
-    elif sealed(page) != (text, digest):
+    elif sealed(page) != (text, data["digest"]):
         what = "what it shows does not match its digest"
     else:
-        return Embedded(path, page, _decoded(payload), _decoded(record, zipped=True), evidence)
+        payload, record = _decoded(data["payload"]), _decoded(data["record"], zipped=True)
+        return Embedded(path, page, payload, record, data["pages"])
     raise InvalidRequest(f"{path} was changed after it was written: {what}. Use an unchanged copy.")
 
 
@@ -176,15 +162,13 @@ def _unpacked(path: Path, what: str, unpacked: Callable[[], _T]) -> _T:
 
 
 def _reading(jobs: pl.DataFrame, evidence: Any) -> Reading:
-    parts = evidence if isinstance(evidence, dict) else {"pages": evidence}
-    documents = parts.get("document_pages")
+    if isinstance(evidence, list):  # as earlier versions wrote it
+        evidence = {"pages": evidence, "document_pages": None, "failures": {}}
+    documents, failures = evidence["document_pages"], evidence["failures"].items()
     return Reading(
         jobs,
-        frame_of(parts["pages"], PAGES),
-        {
-            batch_id: BoxDocGenError(text, batch_id=batch_id)
-            for batch_id, text in parts.get("failures", {}).items()
-        },
+        frame_of(evidence["pages"], PAGES),
+        {one: BoxDocGenError(text, batch_id=one) for one, text in failures},
         document_pages=None if documents is None else frame_of(documents, DOCUMENT_PAGES),
     )
 

@@ -6,13 +6,12 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 import polars as pl
 
 from boxdocgen_explore.analysis import outcomes
-from boxdocgen_explore.auditing import Rule, Thresholds
+from boxdocgen_explore.auditing import DEFAULTS, Rule
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.schema import DURATION_IS_INFERRED, STATUSES
@@ -28,8 +27,8 @@ def facts(
     result: AuditResult, notes: Sequence[str], settings: Mapping[str, Any], code: Mapping[str, str]
 ) -> list[tuple[str, Sequence[str]]]:
     """List terms and sentences, in the order in which an auditor asks for them."""
-    pages = result.pages
-    if pages is None:
+    pages, calls = result.pages, result.reading.calls
+    if pages.is_empty():
         source = [
             ("Evidence", ["No evidence: a plain frame of jobs does not say how it was read."])
         ]
@@ -43,7 +42,7 @@ def facts(
         ]
     return [
         *source,
-        *([] if result.calls is None else [("Calls", [_calls(result.calls)])]),
+        *([] if calls is None else [("Calls", [_calls(calls)])]),
         *_documents(result),
         ("Population", [*_population(result), _NO_TOTAL]),
         ("Rows", [_rows(result.jobs)]),
@@ -63,9 +62,9 @@ def _users(result: AuditResult, pages: pl.DataFrame) -> list[str]:
     )
     enterprise = f", enterprise {result.enterprise_id}" if result.enterprise_id else ""
     sentences = [f"{users}{enterprise}. Box applied this user's permissions."]
-    if result.as_user:
+    if as_user := result.reading.as_user:
         sentences.append(
-            f"Read on behalf of user {result.as_user} (as-user header) with another user's token."
+            f"Read on behalf of user {as_user} (as-user header) with another user's token."
         )
     if "enterprise_id" not in result.columns:
         return [*sentences, "Enterprise of the jobs: not read (it is one of the details)."]
@@ -92,7 +91,7 @@ def _calls(calls: int) -> str:
 def _documents(result: AuditResult) -> list[tuple[str, Sequence[str]]]:
     """What was looked at, and when; nothing if documents were not read."""
     facts: list[tuple[str, Sequence[str]]] = []
-    pages, counts = result.document_pages, _document_counts(result)
+    pages, counts = result.reading.document_pages, _document_counts(result)
     if pages is not None:
         times = _times(pages, result.audited_at, "answer") if pages.height else ["with no call."]
         facts.append(("Documents", [*counts, f"Read {times[0]}", *times[1:]]))
@@ -123,7 +122,7 @@ def _population(result: AuditResult) -> list[str]:
         ]
         more = result.chain_findings.height - len(reasons)
         return ["Limited.", *reasons, *([f"And {more:,} more such findings."] if more else [])]
-    if result.pages is None:
+    if result.pages.is_empty():
         return ["No evidence: there are no pages to check."]
     pages = result.pages.height
     batches = counted(result.pages["batch_id"].n_unique(), "batch")
@@ -144,7 +143,7 @@ def _rows(jobs: pl.DataFrame) -> str:
 
 def _unknown(result: AuditResult) -> str:
     parts = []
-    if result.pages is not None:
+    if result.pages.height:
         fields = result.pages["unknown_fields"].explode().drop_nulls().unique().sort()
         parts.append(f"fields: {listed(fields, most=20) or 'none'}")
     statuses = result.jobs.filter(~pl.col("status").is_in(STATUSES))["status"].unique().sort()
@@ -171,7 +170,7 @@ def _applied(group: Mapping[str, Any]) -> str:
     """Say what a policy asks of a group of batches, where that is not the default."""
     values = [
         f"{name}: {setting_text(group[name])}"
-        for name, default in asdict(Thresholds()).items()
+        for name, default in DEFAULTS.items()
         if group[name] != default
     ]
     of = f"Batches {listed(group['batches'])}" if group["batches"] else "All batches"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,12 +13,13 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
+from boxdocgen_explore.arguments import output_file
 from boxdocgen_explore.auditing.history import Run, compared
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.reporting.record import audit_record
 from boxdocgen_explore.reporting.redaction import PLACEHOLDER
 from boxdocgen_explore.reporting.result import AuditResult
-from boxdocgen_explore.text import counted, listed, moment, replacing
+from boxdocgen_explore.text import counted, listed, moment
 
 _MOST_AUDITS: Final = 12
 """Audits of which the share failed is shown, this one included."""
@@ -67,12 +69,10 @@ def append_record(folder: Path, record: Mapping[str, Any]) -> None:
         InvalidRequest: it cannot be written.
     """
     path = folder / f"{record['audited_at'][:19].replace(':', '')}-{secrets.token_hex(4)}.json"
-    try:
+    with suppress(OSError):  # writing the file says why not
         folder.mkdir(exist_ok=True)
-        with replacing(path, private=True) as part:
-            part.write_bytes(msgspec.json.encode(record))
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be written: {error.strerror or error}.") from None
+    with output_file(path, private=True) as part:
+        part.write_bytes(msgspec.json.encode(record))
 
 
 def _runs(folder: Path) -> tuple[list[Run], list[str]]:

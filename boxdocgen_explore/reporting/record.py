@@ -62,14 +62,14 @@ def audit_record(
         "rules": [stated_rule(rule) for rule in result.rules],
         "columns": [*result.columns],
         "removed": [*result.removed],
-        "calls": result.calls,
+        "calls": result.reading.calls,
         "demo": result.view_verdict.demo,
         "cause": ["".join(line) for line in main_cause(result.jobs.select(result.columns))],
         "conclusion": result.conclusion,
         "statements": result.statements,
         "complete": result.complete,
         "incomplete_batches": result.incomplete,
-        "failures": {one: str(error) for one, error in result.failures.items()},
+        "failures": {one: str(error) for one, error in result.reading.failures.items()},
         "outcome": _outcome(result),
         "batch_table": batch_rows(result),
         "findings": result.findings.to_dicts(),
@@ -113,11 +113,12 @@ def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _reader(result: AuditResult) -> dict[str, Any]:
-    users: list[dict[str, Any]] = []
-    if result.pages is not None:
-        who = result.pages.select("host", "user_id", "user_login")
-        users = who.unique(maintain_order=True).to_dicts()
-    return {"users": users, "enterprise_id": result.enterprise_id, "as_user": result.as_user}
+    users = result.pages.select("host", "user_id", "user_login").unique(maintain_order=True)
+    return {
+        "users": users.to_dicts(),
+        "enterprise_id": result.enterprise_id,
+        "as_user": result.reading.as_user,
+    }
 
 
 def _outcome(result: AuditResult) -> dict[str, dict[str, int]]:

@@ -61,11 +61,9 @@ def redact_document_pages(
     """
     if pages is None:
         return None
-    shown = pl.col("id")
-    for column, endpoint in _ID_OF.items():
-        if column in removed:
-            its_own = pl.col("endpoint") == endpoint
-            shown = pl.when(its_own).then(pl.lit(PLACEHOLDER)).otherwise(shown)
+    hidden = [endpoint for column, endpoint in _ID_OF.items() if column in removed]
+    is_hidden = pl.col("endpoint").is_in(hidden)
+    shown = pl.when(is_hidden).then(pl.lit(PLACEHOLDER)).otherwise("id")
     return conform(pages, DOCUMENT_PAGES, "document pages").with_columns(id=shown)
 
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 import polars as pl
 
 from boxdocgen_explore.analysis import Verdict, verdict
-from boxdocgen_explore.auditing import Evaluation, Rule, Thresholds, batch_verdicts
-from boxdocgen_explore.errors import BoxDocGenError
+from boxdocgen_explore.auditing import DEFAULTS, Evaluation, Rule, batch_verdicts
+from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.reporting.redaction import PLACEHOLDER
 from boxdocgen_explore.schema import PROBLEMS, RUNNING, STATUSES, WAIVED
 from boxdocgen_explore.text import counted, listed, moment, percent
 
 CHAIN_RULES: Final = ("chain-incomplete", "chain-inconsistent", "foreign-job", "duplicate-job")
 """The rules that decide whether a batch was read completely; they are always evaluated."""
-_DEFAULTS: Final = asdict(Thresholds())
 _SHARE_RULES: Final = ("failed-share", "error-share")
 
 _STATUS: Final = pl.col("status")
@@ -46,24 +45,19 @@ class Scope:
 
 @dataclass(frozen=True)
 class AuditResult:
-    """Everything that a report says. Frames as in `schema`; ``pages`` is None without evidence.
+    """Everything that a report says. Frames as in `schema`; ``pages`` is empty without evidence.
 
-    ``jobs`` lack what was left out: ``removed`` names these columns, ``columns`` the others.
-    ``chain_findings`` are those of `CHAIN_RULES`, even if ``rules`` lacks them; ``unevaluated``
-    names the rules that ``settings`` ask for, but that could not be evaluated. ``names`` are
-    templates' by file id, ``state`` the filters of the view. ``enterprise_id`` is the reader's
-    (None if Box does not say), ``as_user`` the user id that was read as, if any.
-    ``document_pages`` and ``list_pages`` are None if documents and the list of all jobs were not
-    read, ``calls`` if it is not known how many calls the reading took. ``history`` is that of
+    The ``reading`` lacks what was left out: ``removed`` names these columns, ``columns`` the
+    others. ``chain_findings`` are those of `CHAIN_RULES`, even if ``rules`` lacks them;
+    ``unevaluated`` names the rules that ``settings`` ask for, but that could not be evaluated.
+    ``names`` are templates' by file id, ``state`` the filters of the view. ``history`` is that of
     `reporting.history`, None if the audit was not compared with earlier ones; ``sample`` that of
     `reporting.drawn`, None if no jobs were drawn; ``unused`` says what of a policy matched nothing.
     """
 
-    jobs: pl.DataFrame
+    reading: Reading
     columns: Sequence[str]
     removed: Sequence[str]
-    pages: pl.DataFrame | None
-    failures: Mapping[str, BoxDocGenError]
     findings: pl.DataFrame
     verdicts: pl.DataFrame
     parts: Sequence[Evaluation]
@@ -75,23 +69,31 @@ class AuditResult:
     state: Mapping[str, Any]
     names: Mapping[str, str]
     audited_at: dt.datetime
-    enterprise_id: str | None
-    as_user: str | None
-    document_pages: pl.DataFrame | None = None
-    list_pages: pl.DataFrame | None = None
-    calls: int | None = None
     history: Mapping[str, Any] | None = None
     prepared_by: str | None = None
     reviewed_by: str | None = None
     sample: Mapping[str, Any] | None = None
     unused: Sequence[str] = ()
 
+    @property
+    def jobs(self) -> pl.DataFrame:
+        return self.reading.jobs
+
+    @property
+    def pages(self) -> pl.DataFrame:
+        return self.reading.pages
+
+    @property
+    def enterprise_id(self) -> str | None:
+        """The reader's; None if Box does not say."""
+        return self.reading.user.enterprise_id if self.reading.user else None
+
     @cached_property
     def thresholds(self) -> list[dict[str, Any]]:
         """What each group of batches had to meet; several groups only by a policy."""
         groups = []
         for part in self.parts:
-            values = {name: part.options.get(name, value) for name, value in _DEFAULTS.items()}
+            values = {name: part.options.get(name, value) for name, value in DEFAULTS.items()}
             if values["creators"] and "created_by_login" in self.removed:
                 values["creators"] = PLACEHOLDER
             groups.append({"batches": [*part.batches], **values})
@@ -103,8 +105,7 @@ class AuditResult:
         return [
             rule
             for rule in self.exceptions
-            if sum(part.concerned.get(rule, {}).get(batch_id, 0) for part in self.parts)
-            > waived.count(rule)
+            if sum(part.counts[rule].get(batch_id, 0) for part in self.parts) > waived.count(rule)
         ]
 
     @cached_property
@@ -115,9 +116,8 @@ class AuditResult:
     @cached_property
     def batches(self) -> list[str]:
         """Ids of all batches, in order of appearance."""
-        frames = [self.jobs] if self.pages is None else [self.pages, self.jobs]
-        ids = [one for frame in frames for one in frame["batch_id"].unique(maintain_order=True)]
-        return list(dict.fromkeys([*self.failures, *(one for one in ids if one is not None)]))
+        ids = pl.concat([self.pages["batch_id"], self.jobs["batch_id"]]).drop_nulls()
+        return list(dict.fromkeys([*self.reading.failures, *ids.unique(maintain_order=True)]))
 
     @cached_property
     def incomplete(self) -> list[str]:
@@ -131,7 +131,7 @@ class AuditResult:
     def view_verdict(self) -> Verdict:
         """The verdict line of the view, which must not say more than the evidence does."""
         jobs = self.jobs.select(self.columns)  # a message that was left out is not the cause
-        failures = {one: self.failures.get(one, "") for one in self.incomplete}
+        failures = {one: self.reading.failures.get(one, "") for one in self.incomplete}
         return verdict(jobs, self.pages, now=self.audited_at, failures=failures)
 
     @cached_property
@@ -191,7 +191,7 @@ class AuditResult:
         """Whether these are all jobs: "complete", "limited" or "no evidence"."""
         if self.incomplete or not self.scope.list_complete:
             return "limited"
-        unknown = self.pages is None and (self.jobs.height or not self.scope.since)
+        unknown = self.pages.is_empty() and (self.jobs.height or not self.scope.since)
         return "no evidence" if unknown else "complete"
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -12,17 +13,16 @@ import polars as pl
 from boxdocgen_explore.arguments import checked_text, template_names
 from boxdocgen_explore.auditing import (
     RULES,
-    AuditInput,
     InputOptions,
     Policy,
     Rule,
+    audit,
+    audit_input,
+    checked_reading,
     checked_rules,
     combined,
-    evaluate,
     evaluations,
     read_policy,
-    requested,
-    split_reading,
 )
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting.drawn import drawn
@@ -33,7 +33,7 @@ from boxdocgen_explore.reporting.redaction import (
     skipped_rules,
 )
 from boxdocgen_explore.reporting.result import CHAIN_RULES, AuditResult, Scope
-from boxdocgen_explore.schema import PAGES, TEMPLATES
+from boxdocgen_explore.schema import TEMPLATES
 from boxdocgen_explore.search import SEARCHED
 from boxdocgen_explore.view.filters import check_state
 
@@ -89,9 +89,10 @@ def run_audit(
     if isinstance(getattr(what, "loaded", None), pl.DataFrame):  # an explorer: all its rows
         names, state = what.view.templates, what.state if state is None else state
         what = what.loaded if what.reading is None else what.reading
-    jobs, pages, failures = split_reading(what)
-    listed = getattr(what, "list_pages", None)
-    jobs, columns, removed = redact_jobs(jobs, columns, redact)
+    reading = checked_reading(what)
+    jobs, columns, removed = redact_jobs(reading.jobs, columns, redact)
+    document_pages = redact_document_pages(reading.document_pages, removed)
+    list_pages = scope.list_pages if reading.list_pages is None else reading.list_pages
     sampled = drawn(jobs, sample, seed)
     rules, policy = checked_rules(rules), read_policy(policy)
     if "template_file_id" in removed and policy.by_template:
@@ -100,38 +101,33 @@ def run_audit(
         )
     options = {name: value for name, value in options.items() if value is not None}
     audited_at = audited_at or dt.datetime.now(dt.UTC)
-    ask = getattr(what, "template_names", None)
-    named = _template_frame(ask() if templates is None and ask else templates, names)
+    if templates is None and reading.template_names:
+        templates = reading.template_names()
+    named = _template_frame(templates, names)
     named = named.clear() if "template_file_id" in removed else named
 
-    redacted = Reading(jobs, pl.DataFrame(schema=PAGES) if pages is None else pages, failures)
+    reading = replace(reading, jobs=jobs, document_pages=document_pages, list_pages=list_pages)
     of_policy = (own["expected"] for own in policy.settings.values() if "expected" in own)
     manifests = [options["expected"]] if "expected" in options else [*of_policy]
     skipped = skipped_rules(rules, removed, manifests)
     given: Any = {"now": audited_at, **options, "templates": named}
-    parts = evaluations(redacted, rules=rules, policy=policy, skipped=skipped, **given)
+    parts = evaluations(reading, rules=rules, policy=policy, skipped=skipped, **given)
     findings, verdicts = combined(parts)
     settings = dict(options) | ({"policy": policy} if policy.name else {})
     if "creators" in settings and "created_by_login" in removed:
         settings["creators"] = PLACEHOLDER  # settings are written to the file, too
-    document_pages = redact_document_pages(getattr(what, "document_pages", None), removed)
-    documents = frozenset() if document_pages is None else _document_rules(rules)
-    in_vain = {
-        rule
-        for part in parts
-        for rule in part.verdicts.filter(verdict="not evaluated")["rule"]
-        if rule in documents | requested(rules=rules, **part.options)
-    }
+    in_vain = set[str]()
+    for part in parts:
+        asked = _requested(rules, part.options, documents=document_pages is not None)
+        in_vain |= asked & {*part.verdicts.filter(verdict="not evaluated")["rule"]}
     return AuditResult(
-        jobs=jobs,
+        reading=reading,
         columns=columns,
         removed=removed,
-        pages=redacted.pages if redacted.pages.height else None,
-        failures=failures,
         findings=findings,
         verdicts=verdicts,
         parts=parts,
-        chain_findings=_chain_findings(redacted, rules, findings),
+        chain_findings=_chain_findings(reading, rules, findings),
         unevaluated=[rule.name for rule in rules if rule.name in in_vain],
         rules=rules,
         settings=settings,
@@ -139,21 +135,26 @@ def run_audit(
         state=_without_filters(state or {}, removed),
         names=dict(named.drop_nulls().iter_rows()),
         audited_at=audited_at,
-        enterprise_id=getattr(getattr(what, "user", None), "enterprise_id", None),
-        as_user=getattr(what, "as_user", None),
-        document_pages=document_pages,
-        list_pages=scope.list_pages if listed is None else listed,
-        calls=getattr(what, "calls", None),
         prepared_by=None if prepared_by is None else checked_text("prepared_by", prepared_by),
         reviewed_by=None if reviewed_by is None else checked_text("reviewed_by", reviewed_by),
         sample=sampled,
-        unused=policy.unused(findings, AuditInput(jobs, pages, failures).used_templates),
+        unused=policy.unused(findings, audit_input(reading, {}).used_templates),
     )
 
 
-def _document_rules(rules: Sequence[Rule]) -> frozenset[str]:
-    """The rules that reading documents asks for: those that no option asks for."""
-    return frozenset(r.name for r in rules if "documents" in r.needs and r.option is None)
+def _requested(
+    rules: Sequence[Rule], options: Mapping[str, Any], *, documents: bool
+) -> frozenset[str]:
+    """Name the rules that options ask for, and reading documents: a manifest asks for its rules.
+
+    If one of them is not evaluated, what the auditor asked for was not done.
+    """
+    asked = {name for name, value in options.items() if value is not None and value is not False}
+    return frozenset(
+        rule.name
+        for rule in rules
+        if rule.option in asked or (documents and not rule.option and "documents" in rule.needs)
+    )
 
 
 def _chain_findings(
@@ -164,7 +165,7 @@ def _chain_findings(
     evaluated = [rule.name for rule in ours if rule in rules]
     absent = [rule for rule in ours if rule not in rules]
     found = findings.filter(pl.col("rule").is_in(evaluated))
-    return pl.concat([found, evaluate(reading, rules=absent)[0]]) if absent else found
+    return pl.concat([found, audit(reading, rules=absent)]) if absent else found
 
 
 def _without_filters(state: Mapping[str, Any], removed: Sequence[str]) -> dict[str, Any]:

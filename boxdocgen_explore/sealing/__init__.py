@@ -11,7 +11,7 @@ from typing import Any, Final, Unpack
 
 import polars as pl
 
-from boxdocgen_explore.arguments import checked_texts, output_path
+from boxdocgen_explore.arguments import checked_texts, output_file, output_path
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.reporting import (
     HTML_ENDINGS,
@@ -28,7 +28,6 @@ from boxdocgen_explore.reporting import (
 )
 from boxdocgen_explore.sealing.bag import policy_files, write_bag
 from boxdocgen_explore.sealing.verification import Verification, verify
-from boxdocgen_explore.text import replacing
 
 __all__ = [
     "NOT_EMBEDDED",
@@ -103,7 +102,8 @@ def report(
     ['7']
     """
     output_path("path", path, *HTML_ENDINGS)
-    reading = _reading_of(what) if embed_evidence else None
+    if embed_evidence:
+        _check_is_reading(what)
     result = run_audit(
         what,
         scope=scope,
@@ -113,9 +113,8 @@ def report(
         redact=redact,
         **options,
     )
-    if reading:
-        return write_evidence(result, reading, path, title=title, notes=notes)
-    return write_report(result, path, title=title, notes=notes)
+    write = write_evidence if embed_evidence else write_report
+    return write(result, path, title=title, notes=notes)
 
 
 def evidence(
@@ -150,23 +149,20 @@ def evidence(
     'unchanged since lodged'
     """
     output_path("path", path, ".zip")
-    reading = _reading_of(what)
-    return write_evidence(run_audit(what, **options), reading, path, title=title, notes=notes)
+    _check_is_reading(what)
+    return write_evidence(run_audit(what, **options), path, title=title, notes=notes)
 
 
-def _reading_of(what: Any) -> Reading:
-    reading = getattr(what, "reading", what)  # an explorer has one
-    if not isinstance(reading, Reading):
+def _check_is_reading(what: Any) -> None:
+    if not isinstance(getattr(what, "reading", what), Reading):  # an explorer has one
         raise InvalidRequest(
             "Evidence needs the reading that box.read(...) returns: a plain frame of jobs does not "
             "say what Box answered."
         )
-    return reading
 
 
 def write_evidence(
     result: AuditResult,
-    reading: Reading,
     path: str | os.PathLike[str],
     *,
     title: str | None = None,
@@ -183,12 +179,9 @@ def write_evidence(
     notes = [*checked_texts("notes", notes), *([_WITHOUT_BODIES] if result.removed else [])]
     record = audit_record(result, title, notes)
     report, digest = sealed_report(result, record)
-    try:
-        with replacing(target, private=True) as part:
-            seal = write_bag(part, target.stem, result, record, report, reading)
-            if embedded:
-                text, digest = with_bag(report, part.read_bytes(), seal)
-                part.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InvalidRequest(f"{target} cannot be written: {error.strerror or error}.") from None
+    with output_file(target, private=True) as part:
+        seal = write_bag(part, target.stem, result, record, report)
+        if embedded:
+            text, digest = with_bag(report, part.read_bytes(), seal)
+            part.write_text(text, encoding="utf-8")
     return Report(target, result.verdict, result.complete, digest, seal)

@@ -25,12 +25,7 @@ _HERE: Final = Path(__file__).parent
 
 
 def write_bag(
-    path: Path,
-    name: str,
-    result: AuditResult,
-    record: Mapping[str, Any],
-    report: str,
-    reading: Reading,
+    path: Path, name: str, result: AuditResult, record: Mapping[str, Any], report: str
 ) -> str:
     """Write a bag, page by page, which unpacks to the folder ``name``; give its seal.
 
@@ -55,7 +50,7 @@ def write_bag(
 
     with zipfile.ZipFile(path, "w") as archive:
         lines = []
-        for request, body in _requests(result, reading):
+        for request, body in _requests(result):
             lines.append(json.dumps(request, default=dt.datetime.isoformat) + "\n")
             if body is not None:
                 add(request["file"], body)
@@ -96,14 +91,13 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _requests(
-    result: AuditResult, reading: Reading
-) -> Iterator[tuple[dict[str, Any], bytes | None]]:
+def _requests(result: AuditResult) -> Iterator[tuple[dict[str, Any], bytes | None]]:
     """Each answer as a line of ``reading.jsonl``, and its body if it goes into the bag.
 
     Bodies of a list go into it if all are at hand, because each has the marker of the next.
     """
-    known = (result.pages, result.list_pages, result.document_pages)
+    reading = result.reading
+    known = (reading.pages, reading.list_pages, reading.document_pages)
     rows = [row for frame in known if frame is not None for row in frame.to_dicts()]
     for path, group in groupby(rows, _path):
         chain = [*group]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from boxdocgen_explore.auditing import AuditInput, split_reading
+from boxdocgen_explore.auditing import audit_input
 from boxdocgen_explore.auditing.compare import changes
 from boxdocgen_explore.schema import TERMINAL
 from boxdocgen_explore.sealing.answers import parsed_answers, reading
@@ -37,7 +37,7 @@ def box_now(bag: Bag, box: Any) -> Iterator[tuple[str, str, str]]:
     if then.pages.height and now.pages.height and hosts[0] != hosts[1]:
         yield BOX_NOW, NOT_PERFORMED, f"the bag was read from {hosts[0]}, this is {hosts[1]}"
         return
-    earlier, later = (AuditInput(*split_reading(one)) for one in (then, now))
+    earlier, later = (audit_input(one, {}) for one in (then, now))
     frames = (then.jobs, now.jobs, *changes(earlier, later))
     for batch_id in batches:
         name = f"{BOX_NOW}, batch {batch_id}"

@@ -196,7 +196,7 @@ def _audit(bag: Bag) -> Iterator[_Row]:
     # Packing is faster than unpacking; another zlib packs the same jobs into other bytes.
     if report.payload != pack(jobs) and not report.jobs().equals(jobs):
         yield "report", DIFFERS, "its jobs are not those of the pages"
-    shown = statements(record, result.pages, result.document_pages)
+    shown = statements(record, result.pages, result.reading.document_pages)
     if same_code and shown not in report.text:
         yield "report", DIFFERS, "its text is not what audit.json and the pages state"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from frames import HOSTILE, chain, document, failed, job, read, without_document
+from frames import HOSTILE, document, failed, read, without_document
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.errors import InvalidRequest, Reading
@@ -116,20 +116,7 @@ def test_slow_documents_are_one_finding_for_each_batch():
     ]
 
 
-@pytest.mark.parametrize("value", [-1, "an hour", None, True])
-def test_a_threshold_of_slow_documents_must_be_a_number_of_seconds(value):
-    with pytest.raises(InvalidRequest, match=r"slow_document_s must be a number from 0 to"):
-        findings(document(), slow_document_s=value)
-
-
 # --- what is not known -------------------------------------------------------------------------
-
-
-def test_without_documents_no_rule_about_them_is_evaluated():
-    missing = "documents (output_file_found)"
-    assert lacks(read(job())) == {
-        **dict.fromkeys((*ABOUT, "slow-document"), ("not evaluated", missing))
-    }
 
 
 def test_documents_without_details_have_no_durations():
@@ -172,27 +159,6 @@ def test_a_rule_needs_its_value_of_every_document_that_exists(column, rules):
     assert gaps == dict.fromkeys(rules, f"documents ({column})")
 
 
-@pytest.mark.parametrize(
-    ("rule", "wrong"),
-    [
-        ("missing-document", [without_document("1")]),
-        ("empty-document", [document("1", output_file_size_bytes=0)]),
-        ("identical-documents", twins("1", "2")),
-        ("slow-document", [document("1", duration_s=1e6)]),
-    ],
-)
-def test_beside_an_incomplete_batch_a_rule_finds_and_never_passes(rule, wrong):
-    pages = [*chain("10", len(wrong)), *chain("11", 1, complete=False)]
-    cut = "complete batches (not read to their end: 11)"
-    found = read(*wrong, document("9", batch_id="11"), pages=pages)
-    assert lacks(found)[rule] == ("found", cut)
-    right = [document(one["job_id"]) for one in wrong]
-    assert lacks(read(*right, document("9", batch_id="11"), pages=pages))[rule] == (
-        "not evaluated",
-        cut,
-    )
-
-
 def test_a_column_of_documents_in_another_dtype_is_refused():
     with pytest.raises(InvalidRequest, match="another dtype: output_file_found"):
         bx.audit(read(document()).jobs.with_columns(output_file_found=pl.lit("yes")))
@@ -221,10 +187,3 @@ def test_the_letters_of_the_night_are_found_and_the_moved_one_is_not(story):
     moved = story.jobs.filter(output_file_folder_id="1900000000007")
     assert moved.height == 1
     assert not any(moved["output_file_id"][0] in detail for detail in found["detail"])
-
-
-def test_a_lower_threshold_finds_the_letters_that_waited_longest(story):
-    (detail,) = bx.audit(story, rules=RULES[3:], slow_document_s=1800)["detail"]
-    slowest = story.jobs.sort("duration_s", nulls_last=True, descending=True)[0]
-    assert f"the slowest, of job {slowest['job_id'].item()}, took " in detail
-    assert bx.audit(story, rules=RULES[3:]).is_empty()

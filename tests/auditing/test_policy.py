@@ -12,7 +12,7 @@ import pytest
 from frames import NOON, chain, failed, job, read
 
 import boxdocgen_explore as bx
-from boxdocgen_explore.auditing import batch_verdicts, evaluate, evaluations
+from boxdocgen_explore.auditing import batch_verdicts, evaluations
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.reporting import run_audit, write_report
 from boxdocgen_explore.reporting.batches import batch_rows
@@ -148,8 +148,9 @@ def test_a_waiver_does_not_make_a_batch_complete(policy):
 
 def test_a_policy_that_sets_nothing_changes_nothing(policy):
     reading = two_batches()
-    plain, with_policy = (evaluate(reading, policy=one, now=NOON) for one in (None, policy("")))
-    assert [one.rows() for one in plain] == [one.rows() for one in with_policy]
+    for audit in (bx.audit, bx.verdicts):
+        plain, with_policy = (audit(reading, policy=one, now=NOON) for one in (None, policy("")))
+        assert plain.rows() == with_policy.rows()
     rows = batch_verdicts(evaluations(reading, now=NOON))
     assert rows.schema == BATCH_VERDICTS
     assert rows.drop_nulls("batch_id").height == 2 * len(bx.RULES)
@@ -255,6 +256,13 @@ def test_templates_cannot_be_left_out_if_the_policy_is_about_them(policy):
             two_batches(), policy=policy("[template.t]\nmax_failed_share = 0.5"), columns=columns
         )
     run_audit(two_batches(), policy=policy("[batch.10]\nmax_failed_share = 0.5"), columns=columns)
+
+
+def test_failures_that_one_batch_may_have_are_no_exception_of_it(policy):
+    accepted = policy("[batch.10]\nmax_failed_share = 0.5")
+    table = batch_rows(run_audit(two_batches(), policy=accepted, now=NOON))
+    conclusions = {row["batch_id"]: row["conclusion"] for row in table}
+    assert conclusions == {"10": "No exceptions noted", "20": "Exceptions noted"}
 
 
 def test_what_two_batches_share_is_an_exception_of_both_in_the_report():

@@ -355,22 +355,6 @@ def test_tags_of_every_version_that_failed_are_needed() -> None:
 # --- pages -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("at", [0, 1, 2])
-def test_a_page_removed_or_repeated_is_found(at: int) -> None:
-    pages = chain("10", 1, 1, 1)
-    removed = read(*map(job, "12"), pages=[*pages[:at], *pages[at + 1 :]])
-    assert found("chain-incomplete", removed) + found("chain-inconsistent", removed)
-    repeated = read(*map(job, "1234"), pages=[*pages[: at + 1], *pages[at:]])
-    assert found("chain-inconsistent", repeated)
-
-
-@pytest.mark.parametrize(("one", "other"), [(0, 1), (1, 2), (0, 2)])
-def test_pages_swapped_are_found(one: int, other: int) -> None:
-    pages = chain("10", 1, 1, 1)
-    pages[one], pages[other] = pages[other], pages[one]
-    assert found("chain-inconsistent", read(*map(job, "123"), pages=pages))
-
-
 @pytest.mark.parametrize(
     ("second", "fault"),
     [

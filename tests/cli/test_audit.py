@@ -16,7 +16,6 @@ from boxdocgen_explore.cli import main
 from boxdocgen_explore.emulator import DEMO_TOKEN, DEMO_USER, Emulator, Enterprise, User
 
 STORY = "12345600319"
-COMPLETED = "12345600305"
 
 
 @pytest.fixture
@@ -61,15 +60,6 @@ def test_failures_are_status_1(box, tmp_path, capsys):
     assert first == headline(path) == "Exceptions noted"
     assert others[1].startswith("Outcome    1 of 28 jobs failed (3.6 %)")
     assert any("failed-share: 1 of 3 jobs failed" in line for line in others)
-
-
-def test_a_manifest_that_is_not_met_is_status_1(box, tmp_path, capsys):
-    manifest = tmp_path / "expected.csv"
-    manifest.write_text("batch_id,jobs\n1001,25\n1002,4\n", "utf-8")
-    assert main(["audit", "1001", "1002", "--expected", str(manifest), *box.options]) == 1
-    first, _, _, checks, *_ = capsys.readouterr().out.splitlines()
-    assert first == "Exceptions noted"
-    assert "1 exception (manifest-missing)" in checks
 
 
 def test_a_rule_that_was_asked_for_but_not_evaluated_is_status_1(box, tmp_path, capsys):
@@ -173,42 +163,6 @@ def test_the_evidence_names_the_user_that_was_read_as(monkeypatch, tmp_path, cap
     capsys.readouterr()
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["audit", "--demo"],
-        ["audit", "--demo", COMPLETED, "--since", "7d"],
-        ["audit", "--demo", "--since", "soon"],
-        ["audit", "--demo", COMPLETED, "-o", "audit.pdf"],
-        ["audit", "--demo", COMPLETED, "-o", "/no/such/folder/audit.html"],
-        ["audit", "--demo", COMPLETED, "--expected", "/no/such/file.csv"],
-        ["audit", "--demo", COMPLETED, "--redact", "names"],
-        ["audit", "--demo", COMPLETED, "--policy", "none.toml"],
-        ["audit", "--demo", COMPLETED, "--max-failed-share", "nan"],
-        ["audit", "--demo", COMPLETED, "--max-failed-share", "few"],
-        ["audit", "--demo", COMPLETED, "--fail-on", "info"],
-        ["audit", "--demo", COMPLETED, "--junit", "results.html"],
-    ],
-)
-def test_invalid_arguments_are_status_2_and_one_sentence(arguments, capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    try:
-        status = main(arguments)
-    except SystemExit as stopped:
-        status = stopped.code
-    printed = capsys.readouterr()
-    assert status == 2
-    assert printed.out == ""
-    assert len(printed.err.strip().splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_template_names_are_optional(box, capsys):
-    box.fault("forbidden", path="/docgen_templates", times=None)
-    assert main(["audit", "1002", *box.options]) == 0
-    capsys.readouterr()
-
-
 def test_the_tags_of_failing_versions_are_looked_up(capsys):
     assert main(["audit", "--demo", STORY]) == 1
     printed = capsys.readouterr().out
@@ -239,20 +193,6 @@ def test_documents_that_may_not_be_read_are_status_1(box, capsys):
     printed = capsys.readouterr()
     assert printed.out.startswith("Checks not performed")
     assert "25 documents: this user may not read them" in printed.err
-
-
-@pytest.mark.thorough
-def test_names_of_documents_can_be_left_out(tmp_path, capsys):
-    path = tmp_path / "audit.html"
-    command = ["audit", "--demo", STORY, "--documents", "--json", "-o", str(path)]
-    assert main(command) == 1
-    named = json.loads(capsys.readouterr().out)
-    assert any(".pdf" in one["detail"] for one in named["findings"])
-    assert main([*command, "--redact", "documents"]) == 1
-    redacted = json.loads(capsys.readouterr().out)
-    assert not any(".pdf" in one["detail"] for one in redacted["findings"])
-    assert len(redacted["findings"]) == len(named["findings"])
-    assert "output_file_name: not in this file" in path.read_text("utf-8")
 
 
 @pytest.mark.browser

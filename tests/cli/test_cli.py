@@ -142,6 +142,7 @@ def test_a_new_file_follows_the_umask_of_the_user(writing, umask, mode, capsys):
     "arguments",
     [
         ["fetch"],
+        ["fetch", "--demo", STORY, "--since", "1d"],
         ["fetch", "--demo", STORY, "--det"],
         ["fetch", "--demo", STORY, "-o", "jobs.csv", "--format", "parquet"],
         ["fetch", "--demo", "--since", "0d"],
@@ -153,6 +154,18 @@ def test_a_new_file_follows_the_umask_of_the_user(writing, umask, mode, capsys):
         ["fetch", "--demo", STORY, "-o", "/no/such/folder/jobs.csv"],
         ["fetch", "--demo", STORY, "--no-such-option"],
         ["fetch", "--base-url", "ftp://x", STORY],
+        ["audit", "--demo"],
+        ["audit", "--demo", STORY, "--since", "7d"],
+        ["audit", "--demo", "--since", "soon"],
+        ["audit", "--demo", STORY, "-o", "audit.pdf"],
+        ["audit", "--demo", STORY, "-o", "/no/such/folder/audit.html"],
+        ["audit", "--demo", STORY, "--expected", "/no/such/file.csv"],
+        ["audit", "--demo", STORY, "--redact", "names"],
+        ["audit", "--demo", STORY, "--policy", "none.toml"],
+        ["audit", "--demo", STORY, "--max-failed-share", "nan"],
+        ["audit", "--demo", STORY, "--max-failed-share", "few"],
+        ["audit", "--demo", STORY, "--fail-on", "info"],
+        ["audit", "--demo", STORY, "--junit", "results.html"],
         ["render", "notebook.ipynb"],
         ["render", "/no/such/notebook.ipynb", "-o", "page.html"],
         ["render", "README.md", "-o", "page.html"],
@@ -330,6 +343,7 @@ def test_names_of_templates_are_optional(box, capsys, opened):
     assert all("template " in line for line in lines[1:])
     assert main(["open", "1002", *box.options]) == 0
     assert len(opened) == 1
+    assert main(["audit", "1002", *box.options]) == 0
 
 
 def test_the_cache_can_be_listed_and_cleared(box, capsys):

@@ -50,6 +50,7 @@ def test_every_help_names_defaults_variables_and_exit_statuses(
     text = help_of(command, capsys)
     assert "\nExit status: 0 done, " in text
     assert "NO_COLOR" in text.partition("\nEnvironment: ")[2]
+    assert ("--verbose" in text) != ("\n  COMMAND" in text)
     for action in COMMANDS[command]._actions:
         if action.default not in (None, False, [], argparse.SUPPRESS):
             assert f"default: {action.default})" in text

@@ -121,13 +121,6 @@ def test_a_program_that_ends_itself_has_no_findings(code, status, capsys, monkey
     assert ("no port" in capsys.readouterr().err) == (code == "no port")
 
 
-def test_every_command_takes_verbose(capsys):
-    for command in (["lab"], ["render"], ["emulator"], ["cache", "info"], ["cache", "clear"]):
-        with pytest.raises(SystemExit):
-            main([*command, "--help"])
-        assert "--verbose" in capsys.readouterr().out
-
-
 # --- what the command line passes on -------------------------------------------------------------
 
 

@@ -151,18 +151,6 @@ def test_fetch_takes_the_batches_since_a_time(capsys, tmp_path):
     assert re.search(r"jobs of the list of all jobs read, down to jobs created", printed.err)
 
 
-def test_fetch_needs_ids_or_a_time(box, capsys):
-    assert main(["fetch", *box.options]) == 2
-    assert main(["fetch", "1001", "--since", "1d", *box.options]) == 2
-    assert box.calls == []
-
-
-def test_a_time_before_all_time_means_every_batch(box, capsys):
-    for command in ("batches", "audit"):
-        assert main([command, "--since", "999999w", *box.options]) == 0
-        assert "Traceback" not in capsys.readouterr().err
-
-
 def test_batches_since_a_time_are_listed(capsys):
     assert main(["batches", "--demo", "--since", "1d"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1 + 5

@@ -10,7 +10,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from clock import age
 from frames import HOSTILE, chain, document, failed, read, without_document
 from polars.testing import assert_frame_equal
 from report_text import contents, plain
@@ -63,15 +62,6 @@ def test_every_answer_about_documents_is_listed_with_its_evidence(looked_at, wri
     assert f"Calls {looked_at.calls} calls to Box for this reading, repeats included." in text
 
 
-def test_cached_answers_show_their_age(connected, written):
-    box = connected(ttl_s=86_400)
-    box.read(["1001", "1003"], documents=True)
-    age(box, hours=3)
-    again = box.read(["1001", "1003"], documents=True)
-    text = plain(written(again))
-    assert f"{again.document_pages.height} cached, the oldest 3 h old" in text
-
-
 def test_many_answers_are_folded_and_a_few_are_open(written):
     few, many = (with_answers(document(), pages=answers(*[{}] * n)) for n in (12, 13))
     assert "<details open>\n<summary>12 answers about documents" in written(few)
@@ -90,9 +80,7 @@ def test_without_documents_the_file_says_nothing_of_them(reading, written):
     text = written(reading)
     assert not {"Documents", "Durations"} & set(re.findall(r"<dt>(\w+)</dt>", text))
     assert "answers about documents" not in text
-    embedded = re.search(r'id="boxdocgen-pages">([^<]*)<', text)
-    assert embedded
-    assert embedded[1].startswith("[{")
+    assert '"document_pages":null' in text
 
 
 def test_a_frame_with_documents_has_no_evidence_of_them(written):
@@ -102,12 +90,6 @@ def test_a_frame_with_documents_has_no_evidence_of_them(written):
 
 
 # --- the verdict -------------------------------------------------------------------------------
-
-
-def test_a_missing_document_is_an_exception():
-    result = reporting.run_audit(with_answers(document("1"), without_document("2")))
-    assert result.verdict.startswith("Exceptions noted. ")
-    assert "1 exception (missing-document)" in result.verdict
 
 
 def test_documents_that_were_asked_for_and_not_looked_at_leave_the_audit_incomplete():
@@ -138,21 +120,6 @@ def test_the_answers_are_in_the_file_and_can_be_read_back(tmp_path, looked_at):
     assert_frame_equal(back.jobs, bx.read_report(path))
     assert "all" in back.verdict
     assert "pages read" in back.verdict
-
-
-def test_a_report_without_documents_gives_its_pages_back(tmp_path, reading):
-    path = bx.report(reading, tmp_path / "audit.html").path
-    back = bx.read_report(path, evidence=True)
-    assert_frame_equal(back.pages, reading.pages)
-    assert back.document_pages is None
-
-
-def test_an_answer_that_was_changed_gives_nothing_back(tmp_path, looked_at):
-    path = bx.report(looked_at, tmp_path / "audit.html").path
-    text = path.read_text("utf-8")
-    path.write_text(text.replace('"status":200', '"status":404', 1), "utf-8")
-    with pytest.raises(InvalidRequest, match="its data does not match its digest"):
-        bx.read_report(path, evidence=True)
 
 
 def test_a_batch_that_could_not_be_read_is_not_complete_when_read_back(tmp_path):
@@ -200,16 +167,6 @@ def test_ids_that_are_left_out_are_not_among_the_answers(written):
     assert "/files/:id (left out)" in plain(text)
     only_folder = written(secret_reading(), columns=[*columns, "output_file_id"])
     assert ("474747" in only_folder, "484848" in only_folder) == (True, False)
-
-
-def test_a_rule_whose_column_is_left_out_is_not_evaluated():
-    columns = ["batch_id", "job_id", "status", "output_file_id", "output_file_found"]
-    result = reporting.run_audit(secret_reading(), columns=columns)
-    verdicts = {row[0]: row[1::2] for row in result.verdicts.iter_rows()}
-    assert verdicts["missing-document"] == ("passed", None)
-    left_out = ("not evaluated", "output_file_size_bytes (left out)")
-    assert verdicts["empty-document"] == left_out
-    assert verdicts["slow-document"] == ("not evaluated", "duration_s (left out)")
 
 
 def test_hostile_names_are_text_in_the_file(emulator: Emulator, box: Box, written) -> None:

@@ -13,7 +13,6 @@ import polars as pl
 import pytest
 from clock import age
 from frames import HOSTILE, jobs_frame, pages_frame, story
-from full_disk import full_disk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -160,17 +159,6 @@ def test_a_host_that_is_not_box_is_named_first(reading, written):
     )
 
 
-def test_a_manifest_and_an_added_rule_are_audited_too(tmp_path, written):
-    manifest = tmp_path / "expected.csv"
-    manifest.write_text("external_id\nEMP-404\n", "utf-8")
-    odd = bx.Rule("odd", "error", "nothing", "To be sure.", lambda inputs: inputs.jobs.select(
-        "batch_id", detail=pl.lit("This is odd.")))  # fmt: skip
-    jobs = jobs_frame([{"external_id": "EMP-1"}])
-    text = plain(written(jobs, expected=manifest, rules=[*bx.RULES, odd]))
-    assert "EMP-404" in text
-    assert "This is odd." in text
-
-
 def test_another_now_is_among_the_settings_and_changes_no_age(reading, written):
     then = dt.datetime(2031, 1, 1, tzinfo=dt.UTC)
     text = plain(written(reading, now=then, max_failed_share=0.25))
@@ -297,15 +285,6 @@ def test_a_path_that_cannot_be_a_report_costs_no_audit(tmp_path, name, message):
         bx.report(jobs_frame([DONE]), tmp_path / name, rules=[rule])
     assert runs == []
     assert [path.name for path in tmp_path.iterdir()] == ["folder.html"]
-
-
-def test_on_a_full_disk_the_old_report_stays_as_it_was(tmp_path):
-    path = tmp_path / "audit.html"
-    path.write_text("the old report", "utf-8")
-    with full_disk(), pytest.raises(InvalidRequest, match=r"audit\.html cannot be written: "):
-        bx.report(jobs_frame([DONE]), path)
-    assert path.read_text("utf-8") == "the old report"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_only_its_owner_can_read_a_report(tmp_path):

@@ -164,6 +164,8 @@ WITHOUT = {"columns": [name for name in JOBS if not name.endswith(("version_id",
         ({"approved_versions": ["1880000000005"], **WITHOUT}, "unapproved-version"),
         ({"output_type": "pdf", **WITHOUT}, "unexpected-output-type"),
         ({"creators": ["svc-hr"]}, "unexpected-creator"),
+        ({"running_hours": 0}, "running-too-long"),
+        ({"unique_external_ids": True, "redact": "external_id"}, "doubled-external-id"),
     ],
 )
 def test_a_rule_that_was_asked_for_but_not_evaluated_is_named_and_not_complete(
@@ -177,6 +179,7 @@ def test_a_rule_that_was_asked_for_but_not_evaluated_is_named_and_not_complete(
     assert rule in report.verdict
     assert report.verdict.endswith(").")
     unasked = {"columns": options.get("columns"), "redact": options.get("redact", ())}
+    unasked |= {"unique_external_ids": False}
     assert bx.report(reading, tmp_path / "audit.html", **unasked).complete
 
 

@@ -43,7 +43,7 @@ def source_host(inputs: AuditInput) -> pl.DataFrame:
     """
     hosts = inputs.thresholds.hosts
     found = _unexpected(
-        inputs.evidence, "host", hosts or {"api.box.com", "demo"}, "host", thing="page"
+        inputs.pages, "host", hosts or {"api.box.com", "demo"}, "host", thing="page"
     )
     return found.with_columns(severity=pl.lit("warning" if hosts else "info"))
 

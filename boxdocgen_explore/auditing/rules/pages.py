@@ -20,7 +20,7 @@ def chain_incomplete(inputs: AuditInput) -> pl.DataFrame:
 
     Jobs on pages that were not read may have failed.
     """
-    chains = inputs.evidence.group_by("batch_id", maintain_order=True).agg(
+    chains = inputs.pages.group_by("batch_id", maintain_order=True).agg(
         begins=_MARKER.first().is_null() & (_NUMBER.first() == 1).fill_null(False),
         ends=_NEXT.last().is_null(),
         complete=pl.col("complete").fill_null(False).all(),
@@ -67,7 +67,7 @@ def chain_inconsistent(inputs: AuditInput) -> pl.DataFrame:
     """
     rows = inputs.jobs.group_by("batch_id").agg(rows=pl.len().cast(pl.Int64))
     chains = (
-        inputs.evidence.group_by("batch_id", maintain_order=True)
+        inputs.pages.group_by("batch_id", maintain_order=True)
         .agg(held=pl.col("jobs").sum(), **_FAULTS)
         .join(rows, on="batch_id", how="left", nulls_equal=True, maintain_order="left")
         .with_columns(pl.col("rows").fill_null(0))
@@ -89,7 +89,7 @@ def foreign_job(inputs: AuditInput) -> pl.DataFrame:
 
     A job of another batch does not belong in this audit.
     """
-    batches = inputs.evidence.select(pl.col("batch_id").drop_nulls().unique())
+    batches = inputs.pages.select(pl.col("batch_id").drop_nulls().unique())
     foreign = inputs.jobs.join(batches, on="batch_id", how="anti", maintain_order="left")
     other = pl.format("The job belongs to batch {}, of which no page was read.", "batch_id")
     return per_job(foreign, pl.coalesce(other, pl.lit("The job names no batch.")))

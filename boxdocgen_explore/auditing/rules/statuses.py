@@ -117,7 +117,7 @@ def unknown_field(inputs: AuditInput) -> pl.DataFrame:
     The content of such a field was not audited.
     """
     fields = (
-        inputs.evidence.explode("unknown_fields")
+        inputs.pages.explode("unknown_fields")
         .drop_nulls("unknown_fields")
         .group_by("batch_id", maintain_order=True)
         .agg(names=pl.col("unknown_fields").unique().sort())
