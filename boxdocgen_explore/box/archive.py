@@ -29,6 +29,7 @@ from boxdocgen_explore.schema import (
     BatchList,
     User,
 )
+from boxdocgen_explore.text import counted
 from boxdocgen_explore.verdict import batch_label
 
 _COUNTED: Final = ("jobs", *STATUSES, "other")
@@ -200,14 +201,14 @@ class _Run:
         reading = self.box.read(ids, **options)
         counts = _counts(reading.jobs)
         outcomes = {one: _outcome(one, reading, counts, known) for one in ids}
-        new = {one: counts[one] for one, outcome in outcomes.items() if outcome == "written"}
+        new = {one: counts[one] for one, (outcome, _) in outcomes.items() if outcome == "written"}
         if new:
             jobs = reading.jobs.filter(pl.col("batch_id").is_in([*new]))
             self.dataset.add(month, self._described(jobs), new)
         pages = reading.pages.partition_by("batch_id", as_dict=True)
-        for one, outcome in outcomes.items():
+        for one, (outcome, reason) in outcomes.items():
             found = counts[one]["jobs"] if one in counts and outcome != "incomplete" else None
-            self._note(one, outcome, found, pages.get((one,)))
+            self._note(one, outcome, found, pages.get((one,)), reason)
 
     def _described(self, jobs: pl.DataFrame) -> pl.DataFrame:
         """The jobs with all columns of the dataset, as far as they are known."""
@@ -228,13 +229,19 @@ class _Run:
         return frames.with_columns(jobs, ARCHIVED_JOBS)
 
     def _note(
-        self, batch_id: str, outcome: str, jobs: int | None, pages: pl.DataFrame | None = None
+        self,
+        batch_id: str,
+        outcome: str,
+        jobs: int | None,
+        pages: pl.DataFrame | None = None,
+        reason: str | None = None,
     ) -> None:
         batch = self.batches.get(batch_id, {})
         self.seen[batch_id] = {
             "batch_id": batch_id,
             "outcome": outcome,
             "jobs": jobs,
+            "reason": reason,
             "complete": outcome != "incomplete",
             "batch_created_at": batch.get("first_created_at"),
             "body_sha256": None if pages is None else pages["body_sha256"].to_list(),
@@ -283,10 +290,14 @@ def _outcome(
     reading: Reading,
     counts: Mapping[str, Counts],
     known: Mapping[str, tuple[str, Counts]],
-) -> str:
+) -> tuple[str, str | None]:
+    """What becomes of a batch, and why if it is left out."""
     if batch_id in reading.failures:
-        return "incomplete"
-    found = counts.get(batch_id)
-    if found is None or any(found[name] for name in (*RUNNING, "other")):
-        return "still running"
-    return "unchanged" if batch_id in known and known[batch_id][1] == found else "written"
+        return "incomplete", str(reading.failures[batch_id])
+    if batch_id not in counts:
+        return "still running", "It has no jobs yet."
+    found = counts[batch_id]
+    if running := sum(found[name] for name in (*RUNNING, "other")):
+        return "still running", f"{running:,} of {counted(found['jobs'], 'job')} may still change."
+    same = batch_id in known and known[batch_id][1] == found
+    return "unchanged" if same else "written", None
