@@ -20,7 +20,7 @@ from boxdocgen_explore.box.cached_chain import CachedChain
 from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.box.session import Answer, BoxSession
-from boxdocgen_explore.cache import Cache
+from boxdocgen_explore.cache import PageStore
 from boxdocgen_explore.pages.records import Chain, PageRead
 from boxdocgen_explore.schema import MAX_LIMIT
 
@@ -47,7 +47,7 @@ class _Restart(Exception):
 
 def follow(
     session: BoxSession,
-    cache: Cache,
+    store: PageStore,
     paged: PagedList,
     chain: Chain,
     *,
@@ -55,13 +55,13 @@ def follow(
     **options: Any,
 ) -> None:
     """Fill a chain; options and Raises as `walk`."""
-    for page in walk(session, cache, paged, chain, **options):
+    for page in walk(session, store, paged, chain, **options):
         on_page(page)
 
 
 def walk(
     session: BoxSession,
-    cache: Cache,
+    store: PageStore,
     paged: PagedList,
     chain: Chain,
     *,
@@ -87,7 +87,7 @@ def walk(
         BrokenPage, BrokenChain: Box's pages are not what the API documents.
         BoxError, Unreachable, NotCached, Cancelled: as `BoxSession.get`.
     """
-    cached = CachedChain(cache, paged, session.host, limit, session.offline)
+    cached = CachedChain(store, paged, session.host, limit, session.offline)
     reader = _ChainReader(session, cached, paged, chain, refresh, max_age, context)
     first = reader.newest_generation()
     for generation in range(first, first + paged.max_restarts + 1):

@@ -83,18 +83,18 @@ class BatchReader:
 
     def _remember(self, reading: Reading) -> None:
         """Note when each job of a running batch was first seen in its status."""
-        cache, session = self.account.cache, self.account.session
-        if cache is None or session.offline:
+        store, session = self.account.store, self.account.session
+        if store is None or session.offline:
             return
         running = reading.jobs.filter(pl.col("status").is_in(list(RUNNING)))["batch_id"].unique()
-        watched = {*running, *watched_batches(cache.store, session.host)}
+        watched = {*running, *watched_batches(store, session.host)}
         fresh = reading.pages.filter(
             pl.col("complete"), ~pl.col("from_cache"), pl.col("batch_id").is_in(list(watched))
         )
         seen = fresh.group_by("batch_id").agg(pl.col("fetched_at").max())
         for batch_id, seen_at in seen.iter_rows():
             jobs = reading.jobs.filter(batch_id=batch_id)
-            remember(cache.store, session.host, batch_id, jobs, seen_at)
+            remember(store, session.host, batch_id, jobs, seen_at)
 
     def _with_documents(
         self, reading: Reading, *, stopped: bool

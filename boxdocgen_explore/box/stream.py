@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -82,11 +81,10 @@ class PageStream:
 
     def _stream(self, paged: PagedList, options: dict[str, Any]) -> Iterator[PageRead]:
         """Each page once: if the chain is restarted, it must begin with what was given."""
-        # A frame file would have the whole batch in memory.
-        cache = replace(self._account.open(options["context"]), frames=None)
+        store = self._account.open(options["context"])
         chain = StreamedChain()
         given: list[pl.Series] = []
-        for page in walk(self._account.session, cache, paged, chain, **options):
+        for page in walk(self._account.session, store, paged, chain, **options):
             ids = chain.hashes[-1]
             if page.number > len(given):
                 given.append(ids)
