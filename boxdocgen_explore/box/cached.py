@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from boxdocgen_explore import errors
 from boxdocgen_explore.arguments import batch_ids
 from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.account import Account
-from boxdocgen_explore.box.chain import IncompleteListWarning, follow
+from boxdocgen_explore.box.chain import IncompleteListWarning, walk
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.cache import PageStore, frame_cache, transitions
 from boxdocgen_explore.errors import warn_renamed
@@ -136,7 +137,7 @@ def _chains(session: BoxSession, store: PageStore, batch_ids: Sequence[str]) -> 
             root = paged.root(session.host)
             chain = Chain(stored=frame_cache.load(store, [root]).get(root))
             try:
-                follow(session.offline_copy(), store, paged, chain)
+                deque(walk(session.offline_copy(), store, paged, chain), maxlen=0)
             except errors.BoxDocGenError:
                 continue
             yield chain

@@ -10,10 +10,10 @@ import datetime as dt
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.cached_chain import CachedChain
@@ -43,20 +43,6 @@ class _Restart(Exception):
     def __init__(self, error: errors.BoxDocGenError, *, moved: bool) -> None:
         self.error = error
         self.moved = moved
-
-
-def follow(
-    session: BoxSession,
-    store: PageStore,
-    paged: PagedList,
-    chain: Chain,
-    *,
-    on_page: Callable[[PageRead], None] = lambda _page: None,
-    **options: Any,
-) -> None:
-    """Fill a chain; options and Raises as `walk`."""
-    for page in walk(session, store, paged, chain, **options):
-        on_page(page)
 
 
 def walk(

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.cached_chain import use_stored
-from boxdocgen_explore.box.chain import follow
+from boxdocgen_explore.box.chain import walk
 from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.progress import ProgressBar
 from boxdocgen_explore.box.retry import RequestContext
@@ -61,7 +61,7 @@ class Fetch:
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
     def run(self, progress: Progress | None = None, noun: str = "jobs", **options: Any) -> None:
-        """Follow every chain (options as `follow`); ``failures`` has the errors.
+        """Follow every chain (options as `walk`); ``failures`` has the errors.
 
         ``progress`` is called in this thread, a few times a second; a progress bar by default.
 
@@ -145,9 +145,9 @@ class Fetch:
             error.args = (f"Not requested, because the token was refused. {error}",)
             return error
         chain = self.chains[paged]
-        on_page: Callable[[PageRead], None] = lambda page: self._post(self._on_page, paged, page)  # noqa: E731
         try:
-            follow(self.session, store, paged, chain, on_page=on_page, **options)
+            for page in walk(self.session, store, paged, chain, **options):
+                self._post(self._on_page, paged, page)
         except errors.Unauthorized as error:
             self._refused = copy.copy(error)
             return error
