@@ -145,10 +145,9 @@ def _found(folder: Path, pattern: str) -> list[Path]:
 def _size_bytes(folder: Path) -> int:
     """The size of all files in a folder, without those that vanish meanwhile."""
     sizes = 0
-    for inner, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                sizes += Path(inner, name).stat().st_size
+    for path in _found(folder, "*"):
+        with suppress(OSError):
+            sizes += path.stat().st_size
     return sizes
 
 
