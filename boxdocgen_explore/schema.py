@@ -188,9 +188,11 @@ ARCHIVED: Final[dict[str, pl.DataType]] = {
     "outcome": pl.String(),
     "jobs": pl.Int64(),
     "file": pl.String(),
+    "reason": pl.String(),
 }
 """One row per batch. ``outcome`` is "written", "unchanged" (it is there already), "still running"
-(a job is not final), or "incomplete" (it could not be read to its end, and ``jobs`` is null)."""
+(a job is not final), or "incomplete" (it could not be read to its end, and ``jobs`` is null).
+``reason`` says why a batch was left out; its first line is what happened."""
 
 RUNS: Final[dict[str, pl.DataType]] = {
     "run_at": pl.Datetime("us", "UTC"),

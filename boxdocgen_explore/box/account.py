@@ -14,7 +14,7 @@ from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.auth import Token, checked_token
 from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.box.session import BoxSession
-from boxdocgen_explore.cache import Cache, offline_cache, online_cache
+from boxdocgen_explore.cache import PageStore, offline_cache, online_cache
 from boxdocgen_explore.schema import User
 
 _opened_in: Final[set[int]] = set()
@@ -47,13 +47,13 @@ class Account:
         self.session = session
         self.user: User | None = None
         """Who reads, once the cache is open; None if Box does not say."""
-        self.cache: Cache | None = None
+        self.store: PageStore | None = None
         self._folder = cache_dir and cache_dir / quote(session.host, safe="")
         self._wanted = wanted
         self._opening = threading.Lock()
         self._closed = False
 
-    def open(self, context: RequestContext | None = None) -> Cache:
+    def open(self, context: RequestContext | None = None) -> PageStore:
         """Ask Box who this is, once, and open that user's cache.
 
         Raises:
@@ -64,24 +64,23 @@ class Account:
         with self._opening:
             if self._closed:
                 raise errors.InvalidRequest("This Box is closed: connect() or demo() again.")
-            if self.cache is None:
+            if self.store is None:
                 if self.session.offline:
-                    self.user, self.cache = offline_cache(self._folder, self._wanted)
+                    self.user, self.store = offline_cache(self._folder, self._wanted)
                 else:
                     self.user = self._who(context)
-                    self.cache = online_cache(self.user, self._folder)
+                    self.store = online_cache(self.user, self._folder)
                 self.session.identify(self.user)
-            return self.cache
+            return self.store
 
     def body(self, path: tuple[str, ...], marker_sha256: str | None, sha256: str) -> bytes | None:
         """Give a cached body that has this digest; None if there is none, or no longer."""
-        if self.cache is None or self._closed:
+        if self.store is None or self._closed:
             return None
-        store, segments = self.cache.store, (self.session.host, *path)
-        root = "/".join(quote(segment, safe="") for segment in segments)
+        root = "/".join(quote(segment, safe="") for segment in (self.session.host, *path))
         place = f"/{marker_sha256 or 'first'}"
-        for key in store.keys(f"{root}/"):
-            page = store.page(key) if key.endswith(place) else None
+        for key in self.store.keys(f"{root}/"):
+            page = self.store.page(key) if key.endswith(place) else None
             if page and hashlib.sha256(page.content).hexdigest() == sha256:
                 return page.content
         return None
@@ -113,5 +112,5 @@ class Account:
     def close(self) -> None:
         self._closed = True
         self.session.close()
-        if self.cache:
-            self.cache.store.close()
+        if self.store:
+            self.store.close()

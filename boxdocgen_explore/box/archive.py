@@ -16,22 +16,22 @@ import polars as pl
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.batches import start_of
 from boxdocgen_explore.box.chain import IncompleteListWarning
-from boxdocgen_explore.box.dataset import Counts, Dataset
+from boxdocgen_explore.box.dataset import Counts, Dataset, Place, counts_of
 from boxdocgen_explore.box.fetch import Progress
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.pages import frames
+from boxdocgen_explore.pages.frames import COUNTS
 from boxdocgen_explore.schema import (
     ARCHIVED,
     ARCHIVED_JOBS,
     MAX_LIMIT,
     RUNNING,
-    STATUSES,
     BatchList,
     User,
 )
+from boxdocgen_explore.text import counted
 from boxdocgen_explore.verdict import batch_label
 
-_COUNTED: Final = ("jobs", *STATUSES, "other")
 _AT_ONCE: Final = 250_000
 """Jobs that are read before they are written."""
 
@@ -114,7 +114,7 @@ class _Run:
     batches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The listed batches (schema.BATCHES) by id, the oldest first."""
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What became of each batch (schema.RUNS)."""
+    """What became of each batch: its columns of schema.RUNS that only a reading has."""
 
     def write(self) -> pl.DataFrame:
         """1. List the batches: those since the start, and those that earlier runs left out.
@@ -132,16 +132,15 @@ class _Run:
         wanted = dict.fromkeys([*self.batches, *left_out["batch_id"], *cached])
         new = [one for one in wanted if not self._is_there(one, known)]
         for one in wanted.keys() - {*new}:
-            self._note(one, "unchanged", known[one][1]["jobs"])
+            self.seen[one] = {"outcome": "unchanged", "jobs": known[one].counts["jobs"]}
         try:
             for month, some in self._by_month(new):
                 self._read_and_write(month, some, known)
         finally:
             done = last.filter(pl.col("outcome").is_in(("written", "unchanged")))["batch_id"]
-            self._write_log({*done})
-        places = {one: file for one, (file, _) in self.dataset.batches().items()}
-        rows = [{**self.seen[one], "file": places.get(one)} for one in wanted]
-        return pl.DataFrame(rows, schema=ARCHIVED)
+            rows = self._rows()
+            self._write_log(rows.values(), {*done})
+        return pl.DataFrame([rows[one] for one in wanted], schema=ARCHIVED)
 
     # --- which batches -----------------------------------------------------------------------
 
@@ -166,10 +165,10 @@ class _Run:
         rows = self.listed.batches.sort("first_created_at", "batch_id", nulls_last=True)
         self.batches = {row["batch_id"]: row for row in rows.iter_rows(named=True)}
 
-    def _is_there(self, batch_id: str, known: Mapping[str, tuple[str, Counts]]) -> bool:
+    def _is_there(self, batch_id: str, known: Mapping[str, Place]) -> bool:
         """Whether the dataset has this batch as it is listed."""
         if batch_id in known and batch_id in self.batches:
-            return known[batch_id][1] == {name: self.batches[batch_id][name] for name in _COUNTED}
+            return known[batch_id].counts == {one: self.batches[batch_id][one] for one in COUNTS}
         return batch_id in known
 
     def _by_month(self, batch_ids: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
@@ -192,22 +191,22 @@ class _Run:
 
     # --- what becomes of them ----------------------------------------------------------------
 
-    def _read_and_write(
-        self, month: str, ids: Sequence[str], known: Mapping[str, tuple[str, Counts]]
-    ) -> None:
+    def _read_and_write(self, month: str, ids: Sequence[str], known: Mapping[str, Place]) -> None:
         # Refreshed, because the list of batches may be newer than what is cached.
         options = {"errors": "keep", "refresh": True, "documents": self.documents, **self.waiting}
         reading = self.box.read(ids, **options)
-        counts = _counts(reading.jobs)
-        outcomes = {one: _outcome(one, reading, counts, known) for one in ids}
-        new = {one: counts[one] for one, outcome in outcomes.items() if outcome == "written"}
-        if new:
-            jobs = reading.jobs.filter(pl.col("batch_id").is_in([*new]))
-            self.dataset.add(month, self._described(jobs), new)
+        counts = counts_of(reading.jobs)
         pages = reading.pages.partition_by("batch_id", as_dict=True)
-        for one, outcome in outcomes.items():
-            found = counts[one]["jobs"] if one in counts and outcome != "incomplete" else None
-            self._note(one, outcome, found, pages.get((one,)))
+        seen = {}
+        for one in ids:
+            seen[one] = _outcome(one, reading, counts.get(one), known.get(one))
+            if (one,) in pages:
+                evidence = pages[one,].select("body_sha256", "box_request_id")
+                seen[one] |= evidence.to_dict(as_series=False)
+        if new := [one for one, row in seen.items() if row["outcome"] == "written"]:
+            jobs = reading.jobs.filter(pl.col("batch_id").is_in(new))
+            self.dataset.add(month, self._described(jobs))
+        self.seen |= seen
 
     def _described(self, jobs: pl.DataFrame) -> pl.DataFrame:
         """The jobs with all columns of the dataset, as far as they are known."""
@@ -227,27 +226,23 @@ class _Run:
                 jobs = frames.with_durations(jobs)
         return frames.with_columns(jobs, ARCHIVED_JOBS)
 
-    def _note(
-        self, batch_id: str, outcome: str, jobs: int | None, pages: pl.DataFrame | None = None
-    ) -> None:
-        batch = self.batches.get(batch_id, {})
-        self.seen[batch_id] = {
-            "batch_id": batch_id,
-            "outcome": outcome,
-            "jobs": jobs,
-            "complete": outcome != "incomplete",
-            "batch_created_at": batch.get("first_created_at"),
-            "body_sha256": None if pages is None else pages["body_sha256"].to_list(),
-            "box_request_id": None if pages is None else pages["box_request_id"].to_list(),
+    def _rows(self) -> dict[str, dict[str, Any]]:
+        """What became of each batch (schema.RUNS), by its id."""
+        places = self.dataset.batches()
+        return {
+            one: {
+                **row,
+                "batch_id": one,
+                "file": places[one].file if one in places else None,
+                "complete": row["outcome"] != "incomplete",
+                "batch_created_at": self.batches.get(one, {}).get("first_created_at"),
+            }
+            for one, row in self.seen.items()
         }
 
-    def _write_log(self, done: Container[str]) -> None:
+    def _write_log(self, rows: Iterable[Mapping[str, Any]], done: Container[str]) -> None:
         """Log the batches that were written or left out, and those that no log says are there."""
-        rows = [
-            row
-            for one, row in self.seen.items()
-            if row["outcome"] != "unchanged" or one not in done
-        ]
+        rows = [row for row in rows if row["outcome"] != "unchanged" or row["batch_id"] not in done]
         if self.listed is None or not self.listed.complete:
             rows.append({"outcome": "list incomplete"})
         user = self.box.user
@@ -258,35 +253,20 @@ class _Run:
             "host": self.box.origin,
             "since": self.start,
         }
-        places = {one: file for one, (file, _) in self.dataset.batches().items()}
-        self.dataset.log(
-            [
-                {**run, **row, "file": places.get(row.get("batch_id", ""))}
-                for row in rows or [{"outcome": "nothing new"}]
-            ]
-        )
-
-
-def _counts(jobs: pl.DataFrame) -> dict[str, Counts]:
-    """The jobs of each batch, counted as in the list of batches."""
-    status = pl.col("status")
-    counted = jobs.group_by("batch_id").agg(
-        pl.len().alias("jobs"),
-        *((status == known).sum().alias(known) for known in STATUSES),
-        (~status.is_in(STATUSES)).sum().alias("other"),
-    )
-    return {row.pop("batch_id"): row for row in counted.iter_rows(named=True)}
+        self.dataset.log([{**run, **row} for row in rows or [{"outcome": "nothing new"}]])
 
 
 def _outcome(
-    batch_id: str,
-    reading: Reading,
-    counts: Mapping[str, Counts],
-    known: Mapping[str, tuple[str, Counts]],
-) -> str:
+    batch_id: str, reading: Reading, counts: Counts | None, place: Place | None
+) -> dict[str, Any]:
+    """What becomes of a batch, its jobs, and the reason if it is left out."""
     if batch_id in reading.failures:
-        return "incomplete"
-    found = counts.get(batch_id)
-    if found is None or any(found[name] for name in (*RUNNING, "other")):
-        return "still running"
-    return "unchanged" if batch_id in known and known[batch_id][1] == found else "written"
+        return {"outcome": "incomplete", "reason": str(reading.failures[batch_id])}
+    if counts is None:
+        return {"outcome": "still running", "reason": "It has no jobs yet."}
+    jobs, running = counts["jobs"], sum(counts[name] for name in (*RUNNING, "other"))
+    if running:
+        reason = f"{running:,} of {counted(jobs, 'job')} may still change."
+        return {"outcome": "still running", "jobs": jobs, "reason": reason}
+    same = place is not None and place.counts == counts
+    return {"outcome": "unchanged" if same else "written", "jobs": jobs}

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import quote
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
+from boxdocgen_explore import errors
 from boxdocgen_explore.arguments import batch_ids
+from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.account import Account
-from boxdocgen_explore.box.scan import Cached, scan
-from boxdocgen_explore.cache import transitions
+from boxdocgen_explore.box.chain import IncompleteListWarning, walk
+from boxdocgen_explore.box.session import BoxSession
+from boxdocgen_explore.cache import PageStore, frame_cache, transitions
 from boxdocgen_explore.errors import warn_renamed
-from boxdocgen_explore.schema import TRANSITIONS
+from boxdocgen_explore.pages import Chain
+from boxdocgen_explore.schema import JOBS, TRANSITIONS
+from boxdocgen_explore.text import counted
+
+_AT_ONCE = 100
+"""Batches whose pages are parsed before their frames are stored."""
 
 
 class CachedBatches:
@@ -22,7 +33,7 @@ class CachedBatches:
 
     def cached(self) -> list[str]:
         """Ids of the batches that have pages in the cache, read with any limit."""
-        return self._cached.batch_ids()
+        return endpoints.cached_batches(self._account.open(), self._account.session.host)
 
     def kept(self) -> list[str]:
         """The old name of `cached`."""
@@ -44,7 +55,7 @@ class CachedBatches:
         ...     box.scan().filter(status="failed").select(pl.len()).collect().item()
         1487
         """
-        return scan(self._cached)
+        return _scan(self._account.session, self._account.open(), self.origin)
 
     def transitions(self, ids: str | int | Iterable[str | int]) -> pl.DataFrame:
         """When each job of batches that were seen running was first seen in its status.
@@ -61,13 +72,75 @@ class CachedBatches:
         ...     box.transitions("12345600340").height == running.height
         True
         """
-        wanted, cached = batch_ids(ids), self._cached
-        seen = [transitions(cached.cache.store, cached.session.host, one) for one in wanted]
+        wanted, store, host = batch_ids(ids), self._account.open(), self._account.session.host
+        seen = [transitions(store, host, one) for one in wanted]
         return pl.concat(
             [pl.DataFrame(schema=TRANSITIONS), *(frame for frame in seen if frame is not None)]
         )
 
-    @property
-    def _cached(self) -> Cached:
-        cache = self._account.open()
-        return Cached(self._account.session, cache, self._account.user, self.origin)
+
+def _scan(session: BoxSession, store: PageStore, origin: str) -> pl.LazyFrame:
+    """Stored rows are read file by file; other batches are read one after another, so that they
+    need not fit into memory together."""
+    line = errors.caller_line()  # polars collects in a thread of its own
+
+    def batches(
+        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        for lazy in _parts(session, store, predicate, line):
+            jobs = lazy.with_columns(pl.lit(origin).alias("origin"))
+            jobs = jobs if predicate is None else jobs.filter(predicate)
+            jobs = jobs if columns is None else jobs.select(columns)
+            found = (jobs if rows is None else jobs.head(rows)).collect()
+            yield found
+            rows = None if rows is None else rows - found.height
+            if rows is not None and rows <= 0:
+                return
+
+    return register_io_source(batches, schema=dict(JOBS))
+
+
+def _parts(
+    session: BoxSession, store: PageStore, predicate: pl.Expr | None, line: errors.Line
+) -> Iterator[pl.LazyFrame]:
+    """The rows of all batches that a predicate on the batch id does not exclude. Only complete
+    chains count, because part of a batch must not be shown as if it were all of it."""
+    others: list[str] = []
+    yield from frame_cache.rows(store, f"{quote(session.host, safe='')}/docgen_batch_jobs/", others)
+    wanted = _matching(others, predicate)
+    incomplete = len(wanted)
+    for chain in _chains(session, store, wanted):
+        incomplete -= 1
+        yield pl.concat(chain.frames()).lazy()
+    if incomplete:
+        errors.warn(
+            f"{counted(incomplete, 'batch')} left out, because not all pages are cached. "
+            "Read them once more to complete them.",
+            IncompleteListWarning,
+            line,
+        )
+
+
+def _matching(batch_ids: list[str], predicate: pl.Expr | None) -> list[str]:
+    """Without the batches that a predicate on the batch id excludes: these need not be read."""
+    if predicate is None or set(predicate.meta.root_names()) != {"batch_id"}:
+        return batch_ids
+    return pl.DataFrame({"batch_id": batch_ids}).filter(predicate)["batch_id"].to_list()
+
+
+def _chains(session: BoxSession, store: PageStore, batch_ids: Sequence[str]) -> Iterator[Chain]:
+    """The chains of these batches, as far as they are completely cached; they are then stored."""
+    for start in range(0, len(batch_ids), _AT_ONCE):
+        parsed = []
+        for batch_id in batch_ids[start : start + _AT_ONCE]:
+            paged = endpoints.batch_jobs(batch_id, ttl_s=0)
+            root = paged.root(session.host)
+            chain = Chain(stored=frame_cache.load(store, [root]).get(root))
+            try:
+                deque(walk(session.offline_copy(), store, paged, chain), maxlen=0)
+            except errors.BoxDocGenError:
+                continue
+            yield chain
+            parsed.append(chain)
+        if not session.offline:
+            frame_cache.save(store, parsed)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.session import BoxSession
-from boxdocgen_explore.cache import Cache
+from boxdocgen_explore.cache import PageStore
 from boxdocgen_explore.pages.records import Chain, page_place
 from boxdocgen_explore.schema import MAX_LIMIT
 
@@ -29,7 +29,7 @@ class CachedChain:
     Nothing is deleted if ``offline``.
     """
 
-    cache: Cache
+    store: PageStore
     paged: PagedList
     host: str
     limit: int
@@ -43,12 +43,12 @@ class CachedChain:
     def use(self, limit: int) -> None:
         """From now on mean the pages that were read with this limit."""
         self.limit = limit
-        self.keys = set(self.cache.store.keys(self.prefix()))
+        self.keys = set(self.store.keys(self.prefix()))
 
     def limits(self) -> list[int]:
         """The limits that cached pages were read with: this one first, then the largest."""
         start = self.paged.root(self.host) + "limit="
-        keys = self.cache.store.keys(start)
+        keys = self.store.keys(start)
         found = {key.removeprefix(start).partition("/")[0] for key in keys}
         limits = {int(limit) for limit in found if limit.isdecimal()}
         return sorted(limits, key=lambda limit: (limit != self.limit, -limit))
@@ -60,7 +60,7 @@ class CachedChain:
 
     def page(self, generation: int, marker: str | None) -> StoredPage | None:
         key = self._key(generation, marker)
-        return self.cache.store.page(key) if key in self.keys else None
+        return self.store.page(key) if key in self.keys else None
 
     def save(
         self,
@@ -70,16 +70,16 @@ class CachedChain:
         fetched_at: dt.datetime,
         expires: dt.datetime | None,
     ) -> bytes | None:
-        return self.cache.store.save(self._key(generation, marker), response, fetched_at, expires)
+        return self.store.save(self._key(generation, marker), response, fetched_at, expires)
 
     def delete(self, generation: int) -> None:
         """Delete a generation that can never become a chain."""
-        self._delete(self.cache.store.keys(self.prefix(generation)))
+        self._delete(self.store.keys(self.prefix(generation)))
 
     def delete_before(self, generation: int) -> None:
         """Delete what a complete chain has replaced."""
         if generation:  # nothing is older than the first
-            keys = self.cache.store.keys(self.prefix())
+            keys = self.store.keys(self.prefix())
             self._delete([key for key in keys if key < self.prefix(generation)])
 
     def prefix(self, generation: int | None = None) -> str:
@@ -92,7 +92,7 @@ class CachedChain:
 
     def _delete(self, keys: list[str]) -> None:
         if keys and not self.offline:
-            self.cache.store.delete(keys)
+            self.store.delete(keys)
 
 
 def use_stored(

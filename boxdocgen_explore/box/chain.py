@@ -10,17 +10,17 @@ import datetime as dt
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.cached_chain import CachedChain
 from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.box.session import Answer, BoxSession
-from boxdocgen_explore.cache import Cache
+from boxdocgen_explore.cache import PageStore
 from boxdocgen_explore.pages.records import Chain, PageRead
 from boxdocgen_explore.schema import MAX_LIMIT
 
@@ -45,23 +45,9 @@ class _Restart(Exception):
         self.moved = moved
 
 
-def follow(
-    session: BoxSession,
-    cache: Cache,
-    paged: PagedList,
-    chain: Chain,
-    *,
-    on_page: Callable[[PageRead], None] = lambda _page: None,
-    **options: Any,
-) -> None:
-    """Fill a chain; options and Raises as `walk`."""
-    for page in walk(session, cache, paged, chain, **options):
-        on_page(page)
-
-
 def walk(
     session: BoxSession,
-    cache: Cache,
+    store: PageStore,
     paged: PagedList,
     chain: Chain,
     *,
@@ -87,7 +73,7 @@ def walk(
         BrokenPage, BrokenChain: Box's pages are not what the API documents.
         BoxError, Unreachable, NotCached, Cancelled: as `BoxSession.get`.
     """
-    cached = CachedChain(cache, paged, session.host, limit, session.offline)
+    cached = CachedChain(store, paged, session.host, limit, session.offline)
     reader = _ChainReader(session, cached, paged, chain, refresh, max_age, context)
     first = reader.newest_generation()
     for generation in range(first, first + paged.max_restarts + 1):

@@ -10,18 +10,18 @@ import json
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import polars as pl
 
 from boxdocgen_explore.arguments import checked, checked_path, checked_text
 from boxdocgen_explore.errors import StoreError
-from boxdocgen_explore.pages.frames import with_columns
+from boxdocgen_explore.pages.frames import COUNTS, with_columns
 from boxdocgen_explore.schema import ARCHIVED_JOBS, RUNS
 from boxdocgen_explore.text import replacing
 
@@ -40,6 +40,13 @@ _FULL: Final = 1_000_000
 _ATTEMPTS: Final = 5
 _LOCKED_S: Final = 600
 _TROUBLE: Final = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
+
+
+class Place(NamedTuple):
+    """Which file has a batch, and what is there of it."""
+
+    file: str
+    counts: Counts
 
 
 @dataclass
@@ -63,26 +70,20 @@ class Dataset:
         root = checked_text("url", url) if remote else str(checked_path("url", url))
         options = {"storage_options": dict(storage_options)} if storage_options else {}
         dataset = cls(root.rstrip("/"), options)
-        dataset.parts = {file: dataset._batches(file) for file in dataset._files()}
+        dataset._look()
         return dataset
 
     @property
     def _remote(self) -> bool:
         return "://" in self.root
 
-    def batches(self) -> dict[str, tuple[str, Counts]]:
-        """Every batch in it: its file and counts."""
-        return {one: (file, found[one]) for file, found in self.parts.items() for one in found}
+    def batches(self) -> dict[str, Place]:
+        """Every batch in it."""
+        return {one: Place(file, found[one]) for file, found in self.parts.items() for one in found}
 
     def runs(self) -> pl.DataFrame:
         """What each run saw (schema.RUNS)."""
-        try:
-            found = pl.read_parquet(f"{self.root}/{_RUNS}", **self.options)
-            return with_columns(found, RUNS)
-        except _TROUBLE as error:
-            if not self._is_missing(error):
-                raise self._unusable(_RUNS, error) from None
-            return pl.DataFrame(schema=RUNS)
+        return self._read(_RUNS, RUNS)
 
     def log(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows to the log of runs."""
@@ -90,54 +91,50 @@ class Dataset:
         with self._alone():
             self._write(_RUNS, pl.concat([self.runs(), new]), {})
 
-    def add(self, month: str, jobs: pl.DataFrame, batches: Mapping[str, Counts]) -> None:
-        """Add batches (schema.ARCHIVED_JOBS), or replace them.
+    def add(self, month: str, jobs: pl.DataFrame) -> None:
+        """Add all jobs of some batches (schema.ARCHIVED_JOBS), or replace them.
 
         Raises:
             StoreError: the dataset cannot be written.
         """
+        ids = set(jobs["batch_id"])
         for _ in range(_ATTEMPTS):
             with self._alone():
-                for file, some in self._places(month, batches).items():
-                    self._add_to(file, jobs.filter(pl.col("batch_id").is_in([*some])), some)
+                self._look()
+                for file, some in self._places(month, ids).items():
+                    self._add_to(file, jobs.filter(pl.col("batch_id").is_in(some)))
+            if not self._remote:
+                return
             # Object storage knows no lock: another run may have written the same file meanwhile.
-            if not self._remote or all(one in self.batches() for one in self._again(batches)):
+            self._look()
+            if ids <= self.batches().keys():
                 return
         raise StoreError(
             f"Another run keeps writing to {self.root}. Run one at a time on object storage."
         )
 
-    def _again(self, batches: Mapping[str, Counts]) -> Mapping[str, Counts]:
-        """These batches, after the files were looked at once more."""
+    def _look(self) -> None:
         self.parts = {file: self._batches(file) for file in self._files()}
-        return batches
 
-    def _places(self, month: str, batches: Mapping[str, Counts]) -> dict[str, dict[str, Counts]]:
+    def _places(self, month: str, batch_ids: Iterable[str]) -> dict[str, list[str]]:
         """Into which file each batch goes: the one that has it, else the month's last one."""
-        self._again(batches)
         known = self.batches()
         mine = sorted(file for file in self.parts if file.startswith(f"month={month}/"))
         last = mine[-1] if mine else f"month={month}/jobs-0000.parquet"
         if sum(counts["jobs"] for counts in self.parts.get(last, {}).values()) >= _FULL:
             last = f"month={month}/jobs-{len(mine):04d}.parquet"
-        places: dict[str, dict[str, Counts]] = defaultdict(dict)
-        for one, counts in batches.items():
-            places[known[one][0] if one in known else last][one] = counts
+        places: dict[str, list[str]] = defaultdict(list)
+        for one in batch_ids:
+            places[known[one].file if one in known else last].append(one)
         return places
 
-    def _add_to(self, file: str, jobs: pl.DataFrame, batches: Mapping[str, Counts]) -> None:
-        others = pl.DataFrame(schema=ARCHIVED_JOBS)
+    def _add_to(self, file: str, jobs: pl.DataFrame) -> None:
         if self.parts.get(file):
-            try:
-                path = f"{self.root}/{file}"
-                found = pl.read_parquet(path, hive_partitioning=False, **self.options)
-                others = with_columns(found, ARCHIVED_JOBS)
-            except _TROUBLE as error:
-                raise self._unusable(file, error) from None
-            others = others.filter(~pl.col("batch_id").is_in([*batches]))
-        here = {**self.parts.get(file, {}), **batches}
-        self._write(file, pl.concat([others, jobs]), here)
-        self.parts[file] = here
+            others = self._read(file, ARCHIVED_JOBS)
+            jobs = pl.concat([others.join(jobs, on="batch_id", how="anti"), jobs])
+        batches = counts_of(jobs)
+        self._write(file, jobs, batches)
+        self.parts[file] = batches
 
     # --- files -------------------------------------------------------------------------------
 
@@ -172,6 +169,18 @@ class Dataset:
                 f"{self.root}/{file} was written by a newer boxdocgen_explore: update this one."
             )
         return {one: counts for one, counts in batches.items() if "jobs" in counts}
+
+    def _read(self, file: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+        """A file with these columns; without rows if there is no such file."""
+        try:
+            path = f"{self.root}/{file}"
+            return with_columns(
+                pl.read_parquet(path, hive_partitioning=False, **self.options), schema
+            )
+        except _TROUBLE as error:
+            if self._is_missing(error):
+                return pl.DataFrame(schema=schema)
+            raise self._unusable(file, error) from None
 
     def _write(self, file: str, frame: pl.DataFrame, batches: Mapping[str, Counts]) -> None:
         metadata = {_VERSION: str(VERSION), _BATCHES: json.dumps(batches)}
@@ -218,10 +227,15 @@ class Dataset:
             while True:
                 try:
                     lock.execute("BEGIN EXCLUSIVE")
+                    return lock
                 except sqlite3.OperationalError as error:
                     if "locked" not in str(error) or time.monotonic() > deadline:
                         raise
-                else:
-                    return lock
         except (OSError, sqlite3.Error) as error:
             raise self._unusable("", error) from None
+
+
+def counts_of(jobs: pl.DataFrame) -> dict[str, Counts]:
+    """The jobs of each batch, counted as in the list of batches."""
+    counted = jobs.group_by("batch_id").agg(**COUNTS)
+    return {row.pop("batch_id"): row for row in counted.iter_rows(named=True)}

@@ -83,8 +83,8 @@ class DocumentSearch:
         """
         round_size = 0
         while wanted := self._next(round_size):
-            folders = self._look_up(wanted)
-            self._list(folders if not round_size else _several(folders))
+            # To list a folder for one file is not worth it, unless it is the batch's.
+            self._list(self._look_up(wanted), least=2 if round_size else 1)
             round_size = max(_ROUND, round_size * _ROUND)
 
     @property
@@ -92,26 +92,19 @@ class DocumentSearch:
         """One row per file that was looked at: ``output_file_id`` and schema.DOCUMENTS."""
         return pl.concat(self._found)
 
-    @property
-    def left_out(self) -> int:
-        """Files that were not looked at, because too many are not in their folder."""
-        return sum(map(len, self._open.values()))
-
     def warning(self) -> str | None:
         """The text of a warning about files of which nothing is known; None if there are none."""
-        parts = []
-        if self.refused:
-            parts.append(f"{counted(len(self.refused), 'document')}: this user may not read them")
-        if self.left_out:
-            parts.append(
-                f"{counted(self.left_out, 'document')}: not in the folder of the batch, and at "
-                f"most {MAX_LOOKUPS:,} of a batch are looked up one by one"
-            )
-        if self.invalid:
-            parts.append(f"{counted(self.invalid, 'document')}: their id is not a valid one")
-        if not parts:
-            return None
-        return f"Not checked: {'; '.join(parts)}."
+        too_many = (
+            f"not in the folder of the batch, and at most {MAX_LOOKUPS:,} of a batch are looked "
+            "up one by one"
+        )
+        unknown = {
+            "this user may not read them": len(self.refused),
+            too_many: sum(map(len, self._open.values())),
+            "their id is not a valid one": self.invalid,
+        }
+        parts = [f"{counted(files, 'document')}: {why}" for why, files in unknown.items() if files]
+        return f"Not checked: {'; '.join(parts)}." if parts else None
 
     # --- one round -----------------------------------------------------------------------------
 
@@ -151,12 +144,13 @@ class DocumentSearch:
             raise problem
         return folders
 
-    def _list(self, folders: dict[str, list[str]]) -> None:
-        """List the folder that most files of each batch are in, unless it was listed before."""
+    def _list(self, folders: dict[str, list[str]], *, least: int) -> None:
+        """List the folder that most files of each batch are in, and at least so many, unless it
+        was listed before."""
         batches: dict[str, list[str]] = {}
         for batch_id, ids in folders.items():
-            folder_id = Counter(ids).most_common(1)[0][0]
-            if folder_id not in self._listed and self._open[batch_id]:
+            folder_id, files = Counter(ids).most_common(1)[0]
+            if files >= least and folder_id not in self._listed and self._open[batch_id]:
                 batches.setdefault(folder_id, []).append(batch_id)
         self._listed |= batches.keys()
         wanted = {
@@ -236,12 +230,7 @@ class DocumentSearch:
                 **who,
             }
             rows += [
-                {
-                    **about,
-                    **page.evidence(),
-                    "status": 200,
-                    "entries": page.parsed.height,
-                }
+                {**about, **page.evidence(), "status": 200, "entries": page.parsed.height}
                 for page in chain.pages
             ]
             if isinstance(failure, errors.BoxError):
@@ -272,16 +261,6 @@ class _Enough:
             self._left = set(self.wanted)
         self._left -= set(chain.pages[-1].parsed.rows["output_file_id"])
         return not self._left or len(chain.pages) >= len(self.wanted)
-
-
-def _several(folders: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Folders in which several of the files are: listing them for one file is not worth it."""
-    counts = {batch_id: Counter(ids) for batch_id, ids in folders.items()}
-    several = {
-        batch_id: [folder_id for folder_id in folders[batch_id] if count[folder_id] > 1]
-        for batch_id, count in counts.items()
-    }
-    return {batch_id: ids for batch_id, ids in several.items() if ids}
 
 
 def _rows(file_ids: list[str], *, found: bool) -> pl.DataFrame:

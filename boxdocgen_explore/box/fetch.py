@@ -17,12 +17,12 @@ from typing import Any, Final
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.cached_chain import use_stored
-from boxdocgen_explore.box.chain import follow
+from boxdocgen_explore.box.chain import walk
 from boxdocgen_explore.box.endpoints import PagedList
 from boxdocgen_explore.box.progress import ProgressBar
 from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.box.session import WORKERS, BoxSession
-from boxdocgen_explore.cache import Cache
+from boxdocgen_explore.cache import PageStore, frame_cache
 from boxdocgen_explore.pages.records import Chain, PageRead
 
 Progress = Callable[[int, int, str | None], None]
@@ -35,13 +35,13 @@ _STEP_S: Final = 0.1
 class Fetch:
     """Several lists, each read by one worker at a time.
 
-    ``open_cache`` is called in each worker before its first call. ``on_page`` is called in the
+    ``open_store`` is called in each worker before its first call. ``on_page`` is called in the
     caller's thread when a page arrives.
     """
 
     session: BoxSession
     lists: Sequence[PagedList]
-    open_cache: Callable[[RequestContext], Cache]
+    open_store: Callable[[RequestContext], PageStore]
     cancelled: threading.Event
     on_page: Callable[[], None] = lambda: None
     chains: dict[PagedList, Chain] = field(init=False)
@@ -56,18 +56,18 @@ class Fetch:
         self._waiting: dict[int, str | None] = {}
         self._warnings: deque[tuple[str, type[Warning]]] = deque()
         self._refused: errors.Unauthorized | None = None
-        self._cache: Cache | None = None
+        self._store: PageStore | None = None
         self._loading = threading.Lock()
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
     def run(self, progress: Progress | None = None, noun: str = "jobs", **options: Any) -> None:
-        """Follow every chain (options as `follow`); ``failures`` has the errors.
+        """Follow every chain (options as `walk`); ``failures`` has the errors.
 
         ``progress`` is called in this thread, a few times a second; a progress bar by default.
 
         Raises:
             Cancelled: ``cancelled`` was set; the chains hold what had arrived.
-            BoxDocGenError: as ``open_cache``.
+            BoxDocGenError: as ``open_store``.
         """
         todo = iter(self.lists)
         try:
@@ -76,8 +76,9 @@ class Fetch:
             with ProgressBar(noun) as bar:
                 while self._unfinished:
                     self._step(progress or bar)
-            if self._cache and self._cache.frames and not self.session.offline:
-                self._cache.frames.save(self.chains.values())
+            if self._store and not self.session.offline:
+                batches = (chain for paged, chain in self.chains.items() if paged.batch_id)
+                frame_cache.save(self._store, batches)
         except BaseException:  # Ctrl-C must stop the workers, too
             self.cancelled.set()
             raise
@@ -109,26 +110,26 @@ class Fetch:
             self.cancelled, lambda why: self._post(self._on_waiting, worker, why)
         )
         try:
-            cache = self.open_cache(context)
+            store = self.open_store(context)
             with self._loading:
-                if self._cache is None:
-                    self._load(cache, options)
+                if self._store is None:
+                    self._load(store, options)
             for paged in todo:  # shared: each list is one worker's
                 if self.chains[paged].complete:
                     continue
                 if self.cancelled.is_set():
                     return
-                failure = self._follow(paged, cache, {**options, "context": context})
+                failure = self._follow(paged, store, {**options, "context": context})
                 self._post(self._on_done, paged, failure)
         except Exception as error:
             self._post(self._on_crash, error)
 
-    def _load(self, cache: Cache, options: dict[str, Any]) -> None:
+    def _load(self, store: PageStore, options: dict[str, Any]) -> None:
         """Take what is stored of all batches at once; what is complete need not be followed."""
-        self._cache = cache
+        self._store = store
         host = self.session.host
         batches = {paged.root(host): paged for paged in self.lists if paged.batch_id}
-        stored = cache.frames.load(batches) if cache.frames else {}
+        stored = frame_cache.load(store, batches)
         for root, found in stored.items():
             paged, chain = batches[root], self.chains[batches[root]]
             chain.stored = found
@@ -137,16 +138,16 @@ class Fetch:
             self._post(self._on_loaded, complete)
 
     def _follow(
-        self, paged: PagedList, cache: Cache, options: dict[str, Any]
+        self, paged: PagedList, store: PageStore, options: dict[str, Any]
     ) -> errors.BoxDocGenError | None:
         if self._refused:  # the other batches would be refused with this token as well
             error = copy.copy(self._refused)
             error.args = (f"Not requested, because the token was refused. {error}",)
             return error
         chain = self.chains[paged]
-        on_page: Callable[[PageRead], None] = lambda page: self._post(self._on_page, paged, page)  # noqa: E731
         try:
-            follow(self.session, cache, paged, chain, on_page=on_page, **options)
+            for page in walk(self.session, store, paged, chain, **options):
+                self._post(self._on_page, paged, page)
         except errors.Unauthorized as error:
             self._refused = copy.copy(error)
             return error

@@ -50,7 +50,7 @@ class BatchReader:
         2. Join what arrived to one `Reading`; with documents, ask for them.
         3. Raise what failed, with the reading; to keep the errors of batches, only what else did.
 
-        Options as `follow`; Raises as `Box.read`.
+        Options as `walk`; Raises as `Box.read`.
         """
         before = self.account.session.calls.total()
         batches = [endpoints.batch_jobs(one, self.ttl_s) for one in ids]
@@ -67,7 +67,7 @@ class BatchReader:
         if failure is None:
             self._remember(reading)
             others = (fetch.failures[paged] for paged in full if paged in fetch.failures)
-            failure = None if keep else error_for(reading, len(ids))
+            failure = None if keep else error_for(reading.failures, len(ids))
             failure = failure or next(others, None)
         if documents:
             reading, problem = self._with_documents(reading, stopped=self.cancelled.is_set())
@@ -83,18 +83,18 @@ class BatchReader:
 
     def _remember(self, reading: Reading) -> None:
         """Note when each job of a running batch was first seen in its status."""
-        cache, session = self.account.cache, self.account.session
-        if cache is None or session.offline:
+        store, session = self.account.store, self.account.session
+        if store is None or session.offline:
             return
         running = reading.jobs.filter(pl.col("status").is_in(list(RUNNING)))["batch_id"].unique()
-        watched = {*running, *watched_batches(cache.store, session.host)}
+        watched = {*running, *watched_batches(store, session.host)}
         fresh = reading.pages.filter(
             pl.col("complete"), ~pl.col("from_cache"), pl.col("batch_id").is_in(list(watched))
         )
         seen = fresh.group_by("batch_id").agg(pl.col("fetched_at").max())
         for batch_id, seen_at in seen.iter_rows():
             jobs = reading.jobs.filter(batch_id=batch_id)
-            remember(cache.store, session.host, batch_id, jobs, seen_at)
+            remember(store, session.host, batch_id, jobs, seen_at)
 
     def _with_documents(
         self, reading: Reading, *, stopped: bool
@@ -173,9 +173,10 @@ def evidence(origin: str, user: User | None, chains: Mapping[PagedList, Chain]) 
     return pl.DataFrame(rows, schema=PAGES)
 
 
-def error_for(reading: Reading, batches: int) -> errors.BoxDocGenError | None:
-    """The error that a reading with failures is raised as."""
-    if not reading.failures:
-        return None
-    first = next(iter(reading.failures.values()))
-    return first if batches == 1 else errors.BatchesFailed(reading.failures, batches)
+def error_for(
+    failures: Mapping[str, errors.BoxDocGenError], batches: int
+) -> errors.BoxDocGenError | None:
+    """The one error that those of some batches are raised as."""
+    if batches == 1 or not failures:
+        return next(iter(failures.values()), None)
+    return errors.BatchesFailed(failures, batches)

@@ -91,14 +91,13 @@ class Failed(Exception):
 
 def retrying(
     attempt: Callable[[], Response], policy: RetryPolicy, context: RequestContext
-) -> Response:
-    """Call ``attempt``, and again if that may help; return the last response.
+) -> Response | Failed:
+    """Call ``attempt``, and again if that may help; return what came of the last one.
 
     urllib3's own Retry is not used: it loses Box's last response, fails on a malformed
     retry-after, does not repeat a cut body, and cannot be interrupted.
 
     Raises:
-        Failed: no usable response, even after repeating.
         Cancelled: the context was cancelled.
     """
     started = time.monotonic()
@@ -114,11 +113,6 @@ def retrying(
             context.sleep(seconds)
     finally:
         context.waiting(None)
-    if isinstance(outcome, Failed):
-        try:
-            raise outcome
-        finally:
-            del outcome  # an error and a frame that hold each other would keep connections open
     return outcome
 
 

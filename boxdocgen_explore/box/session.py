@@ -206,10 +206,10 @@ class BoxSession:
                 context,
             )
 
-        try:
-            return retrying(attempt, policy, context)
-        except Failed as failed:
-            raise failed.kind(str(failed)) from None
+        outcome = retrying(attempt, policy, context)
+        if isinstance(outcome, Failed):
+            raise outcome.kind(str(outcome))
+        return outcome
 
     def _exchange(self, request: requests.Request, token: str) -> Response:
         """One request and its response. Only here is the token in a variable as plain text."""

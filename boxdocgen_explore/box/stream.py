@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -15,6 +14,7 @@ from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.account import Account
 from boxdocgen_explore.box.chain import walk
 from boxdocgen_explore.box.endpoints import PagedList
+from boxdocgen_explore.box.reading import error_for
 from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.records import PageRead, StreamedChain
@@ -76,17 +76,15 @@ class PageStream:
                 if isinstance(error, errors.Cancelled | errors.Unauthorized):
                     raise  # no other batch can be read, either
                 failures[batch_id] = error
-        if failures:
-            first = next(iter(failures.values()))
-            raise first if len(ids) == 1 else errors.BatchesFailed(failures, len(ids))
+        if failure := error_for(failures, len(ids)):
+            raise failure
 
     def _stream(self, paged: PagedList, options: dict[str, Any]) -> Iterator[PageRead]:
         """Each page once: if the chain is restarted, it must begin with what was given."""
-        # A frame file would have the whole batch in memory.
-        cache = replace(self._account.open(options["context"]), frames=None)
+        store = self._account.open(options["context"])
         chain = StreamedChain()
         given: list[pl.Series] = []
-        for page in walk(self._account.session, cache, paged, chain, **options):
+        for page in walk(self._account.session, store, paged, chain, **options):
             ids = chain.hashes[-1]
             if page.number > len(given):
                 given.append(ids)

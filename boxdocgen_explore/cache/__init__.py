@@ -1,9 +1,9 @@
 """The cache on disk: checked pages go in; the same pages come out, for their user alone."""
 
+from boxdocgen_explore.cache import frame_cache
 from boxdocgen_explore.cache.first_seen import remember, transitions, watched_batches
 from boxdocgen_explore.cache.store import PageStore, StoreWarning
 from boxdocgen_explore.cache.users import (
-    Cache,
     CacheInfo,
     cache_info,
     clear,
@@ -13,13 +13,13 @@ from boxdocgen_explore.cache.users import (
 )
 
 __all__ = [
-    "Cache",
     "CacheInfo",
     "PageStore",
     "StoreWarning",
     "cache_info",
     "clear",
     "default_cache_dir",
+    "frame_cache",
     "offline_cache",
     "online_cache",
     "remember",

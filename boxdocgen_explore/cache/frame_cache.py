@@ -7,19 +7,19 @@ rows are appended as a new file; small files are merged once there are many.
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 import polars as pl
 
-from boxdocgen_explore.cache.frame_files import UNREADABLE, FrameFiles, height, is_current
-from boxdocgen_explore.cache.frame_index import Entry, FrameIndex, list_of
+from boxdocgen_explore.cache import frame_index
+from boxdocgen_explore.cache.frame_index import UNREADABLE, Entry, height, list_of
 from boxdocgen_explore.pages import Chain, PageRead, StoredChain, page_place
 
 if TYPE_CHECKING:
@@ -32,130 +32,130 @@ _MANY_FILES: Final = 8
 _PARTIAL_PAGES: Final = 10
 """Of a batch that still runs, fewer final pages are not worth a frame."""
 
-_UNUSED_S: Final = 3_600
-
 _T = TypeVar("_T")
 
 
-class FrameCache:
-    """Frames by chain, in one folder. Every problem with a file is ignored: the pages remain."""
-
-    def __init__(self, store: PageStore, folder: Path) -> None:
-        self._files = FrameFiles(folder)
-        self._store = store
-        self._index = FrameIndex(store)
-
-    def load(self, roots: Iterable[str]) -> dict[str, StoredChain]:
-        """What is stored of each list, given as the root of its keys, if it has one chain."""
-        by_file: dict[str, dict[str, Entry]] = defaultdict(dict)
-        for root, entry in self._index.find(roots).items():
+def load(store: PageStore, roots: Iterable[str]) -> dict[str, StoredChain]:
+    """What is stored of each list, given as the root of its keys, if it has one chain."""
+    by_file: dict[str, dict[str, Entry]] = defaultdict(dict)
+    with store.database("frames could not be looked up") as database:
+        for root, entry in frame_index.find(database, roots).items():
             by_file[entry.file][root] = entry
-        found = {}
-        for file, entries in by_file.items():
-            with suppress(*UNREADABLE):
-                rows = self._files.slices(file, [*entries.values()])
-                for (root, entry), (jobs, source) in zip(entries.items(), rows, strict=True):
-                    found[root] = _stored(entry, jobs, source)
-        return found
+    found = {}
+    for file, entries in by_file.items():
+        with suppress(*UNREADABLE):
+            rows = frame_index.slices(_content(store, file), file, [*entries.values()])
+            for (root, entry), (jobs, source) in zip(entries.items(), rows, strict=True):
+                found[root] = _stored(entry, jobs, source)
+    return found
 
-    def complete(self, root: str) -> tuple[dict[str, list[str] | None], list[str]]:
-        """The lists below a root of which all pages are stored: by file, their ids, or None if
-        they are all that the file has. And the ids of the other lists."""
-        files = self._index.files(root)
-        if files and all(jobs == height(file) and is_current(file) for file, jobs in files.items()):
+
+def rows(store: PageStore, root: str, others: list[str]) -> Iterator[pl.LazyFrame]:
+    """The rows of the lists below a root of which all pages are stored; files are in memory until
+    they are collected. The ids of the other lists are added to ``others``."""
+    by_file, unstored = _complete(store, root)
+    others += unstored
+    together: list[tuple[bytes, int]] = []
+    for file, ids in by_file.items():
+        try:
+            content = _content(store, file)
+        except UNREADABLE:
+            others += _ids(store, file) if ids is None else ids
+            continue
+        if ids is None:
+            together.append((content, height(file)))
+        else:
+            yield pl.scan_parquet(content).filter(pl.col("batch_id").is_in(ids))
+    for contents in _by_size(together):
+        yield pl.scan_parquet(contents)
+
+
+def _complete(store: PageStore, root: str) -> tuple[dict[str, list[str] | None], list[str]]:
+    """The lists of which all pages are stored: by file, their ids, or None if they are all that
+    the file has. And the ids of the other lists."""
+    by_file: dict[str, list[str] | None] = {}
+    lists: Counter[str] = Counter()
+    with store.database("frames could not be listed") as database:
+        files = frame_index.complete_files(database, root)
+        if files and all(jobs == height(file) for file, jobs in files.items()):
             return dict.fromkeys(files), []
-        chains = self._index.chains(root)
-        lists = Counter(map(list_of, chains))
-        by_file: dict[str, list[str] | None] = {}
-        for file, entries in self._index.by_file().items():
+        chains = frame_index.chains(database, root)
+        lists.update(map(list_of, chains))
+        for file in frame_index.files(database):
+            entries = frame_index.entries_of(database, file)
             mine = [e.list for e in entries if e.complete and e.prefix in chains]
-            mine = [one for one in mine if lists[one] == 1 and is_current(file)]
+            mine = [one for one in mine if lists[one] == 1]
             if mine:
                 by_file[file] = mine
                 lists.subtract(mine)
-        return by_file, sorted(one for one, number in lists.items() if number)
+    return by_file, sorted(one for one, number in lists.items() if number)
 
-    def rows(
-        self, by_file: Mapping[str, list[str] | None], unreadable: list[str]
-    ) -> Iterator[pl.LazyFrame]:
-        """The rows of these lists, as `complete` gives them; files are in memory until they are
-        collected. The ids of lists in files that are corrupt are added to ``unreadable``."""
-        together: list[tuple[bytes, int]] = []
-        for file, ids in by_file.items():
-            try:
-                content = self._files.content(file)
-            except UNREADABLE:
-                unreadable += self._ids(file) if ids is None else ids
-                continue
-            if ids is None:
-                together.append((content, height(file)))
-            else:
-                yield pl.scan_parquet(content).filter(pl.col("batch_id").is_in(ids))
-        for contents in _by_size(together):
-            yield pl.scan_parquet(contents)
 
-    def save(self, chains: Iterable[Chain]) -> None:
-        """Store what these chains have that is not stored yet, if it is worth a file."""
-        if self._store.read_only:
-            return
-        worth = [(chain, pages) for chain in chains if (pages := _worth_storing(chain))]
-        with suppress(OSError, pl.exceptions.PolarsError):  # the latter: on a full disk
-            for group in _by_size((one, _rows_of(one[1])) for one in worth):
-                self._append(group)
-            if worth:
-                self._merge()
+def save(store: PageStore, chains: Iterable[Chain]) -> None:
+    """Store what these chains have that is not stored yet, if it is worth a file."""
+    if store.read_only:
+        return
+    worth = [(chain, pages) for chain in chains if (pages := _worth_storing(chain))]
+    for group in _by_size((one, _rows_of(one[1])) for one in worth):
+        _append(store, group)
+    if worth:
+        with store.database("frames could not be merged", write=True) as database:
+            _merge(database)
+            frame_index.delete_unused(database)
 
-    def clear(self) -> None:
-        """Delete all files."""
-        self._files.clear()
 
-    def _ids(self, file: str) -> list[str]:
-        return [entry.list for entry in self._index.by_file().get(file, [])]
+def _content(store: PageStore, file: str) -> bytes:
+    """Raises UNREADABLE."""
+    with store.database("frames could not be read") as database:
+        return frame_index.content(database, file)
+    raise ValueError("a damaged database")
 
-    def _append(self, group: Sequence[tuple[Chain, Sequence[PageRead]]]) -> None:
-        """Write the rows of some chains as one file, and note where they are."""
-        new = [(chain, pages) for chain, pages in group if not _rows_are_stored(chain, pages)]
-        file = self._files.write([_jobs(chain, pages) for chain, pages in new]) if new else ""
-        entries, start = [], 0
-        for chain, pages in group:
-            stored, jobs = chain.stored, _rows_of(pages)
-            if stored and _rows_are_stored(chain, pages):
-                entries.append(_entry(chain, pages, stored.file, stored.start, jobs))
-            else:
-                entries.append(_entry(chain, pages, file, start, jobs))
-                start += jobs
-        fingerprints = {
-            chain.prefix + page_place(page.marker): page.fingerprint
-            for chain, pages in group
-            for page in pages
-        }
-        self._index.add(entries, fingerprints)
 
-    def _merge(self) -> None:
-        """Write the rows of small files as one, once there are many; delete what nobody needs."""
-        files = self._files.names()
-        small = [file for file in files if height(file) < _FULL // 2]
-        if len(small) < _MANY_FILES:
-            return
-        used: Mapping[str, list[Entry]] = self._index.by_file()
-        merged = [(file, used[file]) for file in small if file in used and is_current(file)]
-        for group in _by_size((one, sum(e.jobs for e in one[1])) for one in merged):
-            frames, moves, start = [], [], 0
-            for file, entries in group:
-                with suppress(*UNREADABLE):
-                    rows = [jobs for jobs, _ in self._files.slices(file, entries)]
-                    frames += rows
-                    for entry in entries:
-                        moves.append((entry, start))
-                        start += entry.jobs
-            if len(group) > 1 and frames:
-                self._index.move(self._files.write(frames), moves)
-        used = self._index.by_file()
-        unused = [file for file in files if file not in used]
-        # A young file may be one that another process has written and not noted yet.
-        self._files.delete(
-            file for file in unused if file in dict(merged) or self._files.age_s(file) > _UNUSED_S
-        )
+def _ids(store: PageStore, file: str) -> list[str]:
+    with store.database("frames could not be listed") as database:
+        return [entry.list for entry in frame_index.entries_of(database, file)]
+    return []
+
+
+def _append(store: PageStore, group: Sequence[tuple[Chain, Sequence[PageRead]]]) -> None:
+    """Write the rows of some chains as one file, and note where they are."""
+    new = [(chain, pages) for chain, pages in group if not _rows_are_stored(chain, pages)]
+    file, content = "", b""
+    if new:
+        file, content = frame_index.parquet([_jobs(chain, pages) for chain, pages in new])
+    entries, start = [], 0
+    for chain, pages in group:
+        stored = chain.stored
+        if stored and _rows_are_stored(chain, pages):
+            entries.append(_entry(chain, pages, stored.file, stored.start))
+        else:
+            entries.append(_entry(chain, pages, file, start))
+            start += _rows_of(pages)
+    with store.database("frames could not be stored", write=True) as database:
+        if new:
+            frame_index.write(database, file, content)
+        frame_index.add(database, entries)
+
+
+def _merge(database: sqlite3.Connection) -> None:
+    """Write the rows of small files as one, once there are many."""
+    small = [file for file in frame_index.files(database) if height(file) < _FULL // 2]
+    if len(small) < _MANY_FILES:
+        return
+    for group in _by_size((file, height(file)) for file in small):
+        frames, moves, start = [], [], 0
+        for file in group:
+            entries = frame_index.entries_of(database, file)
+            with suppress(*UNREADABLE):
+                rows = frame_index.slices(frame_index.content(database, file), file, entries)
+                for entry, (jobs, _) in zip(entries, rows, strict=True):
+                    frames.append(jobs)
+                    moves.append((entry, start))
+                    start += jobs.height
+        if len(group) > 1 and frames:
+            merged, content = frame_index.parquet(frames)
+            frame_index.write(database, merged, content)
+            frame_index.move(database, merged, moves)
 
 
 def _worth_storing(chain: Chain) -> Sequence[PageRead]:
@@ -188,19 +188,21 @@ def _rows_of(pages: Iterable[PageRead]) -> int:
     return sum(page.parsed.height for page in pages)
 
 
-def _entry(chain: Chain, pages: Sequence[PageRead], file: str, start: int, jobs: int) -> Entry:
+def _entry(chain: Chain, pages: Sequence[PageRead], file: str, start: int) -> Entry:
     """The pages become JSON, with the number of their rows instead of the rows."""
     cached = [replace(page, from_cache=True) for page in pages]
     text = msgspec.json.encode(cached, enc_hook=lambda rows: rows.height)
-    places = [page_place(page.marker) for page in pages]
+    places = " ".join(page_place(page.marker) for page in pages)
+    fingerprints = [page.fingerprint for page in pages]
     complete = pages[-1].parsed.next_marker is None
-    entry = Entry(chain.prefix, file, start, jobs, complete, places, text)
+    about = chain.prefix, file, start, _rows_of(pages), complete
+    entry = Entry(*about, f" {places} ", text, fingerprints)
     return replace(entry, pages=_checksum(entry) + text)
 
 
 def _checksum(entry: Entry) -> bytes:
     """Of what an entry says, wherever its rows are."""
-    about = f"{entry.prefix} {entry.jobs} {entry.complete} {' '.join(entry.places)} "
+    about = f"{entry.prefix} {entry.jobs} {entry.complete:d}{entry.places}"
     return hashlib.sha256(about.encode() + entry.pages).digest()
 
 

@@ -1,22 +1,33 @@
-"""Which rows of which frame file belong to which cached pages: a table beside the pages.
+"""The rows of cached pages in Parquet files, and which rows belong to which pages.
 
-The database deletes an entry as soon as one of its pages changes (`frame_table`), so an entry that
-is found was made from the pages that are there.
+Both are tables beside the pages. The database deletes an entry as soon as one of its pages changes
+(`frame_table`), so an entry that is found was made from the pages that are there.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
+import re
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import Final
 from urllib.parse import unquote
 
-from boxdocgen_explore.cache.serializer import FINGERPRINT_BYTES
+import polars as pl
 
-if TYPE_CHECKING:
-    from boxdocgen_explore.cache.store import PageStore
+from boxdocgen_explore.cache.serializer import FINGERPRINT_BYTES
+from boxdocgen_explore.schema import JOBS
+
+UNREADABLE: Final = (
+    ValueError,
+    RecursionError,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+)
+"""What a corrupt file may raise."""
 
 _FIND: Final = """
 SELECT prefix, file, start, jobs, complete, places, CAST(pages AS BLOB) FROM frames
@@ -24,29 +35,39 @@ WHERE prefix = rtrim((SELECT min(key) FROM responses WHERE key >= :root AND key 
     AND prefix = rtrim((SELECT max(key) FROM responses WHERE key >= :root AND key < :end), :place)
 """
 
-_FILES: Final = """
-SELECT file, sum(jobs), sum(number) FROM frames
-WHERE complete AND prefix >= :root AND prefix < :end GROUP BY file
-"""
+_FILES: Final = "SELECT file, sum(jobs), sum(number) FROM frames WHERE complete GROUP BY file"
 
 _CHAINS: Final = "SELECT DISTINCT rtrim(key, ?) FROM responses WHERE key >= ? AND key < ?"
 
+_UNUSED: Final = """
+DELETE FROM frame_files WHERE NOT EXISTS (SELECT 1 FROM frames WHERE file = name)
+"""
+
 _PLACE: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+_COLUMNS: Final = {name: dtype for name, dtype in JOBS.items() if name != "origin"}
+_PARSER: Final = 3
+"""Raised when the same pages give other rows than before: files made until then are ignored."""
+
+_VERSION: Final = hashlib.sha256(f"{_PARSER} {_COLUMNS}".encode()).hexdigest()[:8]
+_FILE: Final = re.compile(rf"{_VERSION}-(\d+)-[0-9a-f]{{32}}")
+_FEW_BATCHES: Final = 8
 
 
 @dataclass(frozen=True)
 class Entry:
     """The rows ``start`` to ``start + jobs`` of a file: the first pages of a chain, or, if
-    ``complete``, all of them. ``places`` are the last parts of their keys, ``pages`` their records
-    as JSON."""
+    ``complete``, all of them. ``places`` are the last parts of their keys between blanks, ``pages``
+    their records as JSON. A new entry has their ``fingerprints``, too."""
 
     prefix: str
     file: str
     start: int
     jobs: int
     complete: bool
-    places: Sequence[str] = ()
+    places: str = ""
     pages: bytes = b""
+    fingerprints: Sequence[bytes | None] = ()
 
     @property
     def list(self) -> str:
@@ -62,92 +83,136 @@ def list_of(prefix: str) -> str:
     return unquote(prefix.rsplit("/", 4)[1])
 
 
-class FrameIndex:
-    """The entries of one store."""
+# --- entries -----------------------------------------------------------------------------------
 
-    def __init__(self, store: PageStore) -> None:
-        self._store = store
-        self._counted: tuple[Any, int, list[tuple[str, int, int]]] | None = None
-        """What `files` counted, and at which state of the database."""
 
-    def find(self, roots: Iterable[str]) -> dict[str, Entry]:
-        """The entry of each list, given as the root of its keys, of which one chain is cached."""
-        found = {}
-        with self._store.database("frames could not be looked up") as database:
-            for root in roots:
-                where = {"root": root, "end": root + "\x7f", "place": _PLACE}
-                for row in database.execute(_FIND, where):
-                    prefix, file, start, jobs, complete, places, pages = row
-                    found[root] = Entry(
-                        prefix, file, start, jobs, bool(complete), places.split(), pages
-                    )
-        return found
+def find(database: sqlite3.Connection, roots: Iterable[str]) -> dict[str, Entry]:
+    """The entry of each list, given as the root of its keys, of which one chain is cached."""
+    found = {}
+    for root in roots:
+        where = {"root": root, "end": root + "\x7f", "place": _PLACE}
+        for row in database.execute(_FIND, where):
+            found[root] = Entry(*row)
+    return found
 
-    def files(self, root: str) -> dict[str, int] | None:
-        """The files that have all cached lists below a root, with the jobs of complete entries;
-        None if a page belongs to no such entry."""
-        where = {"root": root, "end": root + "\x7f"}
-        with self._store.database("frames could not be listed") as database:
-            (others,) = database.execute("PRAGMA data_version").fetchone()
-            version = (root, others, database.total_changes)
-            if self._counted is None or self._counted[0] != version:
-                count = "SELECT count(*) FROM responses WHERE key >= :root AND key < :end"
-                (pages,) = database.execute(count, where).fetchone()
-                self._counted = version, pages, database.execute(_FILES, where).fetchall()
-            _, pages, found = self._counted
-            if pages == sum(number for _, _, number in found):
-                return {file: jobs for file, jobs, _ in found}
+
+def complete_files(database: sqlite3.Connection, root: str) -> dict[str, int] | None:
+    """The files that have all cached lists below a root, with the jobs of complete entries; None
+    if a page belongs to no such entry."""
+    (others,) = database.execute("PRAGMA data_version").fetchone()
+    return _complete_files(database, root, others, database.total_changes)
+
+
+@lru_cache(maxsize=1)
+def _complete_files(database: sqlite3.Connection, root: str, *_state: int) -> dict[str, int] | None:
+    """Counted once per state of the database, because whoever scans does so often."""
+    count = "SELECT count(*) FROM responses WHERE key >= ? AND key < ?"
+    (pages,) = database.execute(count, (root, root + "\x7f")).fetchone()
+    found = database.execute(_FILES).fetchall()
+    if pages != sum(number for _, _, number in found):
         return None
+    return {file: jobs for file, jobs, _ in found}
 
-    def chains(self, root: str) -> set[str]:
-        """The prefixes of all cached chains below a root."""
-        where = (_PLACE, root, root + "\x7f")
-        with self._store.database("chains could not be listed") as database:
-            return {prefix for (prefix,) in database.execute(_CHAINS, where)}
-        return set()
 
-    def by_file(self) -> dict[str, list[Entry]]:
-        """All entries by file, in the order of their rows, without places and pages."""
-        found: dict[str, list[Entry]] = defaultdict(list)
-        query = "SELECT prefix, file, start, jobs, complete FROM frames ORDER BY file, start"
-        with self._store.database("frames could not be listed") as database:
-            for prefix, file, start, jobs, complete in database.execute(query):
-                found[file].append(Entry(prefix, file, start, jobs, bool(complete)))
-        return found
+def chains(database: sqlite3.Connection, root: str) -> set[str]:
+    """The prefixes of all cached chains below a root."""
+    return {prefix for (prefix,) in database.execute(_CHAINS, (_PLACE, root, root + "\x7f"))}
 
-    def add(self, entries: Iterable[Entry], fingerprints: Mapping[str, bytes | None]) -> None:
-        """Add entries, one per list, unless a page is no longer the one with this fingerprint."""
-        with self._store.database("frames could not be noted", write=True) as database:
-            for entry in entries:
-                keys = [entry.prefix + place for place in entry.places]
-                cached = dict(self._fingerprints(database, entry.prefix))
-                if all(cached.get(key) == fingerprints[key] for key in keys):
-                    database.execute(
-                        "INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                        (
-                            entry.prefix,
-                            entry.prefix.rsplit("/", 3)[0],
-                            entry.file,
-                            entry.start,
-                            entry.jobs,
-                            entry.complete,
-                            len(entry.places),
-                            f" {' '.join(entry.places)} ",
-                            entry.pages,
-                        ),
-                    )
 
-    def move(self, file: str, moves: Iterable[tuple[Entry, int]]) -> None:
-        """Rows of these entries were copied to another file, where they start there."""
-        values = [(file, start, entry.prefix, entry.file) for entry, start in moves]
-        with self._store.database("frames could not be noted", write=True) as database:
-            query = "UPDATE frames SET file = ?, start = ? WHERE prefix = ? AND file = ?"
-            database.executemany(query, values)
+def entries_of(database: sqlite3.Connection, file: str) -> list[Entry]:
+    """The entries of a file in the order of their rows, without places and pages."""
+    query = "SELECT prefix, file, start, jobs, complete FROM frames WHERE file = ? ORDER BY start"
+    return [Entry(*row) for row in database.execute(query, (file,))]
 
-    @staticmethod
-    def _fingerprints(database: sqlite3.Connection, prefix: str) -> Iterator[tuple[str, bytes]]:
-        query = (
-            f"SELECT key, CAST(substr(value, 1, {FINGERPRINT_BYTES}) AS BLOB) FROM responses "  # noqa: S608 - a number
-            "WHERE key >= ? AND key < ?"
-        )
-        yield from database.execute(query, (prefix, prefix + "\x7f"))
+
+def add(database: sqlite3.Connection, entries: Iterable[Entry]) -> None:
+    """Add entries, one per list, unless a page is no longer the one with this fingerprint."""
+    cached = (
+        f"SELECT key, CAST(substr(value, 1, {FINGERPRINT_BYTES}) AS BLOB) FROM responses "  # noqa: S608 - a number
+        "WHERE key >= ? AND key < ?"
+    )
+    for entry in entries:
+        pages = dict(database.execute(cached, (entry.prefix, entry.prefix + "\x7f")))
+        places = entry.places.split()
+        if [pages.get(entry.prefix + place) for place in places] == entry.fingerprints:
+            database.execute(
+                "INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    entry.prefix,
+                    entry.prefix.rsplit("/", 3)[0],
+                    entry.file,
+                    entry.start,
+                    entry.jobs,
+                    entry.complete,
+                    len(places),
+                    entry.places,
+                    entry.pages,
+                ),
+            )
+
+
+def move(database: sqlite3.Connection, file: str, moves: Iterable[tuple[Entry, int]]) -> None:
+    """Rows of these entries were copied to another file, where they start there."""
+    values = [(file, start, entry.prefix) for entry, start in moves]
+    database.executemany("UPDATE frames SET file = ?, start = ? WHERE prefix = ?", values)
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+def files(database: sqlite3.Connection) -> list[str]:
+    """The files that this version of the parser made."""
+    names = database.execute("SELECT name FROM frame_files ORDER BY rowid")
+    return [name for (name,) in names if _FILE.fullmatch(name)]
+
+
+def height(file: str) -> int:
+    """How many rows a file has, which its name says."""
+    match = _FILE.fullmatch(file)
+    return int(match[1]) if match else 0
+
+
+def parquet(frames: Sequence[pl.DataFrame]) -> tuple[str, bytes]:
+    """Some rows as a file: its name, which is that of its content, and its content."""
+    jobs, buffer = pl.concat(frames), io.BytesIO()
+    # In small row groups: a batch is read without the others, and in little memory.
+    jobs.write_parquet(buffer, row_group_size=20_000, compression_level=1)
+    content = buffer.getvalue()
+    return _name(jobs.height, content), content
+
+
+def write(database: sqlite3.Connection, file: str, content: bytes) -> None:
+    """Add a file; one of the same name has the same content."""
+    database.execute("INSERT OR REPLACE INTO frame_files VALUES (?, ?)", (file, content))
+
+
+def delete_unused(database: sqlite3.Connection) -> None:
+    """Delete the files that have no entry."""
+    database.execute(_UNUSED)
+
+
+def content(database: sqlite3.Connection, file: str) -> bytes:
+    """Raises UNREADABLE."""
+    query = "SELECT CAST(content AS BLOB) FROM frame_files WHERE name = ?"
+    found: bytes
+    (found,) = database.execute(query, (file,)).fetchone() or (b"",)
+    if file != _name(height(file), found):
+        raise ValueError("a corrupt file, or one of another version")
+    return found
+
+
+def slices(
+    content: bytes, file: str, entries: Sequence[Entry]
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame | None]]:
+    """The rows of each entry, and all rows of the file if they were read. Raises UNREADABLE."""
+    lazy = pl.scan_parquet(content)
+    if len(entries) > _FEW_BATCHES or 2 * sum(e.jobs for e in entries) > height(file):
+        jobs = lazy.collect()
+        yield from ((jobs.slice(entry.start, entry.jobs), jobs) for entry in entries)
+    else:
+        for entry in entries:
+            yield lazy.slice(entry.start, entry.jobs).collect(), None
+
+
+def _name(rows: int, content: bytes) -> str:
+    return f"{_VERSION}-{rows}-{hashlib.sha256(content).hexdigest()[:32]}"

@@ -1,4 +1,4 @@
-"""The table of `frame_index`, in the page store's own file.
+"""The tables of `frame_index`, in the page store's own database.
 
 The database itself deletes an entry as soon as one of its pages is written or deleted, whatever
 program does it.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-_TABLE: Final = """
+_TABLES: Final = """
 CREATE TABLE IF NOT EXISTS frames (
     prefix TEXT PRIMARY KEY, list TEXT NOT NULL UNIQUE, file TEXT NOT NULL, start INTEGER NOT NULL,
     jobs INTEGER NOT NULL, complete INTEGER NOT NULL, number INTEGER NOT NULL,
     places TEXT NOT NULL, pages BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS frames_by_file ON frames (complete, file, jobs, number);
+CREATE INDEX IF NOT EXISTS frames_of_file ON frames (file, start, complete, jobs, number);
+CREATE TABLE IF NOT EXISTS frame_files (name TEXT PRIMARY KEY, content BLOB NOT NULL);
 """
 
 _EVENTS: Final = {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}
@@ -31,15 +32,21 @@ END;
 
 
 def prepare(database: sqlite3.Connection) -> None:
-    """Create the table and its triggers where they are missing.
+    """Create the tables and triggers where they are missing.
 
     Without triggers, for example after another program created the table of pages again, nobody
     knows whether the entries are still right.
     """
-    database.executescript(_TABLE)
+    database.executescript(_TABLES)
     query = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'responses'"
     if database.execute(query).fetchone() != (len(_EVENTS),):
         drop = "".join(f"DROP TRIGGER IF EXISTS frames_{event};" for event in _EVENTS)
         create = "".join(_TRIGGER.format(event=event, row=row) for event, row in _EVENTS.items())
         empty = "DELETE FROM frames;"
         database.executescript(f"BEGIN IMMEDIATE; {empty} {drop} {create} COMMIT;")
+
+
+def clear(database: sqlite3.Connection) -> None:
+    """Delete all rows, those of deleted pages among them."""
+    database.execute("DELETE FROM frames")
+    database.execute("DELETE FROM frame_files")

@@ -172,8 +172,10 @@ class PageStore:
             # Nobody knows the age of a page from the future.
             keys = [key for key, at in fetched if not at or not oldest <= at <= now]
         self.delete(keys)
-        with self._guarded("the file could not be made smaller"):
-            self._pages.vacuum()  # type: ignore[no-untyped-call]
+        with self.database("the file could not be made smaller") as database:
+            if keys or older_than is None:
+                frame_table.clear(database)
+            database.execute("VACUUM")
         return len(before) - len(self.keys())
 
     def close(self) -> None:

@@ -18,7 +18,6 @@ from boxdocgen_explore import build_cache, errors
 from boxdocgen_explore.arguments import checked, checked_path
 from boxdocgen_explore.cache.files import delete_leftovers
 from boxdocgen_explore.cache.first_seen import FIRST_SEEN
-from boxdocgen_explore.cache.frame_cache import FrameCache
 from boxdocgen_explore.cache.store import PageStore, StoreWarning
 from boxdocgen_explore.schema import User
 from boxdocgen_explore.text import replacing
@@ -28,20 +27,7 @@ _OWNER: Final = "owner.json"
 _LARGEST_OWNER_BYTES: Final = 100_000
 
 
-@dataclass(frozen=True)
-class Cache:
-    """Where one user's pages are cached, and the frames made from them (None: not on disk)."""
-
-    store: PageStore
-    frames: FrameCache | None = None
-
-    @classmethod
-    def of(cls, store: PageStore) -> Cache:
-        """The cache of a store; frames lie beside its file."""
-        return cls(store, FrameCache(store, store.path.parent / "frames") if store.path else None)
-
-
-def online_cache(user: User | None, folder: Path | None) -> Cache:
+def online_cache(user: User | None, folder: Path | None) -> PageStore:
     """The cache of this user; in memory if Box does not say who it is, or without a folder.
 
     A folder that cannot be used is a warning: Box is read all the same.
@@ -53,14 +39,14 @@ def online_cache(user: User | None, folder: Path | None) -> Cache:
             StoreWarning,
         )
     if user is None or folder is None:
-        return Cache.of(PageStore(None))
+        return PageStore(None)
     mine = folder / quote(user.id, safe="")
     try:
         store = PageStore(mine / _PAGES)
     except errors.StoreError as error:
-        return Cache.of(_replacement(mine / _PAGES, error))
+        return _replacement(mine / _PAGES, error)
     _write_owner(mine, user)
-    return Cache.of(store)
+    return store
 
 
 def _replacement(path: Path, error: errors.StoreError) -> PageStore:
@@ -98,7 +84,7 @@ def _owner(folder: Path) -> User | None:
     return user if quote(user.id, safe="") == folder.name else None
 
 
-def offline_cache(folder: Path | None, wanted: str | None) -> tuple[User, Cache]:
+def offline_cache(folder: Path | None, wanted: str | None) -> tuple[User, PageStore]:
     """The cache of the user with this id or login; by default, of the last one who read online.
 
     If there are others, a warning says whose it is.
@@ -125,7 +111,7 @@ def offline_cache(folder: Path | None, wanted: str | None) -> tuple[User, Cache]
         store = PageStore(place / _PAGES)
     except errors.StoreError:
         store = PageStore(place / _PAGES, read_only=True)
-    return user, Cache.of(store)
+    return user, store
 
 
 def _last_used(path: Path) -> float:
@@ -159,10 +145,9 @@ def _found(folder: Path, pattern: str) -> list[Path]:
 def _size_bytes(folder: Path) -> int:
     """The size of all files in a folder, without those that vanish meanwhile."""
     sizes = 0
-    for inner, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                sizes += Path(inner, name).stat().st_size
+    for path in _found(folder, "*"):
+        with suppress(OSError):
+            sizes += path.stat().st_size
     return sizes
 
 
@@ -205,7 +190,7 @@ def cache_info(folder: Path) -> Iterator[CacheInfo]:
 def clear(folder: Path, *, older_than: timedelta | None = None) -> int:
     """Delete cached pages, all or those fetched longer ago; gives their number.
 
-    Frame files and quarantined stores are deleted as well; files of other programs are not.
+    Stored rows and quarantined stores are deleted as well; files of other programs are not.
 
     Raises:
         InvalidRequest: an argument is invalid.
@@ -215,11 +200,7 @@ def clear(folder: Path, *, older_than: timedelta | None = None) -> int:
     checked("older_than", older_than, timedelta | None, "a timedelta")
     for path in _found(checked_path("folder", folder), f"*/*/{_PAGES}"):
         store = PageStore(path)
-        pages = store.clear(older_than)
-        deleted += pages
-        frames = Cache.of(store).frames
-        if frames and (pages or older_than is None):
-            frames.clear()
+        deleted += store.clear(older_than)
         store.close()
         if older_than is None:
             delete_leftovers(path, path.parent / _OWNER)

@@ -167,7 +167,7 @@ def open_view(options: argparse.Namespace) -> int:
 def archive(options: argparse.Namespace) -> int:
     """Write final batches as a Parquet dataset, fetching those that it does not have.
 
-    What was left out is listed; exit status 1 if a batch could not be read completely.
+    What was left out is listed, and why; exit status 1 if a batch could not be read completely.
     """
     box = connected(options)
     documents, progress = options.documents, progress_of(options)
@@ -178,7 +178,8 @@ def archive(options: argparse.Namespace) -> int:
         for outcome, batches, jobs in groups.iter_rows()
     ]
     left_out = written.filter(pl.col("outcome").is_in(("incomplete", "still running")))
-    for batch_id, outcome in left_out.select("batch_id", "outcome").iter_rows():
-        lines.append(f"batch {batch_id} was left out: {outcome}")
+    for batch_id, outcome, reason in left_out.select("batch_id", "outcome", "reason").iter_rows():
+        what_happened, *_ = reason.splitlines()
+        lines.append(f"batch {batch_id} was left out: {outcome}. {what_happened}")
     show(options, lines or [_NO_BATCHES.format("")], {"batches": written.to_dicts()})
     return FINDINGS if "incomplete" in left_out["outcome"] else DONE

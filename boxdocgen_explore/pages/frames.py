@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import polars as pl
 
@@ -13,6 +14,13 @@ from boxdocgen_explore.pages.parse import page as page
 from boxdocgen_explore.pages.parse import tag_page as tag_page
 from boxdocgen_explore.pages.parse import template_page as template_page
 from boxdocgen_explore.schema import BATCHES, DETAILS, DOCUMENTS, JOBS, STATUSES, TAGS, TEMPLATES
+
+COUNTS: Final = {
+    "jobs": pl.len().cast(pl.Int64),
+    **{known: pl.col("status").eq(known).sum().cast(pl.Int64) for known in STATUSES},
+    "other": pl.col("status").is_in(STATUSES).not_().sum().cast(pl.Int64),
+}
+"""How many jobs a group has, and how many of them have which status (names as in BATCHES)."""
 
 
 def jobs(pages: Iterable[pl.DataFrame], origin: str) -> pl.DataFrame:
@@ -67,18 +75,14 @@ def full_jobs(pages: Iterable[pl.DataFrame]) -> pl.DataFrame:
 
 def batches(full: pl.DataFrame) -> pl.DataFrame:
     """The rows of `full_jobs` -> one row per batch (schema.BATCHES), the newest first."""
-    status = pl.col("status")
-    counts = [(status == known).sum().cast(pl.Int64).alias(known) for known in STATUSES]
     return (
         full.group_by("batch_id")
         .agg(
-            pl.len().cast(pl.Int64).alias("jobs"),
-            *counts,
-            (~status.is_in(STATUSES)).sum().cast(pl.Int64).alias("other"),
-            pl.col("template_file_id").drop_nulls().unique().sort().alias("template_file_ids"),
-            pl.col("output_type").drop_nulls().unique().sort().alias("output_types"),
-            pl.col("created_at").min().alias("first_created_at"),
-            pl.col("created_at").max().alias("last_created_at"),
+            **COUNTS,
+            template_file_ids=pl.col("template_file_id").drop_nulls().unique().sort(),
+            output_types=pl.col("output_type").drop_nulls().unique().sort(),
+            first_created_at=pl.col("created_at").min(),
+            last_created_at=pl.col("created_at").max(),
         )
         .sort("last_created_at", "batch_id", descending=True, nulls_last=True)
         .select(*BATCHES)

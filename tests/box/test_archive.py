@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from boxdocgen_explore import cli, connect, errors
+from boxdocgen_explore import connect, errors
 from boxdocgen_explore.box import Box, IncompleteListWarning
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, plain_job
 from boxdocgen_explore.schema import ARCHIVED, ARCHIVED_JOBS, JOBS, RUNS
@@ -85,13 +85,20 @@ def test_what_is_new_or_has_changed_is_written_and_the_rest_stays(
 def test_what_still_runs_or_cannot_be_read_is_left_out_and_tried_again(
     emulator: Emulator, box: Box, tmp_path: Path
 ) -> None:
-    emulator.enterprise.put("1003", [plain_job("1003", 1) | {"status": "pending"}])
+    running = [plain_job("1003", 1) | {"status": "pending"}, plain_job("1003", 2)]
+    emulator.enterprise.put("1003", running)
     emulator.fault("500", path="/docgen_batch_jobs/1001", times=3)
     written = box.archive(tmp_path)
     assert outcomes(written) == {"1001": "incomplete", "1003": "still running", "1004": "written"}
     assert written.filter(batch_id="1001")["jobs"].item() is None
     assert set(dataset(tmp_path)["batch_id"]) == {"1004"}
+    reasons = dict(written.select("batch_id", "reason").iter_rows())
+    assert reasons["1003"] == "1 of 2 jobs may still change."
+    assert "Box has a problem" in reasons["1001"]
+    assert "status 500" in reasons["1001"]
+    assert reasons["1004"] is None
     seen = runs(tmp_path)
+    assert dict(seen.select("batch_id", "reason").iter_rows()) == reasons
     assert dict(seen.select("batch_id", "complete").iter_rows())["1001"] is False
     emulator.enterprise.put("1003", 1)
     # Both are older than that, and tried again all the same.
@@ -111,6 +118,30 @@ def test_the_log_says_who_saw_what_and_has_the_evidence(box: Box, tmp_path: Path
     row = seen.filter(batch_id="1001").row(0, named=True)
     assert row["body_sha256"] == pages["body_sha256"].to_list()
     assert row["box_request_id"] == pages["box_request_id"].to_list()
+
+
+def test_a_cached_batch_without_jobs_is_left_out_for_that_reason(
+    emulator: Emulator, box: Box, tmp_path: Path
+) -> None:
+    emulator.enterprise.put("1003", 0)
+    box.read("1003")
+    written = box.archive(tmp_path).filter(batch_id="1003").row(0, named=True)
+    assert (written["outcome"], written["reason"]) == ("still running", "It has no jobs yet.")
+
+
+def test_a_log_without_reasons_as_older_versions_wrote_it_is_continued(
+    emulator: Emulator, box: Box, tmp_path: Path
+) -> None:
+    emulator.fault("forbidden", path="/docgen_batch_jobs/1001", times=1)
+    box.archive(tmp_path)
+    runs(tmp_path).drop("reason").write_parquet(tmp_path / "_runs.parquet")
+    emulator.fault("forbidden", path="/docgen_batch_jobs/1001", times=1)
+    assert outcomes(box.archive(tmp_path))["1001"] == "incomplete"
+    seen = runs(tmp_path)
+    assert dict(seen.schema) == RUNS
+    reasons = seen.filter(batch_id="1001")["reason"]
+    assert reasons[0] is None
+    assert "may not read this" in reasons[1]
 
 
 def test_a_batch_that_was_written_before_the_run_was_killed_is_logged_by_the_next(
@@ -238,21 +269,3 @@ def test_two_runs_at_once_write_every_batch_once(emulator: Emulator, tmp_path: P
     assert found.height == 42 + 40 * 3
     assert found["job_id"].is_unique().all()
     assert runs(tmp_path / "archive")["batch_id"].drop_nulls().n_unique() == 43
-
-
-def test_the_command_counts_batches_by_outcome_and_lists_what_was_left_out(
-    emulator: Emulator,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
-    emulator.fault("forbidden", path="/docgen_batch_jobs/1001", times=1)
-    command = ["archive", str(tmp_path / "archive"), "--base-url", emulator.url]
-    command += ["--cache-dir", str(tmp_path / "cache")]
-    assert cli.main(command) == 1
-    printed = capsys.readouterr().out
-    assert "2 batches written, 17 jobs\n" in printed
-    assert "batch 1001 was left out: incomplete\n" in printed
-    assert cli.main(command) == 0
-    assert "1 batch written, 25 jobs\n2 batches unchanged, 17 jobs\n" in capsys.readouterr().out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -78,8 +80,9 @@ def test_what_is_stored_and_damaged_is_scanned_in_the_pages(
     box: Box, tmp_path: Path, damaged: bytes
 ) -> None:
     jobs = box.read(BATCHES).jobs
-    for path in tmp_path.rglob("frames/*"):
-        path.write_bytes(damaged)
+    (path,) = tmp_path.rglob("pages.sqlite")
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE frame_files SET content = ?", [damaged])
     assert box.scan().collect().sort("job_id").equals(jobs.sort("job_id"))
 
 

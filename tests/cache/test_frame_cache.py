@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,13 @@ pytestmark = pytest.mark.trust
 
 Connected = Callable[..., Box]
 Execute = Callable[..., list[Any]]
+Files = Callable[[], dict[str, bytes]]
 
 
-def frame_files(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("frames/*"))
+@pytest.fixture
+def frame_files(execute: Execute) -> Files:
+    """Every file, by name."""
+    return lambda: dict(execute("SELECT name, content FROM frame_files"))
 
 
 def same(one: Reading, other: Reading) -> bool:
@@ -49,10 +52,10 @@ def put(emulator: Emulator, statuses: list[str]) -> None:
 
 
 def test_the_frame_gives_what_the_pages_gave_and_the_pages_are_not_read(
-    emulator: Emulator, connected: Connected, tmp_path: Path
+    emulator: Emulator, connected: Connected, tmp_path: Path, frame_files: Files
 ) -> None:
     from_box = connected().read("1001", limit=2)
-    assert len(frame_files(tmp_path)) == 1
+    assert len(frame_files()) == 1
     before = calls_to(emulator)
     # Reading one of these pages would be a warning, and an error here.
     half = "CAST(substr(value, 1, 42) || zeroblob(length(value) - 42) AS BLOB)"
@@ -64,25 +67,25 @@ def test_the_frame_gives_what_the_pages_gave_and_the_pages_are_not_read(
 
 
 def test_one_page_is_stored_and_read_again_once_it_has_expired(
-    emulator: Emulator, box: Box, tmp_path: Path
+    emulator: Emulator, box: Box, frame_files: Files
 ) -> None:
     box.read("1001")
-    assert len(frame_files(tmp_path)) == 1
+    assert len(frame_files()) == 1
     before = calls_to(emulator)
     assert box.read("1001").pages["from_cache"].all()
     age(box, hours=2)
     assert not box.read("1001").pages["from_cache"].any()
     assert calls_to(emulator) == before + 1
-    assert len(frame_files(tmp_path)) == 1  # the same rows are not written again
+    assert len(frame_files()) == 1  # the same rows are not written again
     assert box.read("1001").pages["from_cache"].all()
 
 
-def test_many_batches_are_in_one_file(emulator: Emulator, box: Box, tmp_path: Path) -> None:
+def test_many_batches_are_in_one_file(emulator: Emulator, box: Box, frame_files: Files) -> None:
     ids = [str(number) for number in range(2000, 2050)]
     for one in ids:
         emulator.enterprise.put(one, 3)
     reading = box.read(ids)
-    assert len(frame_files(tmp_path)) == 1
+    assert len(frame_files()) == 1
     calls = len(emulator.calls)
     assert box.read(ids).jobs.equals(reading.jobs)
     assert box.read(ids).jobs.n_chunks() < 5  # else all that is done with the jobs is slower
@@ -92,14 +95,21 @@ def test_many_batches_are_in_one_file(emulator: Emulator, box: Box, tmp_path: Pa
     assert len(emulator.calls) == calls
 
 
+def test_batches_are_stored_although_the_list_of_all_jobs_was_read_with_them(
+    box: Box, execute: Execute
+) -> None:
+    box.read(["1001", "1003"], details=True)
+    assert execute("SELECT jobs FROM frames ORDER BY jobs DESC") == [(25,), (10,)]
+
+
 def test_small_files_are_merged_and_nothing_is_lost(
-    emulator: Emulator, connected: Connected, tmp_path: Path
+    emulator: Emulator, connected: Connected, frame_files: Files
 ) -> None:
     ids = [str(number) for number in range(2000, 2040)]
     for one in ids:
         emulator.enterprise.put(one, 3)
         connected().read(one)
-        assert len(frame_files(tmp_path)) <= 8
+        assert len(frame_files()) <= 8
     calls = len(emulator.calls)
     jobs = connected().read(ids).jobs
     assert jobs["job_id"].to_list() == [
@@ -108,22 +118,15 @@ def test_small_files_are_merged_and_nothing_is_lost(
     assert sum("docgen" in call.path for call in emulator.calls[calls:]) == 0
 
 
-def test_files_without_an_entry_are_deleted_once_they_are_old(
-    emulator: Emulator, connected: Connected, tmp_path: Path
+def test_files_without_an_entry_are_deleted(
+    connected: Connected, execute: Execute, frame_files: Files
 ) -> None:
     connected().read("1001")
-    (path,) = frame_files(tmp_path)
-    old, young = (
-        path.with_name(f"{path.name[:8]}-25-{digit * 32}.parquet") for digit in ("a", "b")
-    )
-    for copy in (old, young):
-        shutil.copy(path, copy)
-    os.utime(old, (0, 0))
-    for number in range(2000, 2016):
-        emulator.enterprise.put(str(number), 1)
-        connected().read(str(number))
-    assert not old.exists()
-    assert young.exists()
+    (name,) = frame_files()
+    execute("INSERT INTO frame_files SELECT ?, content FROM frame_files", f"{name[:-1]}x")
+    execute("DELETE FROM responses WHERE key LIKE '%first'")
+    connected().read("1003")
+    assert len(frame_files()) == 1
 
 
 @settings(max_examples=10)
@@ -143,21 +146,22 @@ def test_any_batch_is_read_alike_with_and_without_it_before_and_after_the_batch_
             put(emulator, jobs)
             box.read("1001", limit=2, refresh=True)
             with_it = box.read("1001", limit=2)
-            for path in Path(folder).rglob("frames"):
-                shutil.rmtree(path)
+            (path,) = Path(folder).rglob("pages.sqlite")
+            with closing(sqlite3.connect(path)) as database, database:
+                database.execute("DELETE FROM frame_files")
             assert same(with_it, box.read("1001", limit=2))
             assert with_it.jobs.height == len(jobs)
 
 
 def test_a_batch_that_becomes_final_page_by_page_is_stored_whenever_it_has_doubled(
-    emulator: Emulator, box: Box, tmp_path: Path
+    emulator: Emulator, box: Box, frame_files: Files
 ) -> None:
     heights = []
     for final in (9, 10, 19, 20, 39, 60):
         put(emulator, ["completed"] * final + ["pending"] * (60 - final))
         box.read("1001", limit=1, refresh=True)
         heights.append(
-            max((pl.read_parquet(path).height for path in frame_files(tmp_path)), default=0)
+            max((pl.read_parquet(file).height for file in frame_files().values()), default=0)
         )
     assert heights == [0, 10, 10, 20, 20, 60]
 
@@ -187,19 +191,19 @@ CORRUPTED: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("how", CORRUPTED)
 def test_a_corrupt_file_is_ignored_and_the_pages_are_read(
-    emulator: Emulator, connected: Connected, tmp_path: Path, execute: Execute, how: str
+    emulator: Emulator, connected: Connected, frame_files: Files, execute: Execute, how: str
 ) -> None:
     from_box = connected().read("1001", limit=2)
-    (path,) = frame_files(tmp_path)
-    content = CORRUPTED[how](path.read_bytes())
-    path.write_bytes(content)
+    ((name, content),) = frame_files().items()
+    content = CORRUPTED[how](content)
+    execute("UPDATE frame_files SET content = ?", content)
     before = calls_to(emulator)
     assert same(connected().read("1001", limit=2), from_box)
     if how not in ("flipped", "other jobs"):  # of which only the name may tell
         digest = hashlib.sha256(content).hexdigest()[:32]
-        renamed = path.with_name(f"{path.name[:8]}-25-{digest}.parquet")
-        renamed.write_bytes(content)
-        execute("UPDATE frames SET file = ?", renamed.name)
+        renamed = f"{name[:8]}-25-{digest}"
+        execute("UPDATE frame_files SET name = ?", renamed)
+        execute("UPDATE frames SET file = ?", renamed)
         assert same(connected().read("1001", limit=2), from_box)
     assert calls_to(emulator) == before
 
@@ -261,37 +265,16 @@ def test_an_id_in_the_frame_that_appears_again_behind_it_is_a_duplicate(
         box.read("1001", limit=2)
 
 
-def frames_folder(box: Box, tmp_path: Path) -> Path:
-    box.cached()
-    return next(tmp_path.rglob("pages.sqlite")).with_name("frames")
-
-
-def test_a_folder_that_cannot_be_used_costs_only_the_frame(box: Box, tmp_path: Path) -> None:
-    frames_folder(box, tmp_path).write_text("in the way")
-    for _ in range(2):
-        assert box.read("1001", limit=2).jobs.height == 25
-
-
-def test_a_full_disk_under_the_frame_costs_only_the_frame(
-    box: Box, tmp_path: Path, small_disk: Path, fill: Callable[[Path], None]
+def test_rows_are_cleared_with_the_cache(
+    box: Box, tmp_path: Path, execute: Execute, frame_files: Files
 ) -> None:
-    frames_folder(box, tmp_path).symlink_to(small_disk)
-    fill(small_disk)
-    for _ in range(2):
-        assert box.read("1001", limit=2).jobs.height == 25
-    assert [path.name for path in small_disk.iterdir()] == ["filler"]
-    (small_disk / "filler").unlink()
     box.read("1001", limit=2)
-    assert len(frame_files(tmp_path)) == 1
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps user folders private by other means")
-def test_frames_are_private_and_cleared_with_the_cache(box: Box, tmp_path: Path) -> None:
-    box.read("1001", limit=2)
-    (path,) = frame_files(tmp_path)
-    assert path.stat().st_mode & 0o77 == path.parent.stat().st_mode & 0o77 == 0
-    cache.clear(tmp_path / "cache")
-    assert not path.parent.exists()
+    cache.clear(tmp_path / "cache", older_than=timedelta(days=1))
+    assert len(frame_files()) == 1
+    execute("UPDATE responses SET value = x'00' WHERE key LIKE '%first'")  # of unknown age
+    with pytest.warns(cache.StoreWarning, match="a cached page is corrupt"):
+        cache.clear(tmp_path / "cache", older_than=timedelta(days=1))
+    assert not frame_files()
 
 
 def test_without_triggers_nothing_that_was_stored_is_used(
