@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -109,10 +110,9 @@ def bars(
         names = {one: f"{label} · {one}" for one, label in batch_labels(jobs, names).items()}
     drawn = [(_label(key, names), list(key), groups[key]) for key in [*groups]]
     if others := drawn[MOST_BARS:]:
-        sums: dict[str | None, int] = {}
+        sums = Counter[str | None]()
         for _, _, pieces in others:
-            for status, number in pieces.items():
-                sums[status] = sums.get(status, 0) + number
+            sums.update(pieces)
         drawn[MOST_BARS:] = [(f"{len(others):,} others", [], sums)]
     return [
         {
@@ -134,14 +134,10 @@ def bars(
 def reasons_note(jobs: pl.DataFrame) -> str | None:
     """Explain the sum of the reasons' bars, if jobs have several reasons."""
     pairs = job_messages(jobs).select("job", "reason").unique()
-    return sum_note(pairs.height, pairs["job"].n_unique())
-
-
-def sum_note(total: int, jobs: int) -> str | None:
-    """Explain the sum of the reasons' bars, if jobs have several reasons."""
-    if total == jobs:
+    number, total = pairs["job"].n_unique(), pairs.height
+    if total == number:
         return None
-    return f"{jobs:,} jobs with {total:,} reasons: a job is counted once for each of its reasons."
+    return f"{number:,} jobs with {total:,} reasons: a job is counted once for each of its reasons."
 
 
 def batch_labels(jobs: pl.DataFrame, templates: Mapping[str, str]) -> dict[str, str]:

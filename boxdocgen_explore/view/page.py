@@ -24,7 +24,7 @@ from boxdocgen_explore.view.payload import pack
 from boxdocgen_explore.view.script import module, specs
 
 VIEW_MIME: Final = "application/vnd.boxdocgen.view+json"
-"""What `embedded` gives, as an output of a notebook that is run for `notebook_page`."""
+"""What a `View` shows, its payload in base64, as an output of a notebook: for `notebook_page`."""
 
 
 def page(
@@ -34,50 +34,33 @@ def page(
     templates: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
     state: Mapping[str, Any] | None = None,
-    title: str = "Box Doc Gen jobs",
-    columns: Sequence[str] | None = None,
 ) -> str:
     """Write the view as one HTML document.
 
-    ``jobs`` has one row per job (`schema.JOBS`); ``columns`` are those that the page contains
-    (default: all). ``templates`` are names by file id, ``labels`` those of the batches (default:
-    `batch_labels` of the columns); ``state`` is that of `check_state`.
+    ``jobs`` has one row per job (`schema.JOBS`); a page can do without some of the columns.
+    ``templates`` are names by file id, ``labels`` those of the batches (default: `batch_labels`);
+    ``state`` is that of `check_state`.
 
     Raises:
-        InvalidRequest: the state is invalid, or the jobs have no such column.
+        InvalidRequest: the state is invalid.
     """
-    payload = pack(jobs, columns=columns)
-    shown = jobs if columns is None else jobs.select(columns)
     templates = templates or {}
     return document(
-        payload,
+        pack(jobs),
         verdict,
-        main_cause(shown),
+        main_cause(jobs),
         templates=templates,
-        labels=batch_labels(shown, templates) if labels is None else labels,
+        labels=batch_labels(jobs, templates) if labels is None else labels,
         state=state or {},
-        title=title,
+        title="Box Doc Gen jobs",
     )
-
-
-def embedded(
-    jobs: pl.DataFrame,
-    verdict: analysis.Verdict,
-    cause: Sequence[Sequence[str]],
-    templates: Mapping[str, str],
-    labels: Mapping[str, str],
-    state: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Give all that `notebook_page` needs to draw the view of these jobs, as JSON-able values."""
-    values = _values(verdict, cause, templates, labels, state)
-    return {**values, "payload": base64.b64encode(pack(jobs)).decode()}
 
 
 def notebook_page(body: str, views: Sequence[Mapping[str, Any]], title: str) -> str:
     """Write a notebook as one HTML document with live views.
 
     ``body`` is HTML as it is to stand in the page. The element with the id ``boxdocgen-view-N``
-    gets the view of ``views[N]``, which `embedded` gave.
+    gets the view of ``views[N]`` (`VIEW_MIME`).
     """
     return _fill_page(
         "view/templates/notebook.html",
@@ -112,31 +95,22 @@ def document(
     Raises:
         InvalidRequest: the state is invalid.
     """
-    return _fill_page(
-        template,
-        style,
-        f"const mounted = mountPage(document);\n{script}",
-        settings={**_values(verdict, cause, templates, labels or {}, state), "specs": specs()},
-        payload=base64.b64encode(payload).decode(),
-        **values,
-    )
-
-
-def _values(
-    verdict: analysis.Verdict | None,
-    cause: Sequence[Sequence[str]],
-    templates: Mapping[str, str],
-    labels: Mapping[str, str],
-    state: Mapping[str, Any],
-) -> dict[str, Any]:
-    return {
+    settings = {
         "verdict": verdict and verdict.as_dict(),
         "cause": cause,
         "state": filters.check_state(state),
         "templates": dict(templates),
-        "batch_labels": dict(labels),
-        "notice": "",
+        "batch_labels": dict(labels or {}),
+        "specs": specs(),
     }
+    return _fill_page(
+        template,
+        style,
+        f"const mounted = mountPage(document);\n{script}",
+        settings=settings,
+        payload=base64.b64encode(payload).decode(),
+        **values,
+    )
 
 
 def _fill_page(template: str, style: str, script: str, **values: Any) -> str:

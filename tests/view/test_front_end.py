@@ -22,6 +22,7 @@ from frames import HOSTILE, MISSING, READ_AT, documented, jobs_frame, pages_fram
 import boxdocgen_explore as bx
 from boxdocgen_explore import analysis, charts, view
 from boxdocgen_explore.export import flat
+from boxdocgen_explore.figures import reasons_note
 from boxdocgen_explore.reporting import run_audit
 from boxdocgen_explore.view import filters
 
@@ -67,6 +68,10 @@ STATES: list[dict[str, Any]] = [
     {"text": "ΣΊΣΥΦΟΣ | straße"},
     {"text": "replaced 33"},
     {"text": "letter 17.pdf", "output_type": ["pdf"]},
+    *(
+        {"text": text, "status": [text]}
+        for text in (")", "\\", "'\"", "\n#", "$1{values}", "\ufdd0")
+    ),
 ]
 OUTCOMES: list[dict[str, int]] = [
     {},
@@ -181,7 +186,6 @@ def shared_table() -> dict[str, Any]:
                 "state": state,
                 "frame": place,
                 "shown": jobs.filter(filters.query(state, TEMPLATES))["job_id"].to_list(),
-                "code": filters.query_code(state, TEMPLATES),
                 "fragment": view.fragment(state),
                 "counts": {key: facet_counts(jobs, state, key) for key in FACETS},
             }
@@ -208,7 +212,7 @@ def shared_table() -> dict[str, Any]:
             for name in ("outcomes", "output_types", "reasons", "by_batch", "by_template")
         ],
         "ages": [(seconds, age(seconds)) for seconds in SECONDS],
-        "sum_notes": [(t, jobs, charts.sum_note(t, jobs) or "") for t, jobs in [(7, 7), (9000, 7)]],
+        "reasons_notes": [reasons_note(jobs) or "" for jobs in FRAMES],
         "numbers": [(count, f"{count:,}") for count in numbers],
         "csv_cells": [(cell, flat(pl.DataFrame({"x": [cell]})).item()) for cell in CELLS],
         "sorts": [
@@ -227,12 +231,18 @@ def test_the_front_end_agrees_with_python(tmp_path: Path) -> None:
     if node is None:
         missing = "no node, which runs the tests of the front end"
         (pytest.fail if os.environ.get("BOXDOCGEN_REQUIRE_BROWSER") else pytest.skip)(missing)
+    shared, codes = shared_table(), tmp_path / "codes.json"
     table = tmp_path / "table.json"
-    table.write_text(json.dumps(shared_table()), "utf-8")
+    table.write_text(json.dumps(shared), "utf-8")
     tests = Path(__file__).with_name("front_end.test.mjs")
     done = subprocess.run(
         [str(node), "--test", "--test-reporter=tap", str(tests)],
-        env={**os.environ, "BOXDOCGEN_TABLE": str(table), "NODE_NO_WARNINGS": "1"},
+        env={
+            **os.environ,
+            "BOXDOCGEN_TABLE": str(table),
+            "BOXDOCGEN_CODES": str(codes),
+            "NODE_NO_WARNINGS": "1",
+        },
         capture_output=True,
         text=True,
         timeout=60,
@@ -241,3 +251,7 @@ def test_the_front_end_agrees_with_python(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# fail 0" in done.stdout
     assert "# pass 23" in done.stdout
+    frames = [*FRAMES, DOCUMENTED[0]]
+    for case, code in zip(shared["states"], json.loads(codes.read_text("utf-8")), strict=True):
+        found = eval(code, {"jobs": frames[case["frame"]], "pl": pl, "bx": bx})
+        assert found["job_id"].to_list() == case["shown"], code
