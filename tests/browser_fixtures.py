@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -127,6 +128,42 @@ def show(tab: Page, tmp_path: Path) -> Callable[..., Page]:
         return tab
 
     return open_page
+
+
+_MOUNT = """async ({ source, specs, payload }) => {
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const { default: widget } = await import(url);
+  globalThis.bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+  const values = { specs, payload: bytes(payload), templates: {}, state: {}, verdict: null };
+  const listeners = {};
+  globalThis.model = {
+    get: (name) => values[name],
+    set: (name, value) => {
+      values[name] = value;
+      listeners[`change:${name}`]?.();
+    },
+    on: (name, listener) => (listeners[name] = listener),
+    off: () => {},
+    send: () => {},
+    save_changes: () => (globalThis.sent = values.state),
+  };
+  widget.render({ model, el: document.body });
+}"""
+
+
+def payload(jobs: pl.DataFrame) -> str:
+    from boxdocgen_explore import view
+
+    return base64.b64encode(view.pack(jobs)).decode()
+
+
+def mount(tab: Page, jobs: pl.DataFrame) -> None:
+    """Show jobs as a notebook does: ``model`` is the widget's, ``sent`` the last state sent."""
+    from boxdocgen_explore import view
+
+    values = {"source": view.module(), "specs": view.specs(), "payload": payload(jobs)}
+    tab.evaluate(_MOUNT, values)
+    wait_for_draw(tab)
 
 
 def wait_for_draw(tab: Page) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from browser_fixtures import bar_labels, figure, wait_for_draw
-from frames import MISSING, READ_AT, jobs_frame, pages_frame
+from browser_fixtures import bar_labels, figure, mount, wait_for_draw
+from frames import MISSING, READ_AT, jobs_frame, pages_frame, story
 from playwright.sync_api import Page, expect
 
 from boxdocgen_explore import analysis
@@ -126,3 +126,19 @@ def test_ids_to_resubmit_and_the_name_of_the_csv(show, tab):
     with tab.expect_download() as download:
         tab.get_by_role("button", name="Save CSV").click()
     assert download.value.suggested_filename == "jobs-12345600319-failed-2026-11-03.csv"
+
+
+def test_what_is_typed_stays_although_the_kernel_answers_to_what_was_typed_before(tab):
+    mount(tab, story())
+    field = tab.get_by_role("searchbox", name="Search jobs")
+    field.fill("EMP-0")
+    # The answer comes after the next letter was typed, and before it was sent.
+    tab.evaluate("""() => {
+      const field = document.querySelector("input[type=search]");
+      field.value += "0";
+      field.dispatchEvent(new Event("input"));
+      model.set("state", { text: "EMP-0" });
+    }""")
+    tab.wait_for_function("globalThis.sent?.text === 'EMP-00'")
+    wait_for_draw(tab)
+    expect(field).to_have_value("EMP-00")

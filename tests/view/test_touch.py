@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_finger_filters_scrolls_sideways_and_widens_a_column(browser: Browser,
         fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     wait_for_draw(tab)
-    assert "widths=status" in tab.url
+    expect(tab).to_have_url(re.compile("widths=status"))
     assert table.evaluate("one => ((one.scrollLeft = 100), one.scrollLeft)") == 100
     assert tab.evaluate("document.getAnimations().length") == 0
     context.close()

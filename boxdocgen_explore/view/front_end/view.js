@@ -28,15 +28,24 @@ class View {
   }
 
   get state() {
-    return this.model.get("state") ?? {};
+    return this.unsaved ?? this.model.get("state") ?? {};
   }
 
   setState(change) {
     const merged = Object.entries({ ...this.state, ...change });
     const state = merged.filter(([, value]) => value !== null && value !== undefined && value.length !== 0);
-    this.model.set("state", Object.fromEntries(state));
+    this.unsaved = Object.fromEntries(state);
+    this.schedule();
     // The screen comes first: every message to the kernel makes JupyterLab work, too.
-    afterPaint(() => this.model.save_changes());
+    afterPaint(() => this.save());
+  }
+
+  /** Not before: the kernel's answer to an earlier state would replace one that is set and not yet sent. */
+  save() {
+    if (!this.unsaved) return;
+    [this.saved, this.unsaved] = [this.unsaved, null];
+    this.model.set("state", this.saved);
+    this.model.save_changes();
   }
 
   /** A bar or a value was picked: filter by all its columns, or if it was picked before, by none of them. */
@@ -99,7 +108,7 @@ class View {
     const { model } = this;
     this.listeners = {
       "change:payload": () => this.load(),
-      "change:state": () => this.schedule(),
+      "change:state": () => model.get("state") === this.saved || this.schedule(),
       "change:templates": () => this.load(),
       // Jobs that are being unpacked will be drawn with them; those from before may lack a label now.
       "change:batch_labels": () => queueMicrotask(() => this.turn || this.load()),
