@@ -93,7 +93,7 @@ class CheckedContext:
 
 
 @pytest.fixture(scope="session")
-def _tab(browser: Browser) -> Iterator[tuple[CheckedContext, Page]]:
+def checked_tab(browser: Browser) -> Iterator[tuple[CheckedContext, Page]]:
     """One tab for all tests: a new one takes half a second and compiles every script again."""
     checked = CheckedContext(browser)
     yield checked, checked.context.new_page()
@@ -101,9 +101,9 @@ def _tab(browser: Browser) -> Iterator[tuple[CheckedContext, Page]]:
 
 
 @pytest.fixture
-def tab(_tab: tuple[CheckedContext, Page]) -> Iterator[Page]:
+def tab(checked_tab: tuple[CheckedContext, Page]) -> Iterator[Page]:
     """A tab of 1,000 by 900 px; nothing that a test opens, sets or may do stays for the next."""
-    checked, page = _tab
+    checked, page = checked_tab
     page.emulate_media(media="null", color_scheme="null", forced_colors="null")
     page.set_viewport_size({"width": 1000, "height": 900})
     page.mouse.move(0, 0)

@@ -285,6 +285,25 @@ def test_charts_grow_with_the_bars_of_another_batch(tab):
     assert svgs.evaluate_all(CUT) == []
 
 
+def test_a_chart_that_could_not_be_drawn_once_is_drawn_again(tab, checked_tab):
+    mount(tab, story())
+    tab.evaluate("""() => {
+      const usual = Element.prototype.querySelectorAll;
+      Element.prototype.querySelectorAll = function (selector) {
+        Element.prototype.querySelectorAll = usual;
+        throw new Error(`once: ${selector}`);
+      };
+    }""")
+    tab.get_by_role("checkbox", name="failed").check()
+    wait_for_draw(tab)
+    resize(tab, 480)
+    for title in ("Job outcomes", "Output types", "Failure reasons"):
+        chart = figure(tab, title).locator(".chart")
+        width = str(chart.evaluate("(chart) => chart.clientWidth"))
+        expect(chart.locator("svg")).to_have_attribute("width", width)
+    checked_tab[0].check(except_for="once: .rows_marks path")
+
+
 def test_days_are_utc_days_whatever_the_browser_s_time_zone(browser, tmp_path):
     # 02:14 UTC is on the day before in Los Angeles.
     days = [READ_AT - timedelta(days=n) for n in (0, 1, 5)]

@@ -27,8 +27,9 @@ export class Figure {
     Object.assign(this, { rows, picked, theme, width: Math.floor(this.chart.clientWidth) });
     this.note.textContent = note;
     const turn = (this.turn = Symbol("turn"));
-    this.queue = this.queue.then(() => (turn === this.turn && !this.gone ? this.run() : null));
-    return this.queue;
+    const drawn = this.queue.then(() => (turn === this.turn && !this.gone ? this.run() : null));
+    this.queue = drawn.catch(() => {}); // what fails once is drawn again the next time
+    return drawn;
   }
 
   async run() {

@@ -170,8 +170,7 @@ class View {
       this.scheduled = false;
       this.unpainted = true;
       afterPaint(() => (this.unpainted = false));
-      await this.draw();
-      this.busy(-1);
+      await this.draw().finally(() => this.busy(-1));
     };
     if (this.unpainted) afterPaint(draw);
     else queueMicrotask(draw);
