@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -11,9 +11,13 @@ from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.schema import RESUBMISSION
 
+_ABSENT: Final = "The document does not exist."
+_EMPTY: Final = "The document is empty."
+
 
 def resubmission(reading: Reading | pl.DataFrame, expected: Any = None) -> pl.DataFrame:
-    """List what to send again: jobs that failed or completed with errors, documents without a job.
+    """List what to send again: jobs that failed or completed with errors, documents without a job,
+    and, if documents were read, those that do not exist or are empty.
 
     Returns one row per such job (`schema.RESUBMISSION`): ``external_id``, ``batch_id``,
     ``job_id``, ``status``, ``reason`` (its distinct reasons, joined by "; "), ``match``, then
@@ -29,7 +33,7 @@ def resubmission(reading: Reading | pl.DataFrame, expected: Any = None) -> pl.Da
     Raises:
         InvalidRequest: the manifest cannot be read, or has no external ids.
 
-    Source: ``external_id``, ``status`` and ``failures.errors`` of each job.
+    Source: ``external_id``, ``status`` and ``failures.errors`` of each job; its file's ``size``.
 
     >>> from boxdocgen_explore.schema import JOBS
     >>> job = {"batch_id": "1", "job_id": "7", "status": "failed", "external_id": "007"}
@@ -53,9 +57,17 @@ def resubmission(reading: Reading | pl.DataFrame, expected: Any = None) -> pl.Da
 
 
 def _problems(jobs: pl.DataFrame) -> pl.DataFrame:
+    reasons = problem_reasons(jobs)
+    if "output_file_found" in jobs.columns:
+        absent, empty = ~pl.col("output_file_found"), pl.col("output_file_size_bytes") == 0
+        why = pl.when(absent).then(pl.lit(_ABSENT)).when(empty).then(pl.lit(_EMPTY))
+        lost = jobs.filter(pl.col("status") == "completed").with_columns(reason=why)
+        lost = lost.drop_nulls("reason").with_row_index("row", reasons.height)
+        reasons = pl.concat(
+            [reasons, lost.select(set(reasons.columns) & set(lost.columns))], how="diagonal"
+        )
     return (
-        problem_reasons(jobs)
-        .group_by("row", maintain_order=True)
+        reasons.group_by("row", maintain_order=True)
         .agg(
             pl.col("external_id", "batch_id", "job_id", "status").first(),
             pl.col("reason").str.join("; "),

@@ -92,8 +92,22 @@ def _jobs(named: str, box: Box | None, options: argparse.Namespace) -> Reading:
     return box.read(named, refresh=options.refresh)
 
 
+_KINDS = {
+    "failed": "failed",
+    "completed_with_error": "completed with errors",
+    "completed": "without their document",
+    None: "without a job",
+}
+
+
+def _kinds(wanted: pl.DataFrame) -> str:
+    """How many documents have to be requested again for which reason."""
+    counts = {kind: wanted.filter(pl.col("status").eq_missing(kind)).height for kind in _KINDS}
+    return ", ".join(f"{count:,} {_KINDS[kind]}" for kind, count in counts.items() if count)
+
+
 def resubmit(options: argparse.Namespace) -> int:
-    """List what has to be requested again: failed, and with a manifest also missing documents."""
+    """List what has to be requested again: failed, completed with errors, or without a job."""
     from boxdocgen_explore.auditing import read_manifest
     from boxdocgen_explore.auditing.resubmissions import resubmission
     from boxdocgen_explore.export import WRITERS
@@ -105,7 +119,7 @@ def resubmit(options: argparse.Namespace) -> int:
     box = connected(options)
     reading = box.read(options.ids, refresh=options.refresh)
     wanted = resubmission(reading, expected=options.expected)
-    lines = [counted(wanted.height, "document")]
+    lines = [": ".join(filter(None, [counted(wanted.height, "document"), _kinds(wanted)]))]
     if options.output:
         with output_file(options.output) as part:
             WRITERS[".csv"](wanted, part)

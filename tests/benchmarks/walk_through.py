@@ -84,7 +84,10 @@ def ids_to_resubmit(person: Person) -> None:
     person.run()
     person.sees(shown(page, "3,000 of 3,000 jobs"), "ids to resubmit: the explorer")
     person.click(page.get_by_role("button", name="Copy ids to resubmit"))
-    person.sees(page.get_by_text("Copied the ids of 1,487 failed jobs."), "ids to resubmit: copied")
+    person.sees(
+        page.get_by_text("Copied 1,583 ids: 1,487 failed, 96 completed with errors."),
+        "ids to resubmit: copied",
+    )
     ids = page.evaluate("navigator.clipboard.readText()").split()
     assert len(ids) == 1487
 

@@ -38,7 +38,9 @@ def test_what_to_resubmit_is_a_csv_file_or_a_list_of_ids(capsys, tmp_path):
     manifest.write_text("external_id,name\nEMP-004711,Bond\nEMP-999999,Bill\n", "utf-8")
     command = ["resubmit", "--demo", STORY, "--expected", str(manifest)]
     assert main([*command, "-o", str(path)]) == 0
-    assert capsys.readouterr().out == f"{path}: 1,584 documents\n"
+    assert capsys.readouterr().out == (
+        f"{path}: 1,584 documents: 1,487 failed, 96 completed with errors, 1 without a job\n"
+    )
     rows = list(csv.DictReader(Path(path).read_text("utf-8-sig").splitlines()))
     matches = {row["name"]: row["match"] for row in rows if row["name"]}
     assert matches == {"Bond": "matched", "Bill": "no job"}

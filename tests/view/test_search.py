@@ -5,9 +5,10 @@ from __future__ import annotations
 import polars as pl
 import pytest
 from browser_fixtures import bar_labels, figure, mount, wait_for_draw
-from frames import MISSING, READ_AT, jobs_frame, pages_frame, story
+from frames import MISSING, READ_AT, documented, jobs_frame, pages_frame, story
 from playwright.sync_api import Page, expect
 
+import boxdocgen_explore as bx
 from boxdocgen_explore import analysis
 
 pytestmark = pytest.mark.browser
@@ -109,8 +110,19 @@ def test_batches_are_told_apart_and_a_partly_read_one_is_marked(show):
 def test_the_chip_of_a_long_reason_has_room_beside_buttons_and_a_message(show):
     tab = show(jobs_frame(ROWS), state={"reason": [MISSING]})
     tab.get_by_role("button", name="Copy ids to resubmit").click()
-    expect(tab.locator(".message")).to_have_text("Copied the ids of 2 failed jobs.")
+    expect(tab.locator(".message")).to_have_text("Copied 2 ids: 2 failed.")
     assert tab.locator(".chip").bounding_box()["width"] >= 200
+
+
+def test_no_button_moves_while_a_message_is_shown(show):
+    tab = show(story(), state={"status": ["completed"]})
+    buttons = tab.locator(".bar > :is(button, details)")
+    before = [button.bounding_box() for button in buttons.all()]
+    tab.get_by_role("button", name="Copy ids to resubmit").click()
+    expect(tab.locator(".message")).to_have_text(
+        "There is nothing to resubmit among the jobs shown."
+    )
+    assert [button.bounding_box() for button in buttons.all()] == before
 
 
 def test_ids_to_resubmit_and_the_name_of_the_csv(show, tab):
@@ -118,7 +130,7 @@ def test_ids_to_resubmit_and_the_name_of_the_csv(show, tab):
     jobs = jobs_frame(ROWS)
     show(jobs, analysis.verdict(jobs, pages_frame(1)), state={"sort": ["job_id", "ascending"]})
     tab.get_by_role("button", name="Copy ids to resubmit").click()
-    expect(tab.locator(".message")).to_have_text("Copied the ids of 3 failed jobs.")
+    expect(tab.locator(".message")).to_have_text("Copied 3 ids: 3 failed.")
     ids = tab.evaluate("navigator.clipboard.readText()")
     assert ids.split() == ["EMP-1", "EMP-2", "98000000003"]
     for group, name in (("Batch", "12345600319"), ("Status", "failed")):
@@ -142,3 +154,18 @@ def test_what_is_typed_stays_although_the_kernel_answers_to_what_was_typed_befor
     tab.wait_for_function("globalThis.sent?.text === 'EMP-00'")
     wait_for_draw(tab)
     expect(field).to_have_value("EMP-00")
+
+
+def test_documents_that_are_lost_are_to_be_resubmitted_in_the_view_as_in_python(show, tab):
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    jobs = documented(story())  # of which seven do not exist
+    size = pl.when(pl.col("job_id") == "98000000001").then(0)
+    jobs = jobs.with_columns(output_file_size_bytes=size.otherwise("output_file_size_bytes"))
+    show(jobs)
+    again = bx.resubmission(jobs)
+    reasons = again.filter(status="completed")["reason"].to_list()
+    assert sorted(reasons) == ["The document does not exist."] * 7 + ["The document is empty."]
+    tab.get_by_role("button", name="Copy ids to resubmit").click()
+    expect(tab.locator(".message")).to_contain_text("8 without their document")
+    ids = tab.evaluate("navigator.clipboard.readText()").split()
+    assert sorted(ids) == sorted(again["external_id"].fill_null(again["job_id"]))

@@ -30,13 +30,27 @@ export function actions(view, copy) {
       const code = queryCode(view.state, view.specs.query_code, view.model.get("templates"));
       copy(`${setup(view)}${code}`, "Copied the query for these jobs.");
     }),
-    button({ title: "Of failed jobs: external ids, else job ids" }, "Copy ids to resubmit", () => {
-      const failed = Array.from(view.jobs).filter((job) => cell(view.frame, "status", job) === "failed");
-      const ids = failed.map((job) => cell(view.frame, "external_id", job) || cell(view.frame, "job_id", job));
-      copy(ids.join("\n"), `Copied the ids of ${number(ids.length)} failed jobs.`);
+    button({ title: "Of the jobs shown: external ids, else job ids" }, "Copy ids to resubmit", () => {
+      const [ids, counts] = toResubmit(view);
+      if (ids.length) copy(ids.join("\n"), `Copied ${number(ids.length)} ids: ${counts}.`);
+      else view.say("There is nothing to resubmit among the jobs shown.");
     }),
     more,
   ];
+}
+
+/** The ids of the jobs shown that have to be requested again, as Python's `resubmission` lists them, and how
+    many there are of which kind. */
+function toResubmit({ frame, jobs }) {
+  const kinds = { failed: "failed", completed_with_error: "completed with errors", completed: "without their document" };
+  const isEmpty = (size) => size !== null && Number(size) === 0;
+  const isLost = (job) => cell(frame, "output_file_found", job) === false || isEmpty(cell(frame, "output_file_size_bytes", job));
+  const again = Array.from(jobs, (job) => ({ job, status: cell(frame, "status", job) })).filter(
+    ({ job, status }) => Object.hasOwn(kinds, status) && (status !== "completed" || isLost(job)),
+  );
+  const ids = again.map(({ job }) => cell(frame, "external_id", job) || cell(frame, "job_id", job));
+  const counts = Object.entries(kinds).map(([status, name]) => [again.filter((one) => one.status === status).length, name]);
+  return [ids, counts.filter(([count]) => count).map(([count, name]) => `${number(count)} ${name}`).join(", ")];
 }
 
 /** The kernel has written the file, or says by a notice why it cannot be written. */

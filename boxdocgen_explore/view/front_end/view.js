@@ -90,16 +90,21 @@ class View {
     this.columnChoice = new ColumnChoice((columns) => this.setState({ columns }));
     this.body = element("div", { class: "boxdocgen-body" });
     const buttons = [...actions(this, (...what) => this.copy(...what)), this.columnChoice.root, fullScreen(this.body)];
-    const bar = element("div", { class: "bar" }, [this.shown, this.sidebar.chips, this.message, ...buttons]);
+    // The message comes last, so that no button moves under the pointer.
+    const bar = element("div", { class: "bar" }, [this.shown, this.sidebar.chips, ...buttons, this.message]);
     this.body.append(this.sidebar.root, this.charts.root, bar, this.empty, this.table.root);
     this.root.replaceChildren(this.verdict.root, this.progress.root, this.cause.root, this.body);
   }
 
   async copy(text, message) {
     await copy(text);
+    this.say(message);
+  }
+
+  say(message) {
     this.message.textContent = message;
     clearTimeout(this.messageTimer);
-    this.messageTimer = setTimeout(() => (this.message.textContent = ""), 4000);
+    this.messageTimer = setTimeout(() => (this.message.textContent = ""), 6000);
   }
 
   // --- changes --------------------------------------------------------------------------------
