@@ -63,9 +63,8 @@ def _problems(jobs: pl.DataFrame) -> pl.DataFrame:
         why = pl.when(absent).then(pl.lit(_ABSENT)).when(empty).then(pl.lit(_EMPTY))
         lost = jobs.filter(pl.col("status") == "completed").with_columns(reason=why)
         lost = lost.drop_nulls("reason").with_row_index("row", reasons.height)
-        reasons = pl.concat(
-            [reasons, lost.select(set(reasons.columns) & set(lost.columns))], how="diagonal"
-        )
+        lost = lost.select(name for name in reasons.columns if name in lost.columns)
+        reasons = pl.concat([reasons, lost], how="diagonal")
     return (
         reasons.group_by("row", maintain_order=True)
         .agg(

@@ -22,6 +22,9 @@ VEGA_MIME: Final = "application/vnd.vega.v5+json"
 # of these ends the process there, kernel included.
 _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
+_TEXTS: Final = ("group-title", "group-subtitle", "guide-label", "guide-title")
+"""Vega's styles of all texts around a chart."""
+
 _LONGEST: Final = 1001
 """Characters of a text in a chart, as long as a reason: one of megabytes takes hours to measure."""
 
@@ -55,6 +58,7 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
     if spec.get("background") in (None, "transparent"):
         spec = {**spec, "background": "white"}
     vega = vl_convert.vegalite_to_vega(spec, vl_version=_version())
+    vega["config"] = _light(vega.get("config", {}))
     text = json.dumps(vega)
     return {
         # The readers that know this MIME type have Vega 5, and check the schema's major version.
@@ -62,6 +66,19 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
         "image/svg+xml": vl_convert.vega_to_svg(text),
         "image/png": vl_convert.vega_to_png(text, scale=1),
         "text/plain": _plain(spec),
+    }
+
+
+def _light(config: dict[str, Any]) -> dict[str, Any]:
+    """Name Vega's usual colours, because JupyterLab's dark theme has white ones unless others are."""
+    given = config.get("style", {})
+    texts = {name: {"fill": "black", **given.get(name, {})} for name in _TEXTS}
+    title, subtitle = (texts[name]["fill"] for name in _TEXTS[:2])
+    return {
+        **config,
+        "style": {**given, **texts},
+        "title": {"color": title, "subtitleColor": subtitle, **config.get("title", {})},
+        "axis": {"domainColor": "#888", "tickColor": "#888", **config.get("axis", {})},
     }
 
 

@@ -26,6 +26,7 @@ from boxdocgen_explore.cli.options import (
 from boxdocgen_explore.cli.results import show, table
 from boxdocgen_explore.cli.terminal import DONE, FINDINGS, note, say_bytes
 from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.schema import RUNNING
 from boxdocgen_explore.text import counted, long_ago, moment, percent, shortened
 
 if TYPE_CHECKING:
@@ -78,8 +79,11 @@ def batches(options: argparse.Namespace) -> int:
         template, created = batch_label_parts(row, names)
         failed = f"{row['failed']:,} ({percent(row['failed'] / max(row['jobs'], 1))})"
         name = shortened(template, _LONGEST_NAME)
-        rows.append([row["batch_id"], created, name, f"{row['jobs']:,}", failed])
-    lines = table(["Batch", "Created (UTC)", "Template", "Jobs", "Failed"], rows, numbers=2)
+        running = sum(row[status] for status in RUNNING)
+        numbers = [f"{row['jobs']:,}", failed, f"{running:,}"]
+        rows.append([row["batch_id"], created, name, *numbers])
+    heads = ["Batch", "Created (UTC)", "Template", "Jobs", "Failed", "Running"]
+    lines = table(heads, rows, numbers=3)
     if not rows:
         start = f" with jobs created since {moment(long_ago(box.now, since))}" if since else ""
         lines = [_NO_BATCHES.format(start)]

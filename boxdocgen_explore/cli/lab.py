@@ -35,7 +35,8 @@ def lab(options: argparse.Namespace) -> int:
     else:
         say("No Box credentials are set: the notebook shows the demo, synthetic data.")
     folder = notebooks(Path.cwd())
-    server = LabApp.initialize_server(argv=options.others, config=_settings(folder))
+    others = [one for one in options.others if one != "--"]
+    server = LabApp.initialize_server(argv=others, config=_settings(folder))
     server.web_app.settings["page_config_hook"] = _without_news
     # Printed when it listens: whoever reads the line may go there at once.
     address = server.display_url.split()[0]

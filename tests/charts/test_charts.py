@@ -202,6 +202,14 @@ def test_the_picture_of_any_chart_is_on_an_opaque_light_card():
         assert re.search(r'<rect [^>]*fill="white"', bundle(chart)["image/svg+xml"])
 
 
+def test_in_a_dark_theme_the_texts_of_a_chart_stay_dark_unless_it_has_its_own_colours():
+    chart = charts.outcomes(story()).configure_title(color="red")
+    config = bundle(chart)["application/vnd.vega.v5+json"]["config"]
+    assert config["title"]["color"] == "red"
+    assert config["title"]["subtitleColor"] == "black"
+    assert config["style"]["guide-label"]["fill"] == "black"
+
+
 @pytest.mark.thorough
 def test_the_figures_of_the_view_name_the_columns_they_group_by():
     figures = charts.figures()

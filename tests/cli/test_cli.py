@@ -239,11 +239,15 @@ def test_alone_it_shows_the_help(capsys):
 def test_batches_are_an_aligned_table(capsys):
     assert main(["batches", "--demo"]) == 0
     header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split() == ["Batch", "Created", "(UTC)", "Template", "Jobs", "Failed"]
+    assert header.split() == [
+        *["Batch", "Created", "(UTC)", "Template", "Jobs", "Failed", "Running"]
+    ]
     story = next(row for row in rows if row.startswith(STORY))
     assert story.split("  ", 2)[:2] == [STORY, "3 Nov 02:14"]
-    assert story.split()[-5:] == ["letter", "3,000", "1,487", "(49.6", "%)"]
+    assert story.split()[-6:] == ["letter", "3,000", "1,487", "(49.6", "%)", "0"]
     assert {len(row) for row in rows} == {len(header)}
+    running = [row.split()[0] for row in rows if not row.endswith(" 0")]
+    assert running == ["12345600340"]
 
 
 def test_every_command_gives_its_result_as_json(box, capsys, opened, tmp_path):

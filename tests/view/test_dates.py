@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import polars as pl
 import pytest
 from browser_fixtures import figure, wait_for_draw
 from frames import READ_AT, jobs_frame
@@ -53,6 +54,12 @@ def test_days_are_chosen_by_keyboard_and_half_a_date_changes_nothing(show):
     expect(tab.locator(".jobs-shown")).to_have_text("4 of 8 jobs")
     group.get_by_label("To").fill("2026-11-11")
     expect(tab.locator(".jobs-shown")).to_have_text("3 of 8 jobs")
+
+
+def test_of_one_day_there_is_nothing_to_choose_but_its_date_is_said(show):
+    tab = show(JOBS.filter(pl.col("created_at").dt.day() == 11))
+    expect(tab.get_by_role("group", name="Created (UTC)")).to_contain_text("Only on 2026-11-11")
+    expect(tab.get_by_label("From", exact=True)).to_be_hidden()
 
 
 def test_without_dates_there_is_no_field_for_them(show):

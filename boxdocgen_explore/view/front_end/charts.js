@@ -75,7 +75,7 @@ function note({ name, by_status: stacked }, rows, view) {
   if (name === "documents_over_time") return intervalNote(rows[0]?.key[0]);
   if (stacked || !rows.length) return "";
   const [{ jobs_shown: jobs, jobs_all: all }] = rows;
-  const base = `% of ${number(jobs)} jobs${jobs === all ? "" : " shown"}`;
+  const base = `% of ${number(jobs)} ${jobs === 1 ? "job" : "jobs"}${jobs === all ? "" : " shown"}`;
   const more = { reasons: () => reasonsNote(rows, view), by_duration: () => durationsNote(view.frame, view.jobs, view.templates) };
   return [base, more[name]?.()].filter(Boolean).join(". ");
 }

@@ -10,15 +10,19 @@ export class Dates {
     this.fields = ["From", "To"].map((name) => element("input", { type: "date", "aria-label": name, title: name }));
     for (const field of this.fields) field.onchange = () => this.change(onChange);
     const [from, to] = this.fields;
-    this.root = element("fieldset", { class: "dates" }, [element("legend", {}, "Created (UTC)"), element("div", {}, [from, "–", to])]);
+    this.interval = element("div", {}, [from, "–", to]);
+    this.oneDay = element("div");
+    this.root = element("fieldset", { class: "dates" }, [element("legend", {}, "Created (UTC)"), this.interval, this.oneDay]);
   }
 
   /** Offer the days of these jobs. */
   show(frame) {
     const days = (frame.columns.get("day")?.values ?? []).filter(Boolean).sort();
     this.range = [days[0], days.at(-1)];
-    this.root.hidden = days.length < 2;
-    for (const field of this.fields) [field.min, field.max] = this.root.hidden ? ["", ""] : this.range;
+    this.root.hidden = days.length === 0;
+    this.interval.hidden = days.length < 2;
+    this.oneDay.textContent = days.length === 1 ? `Only on ${days[0]}` : "";
+    for (const field of this.fields) [field.min, field.max] = this.interval.hidden ? ["", ""] : this.range;
   }
 
   draw({ created }) {
