@@ -77,20 +77,18 @@ def _problems(jobs: pl.DataFrame) -> pl.DataFrame:
 
 def _match(manifest: Manifest, jobs: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
     key = list(manifest.key)
-    taken = {*RESUBMISSION, "_expected", "_made"} - set(key)
+    taken = {*RESUBMISSION, "_expected"} - set(key)
     rows = manifest.rows.rename(
         {name: f"manifest_{name}" for name in manifest.rows.columns if name in taken}
     ).with_columns(_expected=True)
-    made = jobs.filter(pl.col("status") == "completed").select(key).unique()
-    expected = pl.col("_expected").fill_null(False)
+    made = rows.join(jobs.filter(status="completed"), on=key, how="semi")
     again = (
-        problems.join(rows, on=key, how="left", maintain_order="left")
-        .join(made.with_columns(_made=True), on=key, how="left", maintain_order="left")
-        .filter(~(expected & pl.col("_made").fill_null(False)))
+        problems.join(made, on=key, how="anti", maintain_order="left")
+        .join(rows, on=key, how="left", maintain_order="left")
         .with_columns(
             match=pl.when(pl.col("external_id").is_null())
             .then(pl.lit("cannot be matched"))
-            .when(expected)
+            .when("_expected")
             .then(pl.lit("matched"))
             .otherwise(pl.lit("not in the manifest"))
         )

@@ -22,7 +22,6 @@ from boxdocgen_explore.reporting.record import audit_record, manifest_file, stat
 from boxdocgen_explore.reporting.result import AuditResult, Scope
 from boxdocgen_explore.reporting.run import EvidenceOptions, ReportOptions, run_audit
 from boxdocgen_explore.reporting.trend import trend
-from boxdocgen_explore.view import pack
 
 __all__ = [
     "HTML_ENDINGS",
@@ -95,9 +94,7 @@ def write_report(
 
 def sealed_report(result: AuditResult, record: Mapping[str, Any]) -> tuple[str, str]:
     """Give the HTML of a report, drawn from its record, and the digest in it."""
-    payload = pack(result.jobs.select(result.columns))
-    evidence = embedded.evidence_as_json(result.reading)
-    return embedded.sealed(document.html(result, record, payload, evidence))
+    return embedded.sealed(document.html(result, record))
 
 
 @overload

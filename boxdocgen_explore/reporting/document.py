@@ -11,12 +11,12 @@ import polars as pl
 from markupsafe import Markup
 
 from boxdocgen_explore.messages import NO_REASON
-from boxdocgen_explore.reporting.embedded import packed_record
+from boxdocgen_explore.reporting.embedded import evidence_as_json, packed_record
 from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.reporting.trend import trend
 from boxdocgen_explore.schema import PROBLEMS, RUNNING, WAIVED
 from boxdocgen_explore.text import shortened, visible
-from boxdocgen_explore.view import batch_labels, fragment, main_cause, tables
+from boxdocgen_explore.view import batch_labels, fragment, main_cause, pack, tables
 from boxdocgen_explore.view.html import fill, front_end
 from boxdocgen_explore.view.page import document
 from boxdocgen_explore.view.script import script
@@ -42,13 +42,11 @@ _HOW: Final = {
 """How to provide what is missing, by the beginning of its name."""
 
 
-def html(
-    result: AuditResult, record: Mapping[str, Any], payload: bytes, embedded_evidence: str
-) -> str:
-    """Write the report without its seals; ``payload`` has the jobs, ``embedded_evidence`` JSON."""
+def html(result: AuditResult, record: Mapping[str, Any]) -> str:
+    """Write the report without its seals."""
     visible = result.jobs.select(result.columns)
     return document(
-        payload,
+        pack(visible),
         result.view_verdict,
         main_cause(visible),
         templates=result.names,
@@ -59,7 +57,7 @@ def html(
         script=script("re_perform.js", "report.js"),
         title=record["title"],
         statements=Markup(statements(record, result.pages, result.reading.document_pages)),  # noqa: S704
-        evidence=embedded_evidence,
+        evidence=evidence_as_json(result.reading),
         record=packed_record(record),
         tables=_tables(result),
     )

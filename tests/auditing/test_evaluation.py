@@ -190,6 +190,10 @@ def test_invalid_options_are_refused_in_a_sentence(options: dict[str, Any], sent
             frame(job()).with_columns(pl.lit("[]").alias("errors")),
             "The frame of jobs has columns of another dtype: errors (String, not List(String)).",
         ),
+        (
+            Reading(frame(job()), pl.DataFrame({"page": [1]})),
+            "The frame of pages lacks the columns batch_id, marker_sha256, ",
+        ),
     ],
 )
 def test_frames_without_jobs_are_refused_in_a_sentence(jobs: Any, sentence: str) -> None:

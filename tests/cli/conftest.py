@@ -1,9 +1,9 @@
-"""Every JSON that an audit prints in these tests must be what the schema says."""
+"""An emulator that the commands read; every JSON that an audit prints is what the schema says."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,26 @@ import pytest
 
 import boxdocgen_explore
 from boxdocgen_explore.cli import audit_outputs
+from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 
 SCHEMA = Path(boxdocgen_explore.__file__).parent / "reporting" / "audit.schema.json"
+
+
+@pytest.fixture
+def sizes() -> dict[str, int]:
+    """The batches of `box`, and how many jobs each has."""
+    return {"1001": 25, "1002": 3}
+
+
+@pytest.fixture
+def box(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sizes: dict[str, int]
+) -> Iterator[Emulator]:
+    """An emulator with batches that went well, and options that lead to it."""
+    monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
+    with Emulator(enterprise=Enterprise.of(sizes)) as emulator:
+        emulator.options = ["--base-url", emulator.url, "--cache-dir", str(tmp_path / "cache")]
+        yield emulator
 
 
 @cache

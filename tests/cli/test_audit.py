@@ -13,18 +13,9 @@ from playwright.sync_api import expect
 import boxdocgen_explore as bx
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.cli import main
-from boxdocgen_explore.emulator import DEMO_TOKEN, DEMO_USER, Emulator, Enterprise, User
+from boxdocgen_explore.emulator import DEMO_USER, Emulator, Enterprise, User
 
 STORY = "12345600319"
-
-
-@pytest.fixture
-def box(monkeypatch, tmp_path):
-    """An emulator with two small batches that went well, and options that lead to it."""
-    monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
-    with Emulator(enterprise=Enterprise.of({"1001": 25, "1002": 3})) as emulator:
-        emulator.options = ["--base-url", emulator.url, "--cache-dir", str(tmp_path / "cache")]
-        yield emulator
 
 
 def fail(emulator, batch_id):

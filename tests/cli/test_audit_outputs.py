@@ -7,28 +7,26 @@ import pytest
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.cli import main
-from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
+from boxdocgen_explore.emulator import DEMO_TOKEN, Enterprise
 
 WAIVER = 'rule="failed-share", batch="1002", reason="A test.", owner="Dana", expires=2999-12-31'
 
 
 @pytest.fixture
-def box(monkeypatch, tmp_path):
-    """An emulator with batches of 4 jobs; one job of 1001 and of 1002 failed, one of 1003 runs."""
-    monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
-    no_file = {"output_file": None, "output_file_version": None}
-    with Emulator(enterprise=Enterprise.of({"1001": 4, "1002": 4, "1003": 4})) as emulator:
-        for batch_id, status in (("1001", "failed"), ("1002", "failed"), ("1003", "pending")):
-            first, *others = emulator.enterprise.jobs(batch_id)
-            failures = (
-                {"errors": ["No \x01\x1b ]]> <tag> [x](http://x) @all"]}
-                if status == "failed"
-                else None
-            )
-            changed = {**first, **no_file, "status": status, "failures": failures}
-            emulator.enterprise.put(batch_id, [changed, *others])
-        emulator.options = ["--base-url", emulator.url, "--cache-dir", str(tmp_path / "cache")]
-        yield emulator
+def sizes():
+    return {"1001": 4, "1002": 4, "1003": 4}
+
+
+@pytest.fixture
+def box(box):
+    """One job of 1001 and of 1002 failed, one of 1003 runs."""
+    failures = {"errors": ["No \x01\x1b ]]> <tag> [x](http://x) @all"]}
+    failed, pending = {"status": "failed", "failures": failures}, {"status": "pending"}
+    for batch_id, change in (("1001", failed), ("1002", failed), ("1003", pending)):
+        first, *others = box.enterprise.jobs(batch_id)
+        no_file = {"output_file": None, "output_file_version": None, "failures": None}
+        box.enterprise.put(batch_id, [{**first, **no_file, **change}, *others])
+    return box
 
 
 @pytest.fixture

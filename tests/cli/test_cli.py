@@ -14,19 +14,15 @@ from full_disk import full_disk
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from boxdocgen_explore.cli import main, render
-from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, Emulator, Enterprise, plain_job
+from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, Enterprise, plain_job
 from boxdocgen_explore.schema import JOBS
 
 STORY = "12345600319"
 
 
 @pytest.fixture
-def box(monkeypatch, tmp_path):
-    """An emulator with two small batches, and options that lead to it."""
-    monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
-    with Emulator(enterprise=Enterprise.of({"1001": 1500, "1002": 3})) as emulator:
-        emulator.options = ["--base-url", emulator.url, "--cache-dir", str(tmp_path / "cache")]
-        yield emulator
+def sizes():
+    return {"1001": 1500, "1002": 3}
 
 
 # --- fetch -------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from frames import story
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.cli import main
-from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 
 STORY, BEFORE = "12345600319", "12345600214"
 
@@ -70,16 +69,14 @@ def test_a_report_that_leaves_something_out_cannot_be_compared(capsys, tmp_path)
     assert f"{redacted} leaves out errors, external_id, so that it cannot be compared: " in message
 
 
-def test_a_manifest_that_cannot_be_read_costs_no_call(monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
-    with Emulator(enterprise=Enterprise.of({"1001": 5})) as emulator:
-        where = ["--base-url", emulator.url, "--cache-dir", str(tmp_path / "cache")]
-        assert main(["resubmit", "1001", "--expected", str(tmp_path / "no.csv"), *where]) == 2
-        assert emulator.calls == []
-        first, *others = emulator.enterprise.jobs("1001")
-        no_file = {"output_file": None, "output_file_version": None}
-        emulator.enterprise.put("1001", [{**first, **no_file, "status": "pending"}, *others])
-        capsys.readouterr()
-        assert main(["resubmit", "1001", *where]) == 0
+def test_a_manifest_that_cannot_be_read_costs_no_call(box, capsys, tmp_path):
+    command = ["resubmit", "1001", *box.options]
+    assert main([*command, "--expected", str(tmp_path / "no.csv")]) == 2
+    assert box.calls == []
+    first, *others = box.enterprise.jobs("1001")
+    no_file = {"output_file": None, "output_file_version": None}
+    box.enterprise.put("1001", [{**first, **no_file, "status": "pending"}, *others])
+    capsys.readouterr()
+    assert main(command) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == "1 job still running, not in the list: they may yet fail"

@@ -12,18 +12,14 @@ from clock import travels
 from time_machine import travel
 
 from boxdocgen_explore.cli import main
-from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
+from boxdocgen_explore.emulator import plain_job
 
 WAITING = {"status": "pending", "output_file": None, "output_file_version": None}
 
 
 @pytest.fixture
-def box(monkeypatch, tmp_path):
-    """An emulator with a batch of 40 jobs, and options that lead to it."""
-    monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
-    with Emulator(enterprise=Enterprise.of({"1001": 40})) as emulator:
-        emulator.options = ["--base-url", emulator.url, "--cache-dir", str(tmp_path / "cache")]
-        yield emulator
+def sizes():
+    return {"1001": 40}
 
 
 def put(box, final, status="completed"):

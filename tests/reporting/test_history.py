@@ -59,7 +59,8 @@ def test_the_first_audit_says_that_there_is_no_earlier_one(tmp_path):
     result = audited(tmp_path / "history", 0, batches("11"))
     assert [result.history[name] for name in NAMES] == [None] * 4
     assert result.history["statement"].startswith("There is no earlier audit")
-    assert len([*(tmp_path / "history").glob("*.json")]) == 1
+    (path,) = (tmp_path / "history").glob("*.json")
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_finding_is_known_whatever_its_numbers_and_resolved_once_its_rule_passes(tmp_path):

@@ -231,6 +231,8 @@ def test_what_is_left_out_is_never_found_missing():
         assert verdicts[rule] == "not evaluated"
     assert verdicts["no-message"] == "passed"
     assert "left out" in result.verdicts.filter(rule="missing-output")["lacks"][0]
+    by_batch = result.batch_verdicts.filter(rule="missing-output")
+    assert by_batch["verdict"].to_list() == ["not evaluated"]
 
 
 def test_a_missing_message_is_found_even_if_messages_are_left_out():
@@ -316,9 +318,10 @@ def test_a_file_that_was_changed_gives_nothing_back(tmp_path, reading):
     path.write_text(text.replace('"page":2', '"page":3'), "utf-8")
     with pytest.raises(InvalidRequest, match="its data does not match its digest"):
         bx.read_report(path)
-    path.write_text("<p>Hello</p>", "utf-8")
-    with pytest.raises(InvalidRequest, match="is not a report"):
-        bx.read_report(path)
+    for other in ("<p>Hello</p>", text.replace("<main>", '<p id="boxdocgen-payload">x</p>')):
+        path.write_text(other, "utf-8")
+        with pytest.raises(InvalidRequest, match="is not a report"):
+            bx.read_report(path)
 
 
 EDITS = {

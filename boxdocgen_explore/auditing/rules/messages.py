@@ -76,18 +76,16 @@ def failure_tags(inputs: AuditInput) -> pl.DataFrame:
     contents = contents.with_columns(pl.col(_VERSION).fill_null("the current one"))
     versions = pl.col(_VERSION).unique().sort()
     groups = (
-        reasons.with_columns(tag=tag(pl.col("message")))
+        reasons.with_columns(
+            tag=tag(pl.col("message")), problems=pl.col("row").n_unique().over(_TEMPLATE)
+        )
         .drop_nulls("tag")
         .group_by(_TEMPLATE, "tag", maintain_order=True)
         .agg(
             *BATCHES,
+            pl.col("problems").first(),
             jobs=pl.col("row").n_unique(),
             versions=pl.col(_VERSION).unique(maintain_order=True),
-        )
-        .join(
-            reasons.group_by(_TEMPLATE).agg(problems=pl.col("row").n_unique()),
-            on=_TEMPLATE,
-            nulls_equal=True,
         )
         .join(contents.group_by(_TEMPLATE).agg(read=versions), on=_TEMPLATE, how="left")
         .join(
