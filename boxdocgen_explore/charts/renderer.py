@@ -70,7 +70,7 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def _light(config: dict[str, Any]) -> dict[str, Any]:
-    """Name Vega's usual colours, because JupyterLab's dark theme has white ones unless others are."""
+    """Name Vega's usual colours: JupyterLab's dark theme replaces those that are not named."""
     given = config.get("style", {})
     texts = {name: {"fill": "black", **given.get(name, {})} for name in _TEXTS}
     title, subtitle = (texts[name]["fill"] for name in _TEXTS[:2])
