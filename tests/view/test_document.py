@@ -85,8 +85,12 @@ def test_all_filters_can_be_reached_and_undone_by_keyboard(show):
     tab.get_by_role("checkbox", name="failed", exact=True).focus()
     tab.keyboard.press("Space")
     expect(tab.locator(".jobs-shown")).not_to_have_text(everything)
+    tab.get_by_role("checkbox", name="pdf", exact=True).press("Space")
     tab.get_by_role("button", name="Remove filter status failed").press("Enter")
+    expect(tab.get_by_role("button", name="Remove filter output type pdf")).to_be_focused()
+    tab.keyboard.press("Enter")
     expect(tab.locator(".jobs-shown")).to_have_text(everything)
+    expect(tab.get_by_role("searchbox", name="Search jobs")).to_be_focused()
 
 
 def test_clear_filters_clears_them_and_keeps_the_order(show):

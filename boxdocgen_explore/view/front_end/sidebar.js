@@ -100,8 +100,11 @@ export class Sidebar {
     const counts = `${number(missing.length)} of ${number(pieces.size)} not found: `;
     this.missing.textContent = missing.length ? counts + missing.join(", ") : "";
     const active = this.active(state);
+    const hadFocus = [this.clear, ...this.chips.children].includes(document.activeElement);
     this.clear.disabled = active.length === 0;
     this.chips.replaceChildren(...active.map(chip));
+    // A button that is disabled or removed leaves the focus nowhere.
+    if (hadFocus && (this.clear.disabled || document.activeElement !== this.clear)) (this.chips.firstChild ?? this.search).focus();
   }
 
   /** Name the active filters, each with what removes it. */

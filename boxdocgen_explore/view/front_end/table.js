@@ -155,7 +155,8 @@ export class Table extends VirtualTable {
   key(event) {
     if (!event.target.matches("tr.job")) return;
     const place = this.placeAfter(event.key);
-    if (event.key === "Enter" || event.key === " ") this.toggle(this.active);
+    const opens = event.key === "Enter" || event.key === " ";
+    if (opens || (event.key === "Escape" && this.open === this.active)) this.toggle(this.active);
     else if (place !== undefined) this.move(place);
     else return;
     event.preventDefault();
