@@ -119,22 +119,21 @@ def _ids(store: PageStore, file: str) -> list[str]:
 
 def _append(store: PageStore, group: Sequence[tuple[Chain, Sequence[PageRead]]]) -> None:
     """Write the rows of some chains as one file, and note where they are."""
-    new = [(chain, pages) for chain, pages in group if not _rows_are_stored(chain, pages)]
-    file, content = "", b""
-    if new:
-        file, content = frame_index.parquet([_jobs(chain, pages) for chain, pages in new])
-    entries, start = [], 0
+    frames, entries, start = [], [], 0
     for chain, pages in group:
         stored = chain.stored
-        if stored and _rows_are_stored(chain, pages):
+        if stored and _rows_are_stored(chain, stored, pages):
             entries.append(_entry(chain, pages, stored.file, stored.start))
         else:
-            entries.append(_entry(chain, pages, file, start))
-            start += _rows_of(pages)
+            jobs = pl.concat(chain.frames()).head(_rows_of(pages))
+            frames.append(jobs)
+            entries.append(_entry(chain, pages, "", start))
+            start += jobs.height
+    file, content = frame_index.parquet(frames) if frames else ("", b"")
     with store.database("frames could not be stored", write=True) as database:
-        if new:
+        if frames:
             frame_index.write(database, file, content)
-        frame_index.add(database, entries)
+        frame_index.add(database, [replace(one, file=one.file or file) for one in entries])
 
 
 def _merge(database: sqlite3.Connection) -> None:
@@ -171,17 +170,12 @@ def _worth_storing(chain: Chain) -> Sequence[PageRead]:
     return pages if len(pages) > chain.head_pages else []
 
 
-def _rows_are_stored(chain: Chain, pages: Sequence[PageRead]) -> bool:
+def _rows_are_stored(chain: Chain, stored: StoredChain, pages: Sequence[PageRead]) -> bool:
     """Whether the end page was read again, and says what is stored."""
-    stored = chain.stored
-    if stored is None or stored.prefix != chain.prefix or len(stored.pages) != len(pages):
+    if stored.prefix != chain.prefix or len(stored.pages) != len(pages):
         return False
     again = zip(pages, stored.pages, strict=True)
     return all(new.parsed.rows.equals(old.parsed.rows) for new, old in [*again][chain.head_pages :])
-
-
-def _jobs(chain: Chain, pages: Sequence[PageRead]) -> pl.DataFrame:
-    return pl.concat(chain.frames()).head(_rows_of(pages))
 
 
 def _rows_of(pages: Iterable[PageRead]) -> int:
