@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from boxdocgen_explore.box.endpoints import PagedList
-from boxdocgen_explore.box.session import BoxSession
+from boxdocgen_explore.box.session import Answer, BoxSession
 from boxdocgen_explore.cache import PageStore
 from boxdocgen_explore.pages.records import Chain, page_place
 from boxdocgen_explore.schema import MAX_LIMIT
 
 if TYPE_CHECKING:
-    from requests import Response
-
     from boxdocgen_explore.cache.serializer import StoredPage
 
 
@@ -63,14 +61,10 @@ class CachedChain:
         return self.store.page(key) if key in self.keys else None
 
     def save(
-        self,
-        generation: int,
-        marker: str | None,
-        response: Response,
-        fetched_at: dt.datetime,
-        expires: dt.datetime | None,
+        self, generation: int, marker: str | None, answer: Answer, expires: dt.datetime | None
     ) -> bytes | None:
-        return self.store.save(self._key(generation, marker), response, fetched_at, expires)
+        key = self._key(generation, marker)
+        return self.store.save(key, answer.response, answer.fetched_at, expires)
 
     def delete(self, generation: int) -> None:
         """Delete a generation that can never become a chain."""

@@ -194,7 +194,7 @@ class _ChainReader:
             raise self._outdated(page, "the pages after it no longer match")
         lifetime = self.paged.expires_in(self.chain, page)
         expires = None if lifetime is None else answer.fetched_at + lifetime
-        saved = self.cached.save(generation, marker, answer.response, answer.fetched_at, expires)
+        saved = self.cached.save(generation, marker, answer, expires)
         return replace(page, expires=expires, fingerprint=saved)
 
     def _is_fresh(self, page: PageRead) -> bool:
