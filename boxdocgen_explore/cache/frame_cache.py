@@ -66,7 +66,7 @@ def rows(store: PageStore, root: str, others: list[str]) -> Iterator[pl.LazyFram
             together.append((content, height(file)))
         else:
             yield pl.scan_parquet(content).filter(pl.col("batch_id").is_in(ids))
-    for contents in _by_size(together):
+    for contents in by_size(together):
         yield pl.scan_parquet(contents)
 
 
@@ -96,7 +96,7 @@ def save(store: PageStore, chains: Iterable[Chain]) -> None:
     if store.read_only:
         return
     worth = [(chain, pages) for chain in chains if (pages := _worth_storing(chain))]
-    for group in _by_size((one, _rows_of(one[1])) for one in worth):
+    for group in by_size((one, _rows_of(one[1])) for one in worth):
         _append(store, group)
     if worth:
         with store.database("frames could not be merged", write=True) as database:
@@ -141,7 +141,7 @@ def _merge(database: sqlite3.Connection) -> None:
     small = [file for file in frame_index.files(database) if height(file) < _FULL // 2]
     if len(small) < _MANY_FILES:
         return
-    for group in _by_size((file, height(file)) for file in small):
+    for group in by_size((file, height(file)) for file in small):
         frames, moves, start = [], [], 0
         for file in group:
             entries = frame_index.entries_of(database, file)
@@ -218,8 +218,8 @@ def _stored(entry: Entry, jobs: pl.DataFrame, source: pl.DataFrame | None) -> St
     return StoredChain(entry.prefix, entry.file, entry.start, jobs, pages, source)
 
 
-def _by_size(sized: Iterable[tuple[_T, int]]) -> Iterator[list[_T]]:
-    """Groups of about as many rows as a file should have."""
+def by_size(sized: Iterable[tuple[_T, int]]) -> Iterator[list[_T]]:
+    """Groups of about as many rows as a file of rows should have, and as fit into memory."""
     group: list[_T] = []
     rows = 0
     for one, more in sized:
