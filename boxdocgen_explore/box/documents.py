@@ -210,18 +210,15 @@ class DocumentSearch:
 
     def pages(self, origin: str, user: User | None) -> pl.DataFrame:
         """One row per answer of Box (schema.DOCUMENT_PAGES)."""
-        who = {
-            "host": origin,
-            "user_id": user.id if user else None,
-            "user_login": user.login if user else None,
-        }
         rows = []
         for paged, chain, failure in self._answers:
             about = {
                 "endpoint": "/folders/:id/items" if paged.paged else "/files/:id",
                 "id": paged.path[1],
                 "box_version": paged.version,
-                **who,
+                "host": origin,
+                "user_id": user and user.id,
+                "user_login": user and user.login,
             }
             rows += [
                 {**about, **page.evidence(), "status": 200, "entries": page.parsed.height}
