@@ -18,6 +18,7 @@ from boxdocgen_explore.box.batches import start_of
 from boxdocgen_explore.box.chain import IncompleteListWarning
 from boxdocgen_explore.box.dataset import Counts, Dataset, Place, counts_of
 from boxdocgen_explore.box.fetch import Progress
+from boxdocgen_explore.cache import frame_cache
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.frames import COUNTS
@@ -31,9 +32,6 @@ from boxdocgen_explore.schema import (
 )
 from boxdocgen_explore.text import counted
 from boxdocgen_explore.verdict import batch_label
-
-_AT_ONCE: Final = 250_000
-"""Jobs that are read before they are written."""
 
 _LONG_AGO: Final = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 """With this as now, a label has its year."""
@@ -178,15 +176,8 @@ class _Run:
             created = self.batches[one]["first_created_at"] if one in self.batches else None
             months[f"{created:%Y-%m}" if created else "unknown"].append(one)
         for month, ids in sorted(months.items()):
-            jobs = 0
-            some: list[str] = []
-            for one in ids:
-                some.append(one)
-                jobs += self.batches[one]["jobs"] if one in self.batches else MAX_LIMIT
-                if jobs >= _AT_ONCE:
-                    yield month, some
-                    some, jobs = [], 0
-            if some:
+            jobs = (self.batches.get(one, {}).get("jobs", MAX_LIMIT) for one in ids)
+            for some in frame_cache.by_size(zip(ids, jobs, strict=True)):
                 yield month, some
 
     # --- what becomes of them ----------------------------------------------------------------

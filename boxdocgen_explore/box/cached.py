@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from urllib.parse import quote
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -106,7 +105,7 @@ def _parts(
     """The rows of all batches that a predicate on the batch id does not exclude. Only complete
     chains count, because part of a batch must not be shown as if it were all of it."""
     others: list[str] = []
-    yield from frame_cache.rows(store, f"{quote(session.host, safe='')}/docgen_batch_jobs/", others)
+    yield from frame_cache.rows(store, endpoints.batches_root(session.host), others)
     wanted = _matching(others, predicate)
     incomplete = len(wanted)
     for chain in _chains(session, store, wanted):

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from boxdocgen_explore.box.endpoints import PagedList
-from boxdocgen_explore.box.session import BoxSession
+from boxdocgen_explore.box.session import Answer, BoxSession
 from boxdocgen_explore.cache import PageStore
 from boxdocgen_explore.pages.records import Chain, page_place
 from boxdocgen_explore.schema import MAX_LIMIT
 
 if TYPE_CHECKING:
-    from requests import Response
-
     from boxdocgen_explore.cache.serializer import StoredPage
 
 
@@ -34,6 +32,7 @@ class CachedChain:
     host: str
     limit: int
     offline: bool
+    generation: int = 0
     keys: set[str] = field(init=False)
     """Cached when this began: most pages of a new chain need not be looked up."""
 
@@ -43,7 +42,8 @@ class CachedChain:
     def use(self, limit: int) -> None:
         """From now on mean the pages that were read with this limit."""
         self.limit = limit
-        self.keys = set(self.store.keys(self.prefix()))
+        self._all = f"{self.paged.root(self.host)}limit={limit}/"
+        self.keys = set(self.store.keys(self._all))
 
     def limits(self) -> list[int]:
         """The limits that cached pages were read with: this one first, then the largest."""
@@ -58,37 +58,27 @@ class CachedChain:
         numbers = {key.rsplit("/", 2)[1] for key in self.keys}
         return sorted((int(one) for one in numbers if one.isdecimal()), reverse=True)
 
-    def page(self, generation: int, marker: str | None) -> StoredPage | None:
-        key = self._key(generation, marker)
+    @property
+    def prefix(self) -> str:
+        """How the keys of this generation's pages begin."""
+        return f"{self._all}{self.generation:06d}/"
+
+    def page(self, marker: str | None) -> StoredPage | None:
+        key = self.prefix + page_place(marker)
         return self.store.page(key) if key in self.keys else None
 
-    def save(
-        self,
-        generation: int,
-        marker: str | None,
-        response: Response,
-        fetched_at: dt.datetime,
-        expires: dt.datetime | None,
-    ) -> bytes | None:
-        return self.store.save(self._key(generation, marker), response, fetched_at, expires)
+    def save(self, marker: str | None, answer: Answer, expires: dt.datetime | None) -> bytes | None:
+        key = self.prefix + page_place(marker)
+        return self.store.save(key, answer.response, answer.fetched_at, expires)
 
-    def delete(self, generation: int) -> None:
+    def delete(self) -> None:
         """Delete a generation that can never become a chain."""
-        self._delete(self.store.keys(self.prefix(generation)))
+        self._delete(self.store.keys(self.prefix))
 
-    def delete_before(self, generation: int) -> None:
+    def delete_older(self) -> None:
         """Delete what a complete chain has replaced."""
-        if generation:  # nothing is older than the first
-            keys = self.store.keys(self.prefix())
-            self._delete([key for key in keys if key < self.prefix(generation)])
-
-    def prefix(self, generation: int | None = None) -> str:
-        """How the keys of a generation's pages begin, or of all."""
-        every = f"{self.paged.root(self.host)}limit={self.limit}/"
-        return every if generation is None else f"{every}{generation:06d}/"
-
-    def _key(self, generation: int, marker: str | None) -> str:
-        return self.prefix(generation) + page_place(marker)
+        if self.generation:  # nothing is older than the first
+            self._delete([key for key in self.store.keys(self._all) if key < self.prefix])
 
     def _delete(self, keys: list[str]) -> None:
         if keys and not self.offline:

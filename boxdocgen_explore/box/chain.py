@@ -75,11 +75,11 @@ def walk(
     """
     cached = CachedChain(store, paged, session.host, limit, session.offline)
     reader = _ChainReader(session, cached, paged, chain, refresh, max_age, context)
-    first = reader.newest_generation()
-    for generation in range(first, first + paged.max_restarts + 1):
-        last = session.offline or generation == first + paged.max_restarts
+    reader.find_newest()
+    for restarts in range(paged.max_restarts + 1):
+        last = session.offline or restarts == paged.max_restarts
         try:
-            yield from reader.run(generation)
+            yield from reader.run()
         except _Restart as again:
             failure = again.error
             _LOG.info("Restart: %s", failure)
@@ -96,10 +96,11 @@ def walk(
                     IncompleteListWarning,
                 )
             if chain.complete:
-                cached.delete_before(generation)
+                cached.delete_older()
             return
         if last:
             raise failure
+        cached.generation += 1
 
 
 @dataclass
@@ -114,22 +115,24 @@ class _ChainReader:
     max_age: dt.timedelta | None
     context: RequestContext | None
 
-    def newest_generation(self) -> int:
-        """The one to continue with, or 0; offline the newest complete one, read with any limit."""
+    def find_newest(self) -> None:
+        """Choose the generation to continue with, or the first; offline the newest complete one,
+        read with any limit."""
         limits = self.cached.limits() if self.session.offline else []
         for limit in limits:
             self.cached.use(limit)
             for generation in self.cached.generations():
-                if all(page is not None for page in self._cached_pages(generation)):
-                    return generation
+                self.cached.generation = generation
+                if all(page is not None for page in self._cached_pages()):
+                    return
         if limits:
             self.cached.use(limits[0])
-        return max(self.cached.generations(), default=0)
+        self.cached.generation = max(self.cached.generations(), default=0)
 
-    def run(self, generation: int) -> Iterator[PageRead]:
+    def run(self) -> Iterator[PageRead]:
         """Page after page, from the first to the end."""
         self.chain.reset()
-        self.chain.prefix = self.cached.prefix(generation)
+        self.chain.prefix = self.cached.prefix
         stored = self.chain.stored
         if stored and stored.prefix == self.chain.prefix:
             fresh = [*takewhile(self._is_fresh, stored.pages)]
@@ -137,12 +140,12 @@ class _ChainReader:
         for page in self.chain.pages:
             _LOG.debug("Page %d of %s: cached", page.number, self.paged.name)
             yield page
-        at_end = yield from self._follow(generation)
+        at_end = yield from self._follow()
         if self.chain.has_duplicates(self.paged.id_column):
-            self._restart(generation)
+            self._restart()
         self.chain.complete = at_end
 
-    def _follow(self, generation: int) -> Generator[PageRead, None, bool]:
+    def _follow(self) -> Generator[PageRead, None, bool]:
         """Page after page; returns false if it stopped before the end, because it has enough."""
         used = {page.parsed.next_marker for page in self.chain.pages}
         marker = self.chain.pages[-1].parsed.next_marker if self.chain.pages else None
@@ -151,7 +154,7 @@ class _ChainReader:
         if used and marker is None:  # the end is stored, too
             return True
         while True:
-            page = self._page(generation, marker)
+            page = self._page(marker)
             self.chain.add(page)
             yield page
             marker = page.parsed.next_marker
@@ -160,22 +163,22 @@ class _ChainReader:
             if self.paged.enough and self.paged.enough(self.chain):
                 return False
             if marker in used:
-                raise self._broken(generation, "its next marker has been used before")
+                raise self._broken("its next marker has been used before")
             used.add(marker)
             empty = 0 if page.parsed.height else empty + 1
             if empty >= _EMPTY_PAGES:
-                raise self._broken(generation, f"{empty} empty pages follow one another")
+                raise self._broken(f"{empty} empty pages follow one another")
             if page.first_id in first_ids:  # in a circle, under ever new markers
-                self._restart(generation)
+                self._restart()
             if page.first_id is not None:
                 first_ids.add(page.first_id)
 
     # --- one page ----------------------------------------------------------------------------
 
-    def _page(self, generation: int, marker: str | None) -> PageRead:
+    def _page(self, marker: str | None) -> PageRead:
         """The next page: from the cache while it is fresh, else from Box, checked, then cached."""
         number = len(self.chain.pages) + 1
-        cached = self._cached_page(generation, number, marker)
+        cached = self._cached_page(number, marker)
         if cached and (self.session.offline or self._is_fresh(cached)):
             _LOG.debug("Page %d of %s: cached", number, self.paged.name)
             return cached
@@ -194,14 +197,14 @@ class _ChainReader:
             raise self._outdated(page, "the pages after it no longer match")
         lifetime = self.paged.expires_in(self.chain, page)
         expires = None if lifetime is None else answer.fetched_at + lifetime
-        saved = self.cached.save(generation, marker, answer.response, answer.fetched_at, expires)
+        saved = self.cached.save(marker, answer, expires)
         return replace(page, expires=expires, fingerprint=saved)
 
     def _is_fresh(self, page: PageRead) -> bool:
         return page.is_fresh(self.max_age, refresh=self.refresh)
 
-    def _cached_page(self, generation: int, number: int, marker: str | None) -> PageRead | None:
-        stored = self.cached.page(generation, marker)
+    def _cached_page(self, number: int, marker: str | None) -> PageRead | None:
+        stored = self.cached.page(marker)
         if stored is None:
             return None
         answer = Answer(stored, stored.created_at, from_cache=True, expires=stored.expires)
@@ -211,12 +214,12 @@ class _ChainReader:
         except errors.BrokenPage:  # cached by an older version that checked less: read it again
             return None
 
-    def _cached_pages(self, generation: int) -> Iterator[PageRead | None]:
+    def _cached_pages(self) -> Iterator[PageRead | None]:
         """The cached pages of one generation; the last one is None if a page is missing."""
         marker: str | None = None
         seen: set[str | None] = set()
         while marker not in seen:
-            page = self._cached_page(generation, len(seen) + 1, marker)
+            page = self._cached_page(len(seen) + 1, marker)
             yield page
             if page is None or page.parsed.next_marker is None:
                 return
@@ -259,17 +262,17 @@ class _ChainReader:
         if before and old and not self.session.offline:
             raise self._outdated(before, "its next marker is too old to be followed")
 
-    def _restart(self, generation: int) -> NoReturn:
+    def _restart(self) -> NoReturn:
         what = "an id appears twice, because pages moved while they were read"
-        raise _Restart(self._broken(generation, what), moved=True)
+        raise _Restart(self._broken(what), moved=True)
 
     def _outdated(self, page: PageRead, what: str) -> _Restart:
         error = self._error(page.number, what, errors.BrokenChain, page.request_id)
         return _Restart(error, moved=False)
 
-    def _broken(self, generation: int, what: str) -> errors.BoxDocGenError:
+    def _broken(self, what: str) -> errors.BoxDocGenError:
         """The pages of this generation can never make a chain: the next reader asks Box."""
-        self.cached.delete(generation)
+        self.cached.delete()
         page = self.chain.pages[-1]
         return self._error(page.number, what, errors.BrokenChain, page.request_id)
 

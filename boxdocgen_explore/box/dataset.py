@@ -130,8 +130,8 @@ class Dataset:
 
     def _add_to(self, file: str, jobs: pl.DataFrame) -> None:
         if self.parts.get(file):
-            others = self._read(file, ARCHIVED_JOBS)
-            jobs = pl.concat([others.join(jobs, on="batch_id", how="anti"), jobs])
+            replaced = pl.col("batch_id").is_in(jobs["batch_id"].unique().implode())
+            jobs = pl.concat([self._read(file, ARCHIVED_JOBS).filter(~replaced), jobs])
         batches = counts_of(jobs)
         self._write(file, jobs, batches)
         self.parts[file] = batches

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -123,7 +123,6 @@ class DocumentSearch:
         self._lookups.update(wanted.values())
         lists = {endpoints.file(file_id, self.ttl_s): file_id for file_id in wanted}
         folders: dict[str, list[str]] = {}
-        problem: errors.BoxDocGenError | None = None
         for paged, chain, failure in self._fetched(list(lists)):
             file_id = lists[paged]
             if chain.complete:
@@ -137,11 +136,8 @@ class DocumentSearch:
             elif isinstance(failure, errors.Forbidden):
                 self.refused.add(file_id)
             else:
-                problem = problem or failure
                 continue
             self._open[wanted[file_id]].remove(file_id)
-        if problem:
-            raise problem
         return folders
 
     def _list(self, folders: dict[str, list[str]], *, least: int) -> None:
@@ -161,15 +157,10 @@ class DocumentSearch:
             endpoints.folder_items(folder_id, self.ttl_s, _Enough(ids))
             for folder_id, ids in wanted.items()
         ]
-        problem: errors.BoxDocGenError | None = None
-        for paged, chain, failure in self._fetched(lists):
+        # Of a folder that may not be listed, the files are asked for one by one.
+        for paged, chain, _ in self._fetched(lists):
             folder_id = paged.path[1]
             self._take(folder_id, chain, wanted[folder_id], batches[folder_id])
-            # A folder that may not be listed: its files are asked for one by one.
-            if failure and not isinstance(failure, errors.NotFound | errors.Forbidden):
-                problem = problem or failure
-        if problem:
-            raise problem
 
     def _take(self, folder_id: str, chain: Chain, wanted: set[str], batches: list[str]) -> None:
         """Keep what is wanted of a folder's items."""
@@ -188,13 +179,16 @@ class DocumentSearch:
 
     def _fetched(
         self, lists: list[PagedList]
-    ) -> Iterable[tuple[PagedList, Chain, errors.BoxDocGenError | None]]:
-        if not lists:
-            return []
-        fetch = self.run_fetch(lists)
-        answers = [(one, fetch.chains[one].copy(), fetch.failures.get(one)) for one in lists]
-        self._answers += answers
-        return answers
+    ) -> Iterator[tuple[PagedList, Chain, errors.BoxDocGenError | None]]:
+        """What became of each list; then raises the first error that is no answer about a file."""
+        if lists:
+            fetch = self.run_fetch(lists)
+            answers = [(one, fetch.chains[one].copy(), fetch.failures.get(one)) for one in lists]
+            self._answers += answers
+            yield from answers
+            for failure in fetch.failures.values():
+                if not isinstance(failure, errors.NotFound | errors.Forbidden):
+                    raise failure
 
     def _checked(self, file_id: str, chain: Chain) -> pl.DataFrame:
         rows = chain.frames()[0]
@@ -216,18 +210,15 @@ class DocumentSearch:
 
     def pages(self, origin: str, user: User | None) -> pl.DataFrame:
         """One row per answer of Box (schema.DOCUMENT_PAGES)."""
-        who = {
-            "host": origin,
-            "user_id": user.id if user else None,
-            "user_login": user.login if user else None,
-        }
         rows = []
         for paged, chain, failure in self._answers:
             about = {
                 "endpoint": "/folders/:id/items" if paged.paged else "/files/:id",
                 "id": paged.path[1],
                 "box_version": paged.version,
-                **who,
+                "host": origin,
+                "user_id": user and user.id,
+                "user_login": user and user.login,
             }
             rows += [
                 {**about, **page.evidence(), "status": 200, "entries": page.parsed.height}

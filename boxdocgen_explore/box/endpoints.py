@@ -176,8 +176,13 @@ def _text(value: object) -> str | None:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
 
 
+def batches_root(host: str) -> str:
+    """How the cache keys of all batches begin."""
+    return f"{quote(host, safe='')}/docgen_batch_jobs/"
+
+
 def cached_batches(store: PageStore, host: str) -> list[str]:
     """Ids of the batches that have pages in the cache."""
-    start = f"{quote(host, safe='')}/docgen_batch_jobs/"
+    start = batches_root(host)
     keys = store.keys(start)
     return sorted({unquote(key[len(start) :].partition("/")[0]) for key in keys})

@@ -24,16 +24,13 @@ class RateLimiter:
         self._clock = clock
         self._calls: deque[float] = deque()
         self._limits: WeakKeyDictionary[object, int] = WeakKeyDictionary()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     @property
     def limit(self) -> int:
         """Calls per minute; 0 if every connection was closed."""
         with self._lock:
-            return self._lowest()
-
-    def _lowest(self) -> int:
-        return min(self._limits.values(), default=0)
+            return min(self._limits.values(), default=0)
 
     def wait_s(self, connection: object, calls_per_minute: int) -> float:
         """0.0, and the call counts; or how long this connection must wait before it asks again."""
@@ -42,7 +39,7 @@ class RateLimiter:
             now = self._clock()
             while self._calls and self._calls[0] <= now - _MINUTE_S:
                 self._calls.popleft()
-            limit = self._lowest()
+            limit = self.limit
             if len(self._calls) >= limit:
                 return self._calls[-limit] + _MINUTE_S - now
             self._calls.append(now)

@@ -105,10 +105,10 @@ class BatchReader:
         try:
             if not stopped:
                 search.run()
+                if text := search.warning():
+                    errors.warn(text, DocumentsWarning)
         except errors.BoxDocGenError as error:
             problem = error
-        if not stopped and problem is None and (text := search.warning()):
-            errors.warn(text, DocumentsWarning)
         jobs = frames.with_documents(reading.jobs, search.documents)
         pages = search.pages(self.origin, self.account.user)
         return replace(reading, jobs=jobs, document_pages=pages), problem

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import polars as pl
 
@@ -11,13 +10,14 @@ from boxdocgen_explore import errors
 from boxdocgen_explore.arguments import checked_id
 from boxdocgen_explore.box import endpoints
 from boxdocgen_explore.box.endpoints import PagedList
-from boxdocgen_explore.box.fetch import Progress
 from boxdocgen_explore.box.reading import BatchReader
 from boxdocgen_explore.pages import frames
 
 
-class TemplateLists(ABC):
+class TemplateLists:
     """The part of a `Box` that reads templates."""
+
+    _reader: Callable[..., BatchReader]
 
     def templates(self, *, refresh: bool = False) -> pl.DataFrame:
         """One row per template: ``template_file_id``, ``template_name`` (null if Box has none).
@@ -58,8 +58,3 @@ class TemplateLists(ABC):
         fetch = self._reader(None, None).fetch([paged])
         fetch.run(noun="rows", refresh=refresh)
         return fetch.result(paged).frames()
-
-    @abstractmethod
-    def _reader(
-        self, cancelled: threading.Event | None, progress: Progress | None
-    ) -> BatchReader: ...

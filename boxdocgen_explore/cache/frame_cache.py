@@ -66,7 +66,7 @@ def rows(store: PageStore, root: str, others: list[str]) -> Iterator[pl.LazyFram
             together.append((content, height(file)))
         else:
             yield pl.scan_parquet(content).filter(pl.col("batch_id").is_in(ids))
-    for contents in _by_size(together):
+    for contents in by_size(together):
         yield pl.scan_parquet(contents)
 
 
@@ -96,7 +96,7 @@ def save(store: PageStore, chains: Iterable[Chain]) -> None:
     if store.read_only:
         return
     worth = [(chain, pages) for chain in chains if (pages := _worth_storing(chain))]
-    for group in _by_size((one, _rows_of(one[1])) for one in worth):
+    for group in by_size((one, _rows_of(one[1])) for one in worth):
         _append(store, group)
     if worth:
         with store.database("frames could not be merged", write=True) as database:
@@ -119,22 +119,21 @@ def _ids(store: PageStore, file: str) -> list[str]:
 
 def _append(store: PageStore, group: Sequence[tuple[Chain, Sequence[PageRead]]]) -> None:
     """Write the rows of some chains as one file, and note where they are."""
-    new = [(chain, pages) for chain, pages in group if not _rows_are_stored(chain, pages)]
-    file, content = "", b""
-    if new:
-        file, content = frame_index.parquet([_jobs(chain, pages) for chain, pages in new])
-    entries, start = [], 0
+    frames, entries, start = [], [], 0
     for chain, pages in group:
         stored = chain.stored
-        if stored and _rows_are_stored(chain, pages):
+        if stored and _rows_are_stored(chain, stored, pages):
             entries.append(_entry(chain, pages, stored.file, stored.start))
         else:
-            entries.append(_entry(chain, pages, file, start))
-            start += _rows_of(pages)
+            jobs = pl.concat(chain.frames()).head(_rows_of(pages))
+            frames.append(jobs)
+            entries.append(_entry(chain, pages, "", start))
+            start += jobs.height
+    file, content = frame_index.parquet(frames) if frames else ("", b"")
     with store.database("frames could not be stored", write=True) as database:
-        if new:
+        if frames:
             frame_index.write(database, file, content)
-        frame_index.add(database, entries)
+        frame_index.add(database, [replace(one, file=one.file or file) for one in entries])
 
 
 def _merge(database: sqlite3.Connection) -> None:
@@ -142,7 +141,7 @@ def _merge(database: sqlite3.Connection) -> None:
     small = [file for file in frame_index.files(database) if height(file) < _FULL // 2]
     if len(small) < _MANY_FILES:
         return
-    for group in _by_size((file, height(file)) for file in small):
+    for group in by_size((file, height(file)) for file in small):
         frames, moves, start = [], [], 0
         for file in group:
             entries = frame_index.entries_of(database, file)
@@ -171,17 +170,12 @@ def _worth_storing(chain: Chain) -> Sequence[PageRead]:
     return pages if len(pages) > chain.head_pages else []
 
 
-def _rows_are_stored(chain: Chain, pages: Sequence[PageRead]) -> bool:
+def _rows_are_stored(chain: Chain, stored: StoredChain, pages: Sequence[PageRead]) -> bool:
     """Whether the end page was read again, and says what is stored."""
-    stored = chain.stored
-    if stored is None or stored.prefix != chain.prefix or len(stored.pages) != len(pages):
+    if stored.prefix != chain.prefix or len(stored.pages) != len(pages):
         return False
     again = zip(pages, stored.pages, strict=True)
     return all(new.parsed.rows.equals(old.parsed.rows) for new, old in [*again][chain.head_pages :])
-
-
-def _jobs(chain: Chain, pages: Sequence[PageRead]) -> pl.DataFrame:
-    return pl.concat(chain.frames()).head(_rows_of(pages))
 
 
 def _rows_of(pages: Iterable[PageRead]) -> int:
@@ -224,8 +218,8 @@ def _stored(entry: Entry, jobs: pl.DataFrame, source: pl.DataFrame | None) -> St
     return StoredChain(entry.prefix, entry.file, entry.start, jobs, pages, source)
 
 
-def _by_size(sized: Iterable[tuple[_T, int]]) -> Iterator[list[_T]]:
-    """Groups of about as many rows as a file should have."""
+def by_size(sized: Iterable[tuple[_T, int]]) -> Iterator[list[_T]]:
+    """Groups of about as many rows as a file of rows should have, and as fit into memory."""
     group: list[_T] = []
     rows = 0
     for one, more in sized:

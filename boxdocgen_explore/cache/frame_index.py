@@ -39,6 +39,8 @@ _FILES: Final = "SELECT file, sum(jobs), sum(number) FROM frames WHERE complete 
 
 _CHAINS: Final = "SELECT DISTINCT rtrim(key, ?) FROM responses WHERE key >= ? AND key < ?"
 
+_ADD: Final = "INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
 _UNUSED: Final = """
 DELETE FROM frame_files WHERE NOT EXISTS (SELECT 1 FROM frames WHERE file = name)
 """
@@ -135,20 +137,10 @@ def add(database: sqlite3.Connection, entries: Iterable[Entry]) -> None:
         pages = dict(database.execute(cached, (entry.prefix, entry.prefix + "\x7f")))
         places = entry.places.split()
         if [pages.get(entry.prefix + place) for place in places] == entry.fingerprints:
-            database.execute(
-                "INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    entry.prefix,
-                    entry.prefix.rsplit("/", 3)[0],
-                    entry.file,
-                    entry.start,
-                    entry.jobs,
-                    entry.complete,
-                    len(places),
-                    entry.places,
-                    entry.pages,
-                ),
-            )
+            rows = entry.file, entry.start, entry.jobs, entry.complete
+            records = len(places), entry.places, entry.pages
+            root = entry.prefix.rsplit("/", 3)[0]
+            database.execute(_ADD, (entry.prefix, root, *rows, *records))
 
 
 def move(database: sqlite3.Connection, file: str, moves: Iterable[tuple[Entry, int]]) -> None:

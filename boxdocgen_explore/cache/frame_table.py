@@ -23,7 +23,7 @@ _EVENTS: Final = {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}
 
 # A key's last part says where a page is in its chain: "first", or the digest of a marker.
 _TRIGGER: Final = """
-CREATE TRIGGER frames_{event} AFTER {event} ON responses BEGIN
+CREATE TRIGGER IF NOT EXISTS frames_{event} AFTER {event} ON responses BEGIN
     DELETE FROM frames
     WHERE prefix = rtrim({row}.key, 'abcdefghijklmnopqrstuvwxyz0123456789')
         AND instr(places, ' ' || substr({row}.key, length(prefix) + 1) || ' ');
@@ -40,10 +40,9 @@ def prepare(database: sqlite3.Connection) -> None:
     database.executescript(_TABLES)
     query = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'responses'"
     if database.execute(query).fetchone() != (len(_EVENTS),):
-        drop = "".join(f"DROP TRIGGER IF EXISTS frames_{event};" for event in _EVENTS)
-        create = "".join(_TRIGGER.format(event=event, row=row) for event, row in _EVENTS.items())
-        empty = "DELETE FROM frames;"
-        database.executescript(f"BEGIN IMMEDIATE; {empty} {drop} {create} COMMIT;")
+        triggers = [_TRIGGER.format(event=event, row=row) for event, row in _EVENTS.items()]
+        script = ["BEGIN IMMEDIATE; DELETE FROM frames;", *triggers, "COMMIT;"]
+        database.executescript("".join(script))
 
 
 def clear(database: sqlite3.Connection) -> None:

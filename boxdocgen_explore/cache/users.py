@@ -52,10 +52,8 @@ def online_cache(user: User | None, folder: Path | None) -> PageStore:
 def _replacement(path: Path, error: errors.StoreError) -> PageStore:
     """Instead of a store that cannot be written: the same, read-only, or one in memory."""
     try:
-        store, rest = (
-            PageStore(path, read_only=True),
-            "Cached pages are used; no new page is cached.",
-        )
+        store = PageStore(path, read_only=True)
+        rest = "Cached pages are used; no new page is cached."
     except errors.StoreError:
         store, rest = PageStore(None), "Box is still read, but nothing is cached."
     errors.warn(f"{error} {rest}", StoreWarning)
