@@ -34,29 +34,25 @@ def page(
     templates: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
     state: Mapping[str, Any] | None = None,
-    title: str = "Box Doc Gen jobs",
-    columns: Sequence[str] | None = None,
 ) -> str:
     """Write the view as one HTML document.
 
-    ``jobs`` has one row per job (`schema.JOBS`); ``columns`` are those that the page contains
-    (default: all). ``templates`` are names by file id, ``labels`` those of the batches (default:
-    `batch_labels` of the columns); ``state`` is that of `check_state`.
+    ``jobs`` has one row per job (`schema.JOBS`); a page can do without some of the columns.
+    ``templates`` are names by file id, ``labels`` those of the batches (default: `batch_labels`);
+    ``state`` is that of `check_state`.
 
     Raises:
-        InvalidRequest: the state is invalid, or the jobs have no such column.
+        InvalidRequest: the state is invalid.
     """
-    payload = pack(jobs, columns=columns)
-    shown = jobs if columns is None else jobs.select(columns)
     templates = templates or {}
     return document(
-        payload,
+        pack(jobs),
         verdict,
-        main_cause(shown),
+        main_cause(jobs),
         templates=templates,
-        labels=batch_labels(shown, templates) if labels is None else labels,
+        labels=batch_labels(jobs, templates) if labels is None else labels,
         state=state or {},
-        title=title,
+        title="Box Doc Gen jobs",
     )
 
 

@@ -12,13 +12,11 @@ import gzip
 import itertools
 import json
 import sys
-from collections.abc import Sequence
 from typing import Any, Final
 
 import polars as pl
 
 from boxdocgen_explore import analysis
-from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS, DOCUMENTS, DURATION, JOBS
 
 _CODE_TYPES: Final = (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32))
@@ -35,16 +33,13 @@ _TIME: Final = "%Y-%m-%dT%H:%M:%S%.6fZ"
 def pack(
     jobs: pl.DataFrame,
     *,
-    columns: Sequence[str] | None = None,
     changed: pl.Series | None = None,
     level: int = 6,
 ) -> bytes:
-    """Pack a jobs frame for the view.
+    """Pack a jobs frame for the view, with those of its columns that `schema` knows.
 
-    ``columns`` are those to include (default: all that `schema` knows); a column that is left out
-    is not in the bytes, and cannot be filtered by. Null, empty lists and unknown statuses survive.
-    `unpack` gives the frame back. ``changed`` (bool) marks the jobs that changed since the last
-    look. ``level`` is the compression of gzip.
+    Null, empty lists and unknown statuses survive. `unpack` gives the frame back. ``changed``
+    (bool) marks the jobs that changed since the last look. ``level`` is the compression of gzip.
 
     Jobs with equal values in all columns but the nearly unique ones form one row group. The view
     filters and counts row groups, of which there are few, however many jobs there are.
@@ -53,13 +48,8 @@ def pack(
     and blocks of numbers in 1, 2 or 4 bytes each: the row group of each job; for a column of the
     row groups, the place of each one's value in the header's list of distinct values; for a column
     of unique values, the UTF-8 length of each job's value plus 1 (0 is null), then all values.
-
-    Raises InvalidRequest for a column that the frame does not have.
     """
-    known = [name for name in _SCHEMA if name in jobs.columns]
-    if unknown := set(columns or ()) - set(known):
-        raise InvalidRequest(f"The jobs have no column {', '.join(sorted(unknown))}.")
-    included = [name for name in known if columns is None or name in columns]
+    included = [name for name in _SCHEMA if name in jobs.columns]
     groups, group_of_job = _row_groups(jobs.select(included), changed)
     width, block = _coded(group_of_job, groups.height)
     headers: list[dict[str, Any]] = []
@@ -75,7 +65,7 @@ def pack(
 
 
 def unpack(payload: bytes) -> pl.DataFrame:
-    """Give back the frame that `pack` packed, with the columns that were included."""
+    """Give back the frame that `pack` packed."""
     body = memoryview(gzip.decompress(payload))
     start = 4 + int.from_bytes(body[:4], "little")
     head = json.loads(bytes(body[4:start]))

@@ -14,10 +14,7 @@ import traitlets
 
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.export import as_bytes
-from boxdocgen_explore.figures import batch_labels
 from boxdocgen_explore.view import filters
-from boxdocgen_explore.view.cause import main_cause
-from boxdocgen_explore.view.payload import pack
 from boxdocgen_explore.view.script import FRONT_END, module, specs
 
 
@@ -53,13 +50,8 @@ class View(anywidget.AnyWidget):
     watching: Any = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     explorer_id: traitlets.Unicode[str, str | bytes] = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, jobs: pl.DataFrame | None = None, **values: Any) -> None:
-        if jobs is not None:
-            values.setdefault("payload", pack(jobs))
-            values.setdefault("cause", main_cause(jobs))
-            values.setdefault("batch_labels", batch_labels(jobs, values.get("templates", {})))
-        values.setdefault("specs", specs())
-        super().__init__(_esm=module(), **values)
+    def __init__(self, **values: Any) -> None:
+        super().__init__(_esm=module(), specs=specs(), **values)
 
     @traitlets.validate("state")
     def _check_state(self, proposal: Any) -> dict[str, Any]:

@@ -95,8 +95,8 @@ def cause_in(page: str) -> str:
 def test_what_a_page_leaves_out_is_not_in_its_cause():
     jobs = jobs_frame([BAD])
     assert cause_in(view.page(jobs, None)) == view.main_cause(jobs)
-    assert cause_in(view.page(jobs, None, columns=["job_id", "status"])) == []
-    _, concerned, fix = cause_in(view.page(jobs, None, columns=["status", "errors"]))
+    assert cause_in(view.page(jobs.select("job_id", "status"), None)) == []
+    _, concerned, fix = cause_in(view.page(jobs.select("status", "errors"), None))
     assert concerned == ["1 job."]
     assert "".join(fix) == FIX
 

@@ -106,7 +106,7 @@ def test_hostile_content_is_text_everywhere(show):
     row = dict.fromkeys(["status", "output_type", "batch_id", "external_id", "job_id"], HOSTILE)
     row |= {"template_file_id": HOSTILE, "output_file_id": HOSTILE}
     jobs = jobs_frame([{**row, "errors": [HOSTILE]}, {"status": "constructor"}])
-    tab = show(jobs, analysis.verdict(jobs), templates={"x": HOSTILE}, title=HOSTILE)
+    tab = show(jobs, analysis.verdict(jobs), templates={"x": HOSTILE})
     cells = tab.locator("tr.job").filter(has_text="onerror").locator("td").all_inner_texts()
     assert tab.locator("img").count() == 0
     tab.locator("tr.job").filter(has_text="onerror").press("Enter")
@@ -222,7 +222,7 @@ def test_templates_of_the_same_name_also_show_their_ids(show):
 
 
 def test_columns_that_are_left_out_take_their_charts_and_filters_along(show):
-    tab = show(story(), columns=["job_id", "status", "output_type"])
+    tab = show(story().select("job_id", "status", "output_type"))
     expect(figure(tab, "Output types")).to_be_visible()
     expect(figure(tab, "Failure reasons")).to_be_hidden()
     expect(tab.get_by_role("group", name="Template", exact=True)).to_be_hidden()

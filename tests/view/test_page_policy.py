@@ -12,7 +12,6 @@ from frames import jobs_frame
 
 import boxdocgen_explore as bx
 from boxdocgen_explore import view
-from boxdocgen_explore.errors import InvalidRequest
 
 
 def hashed(source: str) -> str:
@@ -37,13 +36,3 @@ def test_the_browser_runs_the_page_s_own_script_and_asks_nobody(kind, tmp_path):
         "script-src": hashed(script),
         "style-src": hashed(style),
     }
-
-
-def test_a_page_contains_the_columns_that_were_asked_for():
-    jobs = jobs_frame([{"external_id": "EMP-4711"}])
-    payload = re.search(
-        r'id="boxdocgen-payload">([^<]*)<', view.page(jobs, None, columns=["status"])
-    )
-    assert view.unpack(base64.b64decode(payload[1])).columns == ["status"]
-    with pytest.raises(InvalidRequest, match="no column moon"):
-        view.page(jobs, None, columns=["moon"])

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-import gzip
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
-from frames import READ_AT, jobs_frame, story
+from frames import READ_AT, jobs_frame
 from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from boxdocgen_explore import view
-from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS, JOBS
 
 texts = st.none() | st.text(max_size=12)
@@ -33,20 +31,6 @@ def test_any_number_of_distinct_values_comes_back(distinct):
     values = [str(number) for number in range(distinct)] + ["0"]
     jobs = pl.DataFrame({"job_id": values, "status": values})
     assert_frame_equal(view.unpack(view.pack(jobs)), jobs)
-
-
-def test_columns_that_are_left_out_are_not_in_the_bytes():
-    jobs = jobs_frame([{"status": "failed", "errors": ["Secret reason"], "external_id": "EMP-1"}])
-    included = [name for name in jobs.columns if name not in ("errors", "external_id")]
-    payload = view.pack(jobs, columns=included)
-    assert view.unpack(payload).columns == included
-    assert b"ecret" not in gzip.decompress(payload)
-    assert b"EMP-1" not in gzip.decompress(payload)
-
-
-def test_a_column_that_is_not_there_is_refused():
-    with pytest.raises(InvalidRequest, match="no column moon"):
-        view.pack(story(), columns=["status", "moon"])
 
 
 def test_batches_are_named_by_template_and_time_if_the_jobs_have_details():

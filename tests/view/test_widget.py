@@ -5,7 +5,6 @@ import re
 import ipywidgets
 import pytest
 import traitlets
-from frames import story
 
 from boxdocgen_explore import view
 from boxdocgen_explore.errors import InvalidRequest
@@ -16,7 +15,7 @@ def test_the_widget_takes_a_state_and_links_it_both_ways():
     class Holder(traitlets.HasTraits):
         state = traitlets.Dict()
 
-    widget, holder = View(story(30)), Holder()
+    widget, holder = View(), Holder()
     ipywidgets.link((widget, "state"), (holder, "state"))
     holder.state = {"status": ["failed"]}
     assert widget.state == {"status": ["failed"]}
@@ -25,7 +24,7 @@ def test_the_widget_takes_a_state_and_links_it_both_ways():
 
 
 def test_the_widget_refuses_an_invalid_state():
-    widget = View(story(30), state={"status": ["failed"]})
+    widget = View(state={"status": ["failed"]})
     with pytest.raises(InvalidRequest, match="no key 'colour'"):
         widget.state = {"colour": ["red"]}
     assert widget.state == {"status": ["failed"]}
