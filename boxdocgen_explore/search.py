@@ -26,20 +26,17 @@ def search(text: str, templates: Mapping[str, str] | None = None) -> pl.Expr:
     >>> jobs.filter(search("emp-1; EMP-2; EMP-9"))["external_id"].to_list()
     ['EMP-1', 'EMP-2']
     """
-    named = templates_named(text, templates or {})
+    names = templates or {}
+    pieces = filter(None, re.split(r"[ \t\r\n\xa0,;|]+", text.lower()))
+    named = {one: [key for key in names if one in names[key].lower()] for one in pieces}
     fields = pl.struct(f"^({'|'.join(SEARCHED)})$")
     return fields.map_batches(
         lambda jobs: _found(jobs.struct.unnest(), named), return_dtype=pl.Boolean
     )
 
 
-def templates_named(text: str, templates: Mapping[str, str]) -> dict[str, list[str]]:
-    """Give the pieces of a search in lower case, each with the templates that have it in a name."""
-    pieces = filter(None, re.split(r"[ \t\r\n\xa0,;|]+", text.lower()))
-    return {one: [key for key in templates if one in templates[key].lower()] for one in pieces}
-
-
 def _found(jobs: pl.DataFrame, named: Mapping[str, Sequence[str]]) -> pl.Series:
+    """``named`` has the pieces, and for each the templates that have it in their name."""
     ids = jobs.select(pl.col(one).str.to_lowercase() for one in _IDS if one in jobs.columns)
     known = set[str]().union(*(one.filter(one.is_in([*named])) for one in ids))
     if len(named) > 1 and 2 * len(known) >= len(named):

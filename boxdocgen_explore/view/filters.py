@@ -1,9 +1,8 @@
-"""A state of the view: checked, as a polars expression for the jobs it shows, and as source."""
+"""A state of the view: checked, and as a polars expression for the jobs that it shows."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,23 +13,21 @@ from boxdocgen_explore.analysis import day, job_reasons
 from boxdocgen_explore.arguments import is_text, quoted
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS
-from boxdocgen_explore.search import search, templates_named
+from boxdocgen_explore.search import search
 
-_DAY: Final = 'pl.col("created_at").dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d")'
-_VALUES: Final = {
-    "status": 'pl.col("status").is_in({values})',
-    "output_type": 'pl.col("output_type").is_in({values})',
-    "template_file_id": 'pl.col("template_file_id").is_in({values})',
-    "template_file_version_id": 'pl.col("template_file_version_id").is_in({values})',
-    "batch_id": 'pl.col("batch_id").is_in({values})',
-    "reason": ("bx.analysis.job_reasons().list.eval(pl.element().is_in({values})).list.any()"),
-    "day": f"{_DAY}.is_in({{values}})",
+_VERSION: Final = ("template_file_id", "template_file_version_id")
+_COLUMNS: Final = ("status", "output_type", *_VERSION, "batch_id")
+_VALUES: Final = (*_COLUMNS, "reason", "day")
+"""Keys of the state that are lists of values."""
+
+QUERY_CODE: Final[Mapping[str, str]] = {
+    **{name: f'pl.col("{name}").is_in({{values}})' for name in _COLUMNS},
+    "reason": "bx.analysis.job_reasons().list.eval(pl.element().is_in({values})).list.any()",
+    "day": "bx.analysis.day().is_in({values})",
+    "created": "bx.analysis.day().is_between(pl.lit({first}), pl.lit({last}))",
+    "text": "bx.analysis.search({text})",
 }
-_CREATED: Final = f"{_DAY}.is_between(pl.lit({{first}}), pl.lit({{last}}))"
-_TEXT: Final = "bx.analysis.search({text})"
-
-QUERY_CODE: Final[Mapping[str, str]] = {**_VALUES, "created": _CREATED, "text": _TEXT}
-"""Source text of each filter, by key of the state; the view fills in the same templates."""
+"""`query` as Python source, by key of the state; the front end fills in the values."""
 
 _CHOICES: Final = {"compare_by": ("batch", "template", "day"), "measure": ("count", "share")}
 
@@ -144,37 +141,3 @@ def _has_value(key: str, values: list[str | None]) -> pl.Expr:
         return job_reasons().list.eval(wanted).list.any()
     column = day() if key == "day" else pl.col(key)
     return column.is_in(accepted, nulls_equal=True)
-
-
-def query_code(state: Mapping[str, Any], templates: Mapping[str, str] | None = None) -> str:
-    """Write `query` as Python source, for a notebook that has imported ``pl`` and ``bx``.
-
-    >>> print(query_code({"status": ["failed"], "batch_id": ["12345"]}))
-    jobs.filter(
-        pl.col("status").is_in(["failed"]),
-        pl.col("batch_id").is_in(["12345"]),
-    )
-    """
-    state = check_state(state)
-    lines = []
-    for key, template in _VALUES.items():
-        if values := state.get(key):
-            lines.append(template.replace("{values}", _source(values)))
-    if created := state.get("created"):
-        first, last = map(json.dumps, created)
-        lines.append(_CREATED.replace("{first}", first).replace("{last}", last))
-    if named := templates_named(state.get("text", ""), templates or {}):
-        used = {one: (templates or {})[one] for ids in named.values() for one in ids}
-        call = [state["text"], used] if used else [state["text"]]
-        code = json.dumps(call, ensure_ascii=False, separators=(",", ":"))
-        lines.append(_TEXT.replace("{text}", code[1:-1]))
-    if not lines:
-        return "jobs"
-    return "jobs.filter(\n" + "".join(f"    {line},\n" for line in lines) + ")"
-
-
-def _source(values: list[str | None]) -> str:
-    texts = ", ".join(
-        "None" if value is None else json.dumps(value, ensure_ascii=False) for value in values
-    )
-    return f"[{texts}]" + (", nulls_equal=True" if None in values else "")

@@ -17,7 +17,7 @@ from typing import Any, Final
 from boxdocgen_explore import analysis, build_cache
 from boxdocgen_explore.figures import COLOURS, UNKNOWN_COLOUR
 from boxdocgen_explore.schema import STATUS_MEANINGS, STATUSES
-from boxdocgen_explore.view import filters
+from boxdocgen_explore.view.filters import QUERY_CODE
 
 FRONT_END: Final = Path(__file__).parent / "front_end"
 _MODULES: Final = (
@@ -57,7 +57,7 @@ def specs() -> dict[str, Any]:
         "colours": dict(COLOURS),
         "unknown_colour": UNKNOWN_COLOUR,
         "no_reason": analysis.NO_REASON,
-        "query_code": dict(filters.QUERY_CODE),
+        "query_code": dict(QUERY_CODE),
     }
 
 

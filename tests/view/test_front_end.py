@@ -67,6 +67,10 @@ STATES: list[dict[str, Any]] = [
     {"text": "ΣΊΣΥΦΟΣ | straße"},
     {"text": "replaced 33"},
     {"text": "letter 17.pdf", "output_type": ["pdf"]},
+    *(
+        {"text": text, "status": [text]}
+        for text in (")", "\\", "'\"", "\n#", "$1{values}", "\ufdd0")
+    ),
 ]
 OUTCOMES: list[dict[str, int]] = [
     {},
@@ -181,7 +185,6 @@ def shared_table() -> dict[str, Any]:
                 "state": state,
                 "frame": place,
                 "shown": jobs.filter(filters.query(state, TEMPLATES))["job_id"].to_list(),
-                "code": filters.query_code(state, TEMPLATES),
                 "fragment": view.fragment(state),
                 "counts": {key: facet_counts(jobs, state, key) for key in FACETS},
             }
@@ -227,12 +230,18 @@ def test_the_front_end_agrees_with_python(tmp_path: Path) -> None:
     if node is None:
         missing = "no node, which runs the tests of the front end"
         (pytest.fail if os.environ.get("BOXDOCGEN_REQUIRE_BROWSER") else pytest.skip)(missing)
+    shared, codes = shared_table(), tmp_path / "codes.json"
     table = tmp_path / "table.json"
-    table.write_text(json.dumps(shared_table()), "utf-8")
+    table.write_text(json.dumps(shared), "utf-8")
     tests = Path(__file__).with_name("front_end.test.mjs")
     done = subprocess.run(
         [str(node), "--test", "--test-reporter=tap", str(tests)],
-        env={**os.environ, "BOXDOCGEN_TABLE": str(table), "NODE_NO_WARNINGS": "1"},
+        env={
+            **os.environ,
+            "BOXDOCGEN_TABLE": str(table),
+            "BOXDOCGEN_CODES": str(codes),
+            "NODE_NO_WARNINGS": "1",
+        },
         capture_output=True,
         text=True,
         timeout=60,
@@ -241,3 +250,7 @@ def test_the_front_end_agrees_with_python(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# fail 0" in done.stdout
     assert "# pass 23" in done.stdout
+    frames = [*FRAMES, DOCUMENTED[0]]
+    for case, code in zip(shared["states"], json.loads(codes.read_text("utf-8")), strict=True):
+        found = eval(code, {"jobs": frames[case["frame"]], "pl": pl, "bx": bx})
+        assert found["job_id"].to_list() == case["shown"], code

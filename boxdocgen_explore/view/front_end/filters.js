@@ -108,7 +108,7 @@ function tester(key, wanted) {
   return (value) => set.has(value);
 }
 
-/** Write the same text as Python's `query_code`, from its templates, one per key of the state. */
+/** Write the state as Python source, from Python's `QUERY_CODE`: one template per key of the state. */
 export function queryCode(state, templates, names = {}) {
   const wanted = [...pieces(state.text).keys()];
   const used = wanted.flatMap((piece) => Object.entries(names).filter(([, name]) => name.toLowerCase().includes(piece)));
