@@ -12,7 +12,7 @@ import traitlets
 from boxdocgen_explore.schema import RUNNING, STATUSES
 from boxdocgen_explore.verdict import batch_label_parts
 from boxdocgen_explore.view.html import front_end
-from boxdocgen_explore.view.script import script, specs
+from boxdocgen_explore.view.script import script, specs, with_imports
 
 _COUNTS: Final = (*STATUSES, "other")
 
@@ -30,7 +30,7 @@ class BatchTable(anywidget.AnyWidget):
     again. Only if ``expanded``, more is shown than the field and its button.
     """
 
-    _esm = script("dom.js", "virtual_table.js", "batch_rows.js", "batch_table.js", "picker.js")
+    _esm = script(*with_imports("picker.js"))
     _css = front_end("picker.css")
 
     rows: Any = traitlets.List().tag(sync=True)

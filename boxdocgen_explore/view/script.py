@@ -8,43 +8,17 @@ both filter alike. Vega comes out of vl-convert; no page asks another host for a
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from boxdocgen_explore import analysis, build_cache
 from boxdocgen_explore.figures import COLOURS, UNKNOWN_COLOUR
 from boxdocgen_explore.schema import STATUS_MEANINGS, STATUSES
 from boxdocgen_explore.view.filters import QUERY_CODE
-
-FRONT_END: Final = Path(__file__).parent / "front_end"
-_MODULES: Final = (
-    "dom.js",
-    "columns.js",
-    "search.js",
-    "filters.js",
-    "bars.js",
-    "durations.js",
-    "dates.js",
-    "figures.js",
-    "virtual_table.js",
-    "column_choice.js",
-    "column_widths.js",
-    "column_shares.js",
-    "table.js",
-    "sidebar.js",
-    "charts.js",
-    "verdict.js",
-    "progress.js",
-    "cause.js",
-    "actions.js",
-    "page.js",
-    "address.js",
-    "cell.js",
-    "view.js",
-)
+from boxdocgen_explore.view.html import front_end
 
 
 @functools.cache
@@ -67,7 +41,7 @@ def module() -> str:
 
     Raises OSError if the package's own files cannot be read.
     """
-    return _vega() + script(*_MODULES)
+    return _vega() + script(*with_imports("view.js"))
 
 
 def script(*names: str) -> str:
@@ -75,11 +49,17 @@ def script(*names: str) -> str:
 
     Raises OSError if the package's own files cannot be read.
     """
-    sources = [(FRONT_END / name).read_text(encoding="utf-8") for name in names]
     # Each file is a module, for editors and tests; joined, they share one scope.
     return "".join(
-        re.sub(r"^(import .*;\n|export (?!default))", "", source, flags=re.M) for source in sources
+        re.sub(r"^(import .*;\n|export (?!default))", "", front_end(name), flags=re.M)
+        for name in names
     )
+
+
+def with_imports(name: str) -> list[str]:
+    """Name a file of the front end after those that it imports, and these after theirs."""
+    imported = re.findall(r'^import .* from "\./(.*)";$', front_end(name), flags=re.M)
+    return list(dict.fromkeys([*itertools.chain(*map(with_imports, imported)), name]))
 
 
 def _figures() -> str:

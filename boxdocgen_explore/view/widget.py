@@ -15,7 +15,8 @@ import traitlets
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.export import as_bytes
 from boxdocgen_explore.view import filters
-from boxdocgen_explore.view.script import FRONT_END, module, specs
+from boxdocgen_explore.view.html import front_end
+from boxdocgen_explore.view.script import module, specs
 
 
 class View(anywidget.AnyWidget):
@@ -34,7 +35,7 @@ class View(anywidget.AnyWidget):
     the explorer, for the code that is copied.
     """
 
-    _css = FRONT_END / "view.css"
+    _css = front_end("view.css")
 
     payload: traitlets.Bytes = traitlets.Bytes(b"").tag(sync=True)
     specs: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
