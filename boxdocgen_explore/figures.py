@@ -134,14 +134,10 @@ def bars(
 def reasons_note(jobs: pl.DataFrame) -> str | None:
     """Explain the sum of the reasons' bars, if jobs have several reasons."""
     pairs = job_messages(jobs).select("job", "reason").unique()
-    return sum_note(pairs.height, pairs["job"].n_unique())
-
-
-def sum_note(total: int, jobs: int) -> str | None:
-    """Explain the sum of the reasons' bars, if jobs have several reasons."""
-    if total == jobs:
+    number, total = pairs["job"].n_unique(), pairs.height
+    if total == number:
         return None
-    return f"{jobs:,} jobs with {total:,} reasons: a job is counted once for each of its reasons."
+    return f"{number:,} jobs with {total:,} reasons: a job is counted once for each of its reasons."
 
 
 def batch_labels(jobs: pl.DataFrame, templates: Mapping[str, str]) -> dict[str, str]:

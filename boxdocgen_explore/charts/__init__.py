@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import import_module
 from typing import Any, cast
 
@@ -29,7 +30,6 @@ from boxdocgen_explore.figures import (
     UNKNOWN_COLOUR,
     bars,
     reasons_note,
-    sum_note,
 )
 
 __all__ = [
@@ -46,7 +46,6 @@ __all__ = [
     "over_time",
     "reasons",
     "status_color",
-    "sum_note",
 ]
 
 renderer.register()
@@ -205,22 +204,14 @@ def status_color(jobs: Reading | pl.DataFrame) -> alt.Color:
 
 
 def figures() -> list[dict[str, Any]]:
-    """List the charts of the view: name, title, grouping columns, order, and Vega-Lite spec.
+    """List the charts of the view: what a `Figure` states, and its Vega-Lite spec.
 
     The specs read a data set named "counts" with the rows of `bars`, and follow three signals:
     ``width`` (pixels), ``ink`` and ``ghost`` (colours, for light and dark).
     """
     return [
         {
-            "name": figure.name,
-            "title": figure.title,
-            "by": list(figure.by),
-            "by_status": figure.by_status,
-            "order": figure.order,
-            "compare": figure.compare,
-            "values": list(figure.values),
-            "skip_none": figure.skip_none,
-            "picks": figure.picks,
+            **asdict(figure),
             "most_bars": MOST_BARS,
             "spec": spec(figure, alt.NamedData("counts"), legend=None)
             .properties(background="transparent", padding=0)

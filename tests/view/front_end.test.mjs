@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 import { readFragment, writeFragment } from "../../boxdocgen_explore/view/front_end/address.js";
 import { batchesOf, found, outcomes, percentFailed, selection } from "../../boxdocgen_explore/view/front_end/batch_rows.js";
-import { barLabel, Bars, sumNote } from "../../boxdocgen_explore/view/front_end/bars.js";
+import { barLabel, Bars, reasonsNote } from "../../boxdocgen_explore/view/front_end/bars.js";
 import { cell, csv, csvCell, sortedJobs, unpack } from "../../boxdocgen_explore/view/front_end/columns.js";
 import { number } from "../../boxdocgen_explore/view/front_end/dom.js";
 import { durationsNote, intervalNote } from "../../boxdocgen_explore/view/front_end/durations.js";
@@ -125,7 +125,11 @@ test("the bars of a filter keep their place and show the counts of its jobs", ()
 
 test("ages, counts and notes are written as in Python", () => {
   for (const [seconds, text] of table.ages) assert.equal(age(seconds), text, `${seconds} s`);
-  for (const [sum, jobs, text] of table.sum_notes) assert.equal(sumNote(sum, jobs), text);
+  const figure = specs.figures.find(({ name }) => name === "reasons");
+  for (const [place, text] of table.reasons_notes.entries()) {
+    const filters = new Filters(frames[place]);
+    assert.equal(reasonsNote(rowsOf(frames[place], filters, figure), { frame: frames[place], filters }), text);
+  }
   for (const [count, text] of table.numbers) assert.equal(number(count), text);
 });
 

@@ -22,6 +22,7 @@ from frames import HOSTILE, MISSING, READ_AT, documented, jobs_frame, pages_fram
 import boxdocgen_explore as bx
 from boxdocgen_explore import analysis, charts, view
 from boxdocgen_explore.export import flat
+from boxdocgen_explore.figures import reasons_note
 from boxdocgen_explore.reporting import run_audit
 from boxdocgen_explore.view import filters
 
@@ -211,7 +212,7 @@ def shared_table() -> dict[str, Any]:
             for name in ("outcomes", "output_types", "reasons", "by_batch", "by_template")
         ],
         "ages": [(seconds, age(seconds)) for seconds in SECONDS],
-        "sum_notes": [(t, jobs, charts.sum_note(t, jobs) or "") for t, jobs in [(7, 7), (9000, 7)]],
+        "reasons_notes": [reasons_note(jobs) or "" for jobs in FRAMES],
         "numbers": [(count, f"{count:,}") for count in numbers],
         "csv_cells": [(cell, flat(pl.DataFrame({"x": [cell]})).item()) for cell in CELLS],
         "sorts": [

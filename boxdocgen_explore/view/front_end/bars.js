@@ -117,7 +117,10 @@ export function barLabel(key, label) {
 }
 
 /** Jobs may have several reasons: the note says that the bars then sum to more than the jobs. */
-export function sumNote(sum, jobs) {
+export function reasonsNote(rows, { frame, filters }) {
+  const column = frame.columns.get("reason");
+  const jobs = filters.counts(column).reduce((sum, count, code) => sum + (column.values[code].length ? count : 0), 0);
+  const sum = rows.reduce((total, { shown }) => total + shown, 0);
   if (sum === jobs) return "";
   return `${number(jobs)} jobs with ${number(sum)} reasons: a job is counted once for each of its reasons.`;
 }

@@ -1,7 +1,7 @@
 // The charts of the view: which of them are shown, what they compare, and their notes.
 
 import { button, element, number } from "./dom.js";
-import { barLabel, Bars, sumNote } from "./bars.js";
+import { barLabel, Bars, reasonsNote } from "./bars.js";
 import { durationsNote, intervalNote } from "./durations.js";
 import { Figure } from "./figures.js";
 
@@ -78,13 +78,6 @@ function note({ name, by_status: stacked }, rows, view) {
   const base = `% of ${number(jobs)} jobs${jobs === all ? "" : " shown"}`;
   const more = { reasons: () => reasonsNote(rows, view), by_duration: () => durationsNote(view.frame, view.jobs, view.templates) };
   return [base, more[name]?.()].filter(Boolean).join(". ");
-}
-
-function reasonsNote(rows, { frame, filters }) {
-  const column = frame.columns.get("reason");
-  const counts = filters.counts(column);
-  const jobs = counts.reduce((sum, count, code) => sum + (column.values[code].length ? count : 0), 0);
-  return sumNote(rows.reduce((sum, { shown }) => sum + shown, 0), jobs);
 }
 
 function themeOf(root) {
