@@ -37,9 +37,13 @@ class Background:
         """Whether no other task has superseded the one with this event."""
         return cancelled is self._cancelled
 
+    @property
+    def is_running(self) -> bool:
+        return self._worker is not None and self._worker.is_alive()
+
     def cancel(self) -> bool:
         """Ask the task to stop; False if none runs."""
-        if self._worker is None or not self._worker.is_alive():
+        if not self.is_running:
             return False
         self._cancelled.set()
         return True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 import polars as pl
 
 from boxdocgen_explore.errors import BoxDocGenError, Cancelled, NotCached, Reading
+from boxdocgen_explore.explorer.background import Background
 from boxdocgen_explore.schema import BATCHES, MAX_LIMIT, BatchList
 from boxdocgen_explore.text import counted
 
@@ -84,8 +85,8 @@ _GROWTH: Final = 1.1
 sent to the browser is then at most eleven times the list."""
 
 
-class BatchListLoader:
-    """Reads the list of batches in the background once it is ``started``, until ``stopped`` is set.
+class BatchListLoader(Background):
+    """Reads the list of batches in the background.
 
     ``on_read`` is called in that thread at the end, whether all of the list was read or not.
     ``calls`` is how many calls the list takes while it is not cached; 0 until it was read.
@@ -95,29 +96,24 @@ class BatchListLoader:
     started: bool = False
 
     def __init__(self, picker: Picker, source: Source, on_read: Callable[[], None]) -> None:
+        super().__init__()
         self._picker = picker
-        picker.on_retry = self.start
+        picker.on_retry = self.read
         self._source = source
         self._on_read = on_read
         self._read_at = -_CACHED_S
         self._listed: pl.DataFrame | None = None
-        self.stopped: threading.Event = threading.Event()
-        self._thread = threading.Thread()
 
-    def start(self) -> None:
+    def read(self) -> None:
         """Read the list, or read it again."""
         self.started = True
-        self.stopped = threading.Event()
-        self._thread = threading.Thread(target=self._load, daemon=True)
-        self._thread.start()
-
-    def join(self, timeout_s: float | None) -> None:
-        self._thread.join(timeout_s)
+        self.supersede()
+        self.start(self._load)
 
     def is_cached(self, cancelled: threading.Event) -> bool:
         """Whether times and creators cost no call; if the list is being read, wait for it."""
-        while self._thread.is_alive() and not cancelled.is_set():
-            self._thread.join(0.2)
+        while self.is_running and not cancelled.is_set():
+            self.join(0.2)
         return time.monotonic() - self._read_at < _CACHED_S
 
     def other_jobs(self, jobs: pl.DataFrame) -> pl.DataFrame | None:
@@ -127,8 +123,8 @@ class BatchListLoader:
         templates = jobs["template_file_id"].drop_nulls().unique()
         return self._listed.filter(pl.col("template_file_id").is_in(templates.implode()))
 
-    def _load(self) -> None:
-        listed = load_batch_list(self._picker, self._source, self.stopped)
+    def _load(self, stopped: threading.Event) -> None:
+        listed = load_batch_list(self._picker, self._source, stopped)
         if listed is not None:
             self._read_at = time.monotonic()
             self.calls = -(-listed.jobs // MAX_LIMIT)
@@ -182,26 +178,18 @@ def ask(
     picker: Picker,
     ids: list[str],
     cancelled: threading.Event,
-    *,
-    refresh: bool,
-    details: bool,
-    documents: bool,
+    **options: bool,
 ) -> Reading | BoxDocGenError:
-    """Read batches, and let the picker show how far it is; an error is given, not raised."""
+    """Read batches (`Source.read`), and let the picker show how far it is; give an error."""
     total = picker.known_jobs(ids)
 
     def progress(pages: int, jobs: int, waiting: str | None) -> None:
         if not cancelled.is_set():
-            picker.busy_reading(pages, jobs, total, waiting)
+            arrived = f"{counted(pages, 'page')}, {counted(jobs, 'job')}"
+            text = f"{arrived} · {waiting}" if waiting else arrived
+            picker.busy(text, done=jobs, total=total)
 
     try:
-        return source.read(
-            ids,
-            refresh=refresh,
-            details=details,
-            documents=documents,
-            cancelled=cancelled,
-            progress=progress,
-        )
+        return source.read(ids, cancelled=cancelled, progress=progress, **options)
     except BoxDocGenError as error:
         return error

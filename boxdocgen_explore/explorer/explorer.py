@@ -172,7 +172,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def cancel(self) -> None:
         """Stop reading and keep what has arrived; if no batch is being read, stop the list."""
         if not self._background.cancel() and self._list:
-            self._list.stopped.set()
+            self._list.cancel()
 
     def wait(self, timeout_s: float | None = None) -> Explorer:
         """Wait until batches and the list of batches are read: for scripts, not for notebooks."""
@@ -185,7 +185,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def _read_list(self) -> None:
         """Read the list of batches, once the explorer is shown: reading it delays what is drawn."""
         if self._list and not self._list.started:
-            self._list.start()
+            self._list.read()
 
     def open(self) -> Path | None:
         """Write the view to a private temporary file, show it in the browser, give its path."""
@@ -264,7 +264,6 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.__dict__.pop("_verdict", None)  # that of the jobs before
         verdict = self._verdict.as_dict()
         self.picker.show_loaded(self._ids, set(verdict["incomplete_batches"]))
-        self.picker.offer_documents(self._source.document_calls(jobs) if self._source else 0, jobs)
         with self.view.hold_sync():
             self.view.verdict, self.view.templates = verdict, dict(self._templates)
             self._draw_listed()
@@ -272,7 +271,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def _draw_listed(self) -> None:
         others = self._list.other_jobs(self._loaded) if self._list else None
-        self.picker.offer_dates(self._list.calls if self._list else 0, self._loaded)
+        documents = self._source.document_calls(self._loaded) if self._source else 0
+        self.picker.offer_columns(self._loaded, documents, self._list.calls if self._list else 0)
         known = batch_labels(self._loaded, self._templates) | self.picker.labels
         self.view.batch_labels = {one: known[one] for one in {*self._loaded["batch_id"]} & {*known}}
         self.view.cause = main_cause(self._loaded, others)

@@ -48,39 +48,26 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self._reading = self._listing = False
         self.fold: Any = ipywidgets.ToggleButton(value=True, description=_HIDE, layout=_auto())
         self.table: BatchTable = BatchTable()
-        self.refresh: Any = ipywidgets.Button(
-            description="Refresh",
-            tooltip="Read again what may have changed",
-            disabled=True,
-            layout=_auto(),
-        )
-        self.cancel: Any = ipywidgets.Button(description="Cancel", disabled=True, layout=_auto())
+        self.refresh = _button(on_refresh, "Refresh", "Read again what may have changed")
+        self.cancel = _button(on_cancel, "Cancel")
+        self.refresh.disabled = self.cancel.disabled = True
+        about = "Names, sizes and times of the documents, and whether they exist"
+        self.documents = _button(on_documents, about=about)
+        about = "Times and creators, from the list of all jobs; no call while it is cached"
+        self.dates = _button(on_dates, about=about)
+        self.offer_columns(self._offered, 0, 0)
         self.watch: Any = ipywidgets.Checkbox(
             description="Watch",
             indent=False,
             tooltip="Look again until every job is final, with pace and expected end",
             layout=_auto(),
         )
-        self.documents: Any = ipywidgets.Button(
-            tooltip="Names, sizes and times of the documents, and whether they exist",
-            layout=_auto(),
-        )
-        self.dates: Any = ipywidgets.Button(
-            tooltip="Times and creators, from the list of all jobs; no call while it is cached",
-            layout=_auto(),
-        )
-        self.offer_documents(0, self._offered)
-        self.offer_dates(0, self._offered)
         self.progress: Any = ipywidgets.HTML()
         buttons = [self.fold, self.refresh, self.cancel, self.dates, self.documents, self.watch]
         super().__init__([*buttons, self.table, self.progress])
         self.add_class("boxdocgen-picker")
         self.fold.observe(lambda _change: self._draw_fold(), "value")
         self.table.on_msg(lambda _widget, command, _buffers: self.obey(command))
-        self.refresh.on_click(lambda _button: on_refresh())
-        self.cancel.on_click(lambda _button: on_cancel())
-        self.documents.on_click(lambda _button: on_documents())
-        self.dates.on_click(lambda _button: on_dates())
 
     def obey(self, command: Mapping[str, Any]) -> None:
         """Do what the table sent (see `BatchTable`): load what was typed, or else is selected."""
@@ -102,13 +89,11 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self.fold.value = not ids
         self._draw_fold()
 
-    def offer_documents(self, calls: int, jobs: pl.DataFrame) -> None:
-        """Show the button that loads the documents, and its calls, unless these jobs have them."""
-        _offer(self.documents, "documents", 0 if "output_file_found" in jobs else calls)
-
-    def offer_dates(self, calls: int, jobs: pl.DataFrame) -> None:
-        """As `offer_documents`, for times and creators."""
-        _offer(self.dates, "dates", 0 if "created_at" in jobs or jobs.is_empty() else calls)
+    def offer_columns(self, jobs: pl.DataFrame, document_calls: int, list_calls: int) -> None:
+        """Show the buttons that load what these jobs do not have, and the calls that each costs."""
+        _offer(self.documents, "documents", 0 if "output_file_found" in jobs else document_calls)
+        dated = "created_at" in jobs or jobs.is_empty()
+        _offer(self.dates, "dates", 0 if dated else list_calls)
 
     def known_jobs(self, ids: Collection[str]) -> int | None:
         """Count the jobs of these batches as listed; None unless all of them are listed."""
@@ -146,11 +131,6 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self._reading = True
         self._allow_cancel()
 
-    def busy_reading(self, pages: int, jobs: int, total: int | None, waiting: str | None) -> None:
-        """Show how much of the ``total`` jobs has arrived, and what is waited for."""
-        text = f"{counted(pages, 'page')}, {counted(jobs, 'job')}"
-        self.busy(f"{text} · {waiting}" if waiting else text, done=jobs, total=total)
-
     def idle(self, *, loaded: bool) -> None:
         """Nothing is being read; with something ``loaded``, Refresh can be pressed."""
         self.progress.value = ""
@@ -170,6 +150,12 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         if len(ids) != 1:
             return counted(len(ids), "batch") if ids else "No batch"
         return f"{self.labels.get(ids[0], 'Batch')} · {ids[0]}"
+
+
+def _button(on_click: Callable[[], None], name: str = "", about: str | None = None) -> Any:
+    button = ipywidgets.Button(description=name, tooltip=about, layout=_auto())
+    button.on_click(lambda _button: on_click())
+    return button
 
 
 def _offer(button: ipywidgets.Button, what: str, calls: int) -> None:
