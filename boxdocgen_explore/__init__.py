@@ -56,37 +56,19 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _MODULES: Final = ("analysis", "charts", "errors", "schema")
 _NAMES: Final = {
-    "RULES": "auditing",
-    "AuditOptions": "auditing",
-    "Box": "box",
-    "BoxDocGenError": "errors",
-    "DocumentsWarning": "box",
-    "Explorer": "explorer",
-    "IncompleteListWarning": "box",
-    "Reading": "errors",
-    "RetryPolicy": "box",
-    "Rule": "auditing",
-    "Scope": "reporting",
-    "StoreWarning": "cache",
-    "ThresholdOptions": "auditing",
-    "Thresholds": "auditing",
-    "User": "schema",
-    "audit": "auditing",
-    "compare": "auditing.compare",
-    "connect": "box",
-    "demo": "box",
-    "evidence": "sealing",
-    "explore": "explorer",
-    "read_report": "reporting",
-    "report": "sealing",
-    "resubmission": "auditing.resubmissions",
-    "sample": "auditing.sampling",
-    "sample_recipe": "auditing.sampling",
-    "sample_size": "auditing.sampling",
-    "upper_bound": "auditing.sampling",
-    "verdicts": "auditing",
-    "verify": "sealing",
+    "auditing": "RULES AuditOptions Rule ThresholdOptions Thresholds audit verdicts",
+    "auditing.compare": "compare",
+    "auditing.resubmissions": "resubmission",
+    "auditing.sampling": "sample sample_recipe sample_size upper_bound",
+    "box": "Box DocumentsWarning IncompleteListWarning RetryPolicy connect demo",
+    "cache": "StoreWarning",
+    "errors": "BoxDocGenError Reading",
+    "explorer": "Explorer explore",
+    "reporting": "Scope read_report",
+    "schema": "User",
+    "sealing": "evidence report verify",
 }
+_MODULE_OF: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "RULES",
@@ -129,8 +111,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
-    if name in _NAMES:
-        return getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
+    if module := _MODULE_OF.get(name):
+        return getattr(import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
