@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -109,10 +110,9 @@ def bars(
         names = {one: f"{label} · {one}" for one, label in batch_labels(jobs, names).items()}
     drawn = [(_label(key, names), list(key), groups[key]) for key in [*groups]]
     if others := drawn[MOST_BARS:]:
-        sums: dict[str | None, int] = {}
+        sums = Counter[str | None]()
         for _, _, pieces in others:
-            for status, number in pieces.items():
-                sums[status] = sums.get(status, 0) + number
+            sums.update(pieces)
         drawn[MOST_BARS:] = [(f"{len(others):,} others", [], sums)]
     return [
         {

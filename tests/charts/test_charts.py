@@ -68,14 +68,6 @@ def test_the_colours_of_the_statuses_stay_what_people_know():
         assert re.findall(r'Z" fill="(#[0-9A-F]{6})"', drawn) == [colour]
 
 
-def test_the_bars_of_outcomes_are_the_counts():
-    jobs = story()
-    counts = analysis.outcomes(jobs)
-    assert described(charts.outcomes(jobs)) == {
-        f"{status}: {number:,} of {jobs.height:,} jobs" for status, number in counts.iter_rows()
-    }
-
-
 def test_the_bars_of_reasons_are_the_counts_and_say_what_they_sum_to():
     jobs = story()
     counts = analysis.reasons(jobs)
@@ -117,18 +109,12 @@ def test_a_long_reason_is_wrapped_and_never_cut():
     assert " ".join(line.strip() for line in lines) == message.strip()
 
 
-def test_a_word_longer_than_a_line_is_broken():
-    message = "x" * 300
-    drawn = svg(charts.reasons(jobs_frame([{"status": "failed", "errors": [message]}])))
-    assert "".join(re.findall(r"<tspan[^>]*>([^<]*)</tspan>", drawn)) == message
-
-
-def test_a_word_longer_than_a_line_is_broken_after_an_underscore_if_it_has_one():
-    status = "_".join(["waiting"] * 12)
-    drawn = svg(charts.outcomes(jobs_frame([{"status": status}])))
+@pytest.mark.parametrize(("word", "ending"), [("x" * 300, "x"), ("_".join(["waiting"] * 12), "_")])
+def test_a_word_longer_than_a_line_is_broken_after_an_underscore_if_it_has_one(word, ending):
+    drawn = svg(charts.outcomes(jobs_frame([{"status": word}])))
     lines = re.findall(r"<tspan[^>]*>([^<]*)</tspan>", drawn)
-    assert "".join(lines) == status
-    assert all(line.endswith("_") for line in lines[:-1])
+    assert "".join(lines) == word
+    assert all(line.endswith(ending) for line in lines[:-1])
 
 
 def test_an_unknown_status_has_the_neutral_colour_and_no_other():
@@ -172,11 +158,6 @@ def test_templates_have_their_name_if_it_is_given():
     drawn = charts.by_template(story(), {"1700000000001": "Offer letter"})
     names = {label.partition(" · ")[0] for label in described(drawn)}
     assert names == {"Offer letter", "1700000000002"}
-
-
-def test_jobs_over_time_need_times():
-    with pytest.raises(InvalidRequest, match="details=True"):
-        charts.over_time(story().drop("created_at"))
 
 
 def bundle(chart: alt.LayerChart) -> dict[str, Any]:

@@ -66,12 +66,6 @@ def test_only_a_page_that_is_rendered_gets_the_jobs_and_both_get_the_date(read_a
         assert view["verdict"]["read_at"] is None  # else the page would work out an age
 
 
-def test_a_snapshot_says_its_date_and_never_an_age():
-    html = bx.explore(Reading(JOBS, pages_frame())).snapshot().data
-    assert "as of 3 Nov 2026 02:14 UTC" in html
-    assert " ago" not in html
-
-
 def test_pictures_and_table_count_only_the_jobs_that_the_filters_show():
     explorer = bx.explore(JOBS, state={"status": ["failed"], "output_type": ["pdf"]})
     html = explorer.snapshot().data
@@ -121,7 +115,7 @@ def test_it_has_the_date_the_batches_the_notice_and_the_first_rows_as_they_are_s
     html = explorer.snapshot().data
     read_at = moment(datetime.fromisoformat(explorer.view.verdict["read_at"]))
     assert f" · as of {read_at} · demo data</p>" in html
-    assert "just now" not in html
+    assert not re.search("just now| ago", html)
     assert re.search(r"<p>Loaded: Offer letter · 3 Nov( 2026)? 02:14 · 12345600319</p>", html)
     assert "<p>The refresh failed.</p>" in html
     assert "The first rows, External id, descending: 10 of 1,417" in html
