@@ -6,6 +6,7 @@ widgets; below the widget it therefore contains this picture of its charts, with
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,7 +17,7 @@ from boxdocgen_explore import analysis
 from boxdocgen_explore.figures import reasons_note
 from boxdocgen_explore.text import listed
 from boxdocgen_explore.verdict import RENDER
-from boxdocgen_explore.view import VIEW_MIME, embedded, filters, tables
+from boxdocgen_explore.view import VIEW_MIME, filters, pack, tables
 from boxdocgen_explore.view.html import fill
 from boxdocgen_explore.view.pictures import picture
 from boxdocgen_explore.view.widget import View
@@ -26,6 +27,8 @@ _ROWS: Final = 10
 """As many as are seen on the screen."""
 _COLUMNS: Final = ("status", "external_id", "errors", "template_file_id", "output_file_id")
 _BATCHES: Final = 20
+_EMBEDDED: Final = ("verdict", "cause", "state", "templates", "batch_labels")
+"""The values of a view that a page of the notebook gets."""
 _NO_LISTS: Final = {"text", "created", "compare_by", "measure", "sort", "columns", "widths"}
 
 
@@ -42,8 +45,8 @@ def snapshot_bundle(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -
     shown = {"text/html": _snapshot(jobs, verdict, view)}
     if os.environ.get(RENDER) != "page":
         return shown
-    names = view.templates, view.batch_labels
-    return {**shown, VIEW_MIME: embedded(jobs, verdict, view.cause, *names, view.state)}
+    values = {name: getattr(view, name) for name in _EMBEDDED}
+    return {**shown, VIEW_MIME: {**values, "payload": base64.b64encode(pack(jobs)).decode()}}
 
 
 def _snapshot(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> str:

@@ -3,14 +3,13 @@
 from boxdocgen_explore.figures import batch_labels
 from boxdocgen_explore.view.address import fragment
 from boxdocgen_explore.view.cause import main_cause
-from boxdocgen_explore.view.page import VIEW_MIME, embedded, notebook_page, open_page, page
+from boxdocgen_explore.view.page import VIEW_MIME, notebook_page, open_page, page
 from boxdocgen_explore.view.payload import pack, unpack
 from boxdocgen_explore.view.script import module, specs
 
 __all__ = [
     "VIEW_MIME",
     "batch_labels",
-    "embedded",
     "fragment",
     "main_cause",
     "module",

@@ -24,7 +24,7 @@ from boxdocgen_explore.view.payload import pack
 from boxdocgen_explore.view.script import module, specs
 
 VIEW_MIME: Final = "application/vnd.boxdocgen.view+json"
-"""What `embedded` gives, as an output of a notebook that is run for `notebook_page`."""
+"""What a `View` shows, its payload in base64, as an output of a notebook: for `notebook_page`."""
 
 
 def page(
@@ -56,24 +56,11 @@ def page(
     )
 
 
-def embedded(
-    jobs: pl.DataFrame,
-    verdict: analysis.Verdict,
-    cause: Sequence[Sequence[str]],
-    templates: Mapping[str, str],
-    labels: Mapping[str, str],
-    state: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Give all that `notebook_page` needs to draw the view of these jobs, as JSON-able values."""
-    values = _values(verdict, cause, templates, labels, state)
-    return {**values, "payload": base64.b64encode(pack(jobs)).decode()}
-
-
 def notebook_page(body: str, views: Sequence[Mapping[str, Any]], title: str) -> str:
     """Write a notebook as one HTML document with live views.
 
     ``body`` is HTML as it is to stand in the page. The element with the id ``boxdocgen-view-N``
-    gets the view of ``views[N]``, which `embedded` gave.
+    gets the view of ``views[N]`` (`VIEW_MIME`).
     """
     return _fill_page(
         "view/templates/notebook.html",
@@ -108,31 +95,22 @@ def document(
     Raises:
         InvalidRequest: the state is invalid.
     """
-    return _fill_page(
-        template,
-        style,
-        f"const mounted = mountPage(document);\n{script}",
-        settings={**_values(verdict, cause, templates, labels or {}, state), "specs": specs()},
-        payload=base64.b64encode(payload).decode(),
-        **values,
-    )
-
-
-def _values(
-    verdict: analysis.Verdict | None,
-    cause: Sequence[Sequence[str]],
-    templates: Mapping[str, str],
-    labels: Mapping[str, str],
-    state: Mapping[str, Any],
-) -> dict[str, Any]:
-    return {
+    settings = {
         "verdict": verdict and verdict.as_dict(),
         "cause": cause,
         "state": filters.check_state(state),
         "templates": dict(templates),
-        "batch_labels": dict(labels),
-        "notice": "",
+        "batch_labels": dict(labels or {}),
+        "specs": specs(),
     }
+    return _fill_page(
+        template,
+        style,
+        f"const mounted = mountPage(document);\n{script}",
+        settings=settings,
+        payload=base64.b64encode(payload).decode(),
+        **values,
+    )
 
 
 def _fill_page(template: str, style: str, script: str, **values: Any) -> str:

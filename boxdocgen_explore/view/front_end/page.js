@@ -10,7 +10,6 @@ export function pageModel(given, payload) {
       listeners.get(`change:${key}`)?.forEach((listener) => listener());
     },
     on: (name, listener) => listeners.set(name, [...(listeners.get(name) ?? []), listener]),
-    off: (name, listener) => listeners.set(name, listeners.get(name).filter((other) => other !== listener)),
     save_changes: () => {},
   };
 }
