@@ -9,12 +9,17 @@ import anywidget
 import polars as pl
 import traitlets
 
+from boxdocgen_explore.figures import COLOURS, UNKNOWN_COLOUR
 from boxdocgen_explore.schema import RUNNING, STATUSES
 from boxdocgen_explore.verdict import batch_label_parts
 from boxdocgen_explore.view.html import front_end
-from boxdocgen_explore.view.script import script, specs, with_imports
+from boxdocgen_explore.view.script import script, with_imports
 
 _COUNTS: Final = (*STATUSES, "other")
+_STATUSES: Final = [
+    {"name": name, "colour": COLOURS.get(name, UNKNOWN_COLOUR), "running": name in RUNNING}
+    for name in _COUNTS
+]
 
 
 class BatchTable(anywidget.AnyWidget):
@@ -34,7 +39,7 @@ class BatchTable(anywidget.AnyWidget):
     _css = front_end("picker.css")
 
     rows: Any = traitlets.List().tag(sync=True)
-    statuses: Any = traitlets.List().tag(sync=True)
+    statuses: Any = traitlets.List(_STATUSES).tag(sync=True)
     loaded: Any = traitlets.List().tag(sync=True)
     partial: Any = traitlets.List().tag(sync=True)
     cached: Any = traitlets.List().tag(sync=True)
@@ -42,17 +47,9 @@ class BatchTable(anywidget.AnyWidget):
     listing: Any = traitlets.Unicode("read").tag(sync=True)
     expanded: Any = traitlets.Bool(True).tag(sync=True)
 
-    def __init__(self) -> None:
-        super().__init__(statuses=[_status(name) for name in _COUNTS])
-
     def focus(self) -> None:
         """Put the cursor into the field."""
         self.send({"event": "focus"})
-
-
-def _status(name: str) -> dict[str, Any]:
-    colour = specs()["colours"].get(name, specs()["unknown_colour"])
-    return {"name": name, "colour": colour, "running": name in RUNNING}
 
 
 def table_rows(

@@ -74,7 +74,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.view: View = View(state=state, templates=dict(self._templates))
         super().__init__([self.picker, self.view] if source else [self.view], state=state)
         self.add_class("boxdocgen-explorer")
-        self._saved = Saved(self, self.view, self._bundle, lambda: self.view.loading)
+        self._saved = Saved(self, self.view, self._bundle)
         traitlets.link((self, "state"), (self.view, "state"))
         self.picker.watch.observe(self._on_watch, "value")
         self.view.on_msg(self._on_message)

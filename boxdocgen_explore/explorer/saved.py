@@ -33,18 +33,12 @@ def variable_of(value: object) -> str:
 class Saved:
     """Displays a widget around a view, and below it the snapshot that ``draw`` gives (MIME types).
 
-    Once it is displayed, it follows the view. While ``busy``, nothing is drawn. The view learns
-    what the notebook calls the widget.
+    Once it is displayed, it follows the view. While the view is loading, nothing is drawn. The view
+    learns what the notebook calls the widget.
     """
 
-    def __init__(
-        self,
-        widget: DOMWidget,
-        view: View,
-        draw: Callable[[], dict[str, Any]],
-        busy: Callable[[], bool],
-    ) -> None:
-        self._widget, self._view, self._draw, self._busy = widget, view, draw, busy
+    def __init__(self, widget: DOMWidget, view: View, draw: Callable[[], dict[str, Any]]) -> None:
+        self._widget, self._view, self._draw = widget, view, draw
         self._sent: dict[str, Any] | None = None
         self._timer: threading.Timer | None = None
         self._sending = threading.Lock()
@@ -75,7 +69,7 @@ class Saved:
         self._timer.start()
 
     def _update(self) -> None:
-        if self._busy():
+        if self._view.loading:
             self._update_soon()
             return
         with self._sending:
