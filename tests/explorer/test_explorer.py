@@ -44,6 +44,12 @@ def explorer(box):
     return bx.explore(box).wait()
 
 
+def read(explorer, *ids):
+    """Load these batches, and wait for them."""
+    explorer.load(ids)
+    return explorer.wait()
+
+
 def verdict(explorer) -> str:
     return explorer.view.verdict["text"]
 
@@ -164,17 +170,14 @@ def test_an_invalid_state_is_refused_in_a_sentence(demo):
 
 
 def test_a_failure_is_a_notice_and_the_old_rows_stay(explorer, emulator):
-    explorer.load(["1001"])
-    explorer.wait()
-    explorer.load(["404404"])
-    explorer.wait()
+    read(explorer, "1001")
+    read(explorer, "404404")
     assert explorer.loaded["batch_id"].unique().to_list() == ["1001"]
     happened, details = explorer.view.notice.split("\n")
     assert happened.endswith("The jobs below were read before.")
     assert "status 404" in details
     assert "request id" in details
-    explorer.load(["1003"])
-    explorer.wait()
+    read(explorer, "1003")
     assert explorer.view.notice == ""
 
 
@@ -186,8 +189,7 @@ def press_retry(explorer):
 def test_retry_asks_for_the_same_batches_again(explorer, emulator):
     emulator.enterprise.put("2001", 2500)
     emulator.fault("other-body", path="/docgen_batch_jobs/2001", page=2, body="{}", times=None)
-    explorer.load(["2001"])
-    explorer.wait()
+    read(explorer, "2001")
     assert explorer.view.retry
     assert "page 2 on" in explorer.view.verdict["missing"]
     emulator.clear_faults()
@@ -197,12 +199,10 @@ def test_retry_asks_for_the_same_batches_again(explorer, emulator):
 
 
 def test_only_what_a_retry_may_change_has_its_button(explorer, emulator):
-    explorer.load(["404404"])
-    explorer.wait()
+    read(explorer, "404404")
     assert not explorer.view.retry
     emulator.fault("500", path="/docgen_batch_jobs/1003", times=None)
-    explorer.load(["404404", "1003"])
-    explorer.wait()
+    read(explorer, "404404", "1003")
     assert explorer.view.retry
 
 
@@ -213,8 +213,7 @@ def test_how_many_jobs_there_will_be_is_known_only_if_all_batches_are_listed(exp
 
 def test_errors_of_several_batches_are_said_once_each(explorer, emulator):
     emulator.fault("forbidden", path="/docgen_batch_jobs/1003", times=None)
-    explorer.load(["1001", "404404", "1003", "404405"])
-    explorer.wait()
+    read(explorer, "1001", "404404", "1003", "404405")
     happened, *details = explorer.view.notice.split("\n")
     assert happened.startswith("Batches 404404, 404405: Box does not have this, or this user may ")
     assert "1003: This user or this app may not read this. " in happened
@@ -235,16 +234,14 @@ def test_while_jobs_are_read_the_view_knows(explorer, emulator):
 def test_what_arrived_of_a_broken_batch_is_shown_as_incomplete(explorer, emulator):
     jobs = emulator.enterprise.jobs("1001")
     emulator.enterprise.put("1001", [*jobs, *jobs[:1]])
-    explorer.load(["1001"])
-    explorer.wait()
+    read(explorer, "1001")
     assert verdict(explorer).startswith("INCOMPLETE, at least")
     assert explorer.view.verdict["complete"] is False
 
 
 def test_a_refresh_that_fails_half_way_keeps_the_complete_jobs(explorer, emulator):
     emulator.enterprise.put("2001", 2500)
-    explorer.load(["2001"])
-    explorer.wait()
+    read(explorer, "2001")
     emulator.fault("other-body", path="/docgen_batch_jobs/2001", page=3, body="{}", times=None)
     explorer.refresh()
     explorer.wait()
@@ -267,8 +264,7 @@ def test_cancel_ends_a_wait_and_keeps_what_arrived(connected, emulator):
     assert verdict(explorer).startswith("INCOMPLETE, at least 1,000 jobs")
     assert progress.value == ""
     emulator.clear_faults()
-    explorer.load(["2001"])
-    explorer.wait()
+    read(explorer, "2001")
     assert explorer.loaded.height == 2500
 
 
@@ -321,8 +317,7 @@ def test_a_superseded_reading_that_ends_late_is_not_shown():
 def test_a_new_request_ends_the_wait_of_the_one_before(explorer, emulator):
     emulator.fault("silent", path="/docgen_batch_jobs/1001", times=None)
     explorer.load(["1001"])
-    explorer.load(["1003"])
-    explorer.wait()
+    read(explorer, "1003")
     assert explorer.loaded["batch_id"].unique().to_list() == ["1003"]
     assert explorer.view.notice == ""
     assert explorer.picker.cancel.disabled
@@ -426,8 +421,7 @@ def test_without_a_network_cached_batches_open(connected, emulator):
     explorer = bx.explore(offline).wait()
     assert explorer.picker.table.rows == [[one, "", "", None, None] for one in ("1003", "1001")]
     assert explorer.picker.table.cached == ["1001", "1003"]
-    explorer.load(["1001"])
-    explorer.wait()
+    read(explorer, "1001")
     assert explorer.loaded.height == 25
 
 
@@ -437,8 +431,7 @@ def running(connected, emulator, monkeypatch):
     monkeypatch.setattr("boxdocgen_explore.pace.SHORTEST_LOOK_S", 0.01)
     put_running(emulator, 0)
     explorer = bx.explore(connected()).wait()
-    explorer.load(["1003"])
-    explorer.wait()
+    read(explorer, "1003")
     yield explorer
     explorer.picker.watch.value = False
 
@@ -516,8 +509,7 @@ def test_watch_follows_the_batch_that_is_loaded(running, emulator):
 def test_the_documents_are_loaded_on_request_and_their_price_is_said(explorer):
     button = explorer.picker.documents
     assert button.layout.display == "none"
-    explorer.load(["1001"])
-    explorer.wait()
+    read(explorer, "1001")
     assert (button.description, button.layout.display) == ("Load documents (2 calls)", "")
     button.click()
     explorer.wait()
@@ -542,8 +534,7 @@ def test_dates_are_loaded_on_demand_and_their_price_is_stated(explorer):
 
 
 def test_documents_stay_when_the_batch_is_refreshed_or_another_one_is_loaded(explorer):
-    explorer.load(["1001"])
-    explorer.wait()
+    read(explorer, "1001")
     explorer.load_documents()
     explorer.wait()
     for load in (explorer.refresh, lambda: explorer.load(["1003"])):
@@ -556,8 +547,7 @@ def test_missing_and_empty_documents_are_named(explorer, emulator):
     letters = emulator.enterprise.documents("1001")
     changed = [replace(one, state="deleted") for one in letters[:7]] + [letters[9].emptied()]
     emulator.enterprise.changed |= {one.id: one for one in changed}
-    explorer.load(["1001"])
-    explorer.wait()
+    read(explorer, "1001")
     assert explorer.view.notice == ""
     explorer.load_documents()
     explorer.wait()
@@ -571,8 +561,7 @@ def test_missing_and_empty_documents_are_named(explorer, emulator):
 def test_unknown_documents_are_said(explorer, emulator):
     letter = emulator.enterprise.documents("1001")[3]
     emulator.enterprise.changed[letter.id] = replace(letter, state="forbidden")
-    explorer.load(["1001"])
-    explorer.wait()
+    read(explorer, "1001")
     explorer.load_documents()
     explorer.wait()
     assert explorer.view.notice.startswith("1 document not checked: this user may not")
