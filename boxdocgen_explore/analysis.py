@@ -85,8 +85,12 @@ def verdict(
     read (`schema.PAGES`); without it the verdict says "no evidence". ``failures`` are the ids of
     batches that could not be read completely. The age is counted up to ``now`` (UTC).
 
-    >>> print(verdict(pl.DataFrame({"status": ["failed", "completed"]})))
-    1 of 2 failed · no evidence
+    Source: `schema.PAGES`, and ``failures.errors`` of the failed jobs; Box itself publishes no
+    number of jobs to compare with.
+
+    >>> errors = [["The tag 'city' was not provided in the input data."], []]
+    >>> print(verdict(pl.DataFrame({"status": ["failed", "completed"], "errors": errors})))
+    1 of 2 failed, because the tag city was not provided · no evidence
     """
     if isinstance(jobs, Reading):
         return _verdict(jobs.jobs, jobs.pages, now=now, failures=jobs.failures)

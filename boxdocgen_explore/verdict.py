@@ -90,20 +90,7 @@ def verdict(
     now: datetime | None = None,
     failures: Collection[str] = (),
 ) -> Verdict:
-    """Say in one line what happened to the jobs, why, and how far that can be trusted.
-
-    ``jobs`` has one row per job (`schema.JOBS`), ``pages`` one row per page read
-    (`schema.PAGES`); without pages the verdict says "no evidence". The age is counted up to
-    ``now`` (UTC). ``failures`` are the ids of batches that could not be read completely, or the
-    error of each by its id.
-
-    Source: `schema.PAGES`, and ``failures.errors`` of the failed jobs; Box itself publishes no
-    number of jobs to compare with.
-
-    >>> errors = [["The tag 'city' was not provided in the input data."], []]
-    >>> print(verdict(pl.DataFrame({"status": ["failed", "completed"], "errors": errors})))
-    1 of 2 failed, because the tag city was not provided · no evidence
-    """
+    """Say what `analysis.verdict` says of jobs and pages; ``failures`` may have errors by id."""
     pages = pages if pages is not None and pages.height else None
     complete_page = pl.col("complete").fill_null(False)
     incomplete = {*failures, *(() if pages is None else pages.filter(~complete_page)["batch_id"])}

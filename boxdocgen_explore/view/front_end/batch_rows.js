@@ -4,15 +4,8 @@ import { number } from "./dom.js";
 
 const COMPARE = new Intl.Collator("en", { numeric: true }).compare;
 
-const KEYS = {
-  template: ({ template }) => template,
-  created: ({ created }) => created,
-  jobs: ({ jobs }) => jobs,
-  outcomes: ({ failed }) => failed,
-  failed: ({ share }) => share,
-  state: ({ states }) => states,
-  id: ({ id }) => id,
-};
+/** What a column is sorted by, if not by the value of its name. */
+const KEYS = { outcomes: "failed", failed: "share", state: "states" };
 
 /** Read what Python's `table_rows` wrote; `marks` are sets of ids: loaded, partial, cached. */
 export function batchesOf(rows, statuses, marks) {
@@ -39,7 +32,7 @@ function day(created) {
 /** Give the batches that have every word of the search, in the order asked for: unknown is last. */
 export function found(batches, search, [column, direction]) {
   const words = search.toLowerCase().split(/\s+/);
-  const key = KEYS[column];
+  const key = (batch) => batch[KEYS[column] ?? column];
   const sign = direction === "descending" ? -1 : 1;
   const blank = (batch) => Number(["", null, undefined].includes(key(batch)));
   const compare = (a, b) => blank(a) - blank(b) || (blank(a) ? 0 : sign * COMPARE(key(a), key(b)));

@@ -39,13 +39,7 @@ class View {
     afterPaint(() => this.model.save_changes());
   }
 
-  toggle(key, value) {
-    const values = this.state[key] ?? [];
-    const rest = values.filter((other) => other !== value);
-    this.setState({ [key]: rest.length < values.length ? rest : [...values, value] });
-  }
-
-  /** A bar was picked: filter by all its columns, or if it was picked before, by none of them. */
+  /** A bar or a value was picked: filter by all its columns, or if it was picked before, by none of them. */
   pick(by, key) {
     const picked = this.picked(by, key);
     const change = by.map((column, place) => {
@@ -72,7 +66,7 @@ class View {
     this.sidebar = new Sidebar(this.specs, {
       label: (key, value) => this.label(key, value),
       onChange: (change) => this.setState(change),
-      onToggle: (key, value) => this.toggle(key, value),
+      onToggle: (key, value) => this.pick([key], [value]),
     });
     this.charts = new Charts(this.specs, {
       onPick: (by, key) => this.pick(by, key),
