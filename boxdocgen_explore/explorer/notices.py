@@ -13,6 +13,7 @@ from boxdocgen_explore.text import counted, listed, visible
 
 _MOST_MESSAGES: Final = 3
 _MOST_DETAILS: Final = 20
+_NAME: Final = pl.coalesce("external_id", pl.format("job {}", "job_id"))
 
 
 def reading_notice(reading: Reading, labels: Mapping[str, str]) -> str:
@@ -67,28 +68,19 @@ def _documents(reading: Reading) -> str:
         return ""
     found = pl.col("output_file_found")
     named = pl.col("output_file_id").is_not_null()
-    missing = jobs.filter(named & ~found)
-    empty = jobs.filter(pl.col("output_file_size_bytes") == 0)
     unknown = jobs.filter(named & found.is_null()).height
     parts = []
-    if missing.height:
-        parts.append(f"{_they(missing, 'does not exist', 'do not exist')}: {_names(missing)}.")
-    if empty.height:
-        parts.append(f"{_they(empty, 'is empty', 'are empty')}: {_names(empty)}.")
+    for problem, one, several in (
+        (named & ~found, "does not exist", "do not exist"),
+        (pl.col("output_file_size_bytes") == 0, "is empty", "are empty"),
+    ):
+        if names := jobs.filter(problem).select(_NAME).to_series().to_list():
+            documents = counted(len(names), "document")
+            verb = one if len(names) == 1 else several
+            parts.append(f"{documents} {verb}: {listed(map(visible, names))}.")
     if unknown:
         parts.append(
             f"{counted(unknown, 'document')} not checked: this user may not read them, or too many "
             "were moved out of the folder of their batch."
         )
     return " ".join(parts)
-
-
-def _they(jobs: pl.DataFrame, one: str, several: str) -> str:
-    return f"{counted(jobs.height, 'document')} {one if jobs.height == 1 else several}"
-
-
-def _names(jobs: pl.DataFrame) -> str:
-    return listed(visible(name) for name in jobs.select(_NAME).to_series())
-
-
-_NAME: Final = pl.coalesce("external_id", pl.format("job {}", "job_id"))
