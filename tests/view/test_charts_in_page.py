@@ -118,6 +118,7 @@ def test_the_bars_of_every_chart_equal_the_rows_after_a_filter(show, filtered):
         if each["name"] != "over_time":
             assert len(bar_labels(drawn)) == len(set(bar_labels(drawn)))
         assert set(bar_labels(drawn)) == expected(jobs, state, by, pieces=False)
+        assert bool(drawn.get_by_role("button").count()) != each["of_documents"]
         if each["by_status"]:
             assert set(pieces(drawn)) == expected(jobs, state, by, pieces=True)
 
