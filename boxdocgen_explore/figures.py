@@ -39,8 +39,8 @@ class Figure:
 
     ``order`` is "status" (problems first), "largest", "appearance", "value" or "listed" (as in
     ``values``); ``compare`` is the value of the state's ``compare_by`` that shows it, None for
-    charts that are always shown. Jobs without a value are left out if ``skip_none``; a click on a
-    bar filters if ``picks``.
+    charts that are always shown. Charts ``of_documents`` leave out jobs that have none, and a click
+    on a bar does not filter.
     """
 
     name: str
@@ -52,8 +52,7 @@ class Figure:
     label_share: float = 0.34
     number_px: int = 156
     values: tuple[str, ...] = ()
-    skip_none: bool = False
-    picks: bool = True
+    of_documents: bool = False
 
 
 _VERSION: Final = ("template_file_id", "template_file_version_id")
@@ -69,17 +68,9 @@ _ALL: Final = (
         "listed",
         number_px=120,
         values=DURATION_RANGES,
-        skip_none=True,
-        picks=False,
+        of_documents=True,
     ),
-    Figure(
-        "documents_over_time",
-        "Documents over time",
-        ("made",),
-        "value",
-        skip_none=True,
-        picks=False,
-    ),
+    Figure("documents_over_time", "Documents over time", ("made",), "value", of_documents=True),
     Figure("by_batch", "Outcomes by batch", ("batch_id",), "appearance", True, "batch"),
     Figure("by_template", "Outcomes by template", _VERSION, "largest", True, "template"),
     Figure("over_time", "Jobs over time", ("day",), "value", True, "day"),
@@ -100,7 +91,7 @@ def bars(
         counts = counts.drop_nulls("day").with_columns(pl.col("day").cast(pl.String))
     figure = FIGURES[name]
     # A share of the jobs without a value would mean nothing.
-    total = int(counts["jobs"].sum()) if figure.skip_none else jobs.height
+    total = int(counts["jobs"].sum()) if figure.of_documents else jobs.height
     groups: dict[tuple[str | None, ...], dict[str | None, int]] = {}
     for count in counts.iter_rows(named=True):
         key = tuple(count[column] for column in figure.by)

@@ -17,7 +17,6 @@ from boxdocgen_explore.text import visible
 NAME: Final = "boxdocgen"
 VEGA_MIME: Final = "application/vnd.vega.v5+json"
 
-
 # Characters that XML does not allow. vl-convert writes every text into SVG to measure it, and one
 # of these ends the process there, kernel included.
 _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -57,7 +56,8 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
     spec = writable(spec)
     if spec.get("background") in (None, "transparent"):
         spec = {**spec, "background": "white"}
-    vega = vl_convert.vegalite_to_vega(spec, vl_version=_version())
+    version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    vega = vl_convert.vegalite_to_vega(spec, vl_version=version)
     vega["config"] = _light(vega.get("config", {}))
     text = json.dumps(vega)
     return {
@@ -80,10 +80,6 @@ def _light(config: dict[str, Any]) -> dict[str, Any]:
         "title": {"color": title, "subtitleColor": subtitle, **config.get("title", {})},
         "axis": {"domainColor": "#888", "tickColor": "#888", **config.get("axis", {})},
     }
-
-
-def _version() -> str:
-    return ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 
 
 def _plain(spec: dict[str, Any]) -> str:

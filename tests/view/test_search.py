@@ -63,6 +63,30 @@ def test_of_many_jobs_the_first_rows_are_shown_and_no_count_before_it_is_final(s
     assert tab.evaluate("window.seen.at(-1)[1]") == firsts[-1]
 
 
+def test_what_is_typed_while_a_search_goes_on_stays_in_the_field(show):
+    ids = pl.Series("external_id", [f"E{number}" for number in range(200_000)])
+    tab = show(pl.DataFrame({"status": ["failed"] * 200_000, "external_id": ids}))
+    tab.evaluate("""async () => {
+      const field = document.querySelector("input[type=search]");
+      const { get, set } = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value");
+      window.written = [];
+      Object.defineProperty(field, "value", {
+        get,
+        set(text) {
+          window.written.push(text);
+          set.call(field, text);
+        },
+      });
+      for (const text of ["e19", "e199"]) {
+        set.call(field, text);
+        field.dispatchEvent(new Event("input"));
+        await null; // the search for the first text begins
+      }
+    }""")
+    expect(tab.locator(".jobs-shown")).to_have_text("1,111 of 200,000 jobs")
+    assert tab.evaluate("window.written") == []
+
+
 def test_ids_pasted_from_a_column_of_a_sheet_are_several(show, tab):
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     show(jobs_frame(ROWS))

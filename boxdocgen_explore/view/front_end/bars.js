@@ -17,7 +17,7 @@ export class Bars {
     this.column.values.forEach((values, code) => {
       const keys = by[0] === "reason" ? values[0].map((reason) => [reason]) : [values.slice(0, by.length)];
       for (const key of keys) {
-        if (figure.skip_none && key[0] === null) continue;
+        if (figure.of_documents && key[0] === null) continue;
         const id = JSON.stringify(key);
         if (!bars.has(id)) bars.set(id, { key, pieces: [] });
         bars.get(id).pieces.push({ status: statusOf(figure, values), codes: [code], all: all[code] });
@@ -62,7 +62,7 @@ export class Bars {
       const pieces = merged(rest.flatMap((bar) => bar.pieces));
       bars.push({ key: [], label: `${number(rest.length)} others`, pieces });
     }
-    if (this.figure.skip_none) totals = this.withValue(shown);
+    if (this.figure.of_documents) totals = this.withValue(shown);
     return bars.flatMap(({ key, label: name, pieces }, group) =>
       pieces.map(({ status, codes, all }, piece) => {
         const length = codes.reduce((sum, code) => sum + shown[code], 0);

@@ -61,7 +61,7 @@ export class Figure {
       defaultStyle: false,
       tooltip: false,
     });
-    if (this.figure.picks) {
+    if (!this.figure.of_documents) {
       view.addEventListener("click", (_, item) => item?.datum?.key?.length && this.onPick(item.datum.key));
     }
     return view;
@@ -73,10 +73,10 @@ export class Figure {
     this.active = Math.min(this.active ?? 0, Math.max(0, this.buttons.length - 1));
     this.buttons.forEach((button, place) => {
       const { key } = button.__data__.datum;
-      button.setAttribute("role", this.figure.picks ? "button" : "img");
+      button.setAttribute("role", this.figure.of_documents ? "img" : "button");
       button.removeAttribute("aria-roledescription");
       button.setAttribute("tabindex", place === this.active ? "0" : "-1");
-      if (this.figure.picks) button.setAttribute("aria-pressed", String(this.picked(key)));
+      if (!this.figure.of_documents) button.setAttribute("aria-pressed", String(this.picked(key)));
       button.onfocus = () => this.focus(place);
     });
   }
@@ -93,7 +93,7 @@ export class Figure {
     const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
     const { key } = event.target.__data__.datum;
     if (step) this.buttons[place + step]?.focus();
-    else if (!this.figure.picks || (event.key !== "Enter" && event.key !== " ")) return;
+    else if (this.figure.of_documents || (event.key !== "Enter" && event.key !== " ")) return;
     else if (key?.length) this.onPick(key);
     event.preventDefault();
   }

@@ -206,7 +206,7 @@ class View {
     this.verdict.draw();
     this.progress.draw();
     this.drawEmpty();
-    this.sidebar.draw(state, filters);
+    this.sidebar.draw(this.state, filters); // what was typed during the search stays
     if (drawTable) this.table.show(frame, this.jobs, state.sort, this, sameRows);
     this.columnChoice.draw(frame, this.table.columns);
     await figures;
