@@ -1,4 +1,4 @@
-"""The rows of cached pages as frames, in a few Parquet files beside the pages.
+"""The rows of cached pages as frames, in a few Parquet files within the page store.
 
 Reading them is much faster than parsing the pages again. They can be deleted at any time. New
 rows are appended as a new file; small files are merged once there are many.

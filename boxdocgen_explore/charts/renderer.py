@@ -78,7 +78,12 @@ def _light(config: dict[str, Any]) -> dict[str, Any]:
         **config,
         "style": {**given, **texts},
         "title": {"color": title, "subtitleColor": subtitle, **config.get("title", {})},
-        "axis": {"domainColor": "#888", "tickColor": "#888", **config.get("axis", {})},
+        "axis": {
+            "domainColor": "#888",
+            "gridColor": "#ddd",
+            "tickColor": "#888",
+            **config.get("axis", {}),
+        },
     }
 
 
