@@ -71,7 +71,9 @@ class CheckedContext:
         # Not routed: that costs every request a way here and back, and the browser its cache.
         self.context.on("request", self._request)
         self.context.on("console", self._console)
-        self.context.on("weberror", lambda error: self.wrong.append(str(error.error)))
+        self.context.on(
+            "weberror", lambda error: self.wrong.append(f"{error.error}\n{error.error.stack}")
+        )
         self.context.on("dialog", self._dialog)
 
     def check(self, except_for: str = "\0") -> None:
@@ -176,10 +178,20 @@ def set_time(tab: Page, now: datetime) -> AbstractContextManager[Any]:
     return tab.add_init_script(f"Date.now = () => {now.timestamp() * 1000}")
 
 
+_TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
 def resize(tab: Page, width: int) -> None:
     tab.set_viewport_size({"width": width, "height": 900})
-    # The browser reports a new size between two frames.
-    tab.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    tab.evaluate(_TWO_FRAMES)  # the browser reports a new size between two frames
+    wait_for_draw(tab)
+
+
+def reload(tab: Page) -> None:
+    """Open the address of the page again, which follows what is shown by a frame."""
+    wait_for_draw(tab)
+    tab.evaluate(_TWO_FRAMES)
+    tab.reload()
     wait_for_draw(tab)
 
 

@@ -255,6 +255,8 @@ def choose_theme(page: Page, name: str):
     page.evaluate(change, name)
     light = str("Dark" not in name).lower()
     expect(page.locator("body")).to_have_attribute("data-jp-theme-light", light)
+    # JupyterLab fails to take away its splash if the theme changes again before it has gone.
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0)
 
 
 def test_the_explorer_follows_the_dark_theme_and_a_state_from_the_kernel(demo):

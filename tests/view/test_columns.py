@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browser_fixtures import wait_for_draw
+from browser_fixtures import reload, wait_for_draw
 from frames import HOSTILE, MISSING, READ_AT, jobs_frame
 from playwright.sync_api import Page, expect
 
@@ -37,7 +37,7 @@ def test_columns_are_chosen_in_a_menu_and_a_link_has_them(show):
     for _ in range(2):
         assert heads(tab) == ["Status", "External id", "Reason", "Created (UTC)", "Job id"]
         expect(tab.locator("tr.job").first).to_contain_text("2026-11-03 02:14:00")
-        tab.reload()
+        reload(tab)
     menu.click()
     tab.get_by_role("button", name="Usual columns").click()
     tab.keyboard.press("Escape")
@@ -58,8 +58,7 @@ def test_a_column_is_as_wide_as_it_is_dragged_and_the_others_stay(show):
     assert width(tab, "Reason") == pytest.approx(reason + 80, abs=6)
     assert width(tab, "Job id") == pytest.approx(job, abs=1)
     expect(tab.locator("th[aria-sort]")).to_have_text("Status")  # a drag is no click
-    tab.reload()
-    wait_for_draw(tab)
+    reload(tab)
     assert width(tab, "Reason") == pytest.approx(reason + 80, abs=6)
     tab.get_by_role("button", name="Job id").focus()
     tab.keyboard.press("Shift+ArrowRight")
