@@ -89,7 +89,7 @@ def ids_to_resubmit(person: Person) -> None:
         "ids to resubmit: copied",
     )
     ids = page.evaluate("navigator.clipboard.readText()").split()
-    assert len(ids) == 1487
+    assert len(ids) == 1583
 
 
 def resubmit_one_cause(person: Person) -> None:
@@ -100,11 +100,11 @@ def resubmit_one_cause(person: Person) -> None:
     person.click(bar)
     expect(shown(page, "1,412 of 3,000 jobs")).to_be_visible()
     person.click(page.get_by_role("button", name="Copy ids to resubmit"))
-    person.sees(page.get_by_text("failed jobs."), "ids of the main cause: copied")
+    person.sees(page.get_by_text("Copied 1,412 ids: "), "ids of the main cause: copied")
 
 
 def walk(lab: Lab, page: Page, task: Callable[[Person], None]) -> list[Row]:
-    page.goto(lab.notebook(task.__name__, CELL))
+    page.goto(lab.at(lab.notebook(task.__name__, CELL)))
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
     page.get_by_role("button", name=re.compile(r"Python.*\| Idle")).wait_for()
     person = Person(page)
