@@ -84,7 +84,7 @@ def trickling(start: bytes, again: bytes) -> Callable[[socket.socket], None]:
 # --- one deadline --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("tls", [False, pytest.param(True, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("what", sorted(SLOW))
 def test_whatever_arrives_slowly_is_given_up_at_the_deadline(
     authority: trustme.CA, what: str, tls: bool

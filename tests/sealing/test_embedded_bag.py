@@ -26,6 +26,7 @@ from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
 from boxdocgen_explore.errors import BrokenBag, InvalidRequest
 from boxdocgen_explore.reporting import Report
 
+THOROUGH = pytest.mark.thorough
 PAGE_2 = "data/pages/1001/000002.json"
 BAG = re.compile('(id="boxdocgen-bag">)([^<]*)')
 PAYLOAD = re.compile('(id="boxdocgen-payload">)([^<]*)')
@@ -178,7 +179,9 @@ def by_another_marker(requests: list[dict[str, Any]]) -> None:
     ("change", "problem"),
     [
         (without_the_first, f"{PAGE_2}: it was not requested by the marker"),
-        (by_another_marker, f"{PAGE_2}: it was not requested by the marker"),
+        pytest.param(
+            by_another_marker, f"{PAGE_2}: it was not requested by the marker", marks=THOROUGH
+        ),
         (without_the_last_of_a_batch, "batch 1001: its last pages are missing"),
     ],
 )

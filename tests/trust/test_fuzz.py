@@ -206,6 +206,7 @@ def test_what_can_be_parsed_can_be_audited_and_counted(page: dict[str, Any]) -> 
         count(jobs)
 
 
+@pytest.mark.thorough
 @given(bodies.job_pages)
 @settings(max_examples=3)
 def test_what_can_be_parsed_can_be_drawn_and_reported(tmp_path: Path, page: dict[str, Any]) -> None:
