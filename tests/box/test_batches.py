@@ -28,6 +28,7 @@ def put(emulator: Emulator, *hours_ago: float | None, jobs: int = 250) -> None:
         emulator.enterprise.put(batch_id, made)
 
 
+@pytest.mark.thorough
 def test_the_demo_has_its_own_present_for_what_is_recent() -> None:
     with demo() as box:
         everything = box.batches()

@@ -67,6 +67,7 @@ def everybody(hosts: list[Emulator], folder: Path) -> dict[str, Box]:
     return made
 
 
+@pytest.mark.thorough
 def test_in_whatever_order_they_read_everybody_sees_what_they_would_see_alone(
     hosts: list[Emulator], tmp_path: Path
 ) -> None:
