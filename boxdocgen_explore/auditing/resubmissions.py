@@ -58,7 +58,7 @@ def resubmission(reading: Reading | pl.DataFrame, expected: Any = None) -> pl.Da
 
 def _problems(jobs: pl.DataFrame) -> pl.DataFrame:
     reasons = problem_reasons(jobs)
-    if "output_file_found" in jobs.columns:
+    if {"output_file_found", "output_file_size_bytes"} <= {*jobs.columns}:
         absent, empty = ~pl.col("output_file_found"), pl.col("output_file_size_bytes") == 0
         why = pl.when(absent).then(pl.lit(_ABSENT)).when(empty).then(pl.lit(_EMPTY))
         lost = jobs.filter(pl.col("status") == "completed").with_columns(reason=why)
@@ -81,7 +81,8 @@ def _match(manifest: Manifest, jobs: pl.DataFrame, problems: pl.DataFrame) -> pl
     rows = manifest.rows.rename(
         {name: f"manifest_{name}" for name in manifest.rows.columns if name in taken}
     ).with_columns(_expected=True)
-    made = rows.join(jobs.filter(status="completed"), on=key, how="semi")
+    good = jobs.filter(status="completed").join(problems, on=["batch_id", "job_id"], how="anti")
+    made = rows.join(good, on=key, how="semi")
     again = (
         problems.join(made, on=key, how="anti", maintain_order="left")
         .join(rows, on=key, how="left", maintain_order="left")

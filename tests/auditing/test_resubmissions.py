@@ -79,3 +79,16 @@ def test_no_jobs_give_an_empty_list_with_its_columns() -> None:
     nothing = bx.resubmission(pl.DataFrame(schema=JOBS))
     assert nothing.is_empty()
     assert nothing.schema == RESUBMISSION
+
+
+def test_a_document_that_is_lost_is_listed_although_its_job_completed() -> None:
+    jobs = JOBS_OF_A_BATCH.with_columns(
+        output_file_found=pl.col("external_id") != "008", output_file_size_bytes=1
+    )
+    expected = pl.DataFrame({"external_id": ["007", "008", "009"]})
+    for again in (bx.resubmission(jobs), bx.resubmission(jobs, expected)):
+        lost = again.filter(status="completed").select("external_id", "reason")
+        assert lost.rows() == [("008", "The document does not exist.")]
+    made_again = jobs.with_columns(job_id="1" + pl.col("job_id"), output_file_found=True)
+    again = bx.resubmission(pl.concat([jobs, made_again]), expected)
+    assert "008" not in again["external_id"]
