@@ -41,11 +41,13 @@ def logging_to(path: Path | None) -> Iterator[None]:
     line.converter = time.gmtime
     handler.setFormatter(line)
     log = logging.getLogger("boxdocgen_explore")
+    level = log.level
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)
     try:
         yield
     finally:
+        log.setLevel(level)
         log.removeHandler(handler)
         with suppress(OSError):
             handler.close()

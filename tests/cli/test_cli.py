@@ -1,6 +1,7 @@
 """The command line: what it prints, what it writes, and its exit status."""
 
 import json
+import logging
 import os
 import re
 import subprocess
@@ -307,6 +308,7 @@ def test_the_log_has_calls_waits_and_repeats_and_no_token(box, tmp_path):
     assert "INFO Box asks to wait " in text
     assert "cached" in text
     assert DEMO_TOKEN not in text
+    assert logging.getLogger("boxdocgen_explore").level == logging.NOTSET  # as it was before
 
 
 def test_without_batches_the_line_says_who_sees_them(box, capsys):
