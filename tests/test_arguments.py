@@ -171,8 +171,13 @@ def odd_call(name: str, argument: str, value: Any, box: Box, folder: Path) -> st
 @settings(max_examples=MOST)
 @given(st.data())
 def test_an_odd_argument_works_or_is_refused_before_anything_is_sent(
-    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path, data: st.DataObject
+    emulator: Emulator,
+    connected: Callable[..., Box],
+    tmp_path: Path,
+    data: st.DataObject,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # an odd text may be the name of a folder
     with connected() as box:
         public = calls(box, tmp_path)
         name = data.draw(st.sampled_from(sorted(public)))
