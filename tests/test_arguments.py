@@ -174,8 +174,8 @@ def test_an_odd_argument_works_or_is_refused_before_anything_is_sent(
     emulator: Emulator,
     connected: Callable[..., Box],
     tmp_path: Path,
-    data: st.DataObject,
     monkeypatch: pytest.MonkeyPatch,
+    data: st.DataObject,
 ) -> None:
     monkeypatch.chdir(tmp_path)  # an odd text may be the name of a folder
     with connected() as box:
