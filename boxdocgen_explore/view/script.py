@@ -37,7 +37,7 @@ def specs() -> dict[str, Any]:
 
 @functools.cache
 def module() -> str:
-    """Give the whole front end of the view as one ES module that imports nothing.
+    """Give the front end of the view, Vega included, as one ES module that imports nothing.
 
     Raises OSError if the package's own files cannot be read.
     """

@@ -166,7 +166,7 @@ test("no payload is no jobs", async () => {
   assert.deepEqual([...sortedJobs(frame, null, specs.statuses)], []);
 });
 
-test("durations are said in the words of Python", () => {
+test("durations have the words of Python", () => {
   for (const { frame: place, note } of table.duration_notes) {
     const jobs = sortedJobs(frames[place], null, specs.statuses);
     assert.equal(durationsNote(frames[place], jobs, templates), note);
