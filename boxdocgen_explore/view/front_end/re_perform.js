@@ -71,11 +71,11 @@ const CHECKS = {
       for (const count of [counts.get(batch), total]) count.set(status, (count.get(status) ?? 0) + 1);
     }
     for (const [batch, count] of counts) {
-      const same = inWords(count) === inWords(Object.entries(record.outcome[batch] ?? {}));
-      if (!same) problem(`Outcome of batch ${batch}: its pages have ${inWords(count)}`);
+      const same = countsInWords(count) === countsInWords(Object.entries(record.outcome[batch] ?? {}));
+      if (!same) problem(`Outcome of batch ${batch}: its pages have ${countsInWords(count)}`);
     }
     const stated = outcome(total, jobs.length, bag.page.statuses).test(bag.page.outcome);
-    if (!stated) problem(`Outcome: the pages have ${inWords(total)}`);
+    if (!stated) problem(`Outcome: the pages have ${countsInWords(total)}`);
   },
 };
 
@@ -170,5 +170,5 @@ export function outcome(counts, jobs, statuses) {
 }
 
 const text = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-const inWords = (counts) =>
+const countsInWords = (counts) =>
   [...counts].sort().map(([status, jobs]) => `${number(jobs)} ${status}`).join(", ") || "no jobs";
