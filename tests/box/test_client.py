@@ -247,7 +247,7 @@ def test_batches_report_what_is_known_so_far(
     emulator: Emulator, connected: Callable[..., Box]
 ) -> None:
     box = connected(retry=RetryPolicy())
-    emulator.enterprise.put("1005", 2500)
+    emulator.enterprise.put("1005", 4500)
     emulator.fault("slow", path="/docgen_jobs", seconds=0.4, times=None)
     seen: list[tuple[int, int]] = []
     box.batches(on_partial=lambda batches, jobs: seen.append((batches["jobs"].sum(), jobs)))

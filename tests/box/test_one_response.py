@@ -50,8 +50,8 @@ def test_an_answer_never_is_that_to_another_request(
 
     def serve(connection: socket.socket) -> None:
         for number in served:
-            connection.sendall(BEHIND[what](number))
             sent.append(number)
+            connection.sendall(BEHIND[what](number))
             if not connection.recv(65_536):
                 return
 

@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.box.rate_limit import RateLimiter
-from boxdocgen_explore.emulator import DEMO_TOKEN, DEMO_USER, Emulator, Enterprise, User
+from boxdocgen_explore.emulator import Emulator, Enterprise, User
 
 Connect = Callable[..., bx.Box]
+NUMBERS = itertools.count(1)
+
+
+def new_user() -> User:
+    """Whose calls no other test has counted: its emulator may have had the same port."""
+    number = next(NUMBERS)
+    return User(f"{number}", "Ada", "ada@example.com", token=f"token-{number}")
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    user = new_user()
+    enterprise = Enterprise.of({"1001": 25, "1003": 10}, owner=user)
+    with Emulator(users=[user], enterprise=enterprise) as emulator:
+        yield emulator
 
 
 @pytest.fixture
 def limited(emulator: Emulator, tmp_path: Path) -> Iterator[Connect]:
     """Connects with a call rate; every connection has an empty cache."""
+    (user,) = emulator.users
     with contextlib.ExitStack() as boxes:
 
         def make(calls_per_minute: int | None, **options: object) -> bx.Box:
             folder = tmp_path / str(len(list(tmp_path.iterdir())))
             folder.mkdir()
-            given = {"token": DEMO_TOKEN, "base_url": emulator.url, "cache_dir": folder, **options}
+            given = {"token": user.token, "base_url": emulator.url, "cache_dir": folder, **options}
             box: bx.Box = bx.connect(**given, calls_per_minute=calls_per_minute)
             return boxes.enter_context(box)
 
@@ -72,12 +90,14 @@ def test_the_lowest_limit_of_open_connections_applies_to_all(
 
 
 def test_another_token_of_the_same_user_has_no_call_rate_of_its_own(tmp_path: Path) -> None:
-    users = [DEMO_USER, User(DEMO_USER.id, "HR", DEMO_USER.login, token="another-token")]
-    with Emulator(users=users, enterprise=Enterprise.of({"1001": 1, "1003": 1})) as emulator:
+    user = new_user()
+    users = [user, replace(user, token=f"another-{user.token}")]
+    enterprise = Enterprise.of({"1001": 1, "1003": 1}, owner=user)
+    with Emulator(users=users, enterprise=enterprise) as emulator:
         options = {"base_url": emulator.url, "calls_per_minute": 3}
         with (
-            bx.connect(DEMO_TOKEN, cache_dir=tmp_path / "1", **options) as first,
-            bx.connect("another-token", cache_dir=tmp_path / "2", **options) as second,
+            bx.connect(users[0].token, cache_dir=tmp_path / "1", **options) as first,
+            bx.connect(users[1].token, cache_dir=tmp_path / "2", **options) as second,
         ):
             assert first_wait(first) is None
             assert first_wait(second) in a_minute(3)
@@ -85,12 +105,12 @@ def test_another_token_of_the_same_user_has_no_call_rate_of_its_own(tmp_path: Pa
 
 
 def test_another_user_has_another_call_rate(tmp_path: Path) -> None:
-    ada = User("7", "Ada", "ada@example.com", token="ada-token")
-    with Emulator(users=[DEMO_USER, ada], enterprise=Enterprise.of({"1001": 1})) as emulator:
-        for token in (DEMO_TOKEN, "ada-token"):
+    users = [new_user(), new_user()]
+    with Emulator(users=users, enterprise=Enterprise.of({"1001": 1})) as emulator:
+        for user in users:
             options = {"base_url": emulator.url, "calls_per_minute": 2}
             with (
-                bx.connect(token, cache_dir=tmp_path, **options) as box,
+                bx.connect(user.token, cache_dir=tmp_path, **options) as box,
                 contextlib.suppress(bx.errors.NotFound),
             ):
                 assert first_wait(box) is None
