@@ -17,11 +17,13 @@ from boxdocgen_explore.auditing.inputs import (
 )
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.auditing.options import (
+    ABOUT,
     DEFAULTS,
     AuditOptions,
     InputOptions,
     ThresholdOptions,
     Thresholds,
+    flag,
 )
 from boxdocgen_explore.auditing.policy import Policy, named_manifests, read_policy
 from boxdocgen_explore.auditing.rule import Rule
@@ -29,6 +31,7 @@ from boxdocgen_explore.auditing.rules import RULES
 from boxdocgen_explore.auditing.running import checked_rules
 
 __all__ = [
+    "ABOUT",
     "DEFAULTS",
     "RULES",
     "AuditInput",
@@ -48,6 +51,7 @@ __all__ = [
     "combined",
     "conform",
     "evaluations",
+    "flag",
     "named_manifests",
     "read_manifest",
     "read_policy",

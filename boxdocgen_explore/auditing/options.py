@@ -53,8 +53,8 @@ class AuditOptions(InputOptions, total=False):
     templates: pl.DataFrame | None
 
 
-def _option(check: Callable[[str, object], object], default: Any = None) -> Any:
-    return field(default=default, metadata={"check": check})
+def _option(about: str, check: Callable[[str, object], object], default: Any = None) -> Any:
+    return field(default=default, metadata={"check": check, "about": about})
 
 
 def _up_to(most: float) -> Callable[[str, object], float]:
@@ -98,27 +98,52 @@ class Thresholds:
     it. If your batches are small, choose less.
     """
 
-    max_failed_share: float = _option(_up_to(1), 0.0)
-    max_error_share: float = _option(_up_to(1), 0.0)
-    running_hours: float = _option(_up_to(1_000_000), 24.0)
-    slow_document_s: float = _option(_up_to(3_600_000_000), 3600.0)
-    stale_days: float = _option(_up_to(36_500), 7.0)
-    duplicate_run_days: float = _option(_up_to(36_500), 7.0)
-    unique_external_ids: bool = _option(
-        lambda name, value: checked(name, value, bool, "True or False"), False
+    max_failed_share: float = _option("share of final jobs that may fail, 0 to 1", _up_to(1), 0.0)
+    max_error_share: float = _option("share that may complete with errors, 0 to 1", _up_to(1), 0.0)
+    running_hours: float = _option("hours that a job may run", _up_to(1_000_000), 24.0)
+    slow_document_s: float = _option(
+        "seconds that a document may take", _up_to(3_600_000_000), 3600.0
     )
-    hosts: Collection[str] = _option(_texts, frozenset())
-    approved_versions: Collection[str] | None = _option(_texts)
-    output_type: Collection[str] | None = _option(_texts)
-    creators: Collection[str] | None = _option(_texts)
-    sources: Collection[str] | None = _option(_texts)
-    enterprises: Collection[str] | None = _option(_texts)
-    period: tuple[dt.datetime, dt.datetime] | None = _option(_period)
-    control_total: tuple[int, str] | None = _option(_total)
+    stale_days: float = _option("days since a batch was read", _up_to(36_500), 7.0)
+    duplicate_run_days: float = _option(
+        "days within which the same external ids are a second run", _up_to(36_500), 7.0
+    )
+    unique_external_ids: bool = _option(
+        "a duplicate external id is an error, not a warning",
+        lambda name, value: checked(name, value, bool, "True or False"),
+        False,
+    )
+    hosts: Collection[str] = _option("host that may have been read", _texts, frozenset())
+    approved_versions: Collection[str] | None = _option(
+        "id of a template version that may be used", _texts
+    )
+    output_type: Collection[str] | None = _option("type that documents may have", _texts)
+    creators: Collection[str] | None = _option("id or login of who may create jobs", _texts)
+    sources: Collection[str] | None = _option("where jobs may come from", _texts)
+    enterprises: Collection[str] | None = _option("id of whose the jobs may be", _texts)
+    period: tuple[dt.datetime, dt.datetime] | None = _option(
+        "when jobs may be created, ISO 8601 with time zones", _period
+    )
+    control_total: tuple[int, str] | None = _option(
+        "count and digest of the sender's external ids", _total
+    )
 
+
+ABOUT: Final[Mapping[str, str]] = {one.name: one.metadata["about"] for one in fields(Thresholds)}
+"""A few words on each option."""
 
 DEFAULTS: Final[Mapping[str, Any]] = asdict(Thresholds())
 """What is declared if nothing is."""
+
+
+def flag(name: str) -> str:
+    """What an option is called on the command line, where one value is given at a time.
+
+    >>> flag("approved_versions")
+    '--approved-version'
+    """
+    several = name in ("hosts", "approved_versions", "creators", "sources", "enterprises")
+    return f"--{name.removesuffix('s') if several else name}".replace("_", "-")
 
 
 def thresholds(options: Mapping[str, Any]) -> Thresholds:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from boxdocgen_explore.arguments import output_file, output_path
-from boxdocgen_explore.auditing import DEFAULTS, Policy, read_manifest, read_policy
+from boxdocgen_explore.auditing import ABOUT, DEFAULTS, Policy, flag, read_manifest, read_policy
 from boxdocgen_explore.auditing.policy import checked_settings
 from boxdocgen_explore.cli.options import (
     add_command,
@@ -85,21 +85,20 @@ def _policy_options(command: argparse.ArgumentParser) -> None:
     keys = command.add_argument_group("Policy", "Each key of a policy file; options win over it.")
     path_option(keys, "--policy", about="a policy file, as TOML")
     for name, default in DEFAULTS.items():
-        option = f"--{name.replace('_', '-')}"
-        about: dict[str, Any] = {"default": None, "help": f"by default {default}"}
+        about = ABOUT[name]
         if default is False:
-            keys.add_argument(option, action="store_true", **about)
+            keys.add_argument(flag(name), action="store_true", default=None, help=about)
         elif isinstance(default, float):
-            keys.add_argument(option, type=float, metavar="N", **about)
+            about = f"{about}; by default {default:g}"
+            keys.add_argument(flag(name), type=float, metavar="N", help=about)
         elif name == "period":
-            about = {"metavar": ("START", "END"), "help": "ISO 8601, with time zones"}
-            keys.add_argument(option, nargs=2, type=parse_time, **about)
+            times = ("START", "END")
+            keys.add_argument(flag(name), nargs=2, type=parse_time, metavar=times, help=about)
         elif name == "control_total":
-            about = {"metavar": ("IDS", "SHA256"), "help": "of the sender's external ids"}
-            keys.add_argument(option, nargs=2, **about)
+            keys.add_argument(flag(name), nargs=2, metavar=("IDS", "SHA256"), help=about)
         else:
-            about = {"action": "append", "metavar": "VALUE", "help": "may be given again"}
-            keys.add_argument(option.removesuffix("s"), dest=name, **about)
+            about = f"{about}; may be given again"
+            keys.add_argument(flag(name), dest=name, action="append", metavar="VALUE", help=about)
 
 
 def audit(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import polars as pl
 from markupsafe import Markup
 
+from boxdocgen_explore.auditing import ABOUT, flag
 from boxdocgen_explore.messages import NO_REASON
 from boxdocgen_explore.reporting.embedded import evidence_as_json, packed_record
 from boxdocgen_explore.reporting.result import AuditResult
@@ -38,6 +39,7 @@ _HOW: Final = {
     "documents": "read the batches with documents=True (--documents)",
     "a manifest": "give the manifest as expected (--expected FILE)",
     "evidence": "audit a reading; a plain frame says nothing of its pages",
+    **{name: f"{about} ({flag(name)})" for name, about in ABOUT.items()},
 }
 """How to provide what is missing, by the beginning of its name."""
 
@@ -134,8 +136,9 @@ def _not_performed(record: Mapping[str, Any]) -> dict[str, tuple[list[str], str]
     for one in record["verdicts"]:
         if one["verdict"] == "not evaluated":
             lacks = one["lacks"] or "jobs"
-            how = [text for need, text in _HOW.items() if lacks.startswith(need)]
-            missing.setdefault(lacks, ([], "".join(how[:1])))[0].append(one["rule"])
+            parts = lacks.split("; ")
+            how = [text for part in parts for need, text in _HOW.items() if part.startswith(need)]
+            missing.setdefault(lacks, ([], "; ".join(how)))[0].append(one["rule"])
     return missing
 
 

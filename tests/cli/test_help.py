@@ -17,6 +17,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from boxdocgen_explore import cli
+from boxdocgen_explore.auditing import ABOUT, flag
 
 STORY = "12345600319"
 
@@ -60,6 +61,15 @@ def test_every_help_names_defaults_variables_and_exit_statuses(
             *re.findall(r"\w+", text)
         }
     assert ("--cache-dir" in text) <= (text.count("BOXDOCGEN_CACHE_DIR") == 2)
+
+
+def test_every_option_of_an_audit_says_what_it_declares(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = " ".join(help_of("boxdocgen audit", capsys).partition("Policy:")[2].split())
+    for name, about in ABOUT.items():
+        assert re.search(rf"{flag(name)}( [A-Z0-9]+)* {re.escape(about)}", text)
+    assert "--max-failed-share N share of final jobs that may fail, 0 to 1; by default 0" in text
 
 
 @pytest.mark.thorough

@@ -150,6 +150,8 @@ def test_what_was_not_performed_says_what_is_needed(reading, written):
     text = plain(written(reading))
     assert "needs a manifest (expected): give the manifest as expected (--expected FILE)" in text
     assert "needs details (source): read the batches with details=True (--details)" in text
+    assert "template version that may be used (--approved-version)" in text
+    assert "id or login of who may create jobs (--creator); read the batches with details" in text
 
 
 def test_a_host_that_is_not_box_is_named_first(reading, written):
