@@ -136,11 +136,16 @@ def _missing(pages: pl.DataFrame | None, failures: Collection[str]) -> Iterator[
 
 
 def _why(failures: Collection[str]) -> str:
-    """Give the first sentence of the first error that is known."""
-    errors = failures.values() if isinstance(failures, Mapping) else ()
-    text = next(filter(None, map(str, errors)), "")
-    sentence = re.split(r"(?<=[.!?])\s|\n", text, maxsplit=1)[0]
-    return _name(sentence.removesuffix("."))
+    """Give the first sentence of each error that is known, and of which batch it is."""
+    batches: dict[str, list[str]] = {}
+    for batch_id, error in failures.items() if isinstance(failures, Mapping) else ():
+        sentence = re.split(r"(?<=[.!?])\s|\n", str(error), maxsplit=1)[0].removesuffix(".")
+        if sentence:
+            batches.setdefault(_name(sentence), []).append(_name(batch_id))
+    if len(failures) == sum(map(len, batches.values())) and len(batches) == 1:
+        return next(iter(batches))
+    known = [f"{sentence} (batch {listed(ids)})" for sentence, ids in batches.items()]
+    return "; ".join(known[:_MOST_NAMED])
 
 
 def _headline(jobs: pl.DataFrame) -> str:

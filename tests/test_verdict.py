@@ -93,9 +93,15 @@ def test_an_incomplete_reading_says_why_in_the_first_sentence_of_its_error() -> 
     error = BoxDocGenError("Box has a problem. Try again later.\napi.box.com: status 500")
     failures = {"8": BoxDocGenError(""), "9": error}
     nothing = verdict(of_statuses(), None, now=NOW, failures=failures)
-    assert nothing.why == "Box has a problem"
+    assert nothing.why == "Box has a problem (batch 9)"
+    both = verdict(of_statuses(), None, now=NOW, failures={"8": error, "9": error})
+    assert both.why == "Box has a problem"
+    other = {"8": BoxDocGenError("Box does not have this. Check the id."), "9": error}
+    differing = verdict(of_statuses(), None, now=NOW, failures=other).why
+    assert differing == "Box does not have this (batch 8); Box has a problem (batch 9)"
     assert nothing.text == (
-        "INCOMPLETE: pages missing in batch 8 (all pages), batch 9 (all pages) · Box has a problem"
+        "INCOMPLETE: pages missing in batch 8 (all pages), batch 9 (all pages) · "
+        "Box has a problem (batch 9)"
     )
     assert HOSTILE not in verdict(of_statuses(), failures={HOSTILE: HOSTILE}).text
 

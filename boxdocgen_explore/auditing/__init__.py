@@ -15,7 +15,7 @@ from boxdocgen_explore.auditing.inputs import (
     conform,
     without,
 )
-from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
+from boxdocgen_explore.auditing.manifest import Manifest, read_manifest, reconciled
 from boxdocgen_explore.auditing.options import (
     ABOUT,
     DEFAULTS,
@@ -55,6 +55,7 @@ __all__ = [
     "named_manifests",
     "read_manifest",
     "read_policy",
+    "reconciled",
     "verdicts",
     "without",
 ]

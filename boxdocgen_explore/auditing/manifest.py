@@ -18,6 +18,8 @@ import polars as pl
 
 from boxdocgen_explore.arguments import checked_path
 from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.schema import MADE, RUNNING
+from boxdocgen_explore.text import counted
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def read_manifest(source: str | os.PathLike[str] | pl.DataFrame) -> Manifest:
             f"{name} needs a column external_id, or the columns batch_id and jobs; "
             f"it has {', '.join(rows.columns) or 'none'}."
         )
+    if rows.is_empty():
+        raise InvalidRequest(f"{name} has no rows, so nothing could be checked against it.")
     rows = rows.with_columns(_ids(rows[column], name) for column in key)
     twice = rows.filter(pl.struct(key).is_duplicated())
     if twice.height:
@@ -90,6 +94,45 @@ def control_total(external_ids: Iterable[str]) -> tuple[int, str]:
     """
     ids = sorted(set(external_ids))  # the order of code points is that of their UTF-8 bytes
     return len(ids), hashlib.sha256("".join(f"{one}\n" for one in ids).encode()).hexdigest()
+
+
+def reconciled(manifest: Manifest, jobs: pl.DataFrame) -> str:
+    """Say what became of the documents of a manifest with external ids; jobs as in `schema.JOBS`.
+
+    >>> from boxdocgen_explore.schema import JOBS
+    >>> job = {"batch_id": "1", "job_id": "7", "status": "failed", "external_id": "007"}
+    >>> expected = read_manifest(pl.DataFrame({"external_id": ["007", "008"]}))
+    >>> reconciled(expected, pl.DataFrame([job], schema=JOBS))
+    '2 expected documents: 1 not made, 1 without a job'
+    """
+    key, rows = list(manifest.key), manifest.rows
+    made = pl.col("status").is_in(MADE)
+    if {"output_file_found", "output_file_size_bytes"} <= {*jobs.columns}:
+        lost = pl.col("output_file_found").not_() | pl.col("output_file_size_bytes").eq(0)
+        made &= lost.fill_null(False).not_()
+    running = pl.col("status").is_in(RUNNING).any()
+    asked = jobs.join(rows, on=key, how="semi").group_by(key)
+    found = asked.agg(made=made.fill_null(False).any(), running=running)
+    absent, others = (
+        one.join(other, on=key, how="anti")
+        for one, other in ((rows, jobs), (jobs.drop_nulls("external_id"), rows))
+    )
+    counts = {
+        "made": found.filter("made").height,
+        "still running": found.filter(~pl.col("made") & pl.col("running")).height,
+        "not made": found.filter(~pl.col("made") & ~pl.col("running")).height,
+        "without a job": absent.height,
+    }
+    parts = ", ".join(f"{number:,} {word}" for word, number in counts.items() if number)
+    text = f"{counted(rows.height, 'expected document')}: {parts}"
+    if others.height:
+        text += f"; {counted(others.height, 'job')} not expected"
+    alike = {*_plain(absent)} & {*_plain(others)}
+    return f"{text}; {len(alike):,} ids differ only in blanks or capitals" if alike else text
+
+
+def _plain(rows: pl.DataFrame) -> pl.Series:
+    return rows["external_id"].str.replace_all(r"\s", "").str.to_lowercase()
 
 
 _SEPARATORS: Final = ",;\t"

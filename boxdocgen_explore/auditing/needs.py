@@ -28,7 +28,8 @@ def _complete_batches(inputs: AuditInput) -> Missing | None:
     """A plain frame may be incomplete; the rules then speak of the jobs that it has."""
     cut = inputs.incomplete_batches
     text = f"complete batches (not read to their end: {listed(cut)})"
-    return Missing(text, False) if cut else None
+    # Of what was not read, nothing is missing.
+    return Missing(text, inputs.jobs.is_empty()) if cut else None
 
 
 def _pages(inputs: AuditInput) -> Missing | None:
@@ -89,6 +90,17 @@ def _any_external_id(inputs: AuditInput) -> Missing | None:
     return ids if ids and ids.entirely else None
 
 
+def _expected_jobs(inputs: AuditInput) -> Missing | None:
+    """Of documents that have no job at all, none failed."""
+    if inputs.expected is None or inputs.expected.counts:
+        return None
+    if _any_external_id(inputs):
+        return None  # which says so
+    key = list(inputs.expected.key)
+    none = inputs.jobs.join(inputs.expected.rows, on=key, how="semi").is_empty()
+    return _entirely(none, "jobs with an external_id of the manifest")
+
+
 def _documents(inputs: AuditInput) -> Missing | None:
     """Jobs without an output file have no document that could be looked at."""
     if "output_file_found" not in inputs.jobs.columns:
@@ -143,6 +155,7 @@ NEEDS: Final[Mapping[str, Callable[[AuditInput], Missing | None]]] = {
     "external_id": lambda inputs: _values(inputs.jobs, "external_id"),
     "external_id of a manifest": _manifest_ids,
     "any external_id of a manifest": _any_external_id,
+    "expected jobs": _expected_jobs,
 }
 """What `Rule.needs` may name. ``evidence`` is pages, or the errors of batches that failed."""
 

@@ -74,7 +74,10 @@ def _period(name: str, value: object) -> tuple[dt.datetime, dt.datetime]:
             raise InvalidRequest(f"{name} must start before it ends, not {times}.")
         case [dt.datetime() as start, dt.datetime() as end]:
             naive = (start if start.tzinfo is None else end).isoformat(" ")
-            raise InvalidRequest(f"{name} needs times with time zones; {naive} has none.")
+            raise InvalidRequest(
+                f"{name} needs times with time zones; {naive} has none: "
+                f"write {naive.replace(' ', 'T')}Z for UTC."
+            )
     raise InvalidRequest(f"{name} must be a start and an end with time zones, not {quoted(value)}.")
 
 

@@ -28,6 +28,7 @@ from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import WAIVED
 from boxdocgen_explore.text import counted
 
+_ID_OF: Final = {"template": "1755012340011", "batch": "12345600319", "defaults": "*"}
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -46,6 +47,9 @@ class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"There is no rule {quoted(self.rule)}")
         if not (self.batch or self.template):
             raise ValueError("A waiver needs a batch or a template")
+        for kind, pattern in (("batch", self.batch), ("template", self.template)):
+            if pattern:
+                _check_id(kind, pattern)
 
     def covers(self, rule: str, batch_id: str | None, templates: Collection[str]) -> bool:
         """Whether it is about a finding of this rule on this batch."""
@@ -120,7 +124,13 @@ class Policy:
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} (SHA-256 {self.sha256}), {counted(len(self.waivers), 'waiver')}"
+        manifests = [
+            f"manifest {name} (SHA-256 {hashlib.sha256(content).hexdigest()})"
+            for name, content in self.files.items()
+            if name != self.name
+        ]
+        about = [counted(len(self.waivers), "waiver"), *manifests]
+        return f"{self.name} (SHA-256 {self.sha256}), {', '.join(about)}"
 
 
 def _applies(kind: str, pattern: str, batch_id: str | None, templates: Collection[str]) -> bool:
@@ -179,6 +189,7 @@ def read_policy(source: str | os.PathLike[str] | Policy | None) -> Policy:
         for kind, by_pattern in tables.items():
             for pattern, table in by_pattern.items():
                 with _at("[defaults]" if kind == "defaults" else f'[{kind}."{pattern}"]'):
+                    _check_id(kind, pattern)
                     settings[kind, pattern] = _settings(path, table)
     files = {
         name: (path.parent / Path(name).expanduser()).read_bytes()
@@ -193,6 +204,15 @@ def named_manifests(content: bytes) -> list[str]:
     file = msgspec.convert(tomllib.loads(content.decode()), _File)
     tables = [file.defaults, *file.template.values(), *file.batch.values()]
     return [str(table["manifest"]) for table in tables if "manifest" in table]
+
+
+def _check_id(kind: str, pattern: str) -> None:
+    """A name would match nothing, and what it stands for would not be checked."""
+    if re.search(r"\s|[^\W\d_]{3}", pattern):
+        raise InvalidRequest(
+            f"a {kind} is named by its id, such as {_ID_OF[kind]}, which may contain * and ?; "
+            f"{quoted(pattern)} is a name."
+        )
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from boxdocgen_explore.cli.options import (
     path_option,
 )
 from boxdocgen_explore.cli.results import show, table
-from boxdocgen_explore.cli.terminal import DONE, FINDINGS
+from boxdocgen_explore.cli.terminal import DONE, FINDINGS, plain
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import JOBS, RUNNING, TERMINAL
 from boxdocgen_explore.text import counted
@@ -46,13 +46,14 @@ def add_commands(commands: Any) -> None:
 def compare(options: argparse.Namespace) -> int:
     """Count two batches or reports side by side, and name jobs that should not have changed.
 
-    Exit status 1 if a job that was final has changed or vanished.
+    Exit status 1 if a job that was final has changed or vanished, or if pages are missing.
     """
     from boxdocgen_explore.auditing.compare import compare as compared
 
     named = (options.before, options.after)
     box = None if all(map(_is_report, named)) else connected(options)
-    found = compared(*(_jobs(one, box, options) for one in named))
+    readings = [_jobs(one, box, options) for one in named]
+    found = compared(*readings)
     counts = found.filter(~_OF_JOBS)
     rows = [
         [aspect, item or "(none)", f"{before:,}", f"{after:,}", f"{change:+,}"]
@@ -60,17 +61,21 @@ def compare(options: argparse.Namespace) -> int:
             "aspect", "item", "before", "after", "change"
         ).iter_rows()
     ]
-    lines = table(["Aspect", "Item", "Before", "After", "Change"], rows, numbers=3)
+    sides = dict(zip(("before", "after"), (reading.verdict for reading in readings), strict=True))
+    lines = [f"{side.capitalize()}: {plain(verdict)}" for side, verdict in sides.items()]
+    lines += table(["Aspect", "Item", "Before", "After", "Change"], rows, numbers=3)
     jobs = found.filter(_OF_JOBS)
     for row in jobs.head(_MOST_SHOWN).iter_rows(named=True):
         text = f"{row['aspect']} ({row['item']}). {row['detail'] or ''}".rstrip()
         lines.append(f"batch {row['batch_id']}, job {row['job_id']}: {text}")
     if jobs.height > _MOST_SHOWN:
         lines.append(f"and {counted(jobs.height - _MOST_SHOWN, 'job')} more, in --json")
-    show(options, lines, {"comparison": found.to_dicts()})
+    show(options, lines, {**sides, "comparison": found.to_dicts()})
     was_final, certain = pl.col("item").is_in(sorted(TERMINAL)), pl.col("detail").is_null()
     vanished = pl.col("aspect").eq("job vanished") & was_final & certain
-    return FINDINGS if found.filter(vanished | pl.col("aspect").eq("job changed")).height else DONE
+    wrong = found.filter(vanished | pl.col("aspect").eq("job changed")).height
+    incomplete = any(not reading.pages["complete"].fill_null(False).all() for reading in readings)
+    return FINDINGS if wrong or incomplete else DONE
 
 
 def _is_report(named: str) -> bool:

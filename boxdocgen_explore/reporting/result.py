@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from boxdocgen_explore.analysis import Verdict, verdict
-from boxdocgen_explore.auditing import DEFAULTS, Evaluation, Rule, batch_verdicts
+from boxdocgen_explore.auditing import DEFAULTS, Evaluation, Rule, batch_verdicts, reconciled
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.reporting.redaction import PLACEHOLDER
 from boxdocgen_explore.schema import PROBLEMS, RUNNING, STATUSES, WAIVED
@@ -177,7 +177,7 @@ class AuditResult:
             return "No exceptions noted"
         if self.population != "complete":
             return "Scope limited" if self.population == "limited" else "No evidence"
-        if not self.jobs.height:
+        if not self.jobs.height and not self.exceptions:
             return "No jobs"
         if set(self.exceptions) <= {"not-final"}:
             if self.jobs.filter(_RUNNING).height:
@@ -199,7 +199,7 @@ class AuditResult:
         """Three sentences: "Population" (all jobs?), "Outcome" (how many failed?), "Checks"."""
         return {
             "Population": f"{self.population.capitalize()}: {self._population()}.",
-            "Outcome": f"{self._outcome()}.",
+            "Outcome": "".join(f"{one}. " for one in self._outcomes()).strip(),
             "Checks": f"{self._checks()}.",
         }
 
@@ -213,7 +213,8 @@ class AuditResult:
         """Say what was read and what is missing, as whom, and when (UTC)."""
         jobs, number = counted(self.jobs.height, "job"), len(self.batches)
         batches = f"batch {self.batches[0]}" if number == 1 else counted(number, "batch")
-        user = self.view_verdict.who or self.scope.login or "this user"
+        known = self.reading.user.login if self.reading.user else None
+        user = self.view_verdict.who or self.scope.login or known or "this user"
         parts = [f"as of {moment(self.as_of)}"] if self.as_of else []
         parts += [f"only batches that {user} can see"] if self.scope.since else []
         parts += ["demo data"] if self.view_verdict.demo else []
@@ -231,6 +232,14 @@ class AuditResult:
             return f"{'; '.join(gaps)}. {known} of {batches}, {read}"
         every = f"all {jobs}" if self.jobs.height > 1 else jobs
         return "; ".join([*gaps, f"{every} of {batches}, {read}"])
+
+    def _outcomes(self) -> Iterator[str]:
+        """Say what became of the jobs, and, if they are all, of what a manifest expects."""
+        yield self._outcome()
+        for part in () if self.incomplete else self.parts:
+            expected = part.inputs[True].expected
+            if expected and not expected.counts and "external_id" not in self.removed:
+                yield reconciled(expected, part.inputs[True].jobs)
 
     def _outcome(self) -> str:
         """Count what needs attention: '2 of 41 jobs failed (4.9 %), 3 still running'."""
@@ -250,7 +259,9 @@ class AuditResult:
                 total = "" if parts else total
                 parts.append(f"{count:,}{total} {words} ({percent(count / jobs)}){more}")
         if parts or not jobs:
-            return "; ".join(parts) or "There are no jobs"
+            return "; ".join(parts) or (
+                "No job was read" if self.incomplete else "There are no jobs"
+            )
         return f"All {jobs:,} jobs completed" if jobs > 1 else "The only job completed"
 
     def check_counts(self) -> dict[str, int]:

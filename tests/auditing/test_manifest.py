@@ -63,6 +63,7 @@ def test_numbers_as_ids_in_a_frame_become_text() -> None:
         ),
         (b"batch_id,jobs\n10,many\n", "has jobs 'many' in row 1; it must be a count."),
         (b"external_id\n7,8\n", "is not a CSV table: "),
+        (b"external_id,name\n", "has no rows, so nothing could be checked against it."),
     ],
 )
 def test_an_invalid_csv_is_refused_in_a_sentence(

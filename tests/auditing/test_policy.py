@@ -214,6 +214,27 @@ def test_what_of_a_policy_matched_nothing_is_said(policy, tmp_path):
     assert late.unused == []  # it is expired, which its finding says
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[template."Offer letter"]\nmax_failed_share = 1.0\n',
+        "[template.Payslip]\nmax_failed_share = 1.0\n",
+        WAIVER.replace('batch = "', 'batch = "last night '),
+    ],
+)
+def test_a_name_in_place_of_an_id_is_refused_because_it_would_match_nothing(policy, text):
+    with pytest.raises(InvalidRequest, match=r"is named by its id, such as 1\d+, .* is a name"):
+        bx.audit(two_batches(), policy=policy(text))
+
+
+def test_a_report_names_the_manifests_of_its_policy(policy, tmp_path):
+    (tmp_path / "ids.csv").write_text("external_id\ne1\n", "utf-8")
+    path = policy('[defaults]\nmanifest = "ids.csv"\n')
+    text = bx.report(two_batches(), tmp_path / "audit.html", policy=path).path.read_text("utf-8")
+    digest = hashlib.sha256(b"external_id\ne1\n").hexdigest()
+    assert f"manifest ids.csv (SHA-256 {digest})" in text
+
+
 def test_a_policy_that_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(InvalidRequest, match=r"none\.toml cannot be read: No such file"):
         bx.audit(two_batches(), policy=tmp_path / "none.toml")

@@ -11,12 +11,14 @@ from frames import story
 import boxdocgen_explore as bx
 from boxdocgen_explore.cli import main
 
-STORY, BEFORE = "12345600319", "12345600214"
+STORY, BEFORE, BROKEN = "12345600319", "12345600214", "12345600270"
 
 
 def test_two_batches_are_counted_side_by_side(capsys):
     assert main(["compare", "--demo", BEFORE, STORY]) == 0
-    header, *rows = capsys.readouterr().out.splitlines()
+    before, after, header, *rows = capsys.readouterr().out.splitlines()
+    assert before.startswith("Before: 3 of ")
+    assert after.startswith("After: 1,487 of 3,000 failed, ")
     assert header.split() == ["Aspect", "Item", "Before", "After", "Change"]
     assert ["outcome", "failed", "3", "1,487", "+1,484"] in [row.split() for row in rows]
 
@@ -30,6 +32,15 @@ def test_a_report_is_compared_with_what_box_says_now(capsys, tmp_path):
     assert {row["change"] for row in rows if row["detail"] is None} == {0}
     assert [row for row in rows if row["detail"]] == []
     assert main(["compare", report, report]) == 0  # without credentials
+
+
+def test_of_an_incomplete_report_no_comparison_looks_complete(capsys, tmp_path):
+    report = str(tmp_path / "audit.html")
+    assert main(["audit", "--demo", BROKEN, "-o", report]) == 3
+    capsys.readouterr()
+    assert main(["compare", "--demo", report, STORY]) == 1
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("Before: INCOMPLETE, at least 2,000 jobs: pages missing in batch ")
 
 
 def test_what_to_resubmit_is_a_csv_file_or_a_list_of_ids(capsys, tmp_path):

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 from browser_fixtures import resize
-from frames import MISSING, story
+from frames import MISSING, pages_frame, story
 from playwright.sync_api import Browser, Page, expect
 from servers import raw_server
 
@@ -148,6 +148,18 @@ def test_where_a_host_forbids_scripts_and_styles_all_statements_can_be_read(
     expect(page.get_by_text("History: There is no earlier audit")).to_be_visible()
     expect(page.get_by_role("table", name="The first rows")).to_be_visible()
     context.close()
+
+
+@pytest.mark.parametrize("width", [390, 900, 1400])
+def test_why_checks_were_not_performed_can_be_read_although_they_are_many(show, width):
+    jobs = story(60)
+    pages = pages_frame(1, jobs=60).with_columns(complete=pl.lit(False))
+    page = show(bx.Reading(jobs, pages))
+    resize(page, width)
+    page.locator(".gaps summary").click()
+    widths = page.locator(".gaps dd").evaluate_all("all => all.map((one) => one.clientWidth)")
+    assert min(widths) > 300
+    assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from frames import jobs_frame, pages_frame
+from frames import chain, failed, job, jobs_frame, pages_frame, read, running
 
 import boxdocgen_explore as bx
 from boxdocgen_explore import reporting
@@ -207,3 +207,47 @@ def test_each_rule_runs_once(tmp_path):
     counting = bx.Rule("counting", "info", "nothing", "To be sure.", check)
     bx.report(one_batch(DONE), tmp_path / "audit.html", rules=[*bx.RULES, counting])
     assert runs == [1]
+
+
+def test_what_became_of_the_expected_documents_is_one_sum() -> None:
+    jobs = [
+        job("1", external_id="a"),
+        failed("2", external_id="b"),
+        job("3", external_id="b"),  # sent again
+        failed("4", external_id="c"),
+        running("5", external_id="d"),
+        job("6", external_id="f"),
+        job("7", external_id=" E "),
+    ]
+    expected = pl.DataFrame({"external_id": ["a", "b", "c", "d", "e"]})
+    outcome = reporting.run_audit(read(*jobs), expected=expected).statements["Outcome"]
+    assert outcome.endswith(
+        ". 5 expected documents: 2 made, 1 still running, 1 not made, 1 without a job; "
+        "2 jobs not expected; 1 ids differ only in blanks or capitals."
+    )
+
+
+def test_of_documents_that_were_looked_at_only_those_with_content_are_made() -> None:
+    columns = {"output_file_found": [True, False, True], "output_file_size_bytes": [9, None, 0]}
+    reading = read(*(job(one, external_id=one) for one in "123"))
+    reading = replace(reading, jobs=reading.jobs.with_columns(pl.DataFrame(columns)))
+    expected = pl.DataFrame({"external_id": ["1", "2", "3"]})
+    outcome = reporting.run_audit(reading, expected=expected).statements["Outcome"]
+    assert outcome.endswith("3 expected documents: 1 made, 2 not made.")
+
+
+def test_of_a_batch_that_was_not_read_nothing_is_known() -> None:
+    reading = bx.Reading(
+        read().jobs, read().pages, {"9": bx.errors.NotFound("Box has no such batch.")}
+    )
+    result = reporting.run_audit(reading, expected=pl.DataFrame({"external_id": ["a"]}))
+    assert result.statements["Outcome"] == "No job was read."
+    assert "manifest-missing" in result.unevaluated
+    assert "manifest-missing" not in result.exceptions
+
+
+def test_an_empty_batch_of_which_documents_are_expected_is_an_exception() -> None:
+    empty = read(pages=chain("10", 0))
+    result = reporting.run_audit(empty, expected=pl.DataFrame({"external_id": ["a"]}))
+    assert result.conclusion == "Exceptions noted"
+    assert result.exceptions == ["manifest-missing"]

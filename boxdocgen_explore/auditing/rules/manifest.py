@@ -52,7 +52,13 @@ def manifest_missing(inputs: AuditInput) -> pl.DataFrame:
 @rule(
     "manifest-not-made",
     "error",
-    needs=("manifest", "complete batches", "any external_id of a manifest", "final jobs"),
+    needs=(
+        "manifest",
+        "complete batches",
+        "any external_id of a manifest",
+        "expected jobs",
+        "final jobs",
+    ),
     columns=("external_id",),
     option="expected",
 )
@@ -95,7 +101,7 @@ def manifest_not_made(inputs: AuditInput) -> pl.DataFrame:
 def manifest_unexpected(inputs: AuditInput) -> pl.DataFrame:
     """Everything here is in the manifest.
 
-    A document was made that nobody intended.
+    A document was requested that nobody intended.
     """
     expected = _expected(inputs)
     if expected.counts:
