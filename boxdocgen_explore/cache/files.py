@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from boxdocgen_explore.errors import StoreError
 
@@ -16,28 +18,39 @@ APPLICATION: Final = 0x62786467
 VERSION: Final = 2
 """Of the file's layout: a file of another version is quarantined."""
 
-_MAGIC: Final = b"SQLite format 3\0"
+_BUSY_S: Final = 30
 _ABANDONED_S: Final = 86_400
 _SIDE_FILES: Final = ("-wal", "-shm", "")
 
 
-def is_current(path: Path) -> bool:
+def is_current(path: Path, *, read_only: bool = False) -> bool:
     """Whether a file is a store of this package and version, as far as its header shows.
 
-    SQLite must not open other files: it would add our tables to another program's database.
+    Nothing is added to it: it may be another program's database. SQLite reads it, because whoever
+    closes a file releases all locks that its process has on it: other processes would then delete
+    the write-ahead log of a connection that is still in use.
+
+    Raises:
+        OSError, sqlite3.OperationalError: the file cannot be read.
     """
-    header = _header(path)
-    return header[:16] == _MAGIC and header[60:64] == VERSION.to_bytes(4, "big") and _is_ours(path)
+    path.stat()  # whose error says more than SQLite's
+    where = uri(path, read_only=read_only)
+    with closing(sqlite3.connect(where, uri=True, timeout=_BUSY_S)) as database:
+        try:
+            (application,) = database.execute("PRAGMA application_id").fetchone()
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:  # corrupt, or not a database
+            return False
+    return (application, version) == (APPLICATION, VERSION)
 
 
-def _is_ours(path: Path) -> bool:
-    header = _header(path)
-    return not header or header[68:72] == APPLICATION.to_bytes(4, "big")
-
-
-def _header(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(100)
+def uri(path: Path, *, read_only: bool) -> str:
+    """How SQLite is to open a file; to read in a folder that cannot be written, without its own
+    side files."""
+    mode = "mode=ro" if os.access(path.parent, os.W_OK) else "immutable=1"
+    return f"file:{quote(str(path))}?{mode if read_only else 'mode=rw'}"
 
 
 def quarantine(path: Path) -> str:
@@ -101,6 +114,14 @@ def delete_leftovers(path: Path, owner: Path) -> None:
                 _delete(leftover)
     except OSError as error:
         raise unusable(path, error) from None
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a quarantined file, which nobody uses, was a store of any version, as far as is
+    known."""
+    with path.open("rb") as file:
+        header = file.read(100)
+    return not header or header[68:72] == APPLICATION.to_bytes(4, "big")
 
 
 def _delete(path: Path) -> None:

@@ -6,7 +6,6 @@ every page carries a checksum over itself and its key, and keys are listed witho
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from requests_cache.backends.sqlite import SQLiteDict
 
@@ -32,6 +30,9 @@ if TYPE_CHECKING:
     from requests import Response
 
 _BUSY_MS: Final = 30_000
+_BUSY_AGAIN_MS: Final = 100
+"""Once the file was locked for so long: else every page waits."""
+
 _CORRUPT: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 """SQLite's codes for a file that is corrupt, or has other tables than ours."""
 
@@ -49,6 +50,8 @@ class _Pages(SQLiteDict):
     @contextmanager
     def connection(self, commit: bool = False) -> Iterator[sqlite3.Connection]:
         with super().connection() as connection:
+            # A damaged key is another key, and no error that hides all others.
+            connection.text_factory = _text
             yield connection
 
     def deserialize(self, key: str, value: bytes) -> StoredPage:
@@ -62,9 +65,7 @@ class _ReadOnlyPages(_Pages):
     """The same, never written to."""
 
     def init_db(self) -> None:  # type: ignore[no-untyped-def, unused-ignore]
-        """Open the file; in a folder that cannot be written, SQLite's own side files neither."""
-        writable = os.access(Path(self.db_path).parent, os.W_OK)
-        self.db_path = f"file:{quote(str(self.db_path))}?{'mode=ro' if writable else 'immutable=1'}"
+        self.db_path = files.uri(Path(self.db_path), read_only=True)
         self.connection_kwargs["uri"] = True
         with self.connection() as connection:
             connection.execute("SELECT count(*) FROM responses")
@@ -96,7 +97,7 @@ class PageStore:
         if self.path is None:
             return _open(":memory:")
         if self.read_only:
-            if not files.is_current(self.path):
+            if not files.is_current(self.path, read_only=True):
                 raise OSError(f"{self.path.name} is not a page store of this version")
             return _ReadOnlyPages(self.path, "responses", serializer=SERIALIZER)
         files.create(self.path, _make)
@@ -193,6 +194,9 @@ class PageStore:
                     self._recreate(self.path)
                 else:
                     self._warn_once(f"{what} ({error}); what was read is still complete")
+                    if _code(error) == sqlite3.SQLITE_BUSY:
+                        with self._pages.connection() as connection:
+                            connection.execute(f"PRAGMA busy_timeout = {_BUSY_AGAIN_MS}")
 
     def _warn_once(self, what: str) -> None:
         """A full disk is one message, not one per page."""
@@ -219,7 +223,16 @@ class PageStore:
 
 
 def _is_corrupt(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
+    return _code(error) in _CORRUPT
+
+
+def _code(error: Exception) -> int:
+    code: int = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode(errors="replace")
 
 
 def _open(path: Path | str) -> _Pages:

@@ -9,10 +9,12 @@ import pickle
 import random
 import sqlite3
 import subprocess
+import sys
+import time
 import warnings
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from requests import Response
 
 from boxdocgen_explore import cache
 from boxdocgen_explore.box import Box
-from boxdocgen_explore.cache import PageStore, StoreWarning
+from boxdocgen_explore.cache import PageStore, StoreWarning, store
 from boxdocgen_explore.cache.serializer import zstd
 from boxdocgen_explore.emulator import Emulator
 
@@ -63,6 +65,23 @@ def test_a_store_in_memory_is_shared_with_no_other() -> None:
     assert (first.keys(), second.keys()) == (["key"], [])
     first.close()
     second.close()
+
+
+def test_a_file_that_is_open_is_still_locked_after_it_was_opened_and_closed_again(
+    connected: Callable[..., Box], tmp_path: Path
+) -> None:
+    """Else another process would take itself for the last one, and delete the write-ahead log."""
+    box = connected()
+    box.read("1001")
+    log = the_file(tmp_path).with_name("pages.sqlite-wal")
+    before = log.stat().st_ino
+    connected().read("1003")
+    list(cache.cache_info(tmp_path / "cache"))
+    cache.clear(tmp_path / "cache", older_than=timedelta(days=1))
+    program = f"import sqlite3; sqlite3.connect({str(the_file(tmp_path))!r}).execute('VACUUM')"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert log.stat().st_ino == before
+    assert box.read("1001").pages["from_cache"].all()
 
 
 # --- disks and folders that cannot be used -------------------------------------------------------
@@ -158,6 +177,18 @@ def test_a_page_that_cannot_be_written_costs_the_caching_and_not_the_reading(
     )
     assert_read_with_one_warning(box, "could not be cached on disk .write failed")
     assert box.read("1003").pages["from_cache"].all()
+
+
+def test_a_file_that_stays_locked_is_waited_for_once_and_not_page_by_page(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_BUSY_MS", 3_000)
+    box.read("1003")
+    with closing(sqlite3.connect(the_file(tmp_path), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert_read_with_one_warning(box, "could not be cached on disk .database is locked")
+        assert time.monotonic() - began < 30  # 25 pages
 
 
 def test_pages_are_deleted_all_together_or_not_at_all(
