@@ -19,6 +19,7 @@ import msgspec
 import polars as pl
 
 from boxdocgen_explore.cache import frame_index
+from boxdocgen_explore.cache.files import unusable
 from boxdocgen_explore.cache.frame_index import UNREADABLE, Entry, height, list_of
 from boxdocgen_explore.pages import Chain, PageRead, StoredChain, page_place
 
@@ -52,43 +53,56 @@ def load(store: PageStore, roots: Iterable[str]) -> dict[str, StoredChain]:
 
 def rows(store: PageStore, root: str, others: list[str]) -> Iterator[pl.LazyFrame]:
     """The rows of the lists below a root of which all pages are stored; files are in memory until
-    they are collected. The ids of the other lists are added to ``others``."""
+    they are collected. The ids of the other lists are added to ``others``.
+
+    Raises:
+        StoreError: the cached pages cannot be listed.
+    """
     by_file, unstored = _complete(store, root)
     others += unstored
     together: list[tuple[bytes, int]] = []
-    for file, ids in by_file.items():
+    for file, (ids, alone) in by_file.items():
         try:
             content = _content(store, file)
-        except UNREADABLE:
-            others += _ids(store, file) if ids is None else ids
+        except UNREADABLE:  # another process may have merged it
+            others += ids
             continue
-        if ids is None:
+        if alone:
             together.append((content, height(file)))
         else:
-            yield pl.scan_parquet(content).filter(pl.col("batch_id").is_in(ids))
+            yield pl.scan_parquet(content).filter(pl.col("batch_id").is_in([*ids]))
     for contents in by_size(together):
         yield pl.scan_parquet(contents)
 
 
-def _complete(store: PageStore, root: str) -> tuple[dict[str, list[str] | None], list[str]]:
-    """The lists of which all pages are stored: by file, their ids, or None if they are all that
-    the file has. And the ids of the other lists."""
-    by_file: dict[str, list[str] | None] = {}
+def _complete(
+    store: PageStore, root: str
+) -> tuple[dict[str, tuple[Iterable[str], bool]], list[str]]:
+    """The lists of which all pages are stored: by file, their ids, and whether the file has no
+    other rows. And the ids of the other lists."""
+    by_file: dict[str, tuple[Iterable[str], bool]] = {}
     lists: Counter[str] = Counter()
-    with store.database("frames could not be listed") as database:
+    with suppress(*UNREADABLE), store.database("frames could not be listed") as database:
         files = frame_index.complete_files(database, root)
-        if files and all(jobs == height(file) for file, jobs in files.items()):
-            return dict.fromkeys(files), []
-        chains = frame_index.chains(database, root)
-        lists.update(map(list_of, chains))
-        for file in frame_index.files(database):
-            entries = frame_index.entries_of(database, file)
-            mine = [e.list for e in entries if e.complete and e.prefix in chains]
-            mine = [one for one in mine if lists[one] == 1]
+        if files and all(jobs == height(file) for file, (jobs, _) in files.items()):
+            by_file = {
+                file: (map(list_of, text.split()), True) for file, (_, text) in files.items()
+            }
+            return by_file, []
+        names = frame_index.files(database)
+        stored = {file: frame_index.entries_of(database, file) for file in names}
+        # Whatever has an entry is there, even if an index is too damaged to find all keys.
+        prefixes = {entry.prefix for entries in stored.values() for entry in entries}
+        lists.update(map(list_of, prefixes | frame_index.chains(database, root)))
+        for file, entries in stored.items():
+            mine = [entry.list for entry in entries if entry.complete and lists[entry.list] == 1]
             if mine:
-                by_file[file] = mine
+                by_file[file] = mine, False
                 lists.subtract(mine)
-    return by_file, sorted(one for one, number in lists.items() if number)
+        return by_file, sorted(one for one, number in lists.items() if number)
+    with store.database("pages could not be listed") as database:
+        return {}, sorted({*map(list_of, frame_index.chains(database, root))})
+    raise unusable(store.path, OSError("its pages cannot be listed"))
 
 
 def save(store: PageStore, chains: Iterable[Chain]) -> None:
@@ -109,12 +123,6 @@ def _content(store: PageStore, file: str) -> bytes:
     with store.database("frames could not be read") as database:
         return frame_index.content(database, file)
     raise ValueError("a damaged database")
-
-
-def _ids(store: PageStore, file: str) -> list[str]:
-    with store.database("frames could not be listed") as database:
-        return [entry.list for entry in frame_index.entries_of(database, file)]
-    return []
 
 
 def _append(store: PageStore, group: Sequence[tuple[Chain, Sequence[PageRead]]]) -> None:
@@ -159,9 +167,11 @@ def _merge(database: sqlite3.Connection) -> None:
 
 def _worth_storing(chain: Chain) -> Sequence[PageRead]:
     """A final chain's pages; the first pages of another one, if there are twice as many as
-    before; none if nothing is new, or if a page could not be cached."""
+    before; none if nothing is new, a page could not be cached, or a warning belongs to them."""
     pages: Sequence[PageRead] = chain.pages
     if not chain.complete or not all(page.fingerprint for page in pages):
+        return []
+    if pages[0].parsed.names_previous:
         return []
     if not all(page.final for page in pages):
         pages = [*takewhile(lambda page: page.expires is None, pages)]
@@ -212,8 +222,7 @@ def _stored(entry: Entry, jobs: pl.DataFrame, source: pl.DataFrame | None) -> St
     if checksum != _checksum(replace(entry, pages=text)):
         raise ValueError("a corrupt entry")
     pages = msgspec.json.decode(text, type=list[PageRead], dec_hook=take)
-    ids = jobs["batch_id"]
-    if used != jobs.height or used != entry.jobs or {ids[0], ids[-1]} != {entry.list}:
+    if used != entry.jobs:
         raise ValueError("rows of other pages")
     return StoredChain(entry.prefix, entry.file, entry.start, jobs, pages, source)
 

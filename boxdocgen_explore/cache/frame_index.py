@@ -23,11 +23,13 @@ from boxdocgen_explore.schema import JOBS
 
 UNREADABLE: Final = (
     ValueError,
+    TypeError,
+    IndexError,
     RecursionError,
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
 )
-"""What a corrupt file may raise."""
+"""What a corrupt file or entry may raise."""
 
 _FIND: Final = """
 SELECT prefix, file, start, jobs, complete, places, CAST(pages AS BLOB) FROM frames
@@ -35,7 +37,12 @@ WHERE prefix = rtrim((SELECT min(key) FROM responses WHERE key >= :root AND key 
     AND prefix = rtrim((SELECT max(key) FROM responses WHERE key >= :root AND key < :end), :place)
 """
 
-_FILES: Final = "SELECT file, sum(jobs), sum(number) FROM frames WHERE complete GROUP BY file"
+# One statement, because another process may store or delete pages between two.
+_FILES: Final = """
+SELECT file, sum(jobs), group_concat(prefix, ' '), sum(number),
+    (SELECT count(*) FROM responses WHERE key >= ? AND key < ?)
+FROM frames WHERE complete GROUP BY file
+"""
 
 _CHAINS: Final = "SELECT DISTINCT rtrim(key, ?) FROM responses WHERE key >= ? AND key < ?"
 
@@ -98,22 +105,22 @@ def find(database: sqlite3.Connection, roots: Iterable[str]) -> dict[str, Entry]
     return found
 
 
-def complete_files(database: sqlite3.Connection, root: str) -> dict[str, int] | None:
-    """The files that have all cached lists below a root, with the jobs of complete entries; None
-    if a page belongs to no such entry."""
+def complete_files(database: sqlite3.Connection, root: str) -> dict[str, tuple[int, str]] | None:
+    """The files that have all cached lists below a root, with the jobs of complete entries, and
+    with their prefixes between blanks; None if a page belongs to no such entry."""
     (others,) = database.execute("PRAGMA data_version").fetchone()
     return _complete_files(database, root, others, database.total_changes)
 
 
 @lru_cache(maxsize=1)
-def _complete_files(database: sqlite3.Connection, root: str, *_state: int) -> dict[str, int] | None:
+def _complete_files(
+    database: sqlite3.Connection, root: str, *_state: int
+) -> dict[str, tuple[int, str]] | None:
     """Counted once per state of the database, because whoever scans does so often."""
-    count = "SELECT count(*) FROM responses WHERE key >= ? AND key < ?"
-    (pages,) = database.execute(count, (root, root + "\x7f")).fetchone()
-    found = database.execute(_FILES).fetchall()
-    if pages != sum(number for _, _, number in found):
+    found = database.execute(_FILES, (root, root + "\x7f")).fetchall()
+    if not found or sum(number for *_, number, _ in found) != found[0][-1]:
         return None
-    return {file: jobs for file, jobs, _ in found}
+    return {file: (jobs, prefixes) for file, jobs, prefixes, *_ in found}
 
 
 def chains(database: sqlite3.Connection, root: str) -> set[str]:
@@ -154,7 +161,8 @@ def move(database: sqlite3.Connection, file: str, moves: Iterable[tuple[Entry, i
 
 def files(database: sqlite3.Connection) -> list[str]:
     """The files that this version of the parser made."""
-    names = database.execute("SELECT name FROM frame_files ORDER BY rowid")
+    query = "SELECT name FROM frame_files WHERE typeof(name) = 'text' ORDER BY rowid"
+    names = database.execute(query)
     return [name for (name,) in names if _FILE.fullmatch(name)]
 
 
@@ -188,7 +196,7 @@ def content(database: sqlite3.Connection, file: str) -> bytes:
     query = "SELECT CAST(content AS BLOB) FROM frame_files WHERE name = ?"
     found: bytes
     (found,) = database.execute(query, (file,)).fetchone() or (b"",)
-    if file != _name(height(file), found):
+    if file != _name(height(file), found) or pl.read_parquet_schema(found) != _COLUMNS:
         raise ValueError("a corrupt file, or one of another version")
     return found
 
@@ -197,13 +205,18 @@ def slices(
     content: bytes, file: str, entries: Sequence[Entry]
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame | None]]:
     """The rows of each entry, and all rows of the file if they were read. Raises UNREADABLE."""
-    lazy = pl.scan_parquet(content)
+    lazy, together = pl.scan_parquet(content), None
     if len(entries) > _FEW_BATCHES or 2 * sum(e.jobs for e in entries) > height(file):
-        jobs = lazy.collect()
-        yield from ((jobs.slice(entry.start, entry.jobs), jobs) for entry in entries)
-    else:
-        for entry in entries:
-            yield lazy.slice(entry.start, entry.jobs).collect(), None
+        together = lazy.collect()
+    for entry in entries:
+        if together is None:
+            jobs = lazy.slice(entry.start, entry.jobs).collect()
+        else:
+            jobs = together.slice(entry.start, entry.jobs)
+        ids = jobs["batch_id"]
+        if jobs.height != entry.jobs or {ids[0], ids[-1]} != {entry.list}:
+            raise ValueError("rows of other pages")
+        yield jobs, together
 
 
 def _name(rows: int, content: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import sqlite3
 import tempfile
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from requests import Response
 
 from boxdocgen_explore import cache, errors
-from boxdocgen_explore.box import Box, connect
+from boxdocgen_explore.box import Box, IncompleteListWarning, connect
 from boxdocgen_explore.cache import PageStore
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
 from boxdocgen_explore.errors import Reading
@@ -179,6 +180,12 @@ def other_jobs(content: bytes, jobs: int) -> bytes:
     return buffer.getvalue()
 
 
+def without_types(content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    pl.read_parquet(content).drop("output_type").write_parquet(buffer)
+    return buffer.getvalue()
+
+
 CORRUPTED: dict[str, Callable[[bytes], bytes]] = {
     "cut": lambda content: content[:-9],
     "flipped": flipped,
@@ -186,6 +193,7 @@ CORRUPTED: dict[str, Callable[[bytes], bytes]] = {
     "garbage": lambda content: b"x" * 99,
     "other jobs": lambda content: other_jobs(content, 24),
     "fewer jobs": lambda content: other_jobs(content, 5),
+    "other columns": lambda content: without_types(content),
 }
 
 
@@ -202,7 +210,7 @@ def test_a_corrupt_file_is_ignored_and_the_pages_are_read(
     if how not in ("flipped", "other jobs"):  # of which only the name may tell
         digest = hashlib.sha256(content).hexdigest()[:32]
         renamed = f"{name[:8]}-25-{digest}"
-        execute("UPDATE frame_files SET name = ?", renamed)
+        execute("UPDATE frame_files SET name = ?, content = ?", renamed, content)
         execute("UPDATE frames SET file = ?", renamed)
         assert same(connected().read("1001", limit=2), from_box)
     assert calls_to(emulator) == before
@@ -315,6 +323,10 @@ def test_a_page_that_another_process_replaced_meanwhile_is_not_stored_under_its_
         "pages = x''",
         "pages = CAST('[]' AS BLOB)",
         "file = 'x'",
+        "file = x'00'",
+        "start = 'x'",
+        "jobs = x'00'",
+        "complete = x''",
     ],
 )
 def test_a_corrupt_entry_is_ignored_and_the_pages_are_read(
@@ -339,3 +351,37 @@ def test_a_refresh_that_fails_has_the_rows_of_the_pages_that_it_has(
     reading = failed.value.reading
     assert reading is not None
     assert reading.jobs.height == reading.pages["jobs"].sum() == 20
+
+
+def test_a_file_whose_name_is_no_text_is_ignored(
+    emulator: Emulator, box: Box, execute: Execute
+) -> None:
+    from_box = box.read("1001")
+    execute("UPDATE frame_files SET name = x'00'")
+    assert same(box.read("1001"), from_box)
+    assert box.scan().collect().height == 25
+    assert calls_to(emulator) == 1
+
+
+def test_a_corrupt_entry_takes_no_rows_of_others_into_a_merged_file(
+    emulator: Emulator, box: Box, execute: Execute
+) -> None:
+    ids = ["1001", "1003", "1004", *map(str, range(2000, 2009))]
+    jobs = box.read(ids[:3]).jobs
+    execute("UPDATE frames SET start = 0 WHERE list LIKE '%/1003'")
+    for one in ids[3:]:
+        emulator.enterprise.put(one, 3)
+        jobs = pl.concat([jobs, box.read(one).jobs])
+    assert box.scan().collect().sort("job_id").equals(jobs.sort("job_id"))
+    assert box.read(ids).jobs.equals(jobs)
+
+
+def test_a_first_page_that_names_one_before_it_is_a_warning_each_time(
+    emulator: Emulator, box: Box
+) -> None:
+    body = json.dumps({"entries": emulator.enterprise.jobs("1001"), "prev_marker": "m"})
+    emulator.fault("other-body", path="/docgen_batch_jobs/1001", body=body)
+    for _ in range(3):
+        with pytest.warns(IncompleteListWarning, match="names a page before it"):
+            box.read("1001")
+    assert calls_to(emulator) == 1
