@@ -162,6 +162,8 @@ class Dataset:
             metadata = pl.read_parquet_metadata(f"{self.root}/{file}", **self.options)
             version = int(metadata[_VERSION])
             batches = msgspec.json.decode(metadata[_BATCHES], type=dict[str, Counts])
+        except OSError as error:  # the disk or the network: the file may be all right
+            raise self._unusable(file, error) from None
         except (*_TROUBLE, KeyError, ValueError, RecursionError):
             return {}
         if version > VERSION:

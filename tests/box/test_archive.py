@@ -169,6 +169,18 @@ def test_offline_what_is_cached_is_written_without_calls_and_without_details(
     assert found.select(*JOBS).sort("job_id").equals(jobs.sort("job_id"))
 
 
+def test_a_file_that_cannot_be_read_now_is_an_error_and_not_replaced(
+    box: Box, tmp_path: Path
+) -> None:
+    box.archive(tmp_path / "archive")
+    (file,) = (tmp_path / "archive").rglob("jobs-*.parquet")
+    file.rename(tmp_path / "aside")
+    file.symlink_to(file)  # as any error of a disk or of the network
+    with pytest.raises(errors.StoreError, match="cannot be used"):
+        box.archive(tmp_path / "archive")
+    assert file.is_symlink()
+
+
 def test_a_corrupt_file_is_written_again(box: Box, tmp_path: Path) -> None:
     (file,) = {*box.archive(tmp_path)["file"]}
     (tmp_path / file).write_bytes(b"PAR1 cut")
