@@ -145,8 +145,11 @@ def _append(store: PageStore, group: Sequence[tuple[Chain, Sequence[PageRead]]])
 
 
 def _merge(database: sqlite3.Connection) -> None:
-    """Write the rows of small files as one, once there are many."""
+    """Write the rows of small files as one, once there are many; without files that have more rows
+    than all smaller ones, because whoever reads a new batch would wait for those of many others."""
     small = [file for file in frame_index.files(database) if height(file) < _FULL // 2]
+    while small and 2 * height(largest := max(small, key=height)) > sum(map(height, small)):
+        small.remove(largest)
     if len(small) < _MANY_FILES:
         return
     for group in by_size((file, height(file)) for file in small):

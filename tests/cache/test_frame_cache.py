@@ -110,13 +110,26 @@ def test_small_files_are_merged_and_nothing_is_lost(
     for one in ids:
         emulator.enterprise.put(one, 3)
         connected().read(one)
-        assert len(frame_files()) <= 8
+        assert len(frame_files()) <= 10
     calls = len(emulator.calls)
     jobs = connected().read(ids).jobs
     assert jobs["job_id"].to_list() == [
         job["id"] for one in ids for job in emulator.enterprise.jobs(one)
     ]
     assert sum("docgen" in call.path for call in emulator.calls[calls:]) == 0
+
+
+def test_a_large_file_is_not_written_again_for_a_few_rows(
+    emulator: Emulator, box: Box, frame_files: Files
+) -> None:
+    emulator.enterprise.put("2000", 300)
+    box.read("2000")
+    (large,) = frame_files()
+    for number in range(2001, 2018):
+        emulator.enterprise.put(str(number), 3)
+        box.read(str(number))
+    assert large in frame_files()
+    assert len(frame_files()) < 10
 
 
 def test_files_without_an_entry_are_deleted(
