@@ -53,6 +53,14 @@ def uri(path: Path, *, read_only: bool) -> str:
     return f"file:{quote(str(path))}?{mode if read_only else 'mode=rw'}"
 
 
+def inode(path: Path | str) -> int | None:
+    """Which file this is, whatever becomes of its name; None if there is none."""
+    try:
+        return Path(path).stat().st_ino
+    except OSError:
+        return None
+
+
 def quarantine(path: Path) -> str:
     """Rename a file that is not a usable store, so that nothing is destroyed; gives its new name.
 

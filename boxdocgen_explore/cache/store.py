@@ -47,6 +47,10 @@ class _Pages(SQLiteDict):
     The original retries for ever on a read-only file, and rolls back silently on a full disk.
     """
 
+    def init_db(self) -> None:  # type: ignore[no-untyped-def, unused-ignore]
+        super().init_db()  # type: ignore[no-untyped-call]
+        self.inode = files.inode(self.db_path)
+
     @contextmanager
     def connection(self, commit: bool = False) -> Iterator[sqlite3.Connection]:
         with super().connection() as connection:
@@ -207,7 +211,8 @@ class PageStore:
     def _recreate(self, path: Path) -> None:
         self._pages.close()  # type: ignore[no-untyped-call]
         try:
-            self._quarantine(path)
+            if files.inode(path) == self._pages.inode:  # else another process has replaced it
+                self._quarantine(path)
             self._pages = self._opened()
         except (OSError, sqlite3.Error) as error:
             self._warn_once(f"the file is corrupt and cannot be replaced ({error})")

@@ -304,6 +304,23 @@ def test_a_table_that_is_changed_while_it_is_used_is_quarantined(
     assert box.read("1001", limit=1).pages["from_cache"].all()
 
 
+def test_a_corrupt_file_is_replaced_once_whoever_has_it_open(
+    emulator: Emulator, connected: Callable[..., Box], execute: Execute, tmp_path: Path
+) -> None:
+    first, second = connected(), connected()
+    for box in (first, second):
+        box.read("1001")
+    execute("DROP TABLE responses")
+    assert_read_with_one_warning(first, "renamed to")
+    assert first.read("1003").jobs.height == 10
+    for _ in range(2):  # the first time, it still has the old file
+        assert second.read("1003").jobs.height == 10
+    assert (
+        len([path for path in quarantined(the_file(tmp_path)) if path.suffix[-1:].isdigit()]) == 1
+    )
+    assert connected().read("1003").pages["from_cache"].all()
+
+
 # --- corrupt pages, and traps --------------------------------------------------------------------
 
 
