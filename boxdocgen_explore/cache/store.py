@@ -252,5 +252,6 @@ def _make(name: str) -> None:
     with pages.connection() as connection:
         connection.execute(f"PRAGMA application_id = {files.APPLICATION}")
         connection.execute(f"PRAGMA user_version = {files.VERSION}")
-    # Closing folds the write-ahead log into the one file.
+        # Into the one file, from the write-ahead log; on a full disk, closing would not say so.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     pages.close()  # type: ignore[no-untyped-call]
