@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
@@ -119,14 +118,6 @@ def test_slow_documents_are_one_finding_for_each_batch():
 # --- what is not known -------------------------------------------------------------------------
 
 
-def test_documents_without_details_have_no_durations():
-    without = read(document()).jobs.drop("created_at", "duration_s")
-    assert lacks(without) == {
-        **dict.fromkeys(ABOUT, ("passed", None)),
-        "slow-document": ("not evaluated", "details (created_at)"),
-    }
-
-
 def test_no_rule_passes_for_documents_that_were_not_looked_at():
     unknown = [without_document(one, found=None) for one in "234"]
     none_found = lacks(read(document("1"), *unknown, failed("5")))
@@ -162,28 +153,3 @@ def test_a_rule_needs_its_value_of_every_document_that_exists(column, rules):
 def test_a_column_of_documents_in_another_dtype_is_refused():
     with pytest.raises(InvalidRequest, match="another dtype: output_file_found"):
         bx.audit(read(document()).jobs.with_columns(output_file_found=pl.lit("yes")))
-
-
-# --- the demo's story --------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def story() -> Iterator[Reading]:
-    with bx.demo() as box:
-        yield box.read("12345600319", documents=True, details=True)
-
-
-def test_the_letters_of_the_night_are_found_and_the_moved_one_is_not(story):
-    found = bx.audit(story, rules=RULES)
-    assert found["rule"].to_list() == list(ABOUT)
-    deleted = story.jobs.filter(~pl.col("output_file_found"))
-    empty = story.jobs.filter(output_file_size_bytes=0)
-    digests = story.jobs.drop_nulls("output_file_sha1")
-    same = digests.filter(pl.col("output_file_sha1").is_duplicated())
-    assert [deleted.height, empty.height, same.height] == [1, 1, 2]
-    assert found["job_id"].to_list() == [deleted["job_id"][0], empty["job_id"][0], None]
-    assert ", ".join(same["job_id"]) in found["detail"][2]
-    assert ", ".join(same["output_file_id"]) in found["detail"][2]
-    moved = story.jobs.filter(output_file_folder_id="1900000000007")
-    assert moved.height == 1
-    assert not any(moved["output_file_id"][0] in detail for detail in found["detail"])

@@ -13,12 +13,10 @@ from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
-from clock import age
 from frames import NOON, chain, document, failed, frame, job, read, running, without_document
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.auditing.manifest import control_total
-from boxdocgen_explore.emulator import Emulator, plain_job
 from boxdocgen_explore.errors import Reading, Unreachable
 from boxdocgen_explore.schema import JOBS, TAGS
 
@@ -433,26 +431,6 @@ def test_a_job_ran_until_its_page_was_read_and_not_until_now() -> None:
     later = NOON + dt.timedelta(days=30)
     assert bx.audit(reading, rules=rule, now=later).is_empty()
     assert bx.audit(reading.jobs, rules=rule, now=later).height == 1
-
-
-def test_a_job_that_hangs_behind_a_page_cached_long_ago_is_found(
-    emulator: Emulator, box: bx.Box
-) -> None:
-    now = dt.datetime.now(dt.UTC)
-    hanging = plain_job("1001", 3) | {
-        "status": "pending",
-        "output_file": None,
-        "output_file_version": None,
-        "created_at": (now - dt.timedelta(hours=5)).isoformat(),
-    }
-    emulator.enterprise.put("1001", [*(plain_job("1001", number) for number in range(3)), hanging])
-    box.read("1001", limit=2)
-    age(box, hours=20)
-    reading = box.read("1001", limit=2, details=True)
-    assert reading.pages["from_cache"].to_list() == [True, False]
-    findings = bx.audit(reading, running_hours=20).filter(rule="running-too-long")
-    assert findings["batch_id"].to_list() == ["1001"]
-    assert bx.audit(reading, running_hours=26).filter(rule="running-too-long").is_empty()
 
 
 def test_a_creator_is_declared_by_id_or_login_and_shown_by_login() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from batch import PATH
@@ -31,17 +31,8 @@ def office() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def at_office(office: Emulator, tmp_path: Path) -> Iterator[Callable[..., Box]]:
-    boxes: list[Box] = []
-
-    def make(token: str = DEMO_TOKEN, **options: Any) -> Box:
-        given = {"base_url": office.url, "cache_dir": tmp_path, "retry": QUICK, **options}
-        boxes.append(connect(token, **given))
-        return boxes[-1]
-
-    yield make
-    for box in boxes:
-        box.close()
+def at_office(office: Emulator, connected: Callable[..., Box]) -> Callable[..., Box]:
+    return partial(connected, base_url=office.url)
 
 
 def test_a_second_user_never_sees_the_first_ones_pages(at_office: Callable[..., Box]) -> None:

@@ -163,29 +163,11 @@ def test_empty_pages_between_others_are_no_error(emulator: Emulator, box: Box) -
     assert box.read("1001", limit=10).jobs["job_id"].to_list() == ids(jobs)
 
 
-def test_a_job_of_another_batch_is_a_broken_page(emulator: Emulator, box: Box) -> None:
-    emulator.enterprise.put("1001", [plain_job("1001", 0), plain_job("1003", 1)])
-    with pytest.raises(errors.BrokenPage, match=r"Page 1 of batch 1001 .* batch.id is 1003"):
-        box.read("1001")
-
-
 def test_usemarker_goes_along_with_a_marker_and_only_then(emulator: Emulator, box: Box) -> None:
     box.read("1001", limit=10)
     queries = [call.query for call in emulator.calls if call.path == PATH]
     assert [query.get("usemarker") for query in queries] == [None, "true", "true"]
     assert "marker" not in queries[0]
-
-
-def test_each_endpoint_is_called_with_its_own_version(emulator: Emulator, box: Box) -> None:
-    reading = box.read("1001")
-    box.batches()
-    box.templates()
-    box.tags("1755000000001")
-    sent = {call.path: call.headers.get("box-version") for call in emulator.calls}
-    assert sent.pop("/users/me") is None
-    assert len(sent) == 4
-    assert set(sent.values()) == {"2025.0"}
-    assert reading.pages["box_version"].to_list() == ["2025.0"]
 
 
 def test_a_list_of_jobs_that_keeps_shifting_is_marked_incomplete(

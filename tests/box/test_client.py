@@ -16,7 +16,7 @@ import pytest
 from batch import PATH, arrived, calls_to
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box import Box, IncompleteListWarning, RetryPolicy, connect
+from boxdocgen_explore.box import Box, RetryPolicy, connect
 from boxdocgen_explore.emulator import DEMO_TOKEN, DEMO_USER, Emulator
 from boxdocgen_explore.schema import BATCHES, DETAILS, JOBS, PAGES
 
@@ -253,13 +253,6 @@ def test_batches_report_what_is_known_so_far(
     box.batches(on_partial=lambda batches, jobs: seen.append((batches["jobs"].sum(), jobs)))
     assert seen[0] == (1000, 1000)
     assert len(seen) > 1
-
-
-def test_batches_that_may_have_gaps_come_with_a_warning(emulator: Emulator, box: Box) -> None:
-    emulator.enterprise.put("1005", 2000)
-    emulator.fault("overlap", path="/docgen_jobs", page=2, times=None)
-    with pytest.warns(IncompleteListWarning, match="may be missing"):
-        assert box.batches().height == 4
 
 
 def test_templates_and_tags(box: Box) -> None:
