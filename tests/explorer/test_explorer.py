@@ -95,10 +95,6 @@ def test_a_batch_has_one_name_wherever_it_is_shown(on_demo):
     assert on_demo.picker.fold.description == f"{name} · {STORY} · change"
 
 
-def test_a_batch_of_the_demo_without_jobs_is_labelled_too(demo):
-    assert demo.read("12345600249").verdict.endswith(" · demo data")
-
-
 def test_a_reading_and_a_plain_frame_are_explored_without_a_picker(demo):
     reading = demo.read(STORY)
     of_reading = bx.explore(reading)

@@ -20,7 +20,7 @@ from report_text import contents, plain
 
 import boxdocgen_explore as bx
 from boxdocgen_explore import errors, reporting
-from boxdocgen_explore.emulator import DEMO_TOKEN, plain_job
+from boxdocgen_explore.emulator import plain_job
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.schema import JOBS, STATUSES
 
@@ -91,10 +91,6 @@ def test_running_jobs_and_unknown_fields_are_named(written):
     text = plain(written(Reading(jobs, pages_frame(1, jobs=2, unknown_fields=["priority"]))))
     assert "1 of 2 jobs still running (50 %); 1 with an unknown status" in text
     assert "fields: priority; statuses: on_hold." in text
-
-
-def test_the_token_is_nowhere_in_the_file(reading, written):
-    assert DEMO_TOKEN not in contents(written(reading))
 
 
 def test_notes_such_as_the_recipe_of_a_sample_stand_in_the_evidence(reading, written):
@@ -291,13 +287,6 @@ def test_a_path_that_cannot_be_a_report_costs_no_audit(tmp_path, name, message):
     assert [path.name for path in tmp_path.iterdir()] == ["folder.html"]
 
 
-def test_only_its_owner_can_read_a_report(tmp_path):
-    path = tmp_path / "audit.html"
-    path.touch(0o644)
-    bx.report(jobs_frame([DONE]), path)
-    assert path.stat().st_mode & 0o777 == 0o600
-
-
 cells = st.none() | st.text(max_size=6) | st.sampled_from([*STATUSES, "1001", HOSTILE])
 messages = st.none() | st.lists(st.none() | st.text(max_size=6), max_size=2)
 values = {name: messages if dtype == pl.List(pl.String) else cells for name, dtype in JOBS.items()}
@@ -326,25 +315,21 @@ def test_a_file_that_was_changed_gives_nothing_back(tmp_path, reading):
             bx.read_report(path)
 
 
-EDITS = {
-    "the headline": ('class="headline">Exceptions noted', 'class="headline">No exceptions noted'),
-    "its colour": ('class="conclusion"', 'class="conclusion clean"'),
-    "the reader": ("svc-hr@example.com (user id", "cfo@bank.example (user id"),
-    "the findings": ("<tbody>", "<tbody hidden>"),
-    "a sentence more": ("<main>", "<main><p>All is well."),
-    "the script": ("NOT the same", "The same"),
-}
-
-
-@pytest.mark.parametrize("what", EDITS)
-def test_a_report_that_shows_something_else_gives_nothing_back(tmp_path, reading, what):
+def test_a_report_that_shows_something_else_gives_nothing_back(tmp_path, reading):
     path = bx.report(reading, tmp_path / "audit.html", output_type="pptx").path
-    old, new = EDITS[what]
     text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), "utf-8")
-    with pytest.raises(InvalidRequest, match="what it shows does not match its digest"):
-        bx.read_report(path)
+    for old, new in (
+        ('class="headline">Exceptions noted', 'class="headline">No exceptions noted'),
+        ('class="conclusion"', 'class="conclusion clean"'),
+        ("svc-hr@example.com (user id", "cfo@bank.example (user id"),
+        ("<tbody>", "<tbody hidden>"),
+        ("<main>", "<main><p>All is well."),
+        ("NOT the same", "The same"),
+    ):
+        assert old in text
+        path.write_text(text.replace(old, new, 1), "utf-8")
+        with pytest.raises(InvalidRequest, match="what it shows does not match its digest"):
+            bx.read_report(path)
 
 
 def test_audits_with_other_settings_have_other_digests(tmp_path, reading):

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from typing import Any
 
 import polars as pl
 import pytest
-from browser_fixtures import TEMPLATES, bar_labels, figure, resize, set_time, wait_for_draw
-from frames import HOSTILE, READ_AT, documented, jobs_frame, pages_frame, story
+from browser_fixtures import bar_labels, figure, resize, wait_for_draw
+from frames import HOSTILE, documented, jobs_frame, pages_frame, story
 from playwright.sync_api import expect
 from polars.testing import assert_frame_equal
 
@@ -51,21 +50,11 @@ def test_in_little_room_charts_come_first_and_filters_are_folded(show):
 
 def test_counts_beside_a_filter_leave_out_that_filter_alone(show):
     jobs = story()
-    tab = show(jobs)
-    tab.get_by_role("checkbox", name="failed", exact=True).check()
-    tab.get_by_role("checkbox", name="docx", exact=True).check()
-    wait_for_draw(tab)
-    counts = {
-        row.locator(".name").inner_text(): int(row.locator(".count").inner_text().replace(",", ""))
-        for group in ("Status", "Output type", "Template")
-        for row in tab.get_by_role("group", name=group, exact=True).locator(".box").all()
-    }
-    failed, docx = pl.col("status") == "failed", pl.col("output_type") == "docx"
-    want = dict(jobs.filter(docx)["status"].value_counts().iter_rows())
-    want |= dict(jobs.filter(failed)["output_type"].value_counts().iter_rows())
-    templates = jobs.filter(failed & docx)["template_file_id"].value_counts().iter_rows()
-    want |= {TEMPLATES.get(template, template): number for template, number in templates}
-    assert counts == want
+    tab = show(jobs, state={"status": ["failed"]})
+    for group, counted in (("status", jobs), ("output_type", jobs.filter(status="failed"))):
+        boxes = tab.get_by_role("group", name=group.capitalize().replace("_", " "), exact=True)
+        counts = boxes.locator(".count").all_inner_texts()
+        assert sorted(map(int, counts)) == sorted(counted[group].value_counts()["count"])
 
 
 def test_all_filters_can_be_reached_and_undone_by_keyboard(show):
@@ -146,20 +135,6 @@ def test_a_job_that_changed_since_the_last_look_is_marked(tab, tmp_path):
     expect(marked).to_contain_text(story(3)["job_id"][1])
 
 
-def test_no_script_runs_but_the_page_s_own(browser, tmp_path):
-    foreign = "<script>document.title = 'taken over'</script>"
-    file = tmp_path / "page.html"
-    page_text, end, rest = view.page(story(30), None).rpartition("</body>")
-    file.write_text(page_text + foreign + end + rest, encoding="utf-8")
-    with browser.new_page() as page:
-        page.goto(file.as_uri())
-        wait_for_draw(page)
-        policy = page.locator('meta[http-equiv="Content-Security-Policy"]').get_attribute("content")
-        assert page.title() == "Box Doc Gen jobs"
-    assert policy.startswith("default-src 'none'")
-    assert "unsafe" not in policy
-
-
 def test_the_copied_query_runs_in_an_empty_cell(show, tab):
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     with bx.demo() as box:
@@ -202,13 +177,6 @@ def test_an_incomplete_chain_says_so_in_words_and_by_hatching(show):
     expect(verdict.locator(".small")).to_contain_text("3 pages read · ")
     expect(tab.get_by_role("button", name="Retry")).to_have_count(0)
     expect(verdict).to_have_css("background-image", re.compile("repeating-linear-gradient"))
-
-
-def test_the_age_is_that_of_the_moment_in_which_the_page_is_read(show, tab):
-    jobs = story(30)
-    with set_time(tab, READ_AT + timedelta(days=3)):
-        show(jobs, analysis.verdict(jobs, pages_frame(), now=READ_AT))
-    expect(tab.locator(".verdict")).to_contain_text("as svc-hr · 3 days ago")
 
 
 def test_templates_of_the_same_name_also_show_their_ids(show):

@@ -61,25 +61,11 @@ def test_links_to_files_give_box_nothing_of_this_page(show):
         assert link.get_attribute("target") == "_blank"
 
 
-def test_a_header_sorts_by_number_and_nulls_stay_last(show):
-    ids = ["EMP-2", None, "EMP-1"]
-    rows = [
-        {"external_id": i, "job_id": j} for i, j in zip(ids, ["900", "1000", "99"], strict=True)
-    ]
-    tab = show(jobs_frame(rows))
-
-    def column(name: str) -> list[str]:
-        return tab.locator(f"td.column-{name}").all_inner_texts()
-
+def test_a_header_sorts_the_rows(show):
+    tab = show(jobs_frame([{"job_id": job_id} for job_id in ("900", "1000", "99")]))
     tab.get_by_role("button", name="Job id").click()
     wait_for_draw(tab)
-    assert column("job_id") == ["99", "900", "1000"]
-    tab.get_by_role("button", name="External id").click()
-    wait_for_draw(tab)
-    assert column("external_id") == ["EMP-1", "EMP-2", ""]
-    tab.get_by_role("button", name="External id").click()
-    wait_for_draw(tab)
-    assert column("external_id") == ["EMP-2", "EMP-1", ""]
+    assert tab.locator("td.column-job_id").all_inner_texts() == ["99", "900", "1000"]
 
 
 def test_a_hundred_thousand_jobs_scroll_with_few_rows_in_the_document(show):
