@@ -84,6 +84,13 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Emulator]:
+    """One emulator for the property tests of a file, in which every example puts its own batch."""
+    with Emulator(enterprise=Enterprise.of({})) as emulator:
+        yield emulator
+
+
 @pytest.fixture
 def connected(emulator: Emulator, tmp_path: Path) -> Iterator[Callable[..., Box]]:
     """Connects to the emulator; closes every connection after the test."""

@@ -126,12 +126,6 @@ def test_no_rule_passes_for_documents_that_were_not_looked_at():
     assert found["missing-document"] == ("found", "documents (3 not checked)")
 
 
-def test_a_job_without_an_output_file_has_no_document_to_look_at():
-    assert lacks(read(document("1"), failed("2"))) == dict.fromkeys(
-        (*ABOUT, "slow-document"), ("passed", None)
-    )
-
-
 @pytest.mark.parametrize(
     ("column", "rules"),
     [

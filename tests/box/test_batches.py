@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box import Box, demo
-from boxdocgen_explore.emulator import STORY_NOW, Emulator, plain_job
+from boxdocgen_explore.box import Box
+from boxdocgen_explore.emulator import Emulator, plain_job
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
@@ -26,16 +26,6 @@ def put(emulator: Emulator, *hours_ago: float | None, jobs: int = 250) -> None:
             plain_job(batch_id, n) | {"created_at": at} for n in range(jobs)
         ]
         emulator.enterprise.put(batch_id, made)
-
-
-@pytest.mark.thorough
-def test_the_demo_has_its_own_present_for_what_is_recent() -> None:
-    with demo() as box:
-        everything = box.batches()
-        week, day = (box.batches(since=timedelta(days=days)) for days in (7, 1))
-        assert 0 < day.height < week.height < everything.height
-        assert box.jobs(since=timedelta(days=1))["batch_id"].n_unique() == day.height
-        assert box.now == STORY_NOW
 
 
 def listed(box: Box, hours: float) -> tuple[list[str], int]:
@@ -107,12 +97,3 @@ def test_an_invalid_time_is_refused_before_anything_is_sent(
     with pytest.raises(errors.InvalidRequest, match="since"):
         box.batches(since)
     assert emulator.calls == []
-
-
-@pytest.mark.thorough
-def test_a_time_before_all_time_means_everything(emulator: Emulator, box: Box) -> None:
-    put(emulator, *range(1, 200, 10))
-    everything = box.batch_list(timedelta(days=999_999_999))
-    assert (everything.batches.height, everything.read_down_to) == (20, None)
-    long_before = datetime.min.replace(tzinfo=UTC)
-    assert box.batches(long_before).height == 20

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from typing import Any
 
 import pytest
 from batch import PATH, calls_to, ids, made, page
@@ -13,16 +12,9 @@ from hypothesis import strategies as st
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box, IncompleteListWarning, RetryPolicy, connect
-from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
+from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, plain_job
 
 BRIEF = RetryPolicy(calls_per_minute=1_000_000, deadline_s=2, attempts=1)
-
-
-@pytest.fixture(scope="module")
-def shared() -> Any:
-    """One server for the property tests: every example puts its own batch."""
-    with Emulator(enterprise=Enterprise.of({})) as emulator:
-        yield emulator
 
 
 def fresh(emulator: Emulator, folder: str) -> Box:
@@ -31,12 +23,12 @@ def fresh(emulator: Emulator, folder: str) -> Box:
 
 @given(jobs=st.integers(0, 45), limit=st.integers(1, 50))
 def test_any_number_of_jobs_at_any_limit_is_read_once_and_in_order(
-    shared: Emulator, jobs: int, limit: int
+    server: Emulator, jobs: int, limit: int
 ) -> None:
-    shared.enterprise.put("1001", jobs)
-    with tempfile.TemporaryDirectory() as folder, fresh(shared, folder) as box:
+    server.enterprise.put("1001", jobs)
+    with tempfile.TemporaryDirectory() as folder, fresh(server, folder) as box:
         reading = box.read("1001", limit=limit)
-    assert reading.jobs["job_id"].to_list() == ids(shared.enterprise.jobs("1001"))
+    assert reading.jobs["job_id"].to_list() == ids(server.enterprise.jobs("1001"))
     assert reading.pages.height == max(1, -(-jobs // limit))
     assert reading.pages["complete"].all()
     assert reading.pages["jobs"].sum() == jobs
@@ -44,23 +36,23 @@ def test_any_number_of_jobs_at_any_limit_is_read_once_and_in_order(
 
 @given(jobs=st.integers(2, 30), limit=st.integers(1, 9), cut=st.integers(1, 30))
 def test_a_chain_cut_at_any_page_continues_there(
-    shared: Emulator, jobs: int, limit: int, cut: int
+    server: Emulator, jobs: int, limit: int, cut: int
 ) -> None:
     pages = -(-jobs // limit)
     cut = 1 + cut % pages
-    shared.enterprise.put("1001", jobs)
-    truth = ids(shared.enterprise.jobs("1001"))
-    with tempfile.TemporaryDirectory() as folder, fresh(shared, folder) as box:
-        shared.fault("500", path=PATH, page=cut)
+    server.enterprise.put("1001", jobs)
+    truth = ids(server.enterprise.jobs("1001"))
+    with tempfile.TemporaryDirectory() as folder, fresh(server, folder) as box:
+        server.fault("500", path=PATH, page=cut)
         with pytest.raises(errors.ServerError) as caught:
             box.read("1001", limit=limit)
         arrived = caught.value.reading
         assert arrived is not None
         assert arrived.jobs["job_id"].to_list() == truth[: (cut - 1) * limit]
         assert not arrived.pages["complete"].any()
-        before = calls_to(shared)
+        before = calls_to(server)
         assert box.read("1001", limit=limit).jobs["job_id"].to_list() == truth
-        assert calls_to(shared) - before == pages - cut + 1
+        assert calls_to(server) - before == pages - cut + 1
 
 
 @pytest.mark.parametrize("times", [1, 3])

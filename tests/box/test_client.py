@@ -210,15 +210,6 @@ def test_no_ids_give_an_empty_frame_with_all_columns(
     assert not emulator.calls
 
 
-def test_details_are_joined_on_the_job(emulator: Emulator, box: Box) -> None:
-    reading = box.read(["1001", "1003"], details=True)
-    assert dict(reading.jobs.schema) == {**JOBS, **DETAILS}
-    assert reading.jobs.height == 35
-    assert set(reading.jobs["created_at"]) == {datetime(2026, 11, 3, 2, 14, 3, tzinfo=UTC)}
-    assert set(reading.jobs["created_by_login"]) == {DEMO_USER.login}
-    assert reading.pages.height == 2
-
-
 def test_details_that_box_refuses_are_an_error_that_carries_the_jobs(
     emulator: Emulator, box: Box
 ) -> None:

@@ -14,7 +14,7 @@ from batch import arrived
 from clock import age
 
 from boxdocgen_explore import errors
-from boxdocgen_explore.box import Box, DocumentsWarning, RetryPolicy, demo
+from boxdocgen_explore.box import Box, DocumentsWarning, RetryPolicy
 from boxdocgen_explore.emulator import Document, Emulator, Folder, plain_job
 from boxdocgen_explore.schema import DETAILS, DOCUMENT_PAGES, DOCUMENTS, DURATION, JOBS
 
@@ -61,13 +61,6 @@ def test_a_duration_needs_details_and_documents(box: Box) -> None:
     assert jobs["duration_s"].unique().to_list() == [15.0]
 
 
-def test_no_documents_are_asked_for_unless_wanted(box: Box) -> None:
-    reading = box.read("1001")
-
-    assert reading.document_pages is None
-    assert document_calls(box) == 0
-
-
 @pytest.mark.parametrize(("jobs", "calls"), [(1, 1), (2, 2), (1000, 3), (2500, 6), (4000, 7)])
 def test_a_thousand_documents_cost_about_one_call(
     emulator: Emulator, patient: Box, jobs: int, calls: int
@@ -78,15 +71,6 @@ def test_a_thousand_documents_cost_about_one_call(
     assert reading.jobs["output_file_found"].all()
     assert document_calls(patient) == calls <= jobs / 1000 + 5
     assert patient.document_calls(reading.jobs) <= calls
-
-
-@pytest.mark.thorough
-def test_the_documents_of_25000_jobs_cost_at_most_30_calls() -> None:
-    with demo() as box:
-        reading = box.read("12345600109", documents=True)
-        assert reading.jobs.height == 25_000
-        assert reading.jobs["output_file_found"].sum() > 24_000
-        assert document_calls(box) == box.document_calls(reading.jobs) <= 30
 
 
 def test_batches_without_documents_cost_no_call(emulator: Emulator, box: Box) -> None:

@@ -124,31 +124,26 @@ def test_status_words_are_coloured_on_terminals_alone(
     assert (b"\x1b" in text) == coloured
 
 
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("boxdocgen ar", ["archive"]),
-        ("boxdocgen fetch --ou", ["--output"]),
-        ("boxdocgen audit --fail-on w", ["warning"]),
-        ("boxdocgen verify au", ["audit.zip"]),
-        ("boxdocgen cache cl", ["clear"]),
-    ],
-)
-def test_bash_completes_commands_options_values_and_files(
-    line: str, expected: list[str], tmp_path: Path
-) -> None:
+def test_bash_completes_commands_options_values_and_files(tmp_path: Path) -> None:
     (tmp_path / "audit.zip").touch()
     shtab = [sys.executable, "-m", "shtab", "--shell", "bash", "boxdocgen_explore.cli.parser"]
     script = subprocess.run(shtab, capture_output=True, text=True, check=True).stdout
-    words = shlex.split(line)
-    ask = f"""
+    for line, expected in (
+        ("boxdocgen ar", "archive"),
+        ("boxdocgen fetch --ou", "--output"),
+        ("boxdocgen audit --fail-on w", "warning"),
+        ("boxdocgen verify au", "audit.zip"),
+        ("boxdocgen cache cl", "clear"),
+    ):
+        words = shlex.split(line)
+        ask = f"""
 read -ra parts <<< "$(complete -p boxdocgen)"
 COMP_WORDS=({line}) COMP_CWORD={len(words) - 1} COMP_LINE="{line}" COMP_POINT={len(line)}
 for at in "${{!parts[@]}}"; do [ "${{parts[at]}}" = -F ] && function="${{parts[at+1]}}"; done
 "$function" boxdocgen "{words[-1]}" "{words[-2]}"
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
-    run = subprocess.run(
-        ["bash", "-c", script + ask], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert [word.strip() for word in run.stdout.split()] == expected
+        run = subprocess.run(
+            ["bash", "-c", script + ask], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert run.stdout.split() == [expected]

@@ -161,14 +161,6 @@ def office() -> Iterator[Client]:
         yield client
 
 
-def test_batches_are_shown_to_their_owner_only(office: Client) -> None:
-    for path in ("/docgen_batch_jobs/2001", "/docgen_jobs/2001000000"):
-        assert office.ask(path, token="clerks").status_code == 200
-        assert_box_error(office.ask(path, token="admins"), 404, "not_found")
-    assert len(office.ask("/docgen_jobs", token="clerks").json()["entries"]) == 3
-    assert office.ask("/docgen_jobs", token="admins").json()["entries"] == []
-
-
 def test_an_administrator_may_act_as_somebody_of_the_enterprise(office: Client) -> None:
     answer = office.ask("/docgen_jobs", token="admins", headers={"as-user": CLERK.id})
 

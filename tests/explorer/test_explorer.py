@@ -563,11 +563,6 @@ def test_unknown_documents_are_said(explorer, emulator):
     assert explorer.view.notice.startswith("1 document not checked: this user may not")
 
 
-def test_its_repr_is_the_verdict_and_not_a_tree_of_widgets(on_demo):
-    explorer = on_demo
-    assert repr(explorer).startswith("<Explorer: 1,487 of 3,000 failed")
-
-
 def test_it_opens_in_the_ordinary_browser_too(demo, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)

@@ -287,6 +287,13 @@ def test_a_path_that_cannot_be_a_report_costs_no_audit(tmp_path, name, message):
     assert [path.name for path in tmp_path.iterdir()] == ["folder.html"]
 
 
+def test_only_its_owner_can_read_a_report(tmp_path):
+    path = tmp_path / "audit.html"
+    path.touch(0o644)
+    bx.report(jobs_frame([DONE]), path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 cells = st.none() | st.text(max_size=6) | st.sampled_from([*STATUSES, "1001", HOSTILE])
 messages = st.none() | st.lists(st.none() | st.text(max_size=6), max_size=2)
 values = {name: messages if dtype == pl.List(pl.String) else cells for name, dtype in JOBS.items()}

@@ -20,7 +20,7 @@ from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box, connect
 from boxdocgen_explore.box.reading import Reading
 from boxdocgen_explore.box.retry import RetryPolicy
-from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, Emulator, Enterprise, plain_job
+from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, Emulator, plain_job
 
 pytestmark = pytest.mark.trust
 
@@ -126,12 +126,6 @@ def statuses(draw: st.DrawFn) -> list[str]:
     running = draw(st.sampled_from([0, 0, 1, 7]))
     jobs = draw(st.integers(0, 60))
     return ["pending" if running and n % running == 0 else "completed" for n in range(jobs)]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Emulator]:
-    with Emulator(enterprise=Enterprise.of({})) as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")

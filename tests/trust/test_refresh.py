@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,17 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxdocgen_explore.box import Box, connect
-from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, plain_job
+from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, plain_job
 
 pytestmark = pytest.mark.trust
 
 RUNNING = ("pending", "submitted")
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Emulator]:
-    with Emulator(enterprise=Enterprise.of({})) as emulator:
-        yield emulator
 
 
 def fresh(emulator: Emulator, folder: str) -> Box:
@@ -87,14 +80,14 @@ def changed(draw: st.DrawFn, jobs: Jobs, serial: int) -> Jobs:
 
 @given(data=st.data())
 def test_after_any_change_between_two_calls_a_refresh_gives_what_box_has_now(
-    shared: Emulator, data: st.DataObject
+    server: Emulator, data: st.DataObject
 ) -> None:
     limit = data.draw(st.integers(1, 5), "limit")
     statuses = data.draw(st.lists(st.sampled_from(["completed", "failed", "pending"]), max_size=24))
     jobs = [plain_job("1001", n) | {"status": status} for n, status in enumerate(statuses)]
-    with tempfile.TemporaryDirectory() as folder, fresh(shared, folder) as box:
+    with tempfile.TemporaryDirectory() as folder, fresh(server, folder) as box:
         for serial in range(1, 5):
-            shared.enterprise.put("1001", jobs)
+            server.enterprise.put("1001", jobs)
             reading = box.read("1001", limit=limit, refresh=True)
             assert sorted(reading.jobs.select("job_id", "status").rows()) == content(jobs)
             assert reading.pages["complete"].all()

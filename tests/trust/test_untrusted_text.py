@@ -16,7 +16,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from conftest import QUICK
 from playwright.sync_api import Page
 
 import boxdocgen_explore as bx
@@ -78,10 +77,8 @@ def evil() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def box(evil: Emulator, tmp_path: Path) -> Iterator[Box]:
-    options = {"base_url": evil.url, "cache_dir": tmp_path / "cache", "retry": QUICK}
-    with bx.connect(DEMO_TOKEN, **options) as box:
-        yield box
+def box(evil: Emulator, connected: Callable[..., Box]) -> Box:
+    return connected(base_url=evil.url)
 
 
 @pytest.fixture

@@ -6,10 +6,8 @@ import io
 import polars as pl
 import pytest
 from browser_fixtures import resize, wait_for_draw
-from frames import MISSING, READ_AT, jobs_frame, story
+from frames import MISSING, READ_AT, jobs_frame
 from playwright.sync_api import Page, expect
-
-from boxdocgen_explore.view import filters
 
 pytestmark = pytest.mark.browser
 
@@ -93,25 +91,6 @@ def test_the_last_row_is_reached_even_beyond_the_browser_s_most_pixels(show):
     tab.keyboard.press("ArrowUp")
     expect(tab.locator("tr.job:focus")).to_have_attribute("aria-rowindex", "600000")
     expect(tab.locator("tr.job:focus")).to_be_in_viewport()
-
-
-def test_the_csv_has_the_rows_shown_and_no_formula(show):
-    jobs = story().with_columns(
-        external_id=pl.when(pl.col("external_id").is_null()).then(pl.lit("=1+1")).otherwise("external_id")
-    )  # fmt: skip
-    state = {"status": ["failed"]}
-    tab = show(jobs, state=state)
-    with tab.expect_download() as download:
-        tab.get_by_role("button", name="Save CSV").click()
-    text = download.value.path().read_bytes().decode("utf-8-sig")
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    shown = jobs.filter(filters.query(state))
-    assert sorted(row["job_id"] for row in rows) == sorted(shown["job_id"])
-    assert list(rows[0]) == jobs.columns
-    assert {row["external_id"][:2] for row in rows} == {"'=", "EM"}
-    read = pl.read_csv(download.value.path(), infer_schema=False).sort("job_id")
-    errors = read["errors"].str.json_decode(pl.List(pl.String))
-    assert errors.to_list() == shown.sort("job_id")["errors"].to_list()
 
 
 def test_the_browser_reads_unique_texts_as_python_packed_them(show):
