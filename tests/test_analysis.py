@@ -121,12 +121,6 @@ def test_messages_that_differ_in_a_word_have_two_reasons(one, other):
     assert reason_of(one) != reason_of(other)
 
 
-def test_a_tag_stays_beside_what_is_removed():
-    assert reason_of('Tag {{a.b_2}} of row 3 in "x.docx": 4{{c}}5') == (
-        "Tag {{a.b_2}} of row # in “…”: #{{c}}#"
-    )
-
-
 def test_box_s_documented_messages_are_their_own_reasons():
     assert [reason_of(message) for message in DOCUMENTED] == list(DOCUMENTED)
     assert [tag_of(message) for message in DOCUMENTED] == ["customer_name", "optional_field"]

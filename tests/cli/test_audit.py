@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 from full_disk import full_disk
-from playwright.sync_api import expect
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.box import Box
@@ -184,15 +183,6 @@ def test_documents_that_may_not_be_read_are_status_1(box, capsys):
     printed = capsys.readouterr()
     assert printed.out.startswith("Checks not performed")
     assert "25 documents: this user may not read them" in printed.err
-
-
-@pytest.mark.browser
-def test_the_weekly_report_opens_offline(tab, tmp_path, capsys):
-    path = tmp_path / "week.html"
-    assert main(["audit", "--demo", "--since", "18h", "-o", str(path)]) == 1
-    tab.goto(path.as_uri())
-    expect(tab.locator(".headline")).to_have_text(capsys.readouterr().out.splitlines()[0])
-    expect(tab.get_by_role("figure", name="Outcomes by batch").locator("svg")).to_be_visible()
 
 
 def test_a_path_that_cannot_be_written_costs_no_call(box, tmp_path):

@@ -160,6 +160,12 @@ test("templates of the same name get their ids, others do not", () => {
   assert.deepEqual([...names.values()], ["Offer (1)", "Offer (2)", "Invoice"]);
 });
 
+test("every text is as Python packed it", () => {
+  for (const [place, { texts }] of table.frames.entries()) {
+    for (const [name, values] of Object.entries(texts)) assert.deepEqual(values.map((_, job) => cell(frames[place], name, job)), values, name);
+  }
+});
+
 test("no payload is no jobs", async () => {
   const frame = await unpack(new Uint8Array());
   assert.equal(frame.jobs, 0);

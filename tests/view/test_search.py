@@ -28,13 +28,8 @@ def found(tab: Page, text: str) -> list[str]:
     return sorted(one[-1] for one in tab.locator("td.column-job_id").all_inner_texts())
 
 
-def test_one_field_finds_jobs_by_ids_and_by_words(show):
+def test_ids_that_are_not_found_are_named(show):
     tab = show(jobs_frame(ROWS))
-    assert found(tab, "emp-1") == ["0", "2"]
-    assert found(tab, "98000000003") == ["3"]
-    assert found(tab, "1900000000003") == ["2"]
-    assert found(tab, "start_bonus missing EMP") == ["0", "1"]
-    assert found(tab, "offer letter empty") == ["0"]
     assert found(tab, "EMP-1,EMP-2|98000000003") == ["0", "1", "3"]
     expect(tab.locator(".missing")).to_have_text("")
     assert found(tab, "EMP-8; emp-1; EMP-9 EMP-13") == ["0", "2"]
