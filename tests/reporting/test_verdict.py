@@ -92,15 +92,6 @@ def test_a_batch_list_with_gaps_is_never_complete():
     assert "; as of 2 Nov 2026 23:59 UTC, only batches that svc-hr can see. " in sentence
 
 
-def test_the_jobs_of_several_batches_are_counted_together(box, emulator):
-    running = [{**job, "status": "pending"} for job in emulator.enterprise.jobs("1003")]
-    emulator.enterprise.put("1003", running)
-    result = reporting.run_audit(box.read(["1001", "1003", "1004"]))
-    assert result.conclusion == "Still running"
-    assert result.statements["Outcome"].startswith(f"{len(running)} of ")
-    assert f"all {result.jobs.height} jobs of 3 batches" in result.statements["Population"]
-
-
 # --- evidence that is missing or inconsistent ------------------------------------------------
 
 
