@@ -231,6 +231,9 @@ def test_what_is_left_out_is_never_found_missing():
     assert "left out" in result.verdicts.filter(rule="missing-output")["lacks"][0]
     by_batch = result.batch_verdicts.filter(rule="missing-output")
     assert by_batch["verdict"].to_list() == ["not evaluated"]
+    columns = ["batch_id", "job_id", "status", "template_file_version_id"]
+    without = reporting.run_audit(jobs, columns=columns, approved_versions=["t1"])
+    assert without.unevaluated == ["unapproved-version"]  # its text names the template
 
 
 def test_a_missing_message_is_found_even_if_messages_are_left_out():

@@ -59,7 +59,12 @@ def version_rollback(inputs: AuditInput) -> pl.DataFrame:
     )
 
 
-@rule("unapproved-version", "error", columns=(_VERSION,), option="approved_versions")
+@rule(
+    "unapproved-version",
+    "error",
+    columns=(_TEMPLATE, _VERSION),
+    option="approved_versions",
+)
 def unapproved_version(inputs: AuditInput) -> pl.DataFrame:
     """Every template version is on the list approved_versions.
 
