@@ -1,13 +1,14 @@
 """What changed since earlier audits: which findings are new, known or resolved.
 
 A finding is recognised by its rule, batch, job and what it is about, never by its sentence, whose
-numbers change. It is resolved only if its rule was performed again on its batch.
+numbers change. It is resolved only if its rule was performed again on its batch, with the same
+option; if the option is another one, the finding may only be accepted now.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -57,64 +58,93 @@ class Run(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
     history: Facts
 
+    def __post_init__(self) -> None:
+        """Raise TypeError, which decoding makes a ValidationError, if no ids can be compared."""
+        for group in self.thresholds:
+            frozenset(group.get("batches") or ())
+
 
 class Seen(NamedTuple):
-    """A finding, when an audit first had it, and the batches of the audit that last had it."""
+    """A finding, when an audit first had it, and the audit that last had it."""
 
     finding: Finding
     since: dt.datetime
-    batches: frozenset[str]
+    run: Run
+
+    @property
+    def batches(self) -> frozenset[str]:
+        """What it may be about: its batch, or all of the audit's."""
+        batch_id = self.finding.batch_id
+        return frozenset(self.run.outcome if batch_id is None else [batch_id])
+
+    def is_known_as(self, other: Seen) -> bool:
+        """Whether these like findings may be the same one: no other batches came into question."""
+        return self.batches <= other.batches or other.batches <= self.batches
+
+    def demands(self, option: str | None, run: Run) -> list[object]:
+        """What an audit demanded of its batches by an option."""
+        return [
+            group.get(option)
+            for group in run.thresholds
+            if option and self.batches & {*(group.get("batches") or self.batches)}
+        ]
 
 
 class Changes(NamedTuple):
-    """Findings that were not there before, that were, and that are gone; ``not_performed``: it is
-    not known whether they are gone."""
+    """Findings that were not there before, that were, and that are gone; ``accepted``: since their
+    rule's option changed; ``not_performed``: it is not known whether they are gone."""
 
     new: list[Seen]
     known: list[Seen]
     resolved: list[Seen]
+    accepted: list[Seen]
     not_performed: list[Seen]
 
 
-def compared(now: Run, earlier: Iterable[Run]) -> Changes:
+def compared(now: Run, earlier: Iterable[Run], options: Mapping[str, str | None]) -> Changes:
     """Compare the findings of an audit with those of earlier ones, which are in order of time.
 
-    What is not performed again stays open until it is. A finding that was resolved and returns is
-    new.
+    ``options`` names each rule's option. What is not performed again stays open until it is. A
+    finding that was resolved and returns is new.
 
     >>> def run(day, *rules, performed=("failed-share",)):
     ...     findings = [Finding(one, "error", "1", None, "2 jobs failed.", None) for one in rules]
     ...     facts = Facts({"1": frozenset(performed)}, ())
     ...     return Run(dt.datetime(2026, 11, day, tzinfo=dt.UTC), (), {"1": {}}, findings, facts)
-    >>> changes = compared(run(2), [run(1, "failed-share", "not-final")])
+    >>> changes = compared(run(2), [run(1, "failed-share", "not-final")], {})
     >>> changes.resolved[0].finding.rule, changes.not_performed[0].finding.rule
     ('failed-share', 'not-final')
     """
-    changes = Changes([], [], [], [])
+    changes = Changes([], [], [], [], [])
     for run in (*earlier, now):
-        changes = _changes(run, [*changes.new, *changes.known, *changes.not_performed])
+        open_ones = [*changes.new, *changes.known, *changes.not_performed]
+        changes = _changes(run, open_ones, options)
     return changes
 
 
-def _changes(run: Run, before: Sequence[Seen]) -> Changes:
-    changes, batches = Changes([], [], [], []), frozenset(run.outcome)
+def _changes(run: Run, before: Sequence[Seen], options: Mapping[str, str | None]) -> Changes:
+    changes = Changes([], [], [], [], [])
     alike: dict[tuple[str | None, ...], list[Seen]] = {}
     for seen in before:
         alike.setdefault(seen.finding.wherever, []).append(seen)
     still_here = set[int]()
     for one in {(one.wherever, one.batch_id): one for one in run.findings}.values():
         # A finding on several batches names none, and may have been or become one on one batch.
-        same = [
-            seen
-            for seen in alike.get(one.wherever, ())
-            if len({seen.finding.batch_id, one.batch_id} - {None}) < 2
-        ]
+        found = Seen(one, run.audited_at, run)
+        same = [seen for seen in alike.get(one.wherever, ()) if seen.is_known_as(found)]
         still_here |= {id(seen) for seen in same}
         since = min((seen.since for seen in same), default=run.audited_at)
-        (changes.known if same else changes.new).append(Seen(one, since, batches))
+        (changes.known if same else changes.new).append(found._replace(since=since))
     for seen in before:
-        if id(seen) not in still_here:
-            (changes.resolved if _performed(seen, run) else changes.not_performed).append(seen)
+        if id(seen) in still_here:
+            continue
+        option = options.get(seen.finding.rule)
+        if not _performed(seen, run):
+            changes.not_performed.append(seen)
+        elif seen.demands(option, run) == seen.demands(option, seen.run):
+            changes.resolved.append(seen)
+        else:
+            changes.accepted.append(seen)
     return changes
 
 

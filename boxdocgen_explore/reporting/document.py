@@ -70,10 +70,11 @@ def statements(
 ) -> str:
     """Write what the report states, above the view; nothing but these arguments is in it."""
     groups = list(_grouped(record))
-    batches = record["batch_table"]
+    batches, clock = record["batch_table"], record["settings"].get("now")
     return fill(
         "reporting/templates/statements.html",
         record=record,
+        clock=clock and dt.datetime.fromisoformat(clock),
         audited_at=dt.datetime.fromisoformat(record["audited_at"]),
         other_hosts=_other_hosts(record),
         described={name: any(one[name] for one in batches) for name in _DESCRIPTION},

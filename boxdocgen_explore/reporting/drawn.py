@@ -13,12 +13,22 @@ from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.text import counted, percent
 
 _MOST: Final = 10_000
-_SHOWN: Final = ("batch_id", "job_id", "status", "template_file_id", "output_file_id")
+_SHOWN: Final = (
+    "batch_id",
+    "job_id",
+    "external_id",
+    "status",
+    "errors",
+    "template_file_id",
+    "template_file_version_id",
+    "output_file_id",
+)
 
 
 def drawn(jobs: pl.DataFrame, n: int | None, seed: int | str | None) -> dict[str, Any] | None:
-    """Draw n jobs, and say how; None if none are asked for. Without a seed, a random one is used.
+    """Draw n jobs, or all if there are fewer, and say how; None if none are asked for.
 
+    Without a seed, a random one is used.
     ``meaning`` says what 0 and 1 deviations would show; it is empty without SciPy.
 
     Raises:
@@ -31,6 +41,7 @@ def drawn(jobs: pl.DataFrame, n: int | None, seed: int | str | None) -> dict[str
     seed = secrets.randbelow(10**9) if seed is None else seed
     rows = sample(jobs, whole_number("sample", n, _MOST), seed)
     population = jobs["job_id"].drop_nulls().n_unique()
+    n = min(n, population) or n
     return {
         "n": n,
         "seed": str(seed),

@@ -23,6 +23,10 @@ from boxdocgen_explore.text import counted, listed, moment
 
 _MOST_AUDITS: Final = 12
 """Audits of which the share failed is shown, this one included."""
+_IN_WORDS: Final = {
+    "accepted": "accepted now (the option has changed)",
+    "not_performed": "not performed again",
+}
 
 
 def check_history(folder: Path) -> None:
@@ -39,21 +43,31 @@ def with_history(result: AuditResult, folder: Path) -> AuditResult:
     now = msgspec.convert(record, Run)
     runs, skipped = _runs(folder)
     earlier = [run for run in runs if run.audited_at < now.audited_at]
+    options = {rule.name: rule.option for rule in result.rules}
     changes = {
         name: [{**msgspec.to_builtins(one.finding), "since": one.since.isoformat()} for one in seen]
-        for name, seen in compared(now, earlier)._asdict().items()
+        for name, seen in compared(now, earlier, options)._asdict().items()
     }
     if result.removed:  # an earlier audit may have had what this one leaves out
-        for row in (*changes["resolved"], *changes["not_performed"]):
+        for row in (
+            row for name in ("resolved", "accepted", "not_performed") for row in changes[name]
+        ):
             row |= {"detail": PLACEHOLDER, "about": None}
-    of_templates = [] if "template_file_id" in result.removed else [*earlier, now][-_MOST_AUDITS:]
+    # Batches that were read again are one point: else they would draw a flat line.
+    last = {frozenset(run.outcome): run for run in (*earlier, now)}
+    in_order = sorted(last.values(), key=lambda run: run.audited_at)[-_MOST_AUDITS:]
+    of_templates = [] if "template_file_id" in result.removed else in_order
     history = {
         **facts,
-        "statement": _statement(now, earlier, changes, skipped),
+        "statement": _statement(earlier, changes, skipped),
         "earlier_audits": len(earlier),
         **(changes if earlier else dict.fromkeys(changes)),
         "trend": [
-            {"audited_at": run.audited_at.isoformat(), "shares": shares}
+            {
+                "audited_at": run.audited_at.isoformat(),
+                "batches": sorted(run.outcome),
+                "shares": shares,
+            }
             for run in of_templates
             if (shares := msgspec.to_builtins(run.history.shares))
         ],
@@ -104,23 +118,17 @@ def _shares(result: AuditResult) -> list[dict[str, Any]]:
     ]
 
 
-def _thresholds(run: Run) -> list[dict[str, Any]]:
-    """The thresholds that the batches had to meet, whichever they were."""
-    return [{**one, "batches": None} for one in run.thresholds]
-
-
 def _statement(
-    now: Run, earlier: Sequence[Run], changes: Mapping[str, Sequence[object]], skipped: list[str]
+    earlier: Sequence[Run], changes: Mapping[str, Sequence[object]], skipped: list[str]
 ) -> str:
     if earlier:
-        counts = [f"{len(seen):,} {name.replace('_', ' ')}" for name, seen in changes.items()]
-        audits = counted(len(earlier), "earlier audit")
-        text = f"{', '.join(counts)} again, compared with {audits} since "
+        counts = [
+            f"{len(seen):,} {_IN_WORDS.get(name, name)}"
+            for name, seen in changes.items()
+            if seen or name != "accepted"
+        ]
+        text = f"{', '.join(counts)}, compared with {counted(len(earlier), 'earlier audit')} since "
         text += f"{moment(earlier[0].audited_at)}."
-        last = _thresholds(earlier[-1])
-        if any(one not in last for one in _thresholds(now)):
-            text += " The thresholds are not those of the last one, so a finding may be resolved "
-            text += "only because it is accepted now."
     else:
         text = "There is no earlier audit, so it is not known which findings are new."
     names = listed(skipped)

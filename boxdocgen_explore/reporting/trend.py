@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from boxdocgen_explore.text import percent
+from boxdocgen_explore.text import listed, percent
 
 _COLUMNS: Final = 5
 """Audits that the table has; the line has all of the history's."""
@@ -31,5 +31,7 @@ def trend(history: Mapping[str, Any] | None) -> dict[str, Any]:
         name = next((one["template"] for one in reversed(found) if one and one["template"]), None)
         text = name or template_id or "no template"
         rows.append({"template": text, "points": " ".join(points), "cells": cells[-_COLUMNS:]})
-    heads = [audit["audited_at"][5:16].replace("T", " ") for audit in audits]
+    heads = [
+        f"{listed(audit['batches'], most=2)}, read {audit['audited_at'][:10]}" for audit in audits
+    ]
     return {"heads": heads[-_COLUMNS:], "rows": rows}

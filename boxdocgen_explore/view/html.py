@@ -39,8 +39,8 @@ def _environment() -> Any:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    for words in (text.counted, text.duration, text.listed, text.percent, text.timestamp):
-        environment.filters[words.__name__] = words
+    words = (text.counted, text.duration, text.listed, text.moment, text.percent, text.timestamp)
+    environment.filters |= {one.__name__: one for one in words}
     environment.policies["json.dumps_kwargs"] = {}  # not sorted: the order of the charts counts
     return environment
 

@@ -23,7 +23,7 @@ from boxdocgen_explore.reporting import (
     write_report,
 )
 
-NAMES = ("new", "known", "resolved", "not_performed")
+NAMES = ("new", "known", "resolved", "accepted", "not_performed")
 
 
 def audited(folder: Path, day: int, what: Any, **options: Any) -> AuditResult:
@@ -57,7 +57,7 @@ def batches(*wrong: str) -> bx.Reading:
 
 def test_the_first_audit_says_that_there_is_no_earlier_one(tmp_path):
     result = audited(tmp_path / "history", 0, batches("11"))
-    assert [result.history[name] for name in NAMES] == [None] * 4
+    assert [result.history[name] for name in NAMES] == [None] * 5
     assert result.history["statement"].startswith("There is no earlier audit")
     (path,) = (tmp_path / "history").glob("*.json")
     assert path.stat().st_mode & 0o777 == 0o600
@@ -92,14 +92,25 @@ def test_what_was_not_performed_on_its_batch_is_not_resolved(tmp_path):
     assert ("failed-share", "20") in changes(audited(tmp_path, 4, batches("21")))["known"]
 
 
-def test_thresholds_that_are_not_those_of_the_last_audit_are_a_warning(tmp_path):
-    warning = "a finding may be resolved only because it is accepted now."
-    audited(tmp_path, 0, batches("11"))
-    same = audited(tmp_path, 1, batches("11"))
-    assert warning not in same.history["statement"]
-    other = audited(tmp_path, 2, batches("11"), max_failed_share=0.5)
-    assert ("failed-share", "10") in changes(other)["resolved"]
-    assert warning in other.history["statement"]
+def test_a_finding_that_is_gone_with_another_option_is_accepted_and_not_resolved(tmp_path):
+    audited(tmp_path, 0, batches("11", "21"))
+    other = audited(tmp_path, 1, batches("11"), max_failed_share=0.5)
+    assert changes(other)["accepted"] == [("failed-share", "10"), ("failed-share", "20")]
+    assert changes(other)["resolved"] == [("no-message", "20")]
+    assert "2 accepted now (the option has changed), " in other.history["statement"]
+    audited(tmp_path, 2, batches("11"))
+    assert ("failed-share", "10") in changes(audited(tmp_path, 3, batches()))["resolved"]
+
+
+def test_a_finding_without_a_batch_on_other_batches_is_new(tmp_path):
+    def shared(*ids: str) -> bx.Reading:
+        return read(*(job(one, batch_id=one, output_file_id="f") for one in ids))
+
+    audited(tmp_path, 0, shared("10", "20"))
+    named = ("shared-output-file", None)
+    other = changes(audited(tmp_path, 1, shared("30", "40")))
+    assert (other["new"], other["known"], other["not_performed"]) == ([named], [], [named])
+    assert changes(audited(tmp_path, 2, shared("30", "40", "50")))["known"] == [named]
 
 
 def test_a_finding_on_several_batches_needs_all_of_them_to_be_resolved(tmp_path):
@@ -135,6 +146,9 @@ def test_files_that_are_no_audits_are_named_and_skipped(tmp_path):
         "package": b'{"name": "x"}',
         "ages": re.sub(rb'"audited_at":"[^"]*', b'"audited_at":"0001-01-01T00:00:00+14:00', whole),
         "counts": whole.replace(b'"jobs":6', b'"jobs":' + b"9" * 99),
+        "groups": re.sub(
+            rb'"thresholds":\[{"batches":\[[^]]*\]', b'"thresholds":[{"batches":7', whole
+        ),
         "times": whole.replace(b"+00:00", b""),
         "utf16": whole.decode().encode("utf-16"),
     }
@@ -160,15 +174,21 @@ def test_two_audits_at_once_lose_nothing(tmp_path):
 
 def test_the_report_shows_what_changed_and_the_share_that_failed(tmp_path):
     audited(tmp_path, 0, batches("11", "12"))
-    result = audited(tmp_path, 1, batches("21"), templates={"t": "Offer letter"})
+    audited(tmp_path, 1, read(failed("31", batch_id="30"), job("32", batch_id="30")))
+    result = audited(tmp_path, 2, batches("21"), templates={"t": "Offer letter"})
     text = write_report(result, tmp_path / "audit.html").path.read_text("utf-8")
-    assert "compared with 1 earlier audit since 3 Nov 2026 12:00 UTC." in text
+    assert "compared with 2 earlier audits since 3 Nov 2026 12:00 UTC." in text
     for title in ("New findings: 3", "Resolved findings: 3"):
         assert title in text
     assert ">Offer letter</td>" in text
-    assert ">33.3 % of 6</td>" in text
+    assert ">33.3 % of 6</td>" not in text, "these batches were read again"
+    assert re.findall('class="number">([^<]*, read [^<]*)</th>', text) == [
+        "30, read 2026-11-04",
+        "10, 20, read 2026-11-05",
+    ]
+    assert ">50 % of 2</td>" in text
     assert ">16.7 % of 6</td>" in text
-    assert 'points="1,1 95,12"' in text
+    assert 'points="1,1 95,15.67"' in text
 
 
 def test_what_is_left_out_does_not_come_back_from_an_earlier_audit(tmp_path):
@@ -192,8 +212,8 @@ def test_the_command_compares_with_a_folder_and_adds_to_it(tmp_path, capsys):
     main([*command, "--markdown", "-", "--max-failed-share", "0.5"])
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("- History    0 new, ") for line in lines)
-    assert any(line.startswith("- resolved failed-share: 7 of 1,312 jobs") for line in lines)
-    assert lines[-1].startswith("| Invoice | 0.5 % of 1,312 | 0.5 % of 1,312 | 0.5 % of 1,312 |")
+    assert any(line.startswith("- accepted failed-share: 7 of 1,312 jobs") for line in lines)
+    assert lines[-1].startswith("| Invoice | 0.5 % of 1,312 |")
 
 
 @pytest.mark.parametrize("name", ["file", "no/folder"])

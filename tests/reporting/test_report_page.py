@@ -7,18 +7,25 @@ import io
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from browser_fixtures import resize
-from frames import MISSING, pages_frame, story
+from frames import MISSING, NOON, pages_frame, story
 from playwright.sync_api import Browser, Page, expect
 from servers import raw_server
 
 import boxdocgen_explore as bx
-from boxdocgen_explore.reporting import run_audit, with_history, write_report
+from boxdocgen_explore.reporting import (
+    append_record,
+    audit_record,
+    run_audit,
+    with_history,
+    write_report,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -59,6 +66,29 @@ def test_it_filters_by_keyboard_and_saves_what_is_shown(show):
     rows = list(csv.DictReader(io.StringIO(saved)))
     assert {row["job_id"] for row in rows} == set(wanted["job_id"])
     assert json.loads(rows[0]["errors"])
+
+
+def test_all_findings_and_changes_can_be_saved_as_csv(tab, tmp_path):
+    jobs = story(300).with_columns(external_id=pl.lit("=1+1"))
+    for day in (1, 2):
+        result = run_audit(jobs, audited_at=NOON + timedelta(days=day))
+        result = with_history(result, tmp_path / "history")
+        append_record(tmp_path / "history", audit_record(result, None, ()))
+    tab.goto(write_report(result, tmp_path / "audit.html").path.as_uri())
+
+    def saved(name: str) -> list[dict[str, str]]:
+        with tab.expect_download() as download:
+            tab.get_by_role("button", name=name).click()
+        return list(csv.DictReader(Path(download.value.path()).read_text("utf-8-sig").splitlines()))
+
+    findings = saved("Save findings as CSV")
+    wanted = [(one["rule"], one["job_id"] or "") for one in result.findings.to_dicts()]
+    assert [(one["rule"], one["job_id"]) for one in findings] == wanted
+    assert len(wanted) > 10
+    assert not [one for one in findings if one["about"].startswith("=")]
+    changes = saved("Save changes as CSV")
+    assert {one["change"] for one in changes} == {"known"}
+    assert len(changes) == len(result.history["known"])
 
 
 def test_the_page_recomputes_its_digest_and_detects_a_change(tab, tmp_path, reading):
@@ -135,7 +165,7 @@ def test_where_a_host_forbids_scripts_and_styles_all_statements_can_be_read(
     for name, statement in result.statements.items():
         expect(page.get_by_role("term").filter(has_text=name).first).to_be_visible()
         expect(page.get_by_text(statement, exact=True)).to_be_visible()
-    batches = page.get_by_role("table", name="Batches")
+    batches = page.get_by_role("table", name="Batches", exact=True)
     for batch_id in result.batches:
         expect(batches.get_by_role("row").filter(has_text=batch_id)).to_be_visible()
     finding = page.locator("details.finding").first

@@ -42,8 +42,17 @@ def test_the_sample_is_that_of_bx_sample_numbered_and_linked(written):
     first = wanted["output_file_id"][0]
     assert f'href="https://app.box.com/file/{first}" rel="noopener noreferrer">{first}</a>' in text
     row = re.search(r'<tr><td data-label="No\." class="number">1</td>.*?</tr>', text)[0]
-    assert '">Offer letter</td><td data-label="Status">completed</td>' in row
+    assert '">Offer letter, version t1</td><td data-label="Status">completed</td>' in row
     assert row.endswith('<td data-label="Result"></td></tr>')
+
+
+def test_the_sample_says_what_a_job_is_about_as_far_as_it_is_not_left_out(written):
+    jobs = read(failed("1", "No salary.", external_id="EMP-1"))
+    assert '<td data-label="External id">EMP-1</td>' in (text := written(jobs, sample=1))
+    assert '<td data-label="Status">failed: No salary.</td>' in text
+    text = written(jobs, sample=1, redact=["external_id", "errors"])
+    assert 'data-label="External id"' not in text
+    assert '<td data-label="Status">failed: (left out)</td>' in text
 
 
 def test_a_sample_without_a_seed_is_random_and_states_its_seed():
@@ -58,7 +67,10 @@ def test_what_deviations_would_mean_is_stated_or_not_performed(monkeypatch, writ
     assert "If 0 deviations are found in 59 jobs, at most 5 % of all deviate, with 95 %" in text
     bound = bx.upper_bound(1, 59)
     assert f"If 1 deviation is found in 59 jobs, at most {100 * bound:.1f} % of all" in text
-    assert "The sample has every job" in written(frame(*JOBS), sample=500)
+    assert "no deviation: the outcome counts it already." in text
+    text = written(frame(*JOBS), sample=500)
+    assert "The sample has every job" in text
+    assert "Sample: 200 jobs, in ascending order" in text
     assert "There is no job to draw." in written(read(), sample=5)
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
     text = written(frame(*JOBS), sample=59)
@@ -86,8 +98,10 @@ def test_the_command_has_names_and_sample_in_report_and_json(tmp_path, capsys):
     main([*command, "-o", str(path), "--json"])
     printed = json.loads(capsys.readouterr().out)
     assert (printed["prepared_by"], printed["reviewed_by"]) == ("Dana Ruiz", "Lee Wong")
-    assert [one["job_id"] for one in printed["sample"]["rows"]] == sampled(path.read_text("utf-8"))
-    assert "Reviewed by: Lee Wong" in path.read_text("utf-8")
+    text = path.read_text("utf-8")
+    assert [one["job_id"] for one in printed["sample"]["rows"]] == sampled(text)
+    assert "Reviewed by: Lee Wong" in text
+    assert "the rules measure, stands at 3 Nov 2026 08:00 UTC</p>" in text
     assert main([*command, "--sample", "0"]) == 2
     assert "sample must be" in capsys.readouterr().err
 

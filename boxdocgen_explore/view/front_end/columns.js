@@ -202,11 +202,16 @@ export function byStatus(statuses) {
   return (a, b) => place(a) - place(b) || compareTexts(a, b);
 }
 
-/** Write jobs as CSV: lists as JSON, null as nothing, and no formula for a spreadsheet to run. */
 export function csv(frame, jobs) {
   const columns = [...frame.columns.values()].filter((column) => !column.derived);
-  const lines = [columns.map((column) => csvCell(column.name)).join(",")];
-  for (const job of jobs) lines.push(columns.map((column) => csvCell(column.at(job))).join(","));
+  return csvFile(columns.map(({ name }) => name), jobs, (job) => columns.map((column) => column.at(job)));
+}
+
+/** Write rows, of which `cells` gives the values, as CSV: lists as JSON, null as nothing, and no
+    formula for a spreadsheet to run. */
+export function csvFile(heads, rows, cells) {
+  const lines = [heads.map(csvCell).join(",")];
+  for (const row of rows) lines.push(cells(row).map(csvCell).join(","));
   return `\ufeff${lines.join("\r\n")}\r\n`;
 }
 

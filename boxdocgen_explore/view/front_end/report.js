@@ -1,4 +1,4 @@
-// Hides the plain tables once the view is drawn; recomputes the digest, and compares with the record
+// Hides the plain tables once the view is drawn; saves findings as CSV; recomputes the digest, and compares with the record
 // under it what a person reads; performs the checks of the evidence bag, if the report has it.
 
 import { rePerform, sha256 } from "./re_perform.js";
@@ -10,6 +10,27 @@ const seal = `Report ${document.getElementById("boxdocgen-digest").textContent}`
 document.documentElement.style.setProperty("--boxdocgen-seal", JSON.stringify(seal));
 
 const textOf = (id) => document.getElementById(id).textContent;
+const recordBytes = () => gunzip(decodeBase64(textOf("boxdocgen-record")));
+const parsed = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
+
+const CHANGES = ["new", "known", "resolved", "accepted", "not_performed"];
+const FINDING = ["severity", "rule", "batch_id", "job_id", "detail", "about"];
+const SAVED = {
+  findings: [FINDING, ({ findings }) => findings],
+  changes: [
+    ["change", "since", ...FINDING],
+    ({ history }) => CHANGES.flatMap((change) => history[change].map((one) => ({ change, ...one }))),
+  ],
+};
+for (const save of document.querySelectorAll("[data-save]")) {
+  const [columns, rowsOf] = SAVED[save.dataset.save];
+  save.hidden = false;
+  save.onclick = async () => {
+    const rows = rowsOf(parsed(await recordBytes()));
+    const text = csvFile(columns, rows, (row) => columns.map((name) => row[name]));
+    download(`${save.dataset.save}.csv`, "text/csv;charset=utf-8", text);
+  };
+}
 
 /** The names of the parts whose text is not what was written. */
 async function changedParts(record) {
@@ -37,9 +58,9 @@ recompute.onclick = async () => {
     return;
   }
   const payload = decodeBase64(textOf("boxdocgen-payload"));
-  const record = await gunzip(decodeBase64(textOf("boxdocgen-record")));
+  const record = await recordBytes();
   const digest = await sha256(payload, record, textOf("boxdocgen-pages"), textOf("boxdocgen-text"));
-  const changed = await changedParts(JSON.parse(new TextDecoder().decode(record)));
+  const changed = await changedParts(parsed(record));
   if (digest !== textOf("boxdocgen-digest")) message.textContent = `NOT the same: ${digest}`;
   else if (changed.length) message.textContent = `NOT as written: the text of ${changed.join(", ")}`;
   else message.textContent = `The same: ${digest}`;
@@ -61,7 +82,7 @@ if (bag) {
 async function performedAgain() {
   const results = await rePerform(decodeBase64(bag.textContent), {
     seal: textOf("boxdocgen-seal"),
-    record: new TextDecoder().decode(await gunzip(decodeBase64(textOf("boxdocgen-record")))),
+    record: new TextDecoder().decode(await recordBytes()),
     outcome: document.querySelectorAll(".conclusion dd")[1]?.textContent,
     statuses: JSON.parse(textOf("boxdocgen-settings")).specs.statuses,
     frame: await unpack(decodeBase64(textOf("boxdocgen-payload"))),
