@@ -64,7 +64,9 @@ def _bars(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
     over = row_of(x=alt.value(0), x2=alt.value("width"), y=pixels("top"), y2="bottom")
     steps = counted(alt.Chart(), figure, f"(width - {label_px} - {figure.number_px})")
     steps = (
-        steps.transform_calculate(lines=_wrapped("datum.label", f"max(8, floor({label_px} / 6.6))"))
+        steps.transform_calculate(
+            lines=_wrapped("datum.label", f"max(8, floor(({label_px} - 8) / 6.6))")
+        )
         .transform_calculate(
             own=f"datum.piece == 0 ? {LINE_PX} * length(datum.lines) + {_GAP_PX} : 0"
         )

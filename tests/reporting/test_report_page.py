@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 import pytest
 from browser_fixtures import resize
-from frames import MISSING, NOON, pages_frame, story
+from frames import MISSING, NOON, chain, pages_frame, read, story
 from playwright.sync_api import Browser, Page, expect
 from servers import raw_server
 
@@ -222,3 +222,35 @@ def test_printed_from_a_dark_screen_it_is_light_and_has_the_first_rows(show, rea
     assert colours[0] == "rgb(255, 255, 255)"
     assert colours[1] == colours[3] == "rgb(31, 35, 40)"
     assert page.pdf().startswith(b"%PDF")
+
+
+def test_on_paper_there_is_no_control_and_a_time_instead_of_an_age(show):
+    jobs = story(300).with_columns(external_id=pl.lit("EMP-004711"))
+    reading = bx.Reading(jobs, read(pages=chain("12345600319", 300, complete=False)).pages)
+    page = show(reading, sample=3)
+    page.set_viewport_size({"width": 700, "height": 900})
+    page.emulate_media(media="print")
+    controls = page.locator("button, select, .menu, .show")
+    assert controls.count() > 10
+    assert [one.text_content() for one in controls.all() if one.is_visible()] == []
+    age, after = page.locator(".verdict time").evaluate(
+        "one => [getComputedStyle(one).fontSize, getComputedStyle(one, '::after').content]"
+    )
+    assert (age, after) == ("0px", '"as of 2026-11-03 12:00 UTC"')
+    terms = page.locator("section > dl > dd").all()
+    assert len({one.bounding_box()["x"] for one in terms}) == 1
+    assert page.locator(".pages td:last-child").first.bounding_box()["width"] > 130
+    for cell in page.get_by_role("cell", name="EMP-004711").all():
+        assert cell.evaluate(
+            "one => { const text = document.createRange(); text.selectNodeContents(one);"
+            " return text.getClientRects().length }"
+        ) == 1  # fmt: skip
+
+
+def test_on_a_phone_a_result_has_room_and_no_label_touches_its_bar(show):
+    page = show(story(300), sample=3)
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator('[data-label="Result"]').first).to_be_visible()
+    figure = page.get_by_role("figure", name="Job outcomes")
+    label = figure.locator(".labels_marks text", has_text="completed_with_error")
+    expect(label.locator("tspan")).to_have_text(["completed_with_", "error"])

@@ -42,6 +42,7 @@ export class VerdictLine {
     if (!time || !readAt) return;
     time.setAttribute("datetime", readAt);
     time.title = readAt;
+    time.dataset.at = `as of ${new Date(readAt).toISOString().slice(0, 16).replace("T", " ")} UTC`; // on paper
     const seconds = (Date.now() - Date.parse(readAt)) / 1000;
     // Read in the future: what Python wrote about that stays.
     if (seconds > -CLOCK_DIFFERENCE_S) time.textContent = age(seconds);
