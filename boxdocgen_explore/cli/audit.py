@@ -46,7 +46,11 @@ def add_commands(commands: Any) -> None:
         "--embed-evidence", action="store_true", help="put the evidence bag into the .html file"
     )
     since_option(command)
-    path_option(command, "--expected", about="a manifest, as CSV")
+    path_option(
+        command,
+        "--expected",
+        about="a manifest, as CSV: column external_id, a row per document; or batch_id and jobs",
+    )
     path_option(command, "--markdown", about="a summary as .md; - prints it")
     path_option(command, "--junit", about="test results as .xml")
     command.add_argument(

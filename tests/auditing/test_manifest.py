@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,10 @@ import polars as pl
 import pytest
 
 from boxdocgen_explore.auditing import read_manifest
+from boxdocgen_explore.auditing.manifest import control_total
 from boxdocgen_explore.errors import InvalidRequest
+
+DOCUMENTED = Path(__file__).parents[2] / ".github" / "docs" / "audits.md"
 
 
 def written(folder: Path, content: bytes) -> Path:
@@ -96,3 +101,23 @@ def test_an_invalid_frame_is_refused_in_a_sentence(columns: Any, fault: str) -> 
 def test_anything_else_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="a path to a CSV file or a frame, not int"):
         read_manifest(7)  # type: ignore[arg-type]
+
+
+def documented(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", DOCUMENTED.read_text("utf-8"), re.DOTALL)
+
+
+def test_the_documented_manifests_are_valid(tmp_path: Path) -> None:
+    manifests = [read_manifest(written(tmp_path, one.encode())) for one in documented("csv")]
+    keys = [("external_id",), ("batch_id",), ("batch_id", "external_id")]
+    assert [one.key for one in manifests] == keys
+
+
+def test_the_documented_command_makes_a_control_total(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_bytes("b\r\nÄ\r\na\r\nB\r\na".encode())
+    command = next(one for one in documented("sh") if "control-total" in one)
+    done = subprocess.run(
+        ["bash", "-euc", command], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    count, digest = control_total(["a", "b", "B", "Ä"])
+    assert done.stdout == f"--control-total {count} {digest}\n"
