@@ -137,8 +137,11 @@ class AuditResult:
     @cached_property
     def as_of(self) -> dt.datetime | None:
         """When the oldest page was read (UTC), that of the list of batches included."""
-        times = [time for time in (self.view_verdict.read_at, self.scope.listed_at) if time]
-        return min(times, default=None)
+        read_at = self.pages[
+            "fetched_at"
+        ].min()  # the view's verdict has none in a rendered notebook
+        times = (read_at, self.scope.listed_at)
+        return min((time for time in times if isinstance(time, dt.datetime)), default=None)
 
     @cached_property
     def errors(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import json
 import re
 import socketserver
 import threading
@@ -104,6 +105,19 @@ def test_the_audit_notebook_has_its_parameters_first_and_its_evidence_last():
     titles = [cell.source.split("\n")[0] for cell in notebook.cells if "## " in cell.source]
     assert titles[:2] == ["## Verdict", "## Findings"]
     assert titles[-1] == "## Evidence"
+
+
+def test_the_audit_notebook_performs_and_shows_all_that_the_command_does(capsys):
+    notebook = nbformat.read(ROOT / "notebooks" / "02_audit.ipynb", as_version=4)
+    verdict, _, rules = [cell.outputs[0] for cell in notebook.cells if cell.get("outputs")][:3]
+    main(["audit", "--demo", "12345600319", "12345600312", "--json"])
+    printed = json.loads(capsys.readouterr().out)
+    assert verdict["text"].startswith(f"{printed['conclusion']}. Complete: all 4,312 jobs")
+    assert re.search(r"read as svc-hr@example\.com; as of \d+ \w+ \d{4} ", verdict["text"])
+    rows = re.findall(
+        r"^│ ([a-z-]+)\s+┆ (\w[\w ]+\w)\s+┆ \d", rules.data["text/plain"], re.MULTILINE
+    )
+    assert rows == [(one["rule"], one["verdict"]) for one in printed["rules"]]
 
 
 # --- what a run leaves in a notebook ---------------------------------------------------------
