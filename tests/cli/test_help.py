@@ -66,7 +66,9 @@ def test_every_help_names_defaults_variables_and_exit_statuses(
 def test_every_option_of_an_audit_says_what_it_declares(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    text = " ".join(help_of("boxdocgen audit", capsys).partition("Policy:")[2].split())
+    inputs, _, policy = help_of("boxdocgen audit", capsys).partition("Policy:")
+    assert "a manifest, as CSV: column external_id, a row per document; or batch_id and" in inputs
+    text = " ".join(policy.split())
     for name, about in ABOUT.items():
         assert re.search(rf"{flag(name)}( [A-Z0-9]+)* {re.escape(about)}", text)
     assert "--max-failed-share N share of final jobs that may fail, 0 to 1; by default 0" in text
