@@ -137,10 +137,8 @@ class AuditResult:
     @cached_property
     def as_of(self) -> dt.datetime | None:
         """When the oldest page was read (UTC), that of the list of batches included."""
-        read_at = self.pages[
-            "fetched_at"
-        ].min()  # the view's verdict has none in a rendered notebook
-        times = (read_at, self.scope.listed_at)
+        # Not that of the view's verdict, which has none in a rendered notebook.
+        times = (self.pages["fetched_at"].min(), self.scope.listed_at)
         return min((time for time in times if isinstance(time, dt.datetime)), default=None)
 
     @cached_property

@@ -59,12 +59,7 @@ def version_rollback(inputs: AuditInput) -> pl.DataFrame:
     )
 
 
-@rule(
-    "unapproved-version",
-    "error",
-    columns=(_TEMPLATE, _VERSION),
-    option="approved_versions",
-)
+@rule("unapproved-version", "error", columns=(_VERSION,), option="approved_versions")
 def unapproved_version(inputs: AuditInput) -> pl.DataFrame:
     """Every template version is on the list approved_versions.
 
@@ -79,7 +74,8 @@ def unapproved_version(inputs: AuditInput) -> pl.DataFrame:
     return per_group(
         used,
         lambda template, version, jobs: (
-            f"{counted(jobs, 'job')} made from {inputs.template(template)} in "
+            f"{counted(jobs, 'job')} made from "
+            + (f"{inputs.template(template)} in " if template else "")  # it may have been left out
             + (f"version {version}, which is not approved." if version else "no named version.")
         ),
         about=pl.concat_str("template", "version", separator=" ", ignore_nulls=True),
