@@ -49,6 +49,10 @@ class Forgery:
             named = sorted(name for name in names if name.startswith("data/") is payload)
             lines = [f"{digest(self.files[name])}  {name}\n" for name in named]
             self.files[manifest] = "".join(lines).encode()
+        return self.packed()
+
+    def packed(self) -> Path:
+        """Write the bag with the hashes that it has."""
         with zipfile.ZipFile(self.path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in self.files.items():
                 archive.writestr(f"audit/{name}", content)

@@ -46,8 +46,8 @@ def epilog(example: str, findings: str = "") -> str:
     one = f"1 {findings}, " if findings else ""
     return (
         f"Example: {example}\n"
-        f"Exit status: 0 done, {one}2 wrong usage or a file that cannot be written, 3 Box refused "
-        "or failed, 130 Ctrl-C\n"
+        f"Exit status: 0 done, {one}2 wrong usage or a file that cannot be read or written, "
+        "3 Box refused or failed, 130 Ctrl-C\n"
         "Environment: NO_COLOR, FORCE_COLOR"
     )
 

@@ -40,8 +40,10 @@ class Bag:
         except OSError as error:
             raise BrokenBag(f"{path} cannot be read: {error.strerror or error}.") from None
         except Exception as error:  # a zip file may be damaged in many ways
-            what = f"{path} is damaged, or not a zip file, or has no bag"
-            raise BrokenBag(f"{what}: {error}.") from None
+            if b' id="boxdocgen-digest">' in content and not embedded:
+                why = "This report has no evidence bag; make it with --embed-evidence"
+                raise BrokenBag(f"{why} (embed_evidence=True): {path}") from None
+            raise BrokenBag(f"{path} is damaged, or no zip file with a bag: {error}.") from None
         digest = hashlib.sha256(content[:-COMMENT_BYTES]).hexdigest().encode()
         has_no_comment = content[-22:-18] == b"PK\5\6"
         self.intact: bool | None = None if has_no_comment else content[-COMMENT_BYTES:] == digest

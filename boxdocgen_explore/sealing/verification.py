@@ -40,7 +40,7 @@ from boxdocgen_explore.sealing.answers import Answer, parsed_answers, reading
 from boxdocgen_explore.sealing.archive import Bag
 from boxdocgen_explore.sealing.bag import TAG_MANIFEST
 from boxdocgen_explore.sealing.box_again import BOX_NOW, DIFFERS, MATCHES, NOT_PERFORMED, box_now
-from boxdocgen_explore.sealing.stand_alone import problems
+from boxdocgen_explore.sealing.stand_alone import first_three, problems
 from boxdocgen_explore.view import pack
 
 _FILES: Final = "files, pages, counts"
@@ -89,7 +89,8 @@ class Verification:
     def __str__(self) -> str:
         rows = self.statements.iter_rows()
         lines = [f"{result:14} {name}{f': {text}' if text else ''}" for name, result, text in rows]
-        return "\n".join([_CONCLUSIONS[self.level], *lines, f"Seal: {self.seal}"])
+        seal = [f"Seal: {self.seal}"] if self.level else []  # it would match, and mean nothing
+        return "\n".join([_CONCLUSIONS[self.level], *lines, *seal])
 
 
 def verify(
@@ -111,8 +112,10 @@ def verify(
     if seal is not None and not (isinstance(seal, str) and re.fullmatch("[0-9a-fA-F]{64}", seal)):
         raise InvalidRequest(f"seal must be 64 hexadecimal digits, not {quoted(seal)}.")
     found = hashlib.sha256(bag.read(TAG_MANIFEST)).hexdigest()
-    rows = [*_guarded(bag, ((_FILES, DIFFERS, one) for one in problems(bag.names, bag.read)))]
-    if rows:
+    wrong = first_three(problems(bag.names, bag.read))
+    rows = [*_guarded(bag, ((_FILES, DIFFERS, one) for one in wrong), _FILES)]
+    files_match = not rows
+    if not files_match:
         rows.append(("audit", NOT_PERFORMED, "these are not the files that it was made from"))
     else:
         rows = [(_FILES, MATCHES, f"{len(bag.names):,} files"), *_guarded(bag, _audit(bag))]
@@ -121,7 +124,7 @@ def verify(
         consistent = all(row[1] != DIFFERS for row in rows)
         why = "the bag does not agree with itself"
         rows += box_now(bag, box) if consistent else [(BOX_NOW, NOT_PERFORMED, why)]
-    rows += [_zip_file(bag), _seal(found, seal)]
+    rows += [_zip_file(bag), _seal(found, seal, files_match)]
     rows.append(("attributable", NOT_PERFORMED, "a signature shows it: see data/FORMAT.md"))
     return Verification(Path(path), found, pl.DataFrame(rows, schema=VERIFICATION, orient="row"))
 
@@ -146,21 +149,25 @@ def _report_around(bag: Bag, seal: str) -> Iterator[_Row]:
         yield "report with the bag", DIFFERS, "it is not the report in the bag"
 
 
-def _seal(found: str, lodged: str | None) -> _Row:
+def _seal(found: str, lodged: str | None, files_match: bool) -> _Row:
+    if lodged and lodged.lower() != found:
+        why = "this is not the bag whose seal was lodged, even if it is consistent"
+        return "seal", DIFFERS, why
+    if not files_match:
+        why = "a seal is that of the manifest alone, and the files do not match it, or each other"
+        return "seal", NOT_PERFORMED, why
     if lodged is None:
         return "seal", NOT_PERFORMED, "no seal to compare with; a complete forgery passes"
-    if lodged.lower() == found:
-        return "seal", MATCHES, None
-    return "seal", DIFFERS, "this is not the bag whose seal was lodged, even if it is consistent"
+    return "seal", MATCHES, None
 
 
-def _guarded(bag: Bag, rows: Iterator[_Row]) -> Iterator[_Row]:
+def _guarded(bag: Bag, rows: Iterator[_Row], name: str = "audit") -> Iterator[_Row]:
     try:
         yield from rows
     except (Exception, pl.exceptions.PanicException) as error:  # anything may be in the files
         why = f"a file is not as data/FORMAT.md says, probably {bag.last} ({error!r:.200})"
         text = f"{error!s:.300}" if isinstance(error, BoxDocGenError) else why
-        yield "audit", DIFFERS, f"cannot be checked: {text}"
+        yield name, DIFFERS, f"cannot be checked: {text}"
 
 
 def _audit(bag: Bag) -> Iterator[_Row]:

@@ -17,6 +17,7 @@ from forging import Forgery
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.box import Box
+from boxdocgen_explore.cli import main
 from boxdocgen_explore.errors import BrokenBag, InvalidRequest
 from boxdocgen_explore.reporting import Report, embedded, run_audit, with_history
 from boxdocgen_explore.sealing import Verification, write_evidence
@@ -59,9 +60,11 @@ def test_a_bag_is_consistent_and_with_its_seal_unchanged_since_lodged(bag: Repor
 def test_the_script_agrees_on_a_python_without_packages(bag: Report, tmp_path: Path) -> None:
     ran = script(bag.path, tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert bag.seal in ran.stdout
-    text = (tmp_path / "audit" / "data" / "verify.py").read_text("utf-8")
-    assert len(text.splitlines()) <= 80
+    assert ran.stdout.startswith("Left out: nothing\nConsistent.\nNot checked: findings, ")
+    assert f"Seal: {bag.seal}" in ran.stdout
+    data = tmp_path / "audit" / "data"
+    stated = re.search(r"Python alone, in (\d+) lines", (data / "FORMAT.md").read_text("utf-8"))
+    assert len((data / "verify.py").read_text("utf-8").splitlines()) <= int(stated[1])
 
 
 @pytest.mark.parametrize("flips", [60, pytest.param(1000, marks=pytest.mark.thorough)])
@@ -138,7 +141,10 @@ IN_PAGES: dict[str, tuple[Callable[[Forgery], None], str]] = {
     "a page dropped": (drop, THIRD + UNASKED),
     "the last page dropped": (drop_last, "batch 1001: its last pages are missing"),
     "a page repeated": (repeat, FOURTH + UNASKED),
-    "a job's batch": (entry(0, batch={"id": "1003"}), "job 1001000000 appears twice, or belongs"),
+    "a job's batch": (
+        entry(0, batch={"id": "1003"}),
+        "job 1001000000: it appears twice, or belongs",
+    ),
     "a status": (entry(0, status="completed"), "batch 1001: its pages have other jobs than"),
 }
 IN_WHAT_IS_STATED: dict[str, tuple[Callable[[Forgery], None], str]] = {
@@ -156,6 +162,9 @@ IN_WHAT_IS_STATED: dict[str, tuple[Callable[[Forgery], None], str]] = {
     "a setting": (record(lambda audit: audit["settings"].update(running_hours=9)), "thresholds: "),
 }
 
+
+FOR_VERIFY_ALONE = {"two statuses", "a message", "a creator", "a document", "the reader"}
+"""What needs the audit to be performed again."""
 
 USUAL = {*IN_PAGES, "a message", "a document", "a finding", "the manifest"}
 EACH = [
@@ -177,8 +186,77 @@ def test_a_change_is_found_although_every_hash_was_computed_again(
     assert named in differences(found)
     assert (found.ok, found.level) == (False, None)
     ran = script(path, tmp_path)
-    assert ran.returncode == (what in IN_PAGES), ran.stdout
+    assert ran.returncode == (what not in FOR_VERIFY_ALONE), ran.stdout
+    assert ("Seal: " in ran.stdout) == (ran.returncode == 0)
     assert what not in IN_PAGES or named in ran.stdout
+
+
+OTHER_REPORT = "data/report.html: it has another record than data/audit.json"
+
+
+def test_the_script_finds_another_report_or_manifest_although_every_hash_was_computed_again(
+    bag: Report, source: Box, tmp_path: Path
+) -> None:
+    other = Forgery(bx.evidence(source.read("1003"), tmp_path / "other.zip").path).files
+    text = Forgery(bag.path).files["data/report.html"]
+    clean = text.replace(b">Exceptions noted<", b">No exceptions noted<")
+    for name, content, named in (
+        ("data/report.html", other["data/report.html"], OTHER_REPORT),
+        ("data/report.html", clean, "data/report.html: it was changed after it was written"),
+        ("data/manifest.csv", MANIFEST, "data/manifest.csv: it is not the file that data/audit"),
+    ):
+        forgery = Forgery(bag.path)
+        assert forgery.files[name] != content
+        forgery.files[name] = content
+        ran = script(forgery.written(), tmp_path)
+        assert (ran.returncode, ran.stdout.splitlines()[1].startswith(named)) == (1, True), (
+            ran.stdout
+        )
+        assert "\nNOT consistent.\nNot checked: " in ran.stdout
+
+
+def unmanifested(bag: Path, edit: Callable[[Forgery], None]) -> Path:
+    """Change the files of a bag, and leave its manifests as they are."""
+    forgery = Forgery(bag)
+    edit(forgery)
+    return forgery.packed()
+
+
+def test_a_seal_never_matches_if_the_files_are_not_those_of_the_manifest(
+    bag: Report, tmp_path: Path
+) -> None:
+    path = unmanifested(bag.path, entry(0, status="completed"))
+    found = bx.verify(path, seal=bag.seal)
+    statements = {name: (result, detail) for name, result, detail in found.statements.rows()}
+    assert statements["seal"][0] == "not performed"
+    assert "a seal is that of the manifest alone, and the files do not match it" in str(found)
+    ran = script(path, tmp_path)
+    for text in (str(found), ran.stdout):
+        assert text.count("Seal: ") == 0
+        assert bag.seal not in text
+
+
+def test_a_missing_answer_is_named_in_plain_words(bag: Report, tmp_path: Path) -> None:
+    path = unmanifested(bag.path, lambda forgery: forgery.files.pop(SECOND))
+    found, ran = bx.verify(path), script(path, tmp_path)
+    for text in (differences(found), ran.stdout):
+        assert f"{SECOND}: it is missing" in text
+        assert f"{SECOND}: this answer of Box is missing" in text
+        assert "cannot be checked" not in text
+        assert "not as FORMAT.md" not in text
+    assert [row for row in found.statements.rows() if row[0] == "audit"] == [
+        ("audit", "not performed", "these are not the files that it was made from")
+    ]
+
+
+def test_of_many_problems_of_a_kind_the_first_three_are_shown(bag: Report, tmp_path: Path) -> None:
+    forgery = Forgery(bag.path)
+    forgery.files[SECOND] = forgery.files[FIRST]
+    forgery.state(forgery.requests())
+    path = forgery.written()
+    for text in (str(bx.verify(path)), script(path, tmp_path).stdout):
+        assert len(re.findall(r", job \d+: it appears twice, or belongs", text)) == 3
+        assert "and 7 more: it appears twice, or belongs to another batch" in text
 
 
 def test_a_report_that_states_something_else_is_found(bag: Report) -> None:
@@ -285,10 +363,14 @@ def test_a_hostile_zip_file_is_one_clear_error(
 @pytest.mark.parametrize("content", [b"", b"PK", b"\xff" * 100, b"<html>"])
 def test_other_bytes_are_no_bag(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "none.zip").write_bytes(content)
-    with pytest.raises(BrokenBag, match="damaged, or not a zip file"):
+    with pytest.raises(BrokenBag, match="damaged, or no zip file with a bag"):
         bx.verify(tmp_path / "none.zip")
     with pytest.raises(BrokenBag, match="cannot be read"):
         bx.verify(tmp_path / "missing.zip")
+    assert [main(["verify", str(tmp_path / name)]) for name in ("none.zip", "missing.zip")] == [
+        2,
+        2,
+    ]
 
 
 @pytest.mark.parametrize("name", ["data/audit.json", "data/reading.jsonl", FIRST])
