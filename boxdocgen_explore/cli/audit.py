@@ -79,7 +79,8 @@ def add_commands(commands: Any) -> None:
         action="append",
         default=[],
         choices=("creators", "errors", "warnings", "external_id", "documents"),
-        help="leave this out; may be given several times",
+        help="leave this out; may be given several times; the reader's login and user id stay, "
+        "even if the reader is one of the creators",
     )
     _policy_options(command)
     box_options(command)

@@ -22,6 +22,10 @@ _NO_TOTAL: Final = (
     "end marker."
 )
 
+_READER_STAYS: Final = (
+    "The reader's login and user id stay (Read by), even if the reader is one of the creators."
+)
+
 
 def facts(
     result: AuditResult, notes: Sequence[str], settings: Mapping[str, Any], code: Mapping[str, str]
@@ -47,7 +51,7 @@ def facts(
         ("Population", [*_population(result), _NO_TOTAL]),
         ("Rows", [_rows(result.jobs)]),
         ("Unrecognised", [_unknown(result)]),
-        ("Left out", [_left_out(result)]),
+        ("Left out", _left_out(result)),
         ("Audit", _audit(result, settings, code)),
         *([("Notes", notes)] if notes else []),
     ]
@@ -150,9 +154,12 @@ def _unknown(result: AuditResult) -> str:
     return "; ".join([*parts, f"statuses: {listed(statuses, most=20) or 'none'}"]) + "."
 
 
-def _left_out(result: AuditResult) -> str:
+def _left_out(result: AuditResult) -> list[str]:
     names = listed(result.removed, most=30)
-    return f"{names}: not in this file, and not audited." if names else "nothing."
+    sentences = [f"{names}: not in this file, and not audited." if names else "nothing."]
+    if "created_by_login" in result.removed and result.pages.height:
+        sentences.append(_READER_STAYS)
+    return sentences
 
 
 def _audit(result: AuditResult, settings: Mapping[str, Any], code: Mapping[str, str]) -> list[str]:

@@ -25,7 +25,8 @@ REDACTABLE: Final[dict[str, tuple[str, ...]]] = {
 }
 """What ``redact`` may name, and the columns that go with it.
 
-Names of documents often contain names of people."""
+Names of documents often contain names of people. The reader's login and user id stay, even if the
+reader is one of the creators: the evidence says as whom Box was read."""
 
 PLACEHOLDER: Final = "(left out)"
 _SCHEMA: Final = {**JOBS, **DETAILS, **DOCUMENTS, **DURATION}

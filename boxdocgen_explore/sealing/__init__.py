@@ -77,7 +77,8 @@ def report(
         state: the filters that are set when the file opens, as in ``explorer.state``.
         columns: the columns to include (default: all).
         redact: "creators", "errors", "warnings", "external_id", "documents" (the names of the
-            output files): left out of the audit and the file, and the report says so.
+            output files): left out of the audit and the file, and the report says so. The
+            reader's login and user id stay, even if the reader is one of the creators.
         notes: sentences for the evidence, such as `sample_recipe` returns.
         embed_evidence: put the bag that `evidence` writes into the file: a button "Re-perform"
             checks it in the browser. It has all that Box answered, so nothing can be left out.

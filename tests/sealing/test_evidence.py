@@ -144,6 +144,21 @@ def test_what_was_left_out_is_not_in_the_bag_and_the_bag_says_so(
     assert "2 answers are not in the bag" in str(found)
 
 
+def test_a_reader_who_is_a_creator_stays_without_creators_and_the_report_and_the_help_say_so(
+    source: Box, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reading = source.read(["1001"], details=True)
+    says = "The reader's login and user id stay"
+    for redact in ("creators", "errors"):
+        bag = bx.evidence(reading, tmp_path / "audit.zip", redact=redact)
+        record = json.loads(Forgery(bag.path).files["data/audit.json"])
+        assert record["reader"]["users"][0]["user_login"] == reading.user.login
+        assert (says in str(dict(record["facts"])["Left out"])) == (redact == "creators")
+    with pytest.raises(SystemExit):
+        main(["audit", "--help"])
+    assert says.removeprefix("The ") in " ".join(capsys.readouterr().out.split())
+
+
 def test_the_command_line_writes_a_bag_and_verifies_it(
     emulator: Emulator, tmp_path: Path, monkeypatch, capsys
 ) -> None:
