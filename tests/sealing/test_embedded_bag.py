@@ -22,11 +22,12 @@ from boxdocgen_explore.box import Box
 from boxdocgen_explore.cli import main
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
 from boxdocgen_explore.errors import BrokenBag, InvalidRequest
-from boxdocgen_explore.reporting import Report
+from boxdocgen_explore.reporting import Report, embedded
 
 THOROUGH = pytest.mark.thorough
 PAGE_2 = "data/pages/1001/000002.json"
 BAG = re.compile('(id="boxdocgen-bag">)([^<]*)')
+SEALS = re.compile('( id="boxdocgen-(?:text|digest)">)[^<]*<')
 
 
 @pytest.fixture
@@ -91,8 +92,11 @@ def test_verify_checks_the_bag_in_a_report_and_the_report_around_it(report: Repo
         found = bx.verify(report.path)
         assert (found.ok, found.level) == (False, None)
         assert "does not match report with the bag: it is not" in str(found)
-    with pytest.raises(BrokenBag, match="has no bag"):
+    with pytest.raises(
+        BrokenBag, match="This report has no evidence bag; make it with --embed-evidence"
+    ):
         bx.verify(bx.report(story(9), report.path).path)
+    assert main(["verify", str(report.path)]) == 2
 
 
 def test_nothing_can_be_left_out_of_an_embedded_bag(
@@ -128,11 +132,13 @@ def test_the_command_line_embeds_the_bag(
 
 @pytest.mark.browser
 def test_the_browser_performs_the_checks_again(tab: Page, report: Report) -> None:
-    lines = [f"{check}: matches" for check in ("Files", "Chain", "Rows", "Counts")]
-    assert re_performed(tab, report) == ["Consistent.", *lines]
+    lines = [f"{check}: matches" for check in ("Page", "Files", "Chain", "Rows", "Counts")]
+    conclusion, *found, not_checked = re_performed(tab, report)
+    assert (conclusion, found) == ("Consistent.", lines)
+    assert not_checked.startswith("Not checked: the findings and verdicts")
+    expect(tab.locator("#boxdocgen-performed .good")).to_have_count(6)
     expect(tab.locator("#boxdocgen-seal")).to_have_text(report.seal)
-    tab.get_by_role("button", name="Recompute it").click()
-    expect(tab.locator("#boxdocgen-recomputed")).to_have_text(f"The same: {report.digest}")
+    expect(tab.get_by_role("button", name="Recompute it")).to_be_hidden()  # one button for both
     with tab.expect_download() as download:
         tab.get_by_role("button", name="Save the bag").click()
     assert Path(download.value.path()).read_bytes() == bag_in(report)
@@ -143,8 +149,8 @@ def test_the_browser_performs_the_checks_again(tab: Page, report: Report) -> Non
 @pytest.mark.browser
 def test_the_browser_names_the_page_whose_status_was_changed(tab: Page, report: Report) -> None:
     edit_bag(report, PAGE_2, lambda body: body.replace(b"completed", b"failed", 1))
-    conclusion, *lines = re_performed(tab, report)
-    assert conclusion == "NOT consistent."
+    conclusion, page, *lines = re_performed(tab, report)
+    assert (conclusion, page) == ("NOT consistent.", "Page: matches")
     assert lines[0].startswith(f"Files: does not match: {PAGE_2}: its content")
     assert lines[1].startswith(f"Chain: does not match: {PAGE_2}: it is not the answer")
     assert lines[2].startswith(f"Rows: does not match: {PAGE_2}: row 11 is 1001, ")
@@ -187,9 +193,45 @@ def test_the_browser_names_the_answer_that_is_out_of_the_chain(
         return "".join(json.dumps(one) + "\n" for one in requests).encode()
 
     edit_bag(report, "reading.jsonl", changed)
-    _, files, chain, *_ = re_performed(tab, report)
+    _, _, files, chain, *_ = re_performed(tab, report)
     assert files.startswith("Files: does not match: data/reading.jsonl: its content")
     assert chain.startswith(f"Chain: does not match: {problem}")
+
+
+FORGED = [
+    (
+        'class="headline">Exceptions noted',
+        'class="headline">No exceptions noted',
+        "summary, conclus",
+    ),
+    ("3 of 25 jobs failed (12 %; tol", "1 of 25 jobs failed (4 %; tol", "findings"),
+]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("sealed", [False, True], ids=["plainly", "with its digest"])
+@pytest.mark.parametrize(("old", "new", "part"), FORGED, ids=["conclusion", "finding"])
+def test_the_browser_never_finds_a_page_consistent_whose_text_was_forged(
+    tab: Page, report: Report, old: str, new: str, part: str, sealed: bool
+) -> None:
+    """Whoever computes the digest of the page again is found by the report in the bag."""
+    text = report.path.read_text("utf-8")
+    assert old in text
+    forged = text.replace(old, new)
+    if sealed:
+        forged = embedded.sealed(SEALS.sub(r"\1<", forged))[0]
+        part = part.partition(",")[0]
+    report.path.write_text(forged, "utf-8")
+    conclusion, page, *_ = re_performed(tab, report)
+    assert conclusion == "NOT consistent."
+    assert page.startswith("Page: does not match: ")
+    assert f"the text of {part}" in page or (sealed and "conclusion" in page)
+    bad = tab.locator("#boxdocgen-performed .bad").all_inner_texts()
+    assert bad == [conclusion, page]
+    mark = (
+        "getComputedStyle(document.querySelector('#boxdocgen-performed .bad'), '::before').content"
+    )
+    assert "\u2717" in tab.evaluate(mark)
 
 
 @pytest.mark.browser

@@ -1,5 +1,5 @@
-// What the button "Re-perform" checks: the evidence bag in a report, as verify.py in the bag does, and
-// the rows and counts that the page around it shows.
+// What the button "Re-perform" checks: that the page is as it was written, the evidence bag in it, as
+// verify.py in the bag does, and the text, rows and counts that the page around it shows.
 
 import { cell } from "./columns.js";
 import { number } from "./dom.js";
@@ -10,13 +10,25 @@ const ENDED = { completed: "", failed: "failed", completed_with_error: "complete
 
 /** Each check reports its problems; one that cannot be performed returns the reason. */
 const CHECKS = {
+  async Page({ files, page }, problem) {
+    const [mark, message] = await page.recomputed();
+    if (mark === "bad") problem(message);
+    // The pattern is not written as what it finds, because this script is in the page, too.
+    const [, inBag] = text(files.get("data/report.html")).match(/ id=.boxdocgen-text.>({[^<]*)</);
+    const [written, here] = [inBag, page.texts].map(JSON.parse);
+    for (const part of Object.keys(written)) {
+      if (part !== "file" && here[part] !== written[part]) problem(`the text of ${part} is not that of the bag's report`);
+    }
+  },
+
   async Files({ files, page }, problem) {
     const unlisted = new Set(files.keys());
     unlisted.delete(TAG_MANIFEST);
     for (const manifest of [TAG_MANIFEST, "manifest-sha256.txt"]) {
       for (const line of text(files.get(manifest)).split("\n").filter(Boolean)) {
         const [digest, name] = [line.slice(0, 64), line.slice(66)];
-        if (!unlisted.delete(name)) problem(`${name}: it is missing, or named twice`);
+        if (!files.has(name)) problem(`${name}: it is missing`);
+        else if (!unlisted.delete(name)) problem(`${name}: the manifests name it twice`);
         else if ((await sha256(files.get(name))) !== digest) problem(`${name}: its content is not that of ${manifest}`);
       }
     }
@@ -79,8 +91,9 @@ const CHECKS = {
   },
 };
 
-/** Check the bag in these bytes of a zip file against the page: its texts `seal`, `record` and `outcome`, its
-    `frame`, and the `statuses` that are known. Give for each check its name, its result, and why. */
+/** Check the bag in these bytes of a zip file against the page: its texts `seal`, `record` and `outcome`, the
+    SHA-256 of its parts `texts`, its `frame`, and the `statuses` that are known; `recomputed` says if it is as it
+    was written. Give for each check its name, its result, and why. */
 export async function rePerform(zip, page) {
   const [bag, results, unable] = [{ page }, [], lackOfBrowser()];
   for (const [name, check] of Object.entries(CHECKS)) {

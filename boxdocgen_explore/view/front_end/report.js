@@ -1,5 +1,6 @@
-// Hides the plain tables once the view is drawn; saves findings as CSV; recomputes the digest, and compares with the record
-// under it what a person reads; performs the checks of the evidence bag, if the report has it.
+// Hides the plain tables once the view is drawn; saves findings as CSV; recomputes the digest, and
+// compares with the record under it what a person reads. If the report has an evidence bag, its one
+// button checks that, too.
 
 import { rePerform, sha256 } from "./re_perform.js";
 
@@ -8,6 +9,11 @@ mounted.then(() => document.body.classList.add("scripted"));
 // Each printed page carries the digest.
 const seal = `Report ${document.getElementById("boxdocgen-digest").textContent}`;
 document.documentElement.style.setProperty("--boxdocgen-seal", JSON.stringify(seal));
+
+const MARKS = { matches: "good", "does not match": "bad", "not performed": "" };
+const NOT_CHECKED =
+  "Not checked: the findings and verdicts (boxdocgen verify performs the audit again), the scripts of this " +
+  "page, and who made the file (compare its seal with one that was stored elsewhere).";
 
 const textOf = (id) => document.getElementById(id).textContent;
 const recordBytes = () => gunzip(decodeBase64(textOf("boxdocgen-record")));
@@ -49,24 +55,26 @@ async function changedParts(record) {
   return [...changed, ...Object.keys(texts).filter((name) => name !== "file")];
 }
 
-const recompute = document.getElementById("boxdocgen-recompute");
-recompute.hidden = false;
-recompute.onclick = async () => {
-  const message = document.getElementById("boxdocgen-recomputed");
-  if (!globalThis.crypto?.subtle) {
-    message.textContent = "This browser cannot compute digests here: open the file in another one.";
-    return;
-  }
+/** "good" if the page is as it was written, else "bad"; and a sentence. */
+async function recomputed() {
   const payload = decodeBase64(textOf("boxdocgen-payload"));
   const record = await recordBytes();
   const digest = await sha256(payload, record, textOf("boxdocgen-pages"), textOf("boxdocgen-text"));
   const changed = await changedParts(parsed(record));
-  if (digest !== textOf("boxdocgen-digest")) message.textContent = `NOT the same: ${digest}`;
-  else if (changed.length) message.textContent = `NOT as written: the text of ${changed.join(", ")}`;
-  else message.textContent = `The same: ${digest}`;
-};
+  if (digest !== textOf("boxdocgen-digest")) return ["bad", `NOT the same: ${digest}`];
+  if (changed.length) return ["bad", `NOT as written: the text of ${changed.join(", ")}`];
+  return ["good", `The same: ${digest}`];
+}
 
 const bag = document.getElementById("boxdocgen-bag");
+const recompute = document.getElementById("boxdocgen-recompute");
+recompute.hidden = Boolean(bag);
+recompute.onclick = async () => {
+  const unable = ["", "This browser cannot compute digests here: open the file in another one."];
+  const [className, textContent] = globalThis.crypto?.subtle ? await recomputed() : unable;
+  Object.assign(document.getElementById("boxdocgen-recomputed"), { className, textContent });
+};
+
 if (bag) {
   const [perform, save] = document.querySelectorAll("#boxdocgen-re-perform, #boxdocgen-save-bag");
   const performed = document.getElementById("boxdocgen-performed");
@@ -74,13 +82,17 @@ if (bag) {
   save.onclick = () => download("evidence.zip", "application/zip", decodeBase64(bag.textContent));
   perform.onclick = async () => {
     performed.textContent = "Checking ...";
-    const lines = await performedAgain().catch(({ message }) => [`NOT consistent: not as it was written (${message}).`]);
-    performed.replaceChildren(...lines.map((line) => element("p", {}, line)));
+    const damaged = ({ message }) => [["bad", `NOT consistent: not as it was written (${message}).`]];
+    const lines = await performedAgain().catch(damaged);
+    performed.replaceChildren(...lines.map(([mark, line]) => element("p", { class: mark }, line)));
   };
 }
 
+/** The conclusion, each check, and what was not checked: "good", "bad" or neither, and a sentence. */
 async function performedAgain() {
   const results = await rePerform(decodeBase64(bag.textContent), {
+    recomputed,
+    texts: textOf("boxdocgen-text"),
     seal: textOf("boxdocgen-seal"),
     record: new TextDecoder().decode(await recordBytes()),
     outcome: document.querySelectorAll(".conclusion dd")[1]?.textContent,
@@ -88,6 +100,10 @@ async function performedAgain() {
     frame: await unpack(decodeBase64(textOf("boxdocgen-payload"))),
   });
   const has = (wanted) => results.some(([, result]) => result === wanted);
-  const conclusion = has("does not match") ? "NOT consistent." : has("matches") ? "Consistent." : "Not performed.";
-  return [conclusion, ...results.map(([check, result, why]) => `${check}: ${result}${why && `: ${why}`}`)];
+  const good = has("matches") ? ["good", "Consistent."] : ["", "Not performed."];
+  return [
+    has("does not match") ? ["bad", "NOT consistent."] : good,
+    ...results.map(([check, result, why]) => [MARKS[result], `${check}: ${result}${why && `: ${why}`}`]),
+    ["", NOT_CHECKED],
+  ];
 }
