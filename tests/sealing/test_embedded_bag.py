@@ -135,7 +135,7 @@ def test_the_browser_performs_the_checks_again(tab: Page, report: Report) -> Non
     lines = [f"{check}: matches" for check in ("Page", "Files", "Chain", "Rows", "Counts")]
     conclusion, *found, not_checked = re_performed(tab, report)
     assert (conclusion, found) == ("Consistent.", lines)
-    assert not_checked.startswith("Not checked: the findings and verdicts")
+    assert not_checked.startswith("Not checked: the findings and verdicts, ")
     expect(tab.locator("#boxdocgen-performed .good")).to_have_count(6)
     expect(tab.locator("#boxdocgen-seal")).to_have_text(report.seal)
     expect(tab.get_by_role("button", name="Recompute it")).to_be_hidden()  # one button for both

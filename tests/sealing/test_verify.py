@@ -191,6 +191,15 @@ def test_a_change_is_found_although_every_hash_was_computed_again(
     assert what not in IN_PAGES or named in ran.stdout
 
 
+def test_the_script_says_what_it_cannot_check_without_the_answers(
+    source: Box, tmp_path: Path
+) -> None:
+    bag = bx.evidence(source.read("1003"), tmp_path / "audit.zip", redact="errors")
+    ran = script(bag.path, tmp_path)
+    assert ran.returncode == 0
+    assert ran.stdout.startswith("Left out: errors; so pages, jobs and counts are not checked\n")
+
+
 OTHER_REPORT = "data/report.html: it has another record than data/audit.json"
 
 

@@ -236,16 +236,19 @@ test("a selection is one batch, or grows by one, or is a range", () => {
 
 const { reported } = table;
 const zip = new Uint8Array(Buffer.from(reported.bag, "base64"));
-const shown = { ...reported.page, frame: await unpack(Buffer.from(reported.payload, "base64")) };
+const recomputed = () => ["good", "The same"];
+const shown = { ...reported.page, recomputed, frame: await unpack(Buffer.from(reported.payload, "base64")) };
 const failing = async (bag, page) => (await rePerform(bag, page)).filter(([, result]) => result !== "matches");
 
 test("an evidence bag and the page around it are consistent", async () => {
-  assert.deepEqual(await rePerform(zip, shown), ["Files", "Chain", "Rows", "Counts"].map((name) => [name, "matches", ""]));
+  assert.deepEqual(await rePerform(zip, shown), ["Page", "Files", "Chain", "Rows", "Counts"].map((name) => [name, "matches", ""]));
 });
 
 test("what the bag and the page state differently is named", async () => {
   const failed = shown.outcome.match(/^[\d,]+/)[0];
   for (const [change, check, why] of [
+    [{ recomputed: () => ["bad", "NOT the same: 0"] }, "Page", /^NOT the same: 0$/],
+    [{ texts: shown.texts.replace(/"findings":"./, '"findings":"x') }, "Page", /^the text of findings is not that/],
     [{ seal: "0" }, "Files", /^the seal of the bag is [0-9a-f]{64}$/],
     [{ record: "{}" }, "Files", /^data\/audit.json: /],
     [{ outcome: shown.outcome.replace(failed, "1") }, "Counts", /^Outcome: the pages have .* failed$/],
@@ -271,7 +274,7 @@ test("what a browser cannot do is not performed, and it says why", async () => {
     Object.defineProperty(globalThis, name, { value, configurable: true });
     const results = await rePerform(zip, shown);
     Object.defineProperty(globalThis, name, given);
-    assert.equal(results.length, 4);
+    assert.equal(results.length, 5);
     for (const [, result, why] of results) assert.match(`${result}: ${why}`, new RegExp(`^not performed: .*${lack}.*verify.py$`));
   }
 });

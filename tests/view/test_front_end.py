@@ -143,7 +143,7 @@ def reported() -> dict[str, Any]:
         with zipfile.ZipFile(io.BytesIO(base64.b64decode(_part(text, "bag")))) as archive:
             record = archive.read("audit/data/audit.json").decode()
     page = {"seal": report.seal, "record": record, "statuses": view.specs()["statuses"]}
-    page["outcome"] = json.loads(record)["statements"]["Outcome"]
+    page |= {"outcome": json.loads(record)["statements"]["Outcome"], "texts": _part(text, "text")}
     return {"bag": _part(text, "bag"), "payload": _part(text, "payload"), "page": page}
 
 

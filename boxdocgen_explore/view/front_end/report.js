@@ -12,8 +12,8 @@ document.documentElement.style.setProperty("--boxdocgen-seal", JSON.stringify(se
 
 const MARKS = { matches: "good", "does not match": "bad", "not performed": "" };
 const NOT_CHECKED =
-  "Not checked: the findings and verdicts (boxdocgen verify performs the audit again), the scripts of this " +
-  "page, and who made the file (compare its seal with one that was stored elsewhere).";
+  "Not checked: the findings and verdicts, and this page's scripts and printed tables (boxdocgen verify checks " +
+  "them); and who made the file (compare its seal with one that was stored elsewhere).";
 
 const textOf = (id) => document.getElementById(id).textContent;
 const recordBytes = () => gunzip(decodeBase64(textOf("boxdocgen-record")));
