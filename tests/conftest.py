@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 
 # Frames are small here, and the processes of the tests have all cores: a fifth of the time saved.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
+# What was imported stays: looking through it again and again is a twelfth of the time.
+gc.set_threshold(100_000, 50, 1000)
 # Altair imports jsonschema, which compiles a grammar of IRIs if it finds this package: 1.7 s for
 # every process of every run, and nothing here checks an IRI.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
@@ -50,6 +53,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=left_out)
     items.sort(key=lambda item: "lab" not in getattr(item, "fixturenames", ()))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
 
 
 _JUPYTER = ("test_lab", "test_saved", "test_snapshot", "test_rerun")
