@@ -185,5 +185,7 @@ def archive(options: argparse.Namespace) -> int:
     for batch_id, outcome, reason in left_out.select("batch_id", "outcome", "reason").iter_rows():
         what_happened, *_ = reason.splitlines()
         lines.append(f"batch {batch_id} was left out: {outcome}. {what_happened}")
+        if options.quiet and outcome == "incomplete":  # cron mails what is printed, not a status
+            note(lines[-1])
     show(options, lines or [_NO_BATCHES.format("")], {"batches": written.to_dicts()})
     return FINDINGS if "incomplete" in left_out["outcome"] else DONE

@@ -408,3 +408,6 @@ def test_the_archive_of_recent_batches_fetches_them_and_lists_what_was_left_out(
     assert not [line for line in lines if "request id" in line]  # the reason's details
     written = pl.scan_parquet(tmp_path / "archive/month=*/*.parquet")
     assert written.select(pl.len()).collect().item() == 2700
+    assert main([*command, "-q"]) == 1
+    quiet = capsys.readouterr()
+    assert (quiet.out, quiet.err) == ("", f"{left_out}\n")
