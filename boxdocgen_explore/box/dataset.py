@@ -182,7 +182,8 @@ class Dataset:
         except _TROUBLE as error:
             if self._is_missing(error):
                 return pl.DataFrame(schema=schema)
-            raise self._unusable(file, error) from None
+            damaged = not isinstance(error, OSError)
+            raise self._unusable(file, error, damaged=damaged) from None
 
     def _write(self, file: str, frame: pl.DataFrame, batches: Mapping[str, Counts]) -> None:
         metadata = {_VERSION: str(VERSION), _BATCHES: json.dumps(batches)}
@@ -204,11 +205,12 @@ class Dataset:
         remote = self._remote and any(word in str(error) for word in words)
         return remote or isinstance(error, FileNotFoundError)
 
-    def _unusable(self, file: str, error: BaseException) -> StoreError:
+    def _unusable(self, file: str, error: BaseException, *, damaged: bool = False) -> StoreError:
         reason = str(error).partition("\n")[0]
+        advice = " Move a damaged file away: the next run writes it again." if damaged else ""
         return StoreError(
             f"The archive {self.root}/{file} cannot be used ({reason}). Check that it can be read "
-            "and written. A damaged file can be moved away: the next run writes it again."
+            f"and written.{advice}"
         )
 
     @contextmanager
