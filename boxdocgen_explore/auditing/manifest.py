@@ -128,7 +128,7 @@ def reconciled(manifest: Manifest, jobs: pl.DataFrame) -> str:
     if others.height:
         text += f"; {counted(others.height, 'job')} not expected"
     alike = {*_plain(absent)} & {*_plain(others)}
-    return f"{text}; {len(alike):,} ids differ only in blanks or capitals" if alike else text
+    return f"{text}; for {len(alike):,} of them, only blanks or capitals differ" if alike else text
 
 
 def _plain(rows: pl.DataFrame) -> pl.Series:

@@ -28,7 +28,7 @@ def _complete_batches(inputs: AuditInput) -> Missing | None:
     """A plain frame may be incomplete; the rules then speak of the jobs that it has."""
     cut = inputs.incomplete_batches
     text = f"complete batches (not read to their end: {listed(cut)})"
-    # Of what was not read, nothing is missing.
+    # Without any job, nothing can be found: not even that something is missing.
     return Missing(text, inputs.jobs.is_empty()) if cut else None
 
 

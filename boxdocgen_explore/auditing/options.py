@@ -134,6 +134,7 @@ class Thresholds:
 
 ABOUT: Final[Mapping[str, str]] = {one.name: one.metadata["about"] for one in fields(Thresholds)}
 """A few words on each option."""
+_CHECKS: Final = {one.name: one.metadata["check"] for one in fields(Thresholds)}
 
 DEFAULTS: Final[Mapping[str, Any]] = asdict(Thresholds())
 """What is declared if nothing is."""
@@ -145,7 +146,7 @@ def flag(name: str) -> str:
     >>> flag("approved_versions")
     '--approved-version'
     """
-    several = name in ("hosts", "approved_versions", "creators", "sources", "enterprises")
+    several = _CHECKS[name] is _texts
     return f"--{name.removesuffix('s') if several else name}".replace("_", "-")
 
 

@@ -28,7 +28,7 @@ from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import WAIVED
 from boxdocgen_explore.text import counted
 
-_ID_OF: Final = {"template": "1755012340011", "batch": "12345600319", "defaults": "*"}
+_ID_OF: Final = {"template": "1755012340011", "batch": "12345600319"}
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 

@@ -33,7 +33,7 @@ def as_text(
     bag: Report | None = None,
     calls: int | None = None,
 ) -> str:
-    """The conclusion, with the calls if they are given, and the three statements; then each rule
+    """The conclusion, with the calls if they are given, and the statements; then each rule
     that found something, with its first finding."""
     lines = [result.conclusion + ("" if calls is None else f"; {counted(calls, 'call')}")]
     lines += [f"{name:11}{statement}" for name, statement in result.statements.items()]

@@ -74,7 +74,10 @@ def compare(options: argparse.Namespace) -> int:
     was_final, certain = pl.col("item").is_in(sorted(TERMINAL)), pl.col("detail").is_null()
     vanished = pl.col("aspect").eq("job vanished") & was_final & certain
     wrong = found.filter(vanished | pl.col("aspect").eq("job changed")).height
-    incomplete = any(not reading.pages["complete"].fill_null(False).all() for reading in readings)
+    incomplete = any(
+        reading.failures or not reading.pages["complete"].fill_null(False).all()
+        for reading in readings
+    )
     return FINDINGS if wrong or incomplete else DONE
 
 

@@ -24,7 +24,7 @@ from boxdocgen_explore.cli.options import (
     verdict_line,
 )
 from boxdocgen_explore.cli.results import show, table
-from boxdocgen_explore.cli.terminal import DONE, FINDINGS, note, say_bytes
+from boxdocgen_explore.cli.terminal import DONE, FINDINGS, note, plain, say_bytes
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import RUNNING
 from boxdocgen_explore.text import counted, long_ago, moment, percent, shortened
@@ -186,6 +186,6 @@ def archive(options: argparse.Namespace) -> int:
         what_happened, *_ = reason.splitlines()
         lines.append(f"batch {batch_id} was left out: {outcome}. {what_happened}")
         if options.quiet and outcome == "incomplete":  # cron mails what is printed, not a status
-            note(lines[-1])
+            note(plain(lines[-1]))
     show(options, lines or [_NO_BATCHES.format("")], {"batches": written.to_dicts()})
     return FINDINGS if "incomplete" in left_out["outcome"] else DONE

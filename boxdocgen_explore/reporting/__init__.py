@@ -57,7 +57,7 @@ class Report:
 
     If it has an evidence bag, or is in one, the bag's ``seal`` is to be stored instead; in the
     second case, ``path`` is the bag's.
-    ``verdict`` is the conclusion with three statements: population, outcome, checks.
+    ``verdict`` is the conclusion with its statements: population, outcome, expected, checks.
     ``complete`` says whether all pages were read, all jobs are final, every rule that was asked
     for could be evaluated, and none found an error.
     """

@@ -1,4 +1,4 @@
-"""One audit: what was read, what the rules found, and the conclusion in three statements."""
+"""One audit: what was read, what the rules found, and the conclusion in a few statements."""
 
 from __future__ import annotations
 
@@ -197,16 +197,19 @@ class AuditResult:
 
     @cached_property
     def statements(self) -> dict[str, str]:
-        """Three sentences: "Population" (all jobs?), "Outcome" (how many failed?), "Checks"."""
+        """A sentence each: "Population" (all jobs?), "Outcome" (how many failed?), "Expected" (what
+        became of the documents of a manifest, if there is one), "Checks"."""
+        expected = "".join(f"{one}. " for one in self._expected()).strip()
         return {
             "Population": f"{self.population.capitalize()}: {self._population()}.",
-            "Outcome": "".join(f"{one}. " for one in self._outcomes()).strip(),
+            "Outcome": f"{self._outcome()}.",
+            **({"Expected": expected} if expected else {}),
             "Checks": f"{self._checks()}.",
         }
 
     @property
     def verdict(self) -> str:
-        """The conclusion and the three statements on one line."""
+        """The conclusion and the statements on one line."""
         text = " ".join(self.statements.values())
         return text if text.startswith(self.conclusion) else f"{self.conclusion}. {text}"
 
@@ -234,9 +237,8 @@ class AuditResult:
         every = f"all {jobs}" if self.jobs.height > 1 else jobs
         return "; ".join([*gaps, f"{every} of {batches}, {read}"])
 
-    def _outcomes(self) -> Iterator[str]:
-        """Say what became of the jobs, and, if they are all, of what a manifest expects."""
-        yield self._outcome()
+    def _expected(self) -> Iterator[str]:
+        """Say what became of what manifests expect, if all jobs were read."""
         for part in () if self.incomplete else self.parts:
             expected = part.inputs[True].expected
             if expected and not expected.counts and "external_id" not in self.removed:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from browser_fixtures import resize
 from forging import digest
@@ -196,6 +197,20 @@ def test_the_browser_names_the_answer_that_is_out_of_the_chain(
     _, _, files, chain, *_ = re_performed(tab, report)
     assert files.startswith("Files: does not match: data/reading.jsonl: its content")
     assert chain.startswith(f"Chain: does not match: {problem}")
+
+
+@pytest.mark.browser
+def test_the_browser_finds_a_report_with_a_manifest_and_one_without_jobs_consistent(
+    tab: Page, source: Box, tmp_path: Path
+) -> None:
+    expected = pl.DataFrame({"external_id": ["a", "b"]})
+    for number, ids in enumerate((["1001"], ["99"])):
+        reading = source.read(ids, errors="keep")
+        path = tmp_path / f"{number}.html"
+        report = bx.report(reading, path, embed_evidence=True, expected=expected)
+        conclusion, *checks = re_performed(tab, report)
+        assert [check for check in checks if "does not match" in check] == []
+        assert not conclusion.startswith("NOT")
 
 
 FORGED = [

@@ -152,7 +152,7 @@ async function inflated(packed) {
 /** The record; each request with its answer; the jobs in those about batches; if any of these is not there. */
 function contents(bag) {
   if (bag.contents) return bag.contents;
-  const answers = text(bag.files.get("data/reading.jsonl")).trim().split("\n").map((line) => {
+  const answers = text(bag.files.get("data/reading.jsonl")).split("\n").filter(Boolean).map((line) => {
     const request = JSON.parse(line);
     const body = bag.files.get(request.file);
     return { request, body, answer: request.file && JSON.parse(text(body)) };
@@ -178,7 +178,7 @@ export function outcome(counts, jobs, statuses) {
     of = "";
     return part;
   });
-  const all = jobs > 1 ? `All ${number(jobs)} jobs completed` : jobs ? "The only job completed" : "There are no jobs";
+  const all = jobs > 1 ? `All ${number(jobs)} jobs completed` : jobs ? "The only job completed" : "(There are no jobs|No job was read)";
   return new RegExp(`^${parts.join("; ") || all}\\.$`, "s");
 }
 
