@@ -1,8 +1,8 @@
 """``boxdocgen``, the command line: arguments go in, printed lines and an exit status come out.
 
 Exit status: 0 done, 1 findings (``audit --fail-on`` says which) or evidence that does not match, 2
-usage, evidence that cannot be read, or output that cannot be written, 3 Box refused or failed, or
-an unexpected error, 130 Ctrl-C.
+usage or a file that cannot be read or written, 3 Box refused or failed, or an unexpected error, 130
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _run(arguments: list[str]) -> int:
     """Parse the arguments and run the command; the errors that are foreseen become its status."""
     from boxdocgen_explore.cli.log import logging_to
     from boxdocgen_explore.cli.results import error_values, show_json
-    from boxdocgen_explore.errors import BoxDocGenError, BrokenBag, InvalidRequest
+    from boxdocgen_explore.errors import BoxDocGenError, BrokenBag, InvalidRequest, StoreError
 
     parser = _parser(*arguments[:1])
     if not arguments:
@@ -95,8 +95,8 @@ def _run(arguments: list[str]) -> int:
         for batch_id, failure in failures.items():
             batch = f"batch {batch_id}: " if batch_id else ""
             _print_error(f"{batch}{failure}")
-        of_user = isinstance(error, InvalidRequest | BrokenBag)
-        return terminal.USAGE if of_user else terminal.REFUSED
+        not_box = isinstance(error, InvalidRequest | BrokenBag | StoreError)
+        return terminal.USAGE if not_box else terminal.REFUSED
     except ModuleNotFoundError as error:
         _print_error(f"{error.name} is not installed: pip install 'boxdocgen-explore[lab]'.")
         return terminal.USAGE

@@ -411,3 +411,6 @@ def test_the_archive_of_recent_batches_fetches_them_and_lists_what_was_left_out(
     assert main([*command, "-q"]) == 1
     quiet = capsys.readouterr()
     assert (quiet.out, quiet.err) == ("", f"{left_out}\n")
+    (tmp_path / "file").touch()
+    assert main(["archive", str(tmp_path / "file"), *box.options]) == 2
+    assert "cannot be used" in capsys.readouterr().err
