@@ -77,7 +77,7 @@ def test_a_user_without_a_home_folder(
         bx.connect("t", base_url=emulator.url, offline=True)
     with pytest.raises(errors.StoreError):
         cache.default_cache_dir()
-    assert cli.main(["cache", "info"]) == 3
+    assert cli.main(["cache", "info"]) == 2
     monkeypatch.setenv("BOXDOCGEN_CACHE_DIR", str(tmp_path))
     assert cache.default_cache_dir() == tmp_path
     monkeypatch.setenv("BOXDOCGEN_CACHE_DIR", "~nosuchuser")
