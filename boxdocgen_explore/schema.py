@@ -189,10 +189,11 @@ ARCHIVED: Final[dict[str, pl.DataType]] = {
     "jobs": pl.Int64(),
     "file": pl.String(),
     "reason": pl.String(),
+    "batch_created_at": pl.Datetime("us", "UTC"),
 }
 """One row per batch. ``outcome`` is "written", "unchanged" (it is there already), "still running"
-(a job is not final), or "incomplete" (it could not be read to its end, and ``jobs`` is null).
-``reason`` says why a batch was left out; its first line is what happened."""
+(a job is not final), "incomplete" (it could not be read to its end, and ``jobs`` is null), or
+"skipped". ``reason`` says why a batch was left out; its first line is what happened."""
 
 RUNS: Final[dict[str, pl.DataType]] = {
     "run_at": pl.Datetime("us", "UTC"),
@@ -202,13 +203,12 @@ RUNS: Final[dict[str, pl.DataType]] = {
     "since": pl.Datetime("us", "UTC"),
     **ARCHIVED,
     "complete": pl.Boolean(),
-    "batch_created_at": pl.Datetime("us", "UTC"),
     "body_sha256": pl.List(pl.String()),
     "box_request_id": pl.List(pl.String()),
 }
 """The log of an archive: one row per run and batch that was written or left out; one without a
-batch if there was none ("nothing new"), or if the list of batches may have gaps ("list
-incomplete"). The lists have one entry per page of the batch, in order: the evidence."""
+batch if there was none ("nothing new"), if the list of batches may have gaps ("list incomplete"),
+or if the run ended early ("failed"). The lists have an entry per page: the evidence."""
 
 SEVERITIES: Final = ("error", "warning", "info")
 """How much a finding of the audit matters, most first."""

@@ -6,7 +6,8 @@ import datetime as dt
 import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +15,10 @@ from typing import Any, Final
 import polars as pl
 
 from boxdocgen_explore import errors
+from boxdocgen_explore.arguments import batch_ids
 from boxdocgen_explore.box.batches import start_of
 from boxdocgen_explore.box.chain import IncompleteListWarning
-from boxdocgen_explore.box.dataset import Counts, Dataset, Place, counts_of
+from boxdocgen_explore.box.dataset import Counts, Dataset, Place, counts_of, last_complete
 from boxdocgen_explore.box.fetch import Progress
 from boxdocgen_explore.cache import frame_cache
 from boxdocgen_explore.errors import Reading
@@ -35,6 +37,9 @@ from boxdocgen_explore.verdict import batch_label
 
 _LONG_AGO: Final = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 """With this as now, a label has its year."""
+
+_CLOCK_DIFFERENCE: Final = dt.timedelta(hours=1)
+"""This machine's clock, which dates a run, may differ by so much from Box's, which dates jobs."""
 
 
 class Archives(ABC):
@@ -59,6 +64,7 @@ class Archives(ABC):
         url: str | Path,
         *,
         since: dt.datetime | dt.timedelta | None = None,
+        skip: Collection[str] = (),
         documents: bool = False,
         storage_options: Mapping[str, str] | None = None,
         cancelled: threading.Event | None = None,
@@ -75,8 +81,10 @@ class Archives(ABC):
 
         Parameters:
             url: a folder or object storage (``s3://bucket/prefix``).
-            since: only batches created since, as in `batches`; batches that an earlier run left
-                out are always tried again.
+            since: only batches created since, as in `batches`, or since the last complete run of
+                this user if that is longer ago; batches that an earlier run left out are always
+                tried again.
+            skip: ids of batches that are not read, because they cannot be, for example.
             documents, cancelled, progress: as `read`.
             storage_options: polars' options for object storage.
 
@@ -96,7 +104,8 @@ class Archives(ABC):
         """
         waiting = {"cancelled": cancelled, "progress": progress}
         dataset, start = Dataset.at(url, storage_options), start_of(since, self.now)
-        return _Run(self, dataset, start, documents, waiting).write()
+        skipped = frozenset(batch_ids(skip))
+        return _Run(self, dataset, start, skipped, documents, waiting).write()
 
 
 @dataclass
@@ -106,8 +115,11 @@ class _Run:
     box: Archives
     dataset: Dataset
     start: dt.datetime | None
+    skipped: frozenset[str]
     documents: bool
     waiting: Mapping[str, Any]
+    run_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    user: User | None = None
     listed: BatchList | None = None
     batches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The listed batches (schema.BATCHES) by id, the oldest first."""
@@ -115,35 +127,49 @@ class _Run:
     """What became of each batch: its columns of schema.RUNS that only a reading has."""
 
     def write(self) -> pl.DataFrame:
+        """Archive what is new, and note in the log what was seen, whatever happens."""
+        runs = self.dataset.runs()
+        last = runs.drop_nulls("batch_id").unique("batch_id", keep="last")
+        done = last.filter(pl.col("outcome").is_in(("written", "unchanged")))["batch_id"]
+        try:
+            wanted = self._archive(runs, last)
+        except BaseException as error:  # Ctrl-C, too
+            reason = str(error) or type(error).__name__
+            with suppress(errors.StoreError):  # the first error is the one to show
+                self._write_log({*done}, {"outcome": "failed", "reason": reason})
+            raise
+        rows = self._write_log({*done})
+        return pl.DataFrame([rows[one] for one in wanted], schema=ARCHIVED)
+
+    def _archive(self, runs: pl.DataFrame, last: pl.DataFrame) -> Iterable[str]:
         """1. List the batches: those since the start, and those that earlier runs left out.
         2. Read those that the dataset does not have as they are listed; write what is final.
-        3. Note in the log what was seen, whatever happens.
+
+        Give the ids of all of them.
         """
-        known, runs = self.dataset.batches(), self.dataset.runs()
-        last = runs.drop_nulls("batch_id").unique("batch_id", keep="last")
-        user_id = self.box.user.id if self.box.user else None
+        known, self.user = self.dataset.batches(), self.box.user
+        user_id = self.user.id if self.user else None
         # Another user's batches can only be read as that user.
         mine = pl.col("user_id").eq_missing(user_id) & (pl.col("host") == self.box.origin)
         left_out = last.filter(mine, ~pl.col("batch_id").is_in([*known]))
-        self._list_batches(left_out["batch_created_at"].min())
+        self._list_batches(left_out["batch_created_at"].min(), last_complete(runs.filter(mine)))
         cached = self.box.cached() if self.start is None else []
         wanted = dict.fromkeys([*self.batches, *left_out["batch_id"], *cached])
         new = [one for one in wanted if not self._is_there(one, known)]
         for one in wanted.keys() - {*new}:
             self.seen[one] = {"outcome": "unchanged", "jobs": known[one].counts["jobs"]}
-        try:
-            for month, some in self._by_month(new):
-                self._read_and_write(month, some, known)
-        finally:
-            done = last.filter(pl.col("outcome").is_in(("written", "unchanged")))["batch_id"]
-            rows = self._rows()
-            self._write_log(rows.values(), {*done})
-        return pl.DataFrame([rows[one] for one in wanted], schema=ARCHIVED)
+        for one in self.skipped & {*new}:
+            self.seen[one] = {"outcome": "skipped", "reason": "It was skipped, as requested."}
+        for month, some in self._by_month(one for one in new if one not in self.skipped):
+            self._read_and_write(month, some, known)
+        return wanted
 
     # --- which batches -----------------------------------------------------------------------
 
-    def _list_batches(self, left_out_since: Any) -> None:
-        """Read the list of batches, down to the oldest that was left out before."""
+    def _list_batches(self, left_out_since: Any, last_complete: Any) -> None:
+        """Read the list of batches, down to what an earlier run left out or cannot have seen."""
+        if self.start and last_complete:
+            self.start = min(self.start, last_complete - _CLOCK_DIFFERENCE)
         start = self.start and min(self.start, left_out_since or self.start)
         try:
             self.listed = self.box.batch_list(start, refresh=True, **self.waiting)
@@ -225,26 +251,35 @@ class _Run:
                 **row,
                 "batch_id": one,
                 "file": places[one].file if one in places else None,
-                "complete": row["outcome"] != "incomplete",
+                "complete": row["outcome"] not in ("incomplete", "skipped"),
                 "batch_created_at": self.batches.get(one, {}).get("first_created_at"),
             }
             for one, row in self.seen.items()
         }
 
-    def _write_log(self, rows: Iterable[Mapping[str, Any]], done: Container[str]) -> None:
-        """Log the batches that were written or left out, and those that no log says are there."""
-        rows = [row for row in rows if row["outcome"] != "unchanged" or row["batch_id"] not in done]
-        if self.listed is None or not self.listed.complete:
+    def _write_log(
+        self, done: Collection[str], *more: Mapping[str, Any]
+    ) -> dict[str, dict[str, Any]]:
+        """Log the batches that were written or left out, and those that no log says are there.
+
+        Give what became of each batch.
+        """
+        seen = self._rows()
+        rows: list[Mapping[str, Any]] = [
+            row for one, row in seen.items() if row["outcome"] != "unchanged" or one not in done
+        ]
+        if not more and (self.listed is None or not self.listed.complete):
             rows.append({"outcome": "list incomplete"})
-        user = self.box.user
         run = {
-            "run_at": dt.datetime.now(dt.UTC),
-            "user_id": user.id if user else None,
-            "user_login": user.login if user else None,
+            "run_at": self.run_at,
+            "user_id": self.user.id if self.user else None,
+            "user_login": self.user.login if self.user else None,
             "host": self.box.origin,
             "since": self.start,
         }
+        rows += more
         self.dataset.log([{**run, **row} for row in rows or [{"outcome": "nothing new"}]])
+        return seen
 
 
 def _outcome(

@@ -37,6 +37,9 @@ _RUNS: Final = "_runs.parquet"
 _FULL: Final = 1_000_000
 """Rows of a file to which no batch is added: each addition writes the file again."""
 
+_GAPS: Final = ("list incomplete", "failed")
+"""Outcomes of a run that may not have seen every batch."""
+
 _ATTEMPTS: Final = 5
 _LOCKED_S: Final = 600
 _TROUBLE: Final = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
@@ -243,3 +246,9 @@ def counts_of(jobs: pl.DataFrame) -> dict[str, Counts]:
     """The jobs of each batch, counted as in the list of batches."""
     counted = jobs.group_by("batch_id").agg(**COUNTS)
     return {row.pop("batch_id"): row for row in counted.iter_rows(named=True)}
+
+
+def last_complete(runs: pl.DataFrame) -> Any:
+    """When a run last saw every batch that there was (schema.RUNS); None if none did."""
+    gaps = runs.filter(pl.col("outcome").is_in(_GAPS))["run_at"]
+    return runs.filter(~pl.col("run_at").is_in(gaps.implode()))["run_at"].max()

@@ -23,7 +23,8 @@ from boxdocgen_explore.cli.options import (
     recent,
     since_option,
 )
-from boxdocgen_explore.cli.terminal import DONE, FINDINGS, painted, say
+from boxdocgen_explore.cli.results import status_of
+from boxdocgen_explore.cli.terminal import painted, say
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
 from boxdocgen_explore.schema import JOBS, PAGES
 from boxdocgen_explore.text import counted
@@ -159,7 +160,7 @@ def audit(options: argparse.Namespace) -> int:
         say(painted(text))
     if failure is not None:
         raise failure
-    return FINDINGS if result.fails(options.fail_on) else DONE
+    return status_of(options, result.verdict, wrong=result.fails(options.fail_on))
 
 
 def _checked(options: argparse.Namespace) -> tuple[dict[str, Any], Policy]:

@@ -15,8 +15,8 @@ from boxdocgen_explore.cli.options import (
     connected,
     path_option,
 )
-from boxdocgen_explore.cli.results import show, table
-from boxdocgen_explore.cli.terminal import DONE, FINDINGS, plain
+from boxdocgen_explore.cli.results import show, status_of, table
+from boxdocgen_explore.cli.terminal import DONE, plain
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import JOBS, RUNNING, TERMINAL
 from boxdocgen_explore.text import counted
@@ -78,7 +78,8 @@ def compare(options: argparse.Namespace) -> int:
         reading.failures or not reading.pages["complete"].fill_null(False).all()
         for reading in readings
     )
-    return FINDINGS if wrong or incomplete else DONE
+    what = f"{counted(wrong, 'final job')} changed or vanished" if wrong else "Pages are missing"
+    return status_of(options, f"{what}.", wrong=bool(wrong or incomplete))
 
 
 def _is_report(named: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,17 +24,19 @@ from boxdocgen_explore.cli.options import (
     since_option,
     verdict_line,
 )
-from boxdocgen_explore.cli.results import show, table
+from boxdocgen_explore.cli.results import error_values, show, table
 from boxdocgen_explore.cli.terminal import DONE, FINDINGS, note, plain, say_bytes
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import RUNNING
-from boxdocgen_explore.text import counted, long_ago, moment, percent, shortened
+from boxdocgen_explore.text import counted, listed, long_ago, moment, percent, shortened
 
 if TYPE_CHECKING:
-    from boxdocgen_explore.errors import Reading
+    from boxdocgen_explore.errors import BatchesFailed, Reading
 
 
 _LONGEST_NAME: Final = 40
+_LONGEST_RUN: Final = timedelta(days=14)
+"""Box makes a million documents in this time."""
 _NO_BATCHES: Final = "No batches{}. Box shows them only to their creator, often a service account."
 
 
@@ -57,11 +60,18 @@ def add_commands(commands: Any) -> None:
     command.add_argument("ids", nargs="+", metavar="ID")
     column_options(command)
     box_options(command)
-    findings = "a batch could not be read completely"
+    findings = "a batch could not be read completely, or still runs after two weeks"
     example = "boxdocgen archive letters --demo --since 7d"
     command = add_command(commands, "archive", archive, example, findings)
     command.add_argument("url", metavar="URL", help="a folder, or object storage: s3://...")
     since_option(command)
+    command.add_argument(
+        "--skip",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="leave out a batch that cannot be read; may be given again",
+    )
     documents_option(command)
     box_options(command)
 
@@ -110,7 +120,9 @@ def fetch(options: argparse.Namespace) -> int:
     ids = recent(box, options).batches["batch_id"].to_list() if options.since else options.ids
     reading, failed = read(box, ids, options)
     line = verdict_line(reading, box, options)
-    values = _values(reading, options.output) if options.json else {}
+    if failed:
+        line += f" · left out: {plain(listed(failed.failures))}"
+    values = _values(reading, failed, options.output) if options.json else {}
     if to_stdout:
         say_bytes(as_bytes(reading.jobs, ending))
         if not options.quiet:
@@ -126,12 +138,14 @@ def fetch(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _values(reading: Reading, output: Path | None) -> dict[str, Any]:
+def _values(reading: Reading, failed: BatchesFailed | None, output: Path | None) -> dict[str, Any]:
     from boxdocgen_explore import analysis
 
+    failures = failed.failures if failed else {}
     return {
         "output": output and str(output),
         "verdict": reading.verdict,
+        "failures": {batch_id: error_values(error) for batch_id, error in failures.items()},
         "jobs": reading.jobs.height,
         "batches": analysis.by_batch(reading).to_dicts(),
         "causes": analysis.causes(reading).to_dicts(),
@@ -171,21 +185,28 @@ def open_view(options: argparse.Namespace) -> int:
 def archive(options: argparse.Namespace) -> int:
     """Write final batches as a Parquet dataset, fetching those that it does not have.
 
-    What was left out is listed, and why; exit status 1 if a batch could not be read completely.
+    What was left out is listed, and why; with ``--quiet`` only what is a reason for exit status 1.
     """
     box = connected(options)
-    documents, progress = options.documents, progress_of(options)
-    written = box.archive(options.url, since=options.since, documents=documents, progress=progress)
+    given = {name: getattr(options, name) for name in ("since", "skip", "documents")}
+    written = box.archive(options.url, **given, progress=progress_of(options))
     groups = written.group_by("outcome", maintain_order=True).agg(pl.len(), pl.col("jobs").sum())
     lines = [
         f"{counted(batches, 'batch')} {outcome}, {counted(jobs, 'job')}"
         for outcome, batches, jobs in groups.iter_rows()
     ]
-    left_out = written.filter(pl.col("outcome").is_in(("incomplete", "still running")))
-    for batch_id, outcome, reason in left_out.select("batch_id", "outcome", "reason").iter_rows():
-        what_happened, *_ = reason.splitlines()
-        lines.append(f"batch {batch_id} was left out: {outcome}. {what_happened}")
-        if options.quiet and outcome == "incomplete":  # cron mails what is printed, not a status
+    outcome, long_ago = pl.col("outcome"), pl.col("batch_created_at") < box.now - _LONGEST_RUN
+    wrong = (outcome == "incomplete") | (outcome == "still running") & long_ago.fill_null(False)
+    left_out = written.filter(outcome.is_in(("incomplete", "still running")))
+    findings = left_out.filter(wrong).height
+    for row in left_out.filter(wrong if options.quiet else True).iter_rows(named=True):
+        what_happened, *_ = row["reason"].splitlines()
+        created = row["batch_created_at"] if row["outcome"] == "still running" else None
+        since = f" since {moment(created)}" if created else ""
+        lines.append(
+            f"batch {row['batch_id']} was left out: {row['outcome']}{since}. {what_happened}"
+        )
+        if options.quiet:  # cron mails what is printed, not a status
             note(plain(lines[-1]))
     show(options, lines or [_NO_BATCHES.format("")], {"batches": written.to_dicts()})
-    return FINDINGS if "incomplete" in left_out["outcome"] else DONE
+    return FINDINGS if findings else DONE

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from boxdocgen_explore.cli.terminal import painted, plain, say
+from boxdocgen_explore.cli.terminal import DONE, FINDINGS, note, painted, plain, say
 from boxdocgen_explore.errors import BoxDocGenError
 
 SCHEMA_VERSION: Final = 1
@@ -21,6 +21,13 @@ def show(options: argparse.Namespace, lines: Iterable[str], values: Mapping[str,
     elif not options.quiet:
         for line in lines:
             say(painted(plain(line)))
+
+
+def status_of(options: argparse.Namespace, line: str, *, wrong: bool) -> int:
+    """Give the exit status; with ``--quiet`` say why it is not 0: cron mails what is printed."""
+    if wrong and options.quiet:
+        note(plain(line))
+    return FINDINGS if wrong else DONE
 
 
 def show_json(options: argparse.Namespace, values: Mapping[str, Any]) -> None:

@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from boxdocgen_explore.cli.options import add_command, box_options, connected, path_option
-from boxdocgen_explore.cli.results import show
-from boxdocgen_explore.cli.terminal import DONE, FINDINGS, REFUSED
+from boxdocgen_explore.cli.results import show, status_of
+from boxdocgen_explore.cli.terminal import DONE, REFUSED
 from boxdocgen_explore.errors import InvalidRequest
 
 
@@ -32,5 +32,7 @@ def verify(options: argparse.Namespace) -> int:
     found = sealing.verify(options.file, options.seal, box=box)
     about = {"ok": found.ok, "level": found.level, "seal": found.seal}
     values = {**about, "statements": found.statements.to_dicts()}
-    show(options, str(found).splitlines(), values)
-    return FINDINGS if not found.ok else DONE if found.box_read else REFUSED
+    lines = str(found).splitlines()
+    show(options, lines, values)
+    status = status_of(options, lines[0], wrong=not (found.ok and found.box_read))
+    return status if not found.ok else DONE if found.box_read else REFUSED

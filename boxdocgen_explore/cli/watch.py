@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from boxdocgen_explore.cli.options import add_command, box_options, connected, parse_age
-from boxdocgen_explore.cli.terminal import DONE, FINDINGS, plain, say
+from boxdocgen_explore.cli.results import status_of
+from boxdocgen_explore.cli.terminal import FINDINGS, plain, say
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.text import counted, shortened
 
@@ -63,7 +64,7 @@ def watch(options: argparse.Namespace) -> int:
     result = run_audit(reading, templates=box.template_names())
     if not (options.json or options.quiet):
         say(plain(result.verdict))
-    return DONE if result.complete else FINDINGS
+    return status_of(options, result.verdict, wrong=not result.complete)
 
 
 def _stands_still(reading: Reading) -> bool:

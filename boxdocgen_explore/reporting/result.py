@@ -167,14 +167,21 @@ class AuditResult:
         accepted = {*_SHARE_RULES} <= evaluated - {*self.exceptions}
         wrong = _UNKNOWN if accepted else _UNKNOWN | _PROBLEM
         open_jobs = self.jobs.filter(wrong if on == "error" else wrong | _RUNNING)
-        gaps = self.population != "complete" or self.unevaluated or not self.jobs.height
+        empty = not (self.jobs.height or self._quiet)
+        gaps = self.population != "complete" or self.unevaluated or empty
         found = self.exceptions if on == "warning" else self.errors
         return bool(gaps or open_jobs.height or found)
+
+    @property
+    def _quiet(self) -> bool:
+        """Whether no job is no fault: the list has older ones, so this user does see batches."""
+        older = self.scope.list_pages if self.scope.since else None
+        return older is not None and bool(older["jobs"].sum())
 
     @cached_property
     def conclusion(self) -> str:
         """The result in two or three words; only "No exceptions noted" says that all is well."""
-        if self.complete and not self.exceptions:
+        if self.complete and not self.exceptions and self.jobs.height:
             return "No exceptions noted"
         if self.population != "complete":
             return "Scope limited" if self.population == "limited" else "No evidence"

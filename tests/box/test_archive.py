@@ -107,6 +107,55 @@ def test_what_still_runs_or_cannot_be_read_is_left_out_and_tried_again(
     assert set(dataset(tmp_path)["batch_id"]) == {*BATCHES}
 
 
+def recent_batch(emulator: Emulator, batch_id: str, minutes: int) -> None:
+    """Put a batch that was created so many minutes ago."""
+    created = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=minutes)
+    emulator.enterprise.put(
+        batch_id, [plain_job(batch_id, 1) | {"created_at": created.isoformat(timespec="seconds")}]
+    )
+
+
+def test_after_an_outage_a_run_goes_back_to_the_last_complete_one(
+    emulator: Emulator, box: Box, tmp_path: Path
+) -> None:
+    second = dt.timedelta(seconds=1)
+    recent_batch(emulator, "2000", 30)
+    assert "2000" not in outcomes(box.archive(tmp_path, since=second))  # nothing to go back to
+    assert outcomes(box.archive(tmp_path, since=second))["2000"] == "written"
+    # Nothing was seen by a run that ended early, so the next one goes back beyond it.
+    recent_batch(emulator, "2001", 30)
+    log = tmp_path / "_runs.parquet"
+    hours_ago = pl.col("run_at") - dt.timedelta(hours=3)
+    runs(tmp_path).with_columns(hours_ago).write_parquet(log)
+    recent_batch(emulator, "2002", 150)
+    emulator.fault("500", path="/docgen_jobs", times=3)
+    with pytest.raises(errors.ServerError):
+        box.archive(tmp_path, since=second)
+    failed = runs(tmp_path).row(-1, named=True)
+    assert (failed["outcome"], failed["batch_id"]) == ("failed", None)
+    assert "Box has a problem" in failed["reason"]
+    assert {"2001", "2002"} <= outcomes(box.archive(tmp_path, since=second)).keys()
+    assert runs(tmp_path)["since"][-1] < dt.datetime.now(dt.UTC) - dt.timedelta(hours=3)
+
+
+def test_a_run_whose_token_has_expired_is_in_the_log(
+    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
+) -> None:
+    with pytest.raises(errors.Unauthorized):
+        connected(token="expired").archive(tmp_path)
+    assert runs(tmp_path).select("outcome", "user_id").rows() == [("failed", None)]
+
+
+def test_a_batch_that_cannot_be_read_can_be_skipped(
+    emulator: Emulator, box: Box, tmp_path: Path
+) -> None:
+    emulator.fault("forbidden", path="/docgen_batch_jobs/1001")
+    assert outcomes(box.archive(tmp_path))["1001"] == "incomplete"
+    written = box.archive(tmp_path, skip=["1001", "1003"])
+    assert outcomes(written) == {"1001": "skipped", "1003": "unchanged", "1004": "unchanged"}
+    assert runs(tmp_path).filter(outcome="skipped")["complete"].to_list() == [False]
+
+
 def test_the_log_says_who_saw_what_and_has_the_evidence(box: Box, tmp_path: Path) -> None:
     box.archive(tmp_path)
     box.archive(tmp_path)

@@ -118,6 +118,21 @@ def test_no_recent_batch_is_not_complete(box, capsys):
     assert "only batches that svc-hr@example.com can see" in population
 
 
+def test_a_quiet_day_is_no_finding_if_the_list_has_older_jobs(box, capsys):
+    assert main(["audit", "--since", "1s", "--fail-on", "warning", *box.options]) == 0
+    first, population, *_ = capsys.readouterr().out.splitlines()
+    assert first == "No jobs"
+    assert population.startswith("Population Complete: no batch was found; as of ")
+
+
+@pytest.mark.parametrize("command", ["audit", "watch"])
+def test_a_quiet_command_says_on_standard_error_why_its_status_is_1(capsys, command):
+    assert main([command, "--demo", STORY, "-q"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("Exceptions noted. Complete: all 3,000 jobs of batch ")
+
+
 def test_a_batch_list_with_gaps_is_not_complete(box, capsys, monkeypatch):
     batch_list = Box.batch_list
 

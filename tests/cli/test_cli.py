@@ -1,5 +1,6 @@
 """The command line: what it prints, what it writes, and its exit status."""
 
+import datetime as dt
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from boxdocgen_explore.cli import main, render
 from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, Enterprise, plain_job
 from boxdocgen_explore.schema import JOBS
+from boxdocgen_explore.text import moment
 
 STORY = "12345600319"
 
@@ -64,6 +66,10 @@ def test_of_several_ids_the_good_are_written_and_the_bad_are_named(box, tmp_path
     assert printed.err.startswith("boxdocgen: batch 404404: ")
     assert re.search("404.*not_found.*request id", printed.err)
     assert "1001" not in printed.err
+    assert "left out: 404404" in printed.out
+    assert main(["fetch", "1001", "404404", "--json", *box.options]) == 3
+    (failure,) = (values := json.loads(capsys.readouterr().out))["failures"].items()
+    assert (failure[0], failure[1]["status"], values["jobs"]) == ("404404", 404, 1500)
 
 
 def test_with_no_good_batch_there_is_no_file(box, tmp_path, capsys):
@@ -388,14 +394,16 @@ def test_the_emulator_lists_its_faults(capsys):
 def test_the_archive_of_recent_batches_fetches_them_and_lists_what_was_left_out(
     box, capsys, tmp_path
 ):
-    running = box.enterprise.jobs("1002")
-    box.enterprise.put("1002", [*running[:1], running[1] | {"status": "pending"}])
+    done, last, _ = box.enterprise.jobs("1002")
+    created = dt.datetime.now(dt.UTC) - dt.timedelta(days=13)
+    pending = {"status": "pending", "created_at": created.isoformat(timespec="seconds")}
+    box.enterprise.put("1002", [done | pending | {"status": "completed"}, last | pending])
     box.enterprise.put("1003", [plain_job("1003", n) for n in range(1200)])
     command = ["archive", str(tmp_path / "archive"), "--since", "99999d", *box.options]
     assert main(command) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "2 batches written, 2,700 jobs" in lines
-    why = "still running. 1 of 2 jobs may still change."
+    why = f"still running since {moment(created)}. 1 of 2 jobs may still change."
     assert f"batch 1002 was left out: {why}" in lines
 
     box.enterprise.put("1004", [plain_job("1004", n) for n in range(1200)])
@@ -411,6 +419,10 @@ def test_the_archive_of_recent_batches_fetches_them_and_lists_what_was_left_out(
     assert main([*command, "-q"]) == 1
     quiet = capsys.readouterr()
     assert (quiet.out, quiet.err) == ("", f"{left_out}\n")
+    # Two weeks are enough for a million documents.
+    box.enterprise.put("1002", [done, last | {"status": "pending"}])
+    assert main([*command, "-q", "--skip", "1004"]) == 1
+    assert "batch 1002 was left out: still running since" in capsys.readouterr().err
     (tmp_path / "file").touch()
     assert main(["archive", str(tmp_path / "file"), *box.options]) == 2
     assert "cannot be used" in capsys.readouterr().err

@@ -41,6 +41,8 @@ def test_of_an_incomplete_report_no_comparison_looks_complete(capsys, tmp_path):
     assert main(["compare", "--demo", report, STORY]) == 1
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("Before: INCOMPLETE, at least 2,000 jobs: pages missing in batch ")
+    assert main(["compare", "--demo", report, STORY, "-q"]) == 1
+    assert capsys.readouterr() == ("", "Pages are missing.\n")
 
 
 def test_what_to_resubmit_is_a_csv_file_or_a_list_of_ids(capsys, tmp_path):
@@ -69,6 +71,8 @@ def test_jobs_that_vanished_are_named(capsys, tmp_path):
     assert len(named) == 20
     assert f"job {jobs['job_id'][5]}: job vanished (" in named[0]
     assert lines[-1] == "and 5 jobs more, in --json"
+    assert main(["compare", str(tmp_path / "all.html"), str(tmp_path / "few.html"), "-q"]) == 1
+    assert capsys.readouterr() == ("", "23 final jobs changed or vanished.\n")
 
 
 def test_a_report_that_leaves_something_out_cannot_be_compared(capsys, tmp_path):
