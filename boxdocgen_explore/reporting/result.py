@@ -175,7 +175,7 @@ class AuditResult:
     @property
     def _quiet(self) -> bool:
         """Whether no job is no fault: the list has older ones, so this user does see batches."""
-        older = self.scope.list_pages if self.scope.since else None
+        older = self.reading.list_pages if self.scope.since else None
         return older is not None and bool(older["jobs"].sum())
 
     @cached_property

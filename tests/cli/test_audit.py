@@ -118,11 +118,14 @@ def test_no_recent_batch_is_not_complete(box, capsys):
     assert "only batches that svc-hr@example.com can see" in population
 
 
-def test_a_quiet_day_is_no_finding_if_the_list_has_older_jobs(box, capsys):
-    assert main(["audit", "--since", "1s", "--fail-on", "warning", *box.options]) == 0
+def test_a_quiet_day_is_no_finding_if_the_list_has_older_jobs(box, capsys, tmp_path):
+    bag = str(tmp_path / "bag.zip")
+    command = ["audit", "--since", "1s", "--fail-on", "warning", "--evidence", bag]
+    assert main([*command, *box.options]) == 0
     first, population, *_ = capsys.readouterr().out.splitlines()
     assert first == "No jobs"
     assert population.startswith("Population Complete: no batch was found; as of ")
+    assert main(["verify", bag]) == 0
 
 
 @pytest.mark.parametrize("command", ["audit", "watch"])
