@@ -19,8 +19,9 @@ from boxdocgen_explore.reporting.drawn import drawn
 from boxdocgen_explore.reporting.embedded import frame_of, parsed_report, with_bag
 from boxdocgen_explore.reporting.history import append_record, check_history, with_history
 from boxdocgen_explore.reporting.record import audit_record, manifest_file, stated_code, stated_rule
-from boxdocgen_explore.reporting.result import AuditResult, Scope
+from boxdocgen_explore.reporting.result import AuditResult
 from boxdocgen_explore.reporting.run import EvidenceOptions, ReportOptions, run_audit
+from boxdocgen_explore.reporting.scope import Scope
 from boxdocgen_explore.reporting.trend import trend
 
 __all__ = [

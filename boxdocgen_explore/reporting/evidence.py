@@ -31,7 +31,8 @@ def facts(
     result: AuditResult, notes: Sequence[str], settings: Mapping[str, Any], code: Mapping[str, str]
 ) -> list[tuple[str, Sequence[str]]]:
     """List terms and sentences, in the order in which an auditor asks for them."""
-    pages, calls = result.pages, result.reading.calls
+    calls, listed_in = result.reading.calls, result.reading.list_pages
+    pages = result.pages if result.pages.height or listed_in is None else listed_in
     if pages.is_empty():
         source = [
             ("Evidence", ["No evidence: a plain frame of jobs does not say how it was read."])
@@ -89,7 +90,7 @@ def _times(pages: pl.DataFrame, now: dt.datetime, noun: str) -> list[str]:
 
 
 def _calls(calls: int) -> str:
-    return f"{counted(calls, 'call')} to Box for this reading, repeats included."
+    return f"{counted(calls, 'call')} to Box for these batches, repeats included."
 
 
 def _documents(result: AuditResult) -> list[tuple[str, Sequence[str]]]:
@@ -127,6 +128,8 @@ def _population(result: AuditResult) -> list[str]:
         more = result.chain_findings.height - len(reasons)
         return ["Limited.", *reasons, *([f"And {more:,} more such findings."] if more else [])]
     if result.pages.is_empty():
+        if result.population == "complete":
+            return ["Complete. The list of all jobs has no batch of this time."]
         return ["No evidence: there are no pages to check."]
     pages = result.pages.height
     batches = counted(result.pages["batch_id"].n_unique(), "batch")

@@ -63,7 +63,7 @@ def audit_record(
         "columns": [*result.columns],
         "removed": [*result.removed],
         "calls": result.reading.calls,
-        "demo": result.view_verdict.demo,
+        "demo": result.demo,
         "cause": ["".join(line) for line in main_cause(result.jobs.select(result.columns))],
         "conclusion": result.conclusion,
         "statements": result.statements,

@@ -14,6 +14,7 @@ from boxdocgen_explore.analysis import Verdict, verdict
 from boxdocgen_explore.auditing import DEFAULTS, Evaluation, Rule, batch_verdicts, reconciled
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.reporting.redaction import PLACEHOLDER
+from boxdocgen_explore.reporting.scope import Scope
 from boxdocgen_explore.schema import PROBLEMS, RUNNING, STATUSES, WAIVED
 from boxdocgen_explore.text import counted, listed, moment, percent
 
@@ -25,22 +26,6 @@ _STATUS: Final = pl.col("status")
 _RUNNING: Final = _STATUS.is_in(sorted(RUNNING)).fill_null(False)
 _UNKNOWN: Final = ~_STATUS.is_in(STATUSES).fill_null(False)
 _PROBLEM: Final = _STATUS.is_in(PROBLEMS).fill_null(False)
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What the audit was asked to cover, in a sentence; the batches named here or ``since``.
-
-    ``list_complete`` is False if the list of batches may have gaps; ``listed_at`` (UTC) is when
-    the oldest page of that list was read, ``login`` the user who read it, ``list_pages`` its pages.
-    """
-
-    sentence: str = ""
-    since: bool = False
-    list_complete: bool = True
-    listed_at: dt.datetime | None = None
-    login: str | None = None
-    list_pages: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +158,12 @@ class AuditResult:
         return bool(gaps or open_jobs.height or found)
 
     @property
+    def demo(self) -> bool:
+        """Whether anything is the demo's; without jobs, the list of all jobs says so."""
+        listed = self.reading.list_pages
+        return self.view_verdict.demo or (listed is not None and "demo" in listed["host"])
+
+    @property
     def _quiet(self) -> bool:
         """Whether no job is no fault: the list has older ones, so this user does see batches."""
         older = self.reading.list_pages if self.scope.since else None
@@ -228,7 +219,7 @@ class AuditResult:
         user = self.view_verdict.who or self.scope.login or known or "this user"
         parts = [f"as of {moment(self.as_of)}"] if self.as_of else []
         parts += [f"only batches that {user} can see"] if self.scope.since else []
-        parts += ["demo data"] if self.view_verdict.demo else []
+        parts += ["demo data"] if self.demo else []
         end = f"; {', '.join(parts)}" if parts else ""
         if self.population == "no evidence":
             return f"nothing shows that these are all jobs{end}"

@@ -32,7 +32,8 @@ from boxdocgen_explore.reporting.redaction import (
     redact_jobs,
     skipped_rules,
 )
-from boxdocgen_explore.reporting.result import CHAIN_RULES, AuditResult, Scope
+from boxdocgen_explore.reporting.result import CHAIN_RULES, AuditResult
+from boxdocgen_explore.reporting.scope import Scope
 from boxdocgen_explore.schema import TEMPLATES
 from boxdocgen_explore.search import SEARCHED
 from boxdocgen_explore.view.filters import check_state

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from full_disk import full_disk
+from report_text import plain
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.box import Box
@@ -134,6 +135,14 @@ def test_a_quiet_command_says_on_standard_error_why_its_status_is_1(capsys, comm
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("Exceptions noted. Complete: all 3,000 jobs of batch ")
+
+
+def test_a_report_of_a_quiet_day_is_labelled_and_says_what_was_read(tmp_path):
+    report = tmp_path / "quiet.html"
+    assert main(["audit", "--demo", "--since", "1m", "-o", str(report)]) == 0
+    text = plain(report.read_text("utf-8"))
+    assert "demo: synthetic data" in text
+    assert "Complete. The list of all jobs has no batch of this time." in text
 
 
 def test_a_batch_list_with_gaps_is_not_complete(box, capsys, monkeypatch):
