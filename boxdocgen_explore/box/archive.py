@@ -18,7 +18,7 @@ from boxdocgen_explore import errors
 from boxdocgen_explore.arguments import batch_ids
 from boxdocgen_explore.box.batches import start_of
 from boxdocgen_explore.box.chain import IncompleteListWarning
-from boxdocgen_explore.box.dataset import Counts, Dataset, Place, counts_of, last_complete
+from boxdocgen_explore.box.dataset import UNKNOWN, Counts, Dataset, Place, counts_of, last_complete
 from boxdocgen_explore.box.fetch import Progress
 from boxdocgen_explore.cache import frame_cache
 from boxdocgen_explore.errors import Reading
@@ -154,6 +154,12 @@ class _Run:
         left_out = last.filter(mine, ~pl.col("batch_id").is_in([*known]))
         self._list_batches(left_out["batch_created_at"].min(), last_complete(runs.filter(mine)))
         cached = self.box.cached() if self.start is None else []
+        # What had no date when it was written, and now has, is written again, to its month.
+        known = {
+            one: place
+            for one, place in known.items()
+            if not (place.is_undated and self._created(one))
+        }
         wanted = dict.fromkeys([*self.batches, *left_out["batch_id"], *cached])
         new = [one for one in wanted if not self._is_there(one, known)]
         for one in wanted.keys() - {*new}:
@@ -189,6 +195,10 @@ class _Run:
         rows = self.listed.batches.sort("first_created_at", "batch_id", nulls_last=True)
         self.batches = {row["batch_id"]: row for row in rows.iter_rows(named=True)}
 
+    def _created(self, batch_id: str) -> dt.datetime | None:
+        """When a batch was created, if that is known."""
+        return self.batches.get(batch_id, {}).get("first_created_at")
+
     def _is_there(self, batch_id: str, known: Mapping[str, Place]) -> bool:
         """Whether the dataset has this batch as it is listed."""
         if batch_id in known and batch_id in self.batches:
@@ -199,8 +209,8 @@ class _Run:
         """Batches by the month of their creation, so many at a time as fit into memory."""
         months: dict[str, list[str]] = defaultdict(list)
         for one in batch_ids:
-            created = self.batches[one]["first_created_at"] if one in self.batches else None
-            months[f"{created:%Y-%m}" if created else "unknown"].append(one)
+            created = self._created(one)
+            months[f"{created:%Y-%m}" if created else UNKNOWN].append(one)
         for month, ids in sorted(months.items()):
             jobs = (self.batches.get(one, {}).get("jobs", MAX_LIMIT) for one in ids)
             for some in frame_cache.by_size(zip(ids, jobs, strict=True)):
@@ -252,7 +262,7 @@ class _Run:
                 "batch_id": one,
                 "file": places[one].file if one in places else None,
                 "complete": row["outcome"] not in ("incomplete", "skipped"),
-                "batch_created_at": self.batches.get(one, {}).get("first_created_at"),
+                "batch_created_at": self._created(one),
             }
             for one, row in self.seen.items()
         }

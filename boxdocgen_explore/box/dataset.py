@@ -10,7 +10,7 @@ import json
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,8 @@ VERSION: Final = 1
 _VERSION: Final = "boxdocgen.dataset"
 _BATCHES: Final = "boxdocgen.batches"
 _RUNS: Final = "_runs.parquet"
+UNKNOWN: Final = "unknown"
+"""The month of batches whose creation is not known, because no list of jobs could be read."""
 _FULL: Final = 1_000_000
 """Rows of a file to which no batch is added: each addition writes the file again."""
 
@@ -50,6 +52,11 @@ class Place(NamedTuple):
 
     file: str
     counts: Counts
+
+    @property
+    def is_undated(self) -> bool:
+        """Whether the month of its creation was not known when it was written."""
+        return self.file.startswith(f"month={UNKNOWN}/")
 
 
 @dataclass
@@ -104,6 +111,8 @@ class Dataset:
         for _ in range(_ATTEMPTS):
             with self._alone():
                 self._look()
+                if month != UNKNOWN:
+                    self._take_out(UNKNOWN, ids)
                 for file, some in self._places(month, ids).items():
                     self._add_to(file, jobs.filter(pl.col("batch_id").is_in(some)))
             if not self._remote:
@@ -130,6 +139,15 @@ class Dataset:
         for one in batch_ids:
             places[known[one].file if one in known else last].append(one)
         return places
+
+    def _take_out(self, month: str, batch_ids: Collection[str]) -> None:
+        """Delete batches from a month. A run that is killed now adds them to theirs later."""
+        gone = pl.col("batch_id").is_in(batch_ids)
+        for file, batches in self.parts.items():
+            if file.startswith(f"month={month}/") and not batches.keys().isdisjoint(batch_ids):
+                rest = self._read(file, ARCHIVED_JOBS).filter(~gone)
+                self.parts[file] = counts_of(rest)
+                self._write(file, rest, self.parts[file])
 
     def _add_to(self, file: str, jobs: pl.DataFrame) -> None:
         if self.parts.get(file):

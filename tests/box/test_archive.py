@@ -216,6 +216,12 @@ def test_offline_what_is_cached_is_written_without_calls_and_without_details(
     assert set(written["file"]) == {"month=unknown/jobs-0000.parquet"}
     jobs = connected(offline=True).jobs(["1001", "1004"])
     assert found.select(*JOBS).sort("job_id").equals(jobs.sort("job_id"))
+    # Once the list can be read, they move to their month, and have their details.
+    assert outcomes(connected().archive(tmp_path / "archive"))["1001"] == "written"
+    moved = dataset(tmp_path / "archive")
+    assert moved["created_at"].is_not_null().all()
+    assert moved["job_id"].is_unique().all()
+    assert set(outcomes(connected().archive(tmp_path / "archive")).values()) == {"unchanged"}
 
 
 def test_a_file_that_cannot_be_read_now_is_an_error_and_not_replaced(
