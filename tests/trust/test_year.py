@@ -1,4 +1,4 @@
-"""A company's nights: batches every day, a run every night, and a fault now and then.
+"""A company's nights: batches every day, a run on most nights, and a fault now and then.
 
 ``PYTHONPATH=tests uv run python tests/trust/test_year.py 365`` prints how a year goes, quarter by
 quarter.
@@ -41,7 +41,11 @@ def batch_of(batch_id: str, created: dt.datetime, jobs: int) -> list[Job]:
 
 
 def nights(number: int, folder: Path, emulator: Emulator) -> Iterator[dict[str, float]]:
-    """Each night 30 batches, one of them still running until the next night, then a run."""
+    """Each night 30 batches, one of them still running until the next night, then a run.
+
+    Twice a month there is no run for two nights, which is more than a run looks back. In the night
+    before, nothing runs that would make the next run look further back.
+    """
     chance, running = random.Random(7), list[tuple[str, list[Job]]]()
     for night in range(number):
         now = _FIRST + dt.timedelta(days=night)
@@ -52,13 +56,15 @@ def nights(number: int, folder: Path, emulator: Emulator) -> Iterator[dict[str, 
             batch_id = f"{9_000_000 + 100 * night + place}"
             created = now - dt.timedelta(hours=3, minutes=5 * (30 - place))
             jobs = batch_of(batch_id, created, chance.randint(1, 9))
-            if place == 7:
+            if place == 7 and night % 15 != 1:
                 running.append((batch_id, jobs))
                 jobs = [jobs[0] | {"status": "pending"}, *jobs[1:]]
             emulator.enterprise.put(batch_id, jobs)
         if night and night % 5 == 0:
             path = f"/docgen_batch_jobs/{9_000_000 + 100 * night + chance.randrange(30)}"
             emulator.fault(chance.choice(_FAULTS), path=path, times=chance.choice((1, 9)))
+        if night % 15 in (2, 3):
+            continue
         start = perf_counter()
         with (
             travel(now),
@@ -108,8 +114,8 @@ def frame_files(cache: Path) -> int:
 def test_after_many_nights_the_dataset_is_correct_to_the_row(number: int, tmp_path: Path) -> None:
     with Emulator(enterprise=Enterprise.of({})) as emulator:
         seen = [*nights(number, tmp_path, emulator)]
-        assert all(night["left_out"] for night in seen)
-        assert sum(night["calls"] for night in seen) > number * 31
+        assert all(night["left_out"] for night in seen if night["night"] % 15 != 1)
+        assert sum(night["calls"] for night in seen) > number * 30
         for night in range(number, number + 9):  # the last faults strike on nine nights
             with (
                 travel(_FIRST + dt.timedelta(days=night)),
