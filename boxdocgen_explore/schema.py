@@ -104,10 +104,8 @@ BATCHES: Final[dict[str, pl.DataType]] = {
 }
 """One row per batch; one count per known status, ``other`` for the rest."""
 
-TEMPLATES: Final[dict[str, pl.DataType]] = {
-    "template_file_id": pl.String(),
-    "template_name": pl.String(),
-}
+_NAME: Final[dict[str, pl.DataType]] = {"template_name": pl.String()}
+TEMPLATES: Final[dict[str, pl.DataType]] = {"template_file_id": pl.String(), **_NAME}
 """One row per template; the name is null if Box has none."""
 
 TAGS: Final[dict[str, pl.DataType]] = {
@@ -179,9 +177,10 @@ DOCUMENT_PAGES: Final[dict[str, pl.DataType]] = {
 
 _LABEL: Final[dict[str, pl.DataType]] = {"batch_label": pl.String()}
 
-ARCHIVED_JOBS: Final = {**JOBS, **_LABEL, **DETAILS, **DOCUMENTS, **DURATION}
-"""One row per job of an archive; ``batch_label`` is "Offer letter · 3 Nov 2026 02:14" (UTC).
-Columns may be added, and are never removed or changed."""
+ARCHIVED_JOBS: Final = {**JOBS, **_LABEL, **DETAILS, **DOCUMENTS, **DURATION, **_NAME}
+"""One row per job of an archive; ``batch_label`` is "Offer letter · 3 Nov 2026 02:14" (UTC),
+``template_name`` is null if Box tells none. Columns may be added, and are never removed or
+changed: files of an older version lack the last ones."""
 
 ARCHIVED: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),

@@ -244,7 +244,10 @@ class _Run:
             if one in self.batches
         }
         label = pl.col("batch_id").replace_strict(labels, default=None, return_dtype=pl.String)
-        jobs = jobs.with_columns(label.alias("batch_label"))
+        name = pl.col("template_file_id").replace_strict(
+            names, default=None, return_dtype=pl.String
+        )
+        jobs = jobs.with_columns(batch_label=label, template_name=name)
         if self.listed is not None:
             listed = self.listed.listed
             mine = listed.filter(pl.col("batch_id").is_in(jobs["batch_id"].unique().implode()))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from boxdocgen_explore.box.attempt import run_apart
@@ -117,8 +119,18 @@ class AskedCredentials:
 
 
 def _no_token(error: Exception) -> Exception:
-    """The error says no more than its type: its text may hold secrets."""
-    return Unauthorized(f"The function given as auth gave no token.\nCause: {type(error).__name__}")
+    """What kind of error the function raised, and on which line of its file.
+
+    Its text may quote a secret, a line of source, too, and a chained error would show both. A
+    place shows neither, and leads to the reason.
+    """
+    lines = traceback.extract_tb(error.__traceback__)[1:]  # below the one of `run_apart`
+    own = [line for line in lines if line.filename == lines[0].filename]
+    place = f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
+    return Unauthorized(
+        "The function given as auth gave no token. Call it alone to see why: what it says is not "
+        f"shown here, because it may quote a secret.\nCause: {type(error).__name__}{place}"
+    )
 
 
 def as_secret(token: object) -> Secret | None:

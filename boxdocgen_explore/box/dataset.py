@@ -45,6 +45,10 @@ _GAPS: Final = ("list incomplete", "failed")
 _ATTEMPTS: Final = 5
 _LOCKED_S: Final = 600
 _TROUBLE: Final = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
+_REMOTE: Final = (
+    "Check the network, the address and the credentials (for S3, AWS_ACCESS_KEY_ID, "
+    "AWS_SECRET_ACCESS_KEY and AWS_REGION, or storage_options=)."
+)
 
 
 class Place(NamedTuple):
@@ -171,7 +175,7 @@ class Dataset:
                 f"{self.root}/{pattern}", include_file_paths="file", **self.options
             )
             found = paths.select("file").unique().collect()["file"].to_list()
-        except pl.exceptions.PolarsError as error:
+        except _TROUBLE as error:
             if self._is_missing(error):
                 return []
             raise self._unusable("", error) from None
@@ -227,8 +231,10 @@ class Dataset:
         return remote or isinstance(error, FileNotFoundError)
 
     def _unusable(self, file: str, error: BaseException, *, damaged: bool = False) -> StoreError:
-        reason = str(error).partition("\n")[0]
-        advice = " Move a damaged file away: the next run writes it again." if damaged else ""
+        what, _, causes = str(error).partition("\n\nCaused by:\n")
+        reason = ": ".join(filter(None, (what.partition("\n")[0], causes.rpartition(": ")[2])))
+        advice = f" {_REMOTE}" if self._remote else ""
+        advice += " Move a damaged file away: the next run writes it again." if damaged else ""
         return StoreError(
             f"The archive {self.root}/{file} cannot be used ({reason}). Check that it can be read "
             f"and written.{advice}"

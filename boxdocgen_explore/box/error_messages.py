@@ -52,7 +52,8 @@ def explanation(kind: type[errors.BoxError], status: int) -> str:
 _EXPLANATIONS: dict[type[errors.BoxError], str] = {
     errors.Unauthorized: (
         "The token is wrong or has expired (developer tokens last 60 minutes). "
-        'Get a new one, run box.renew("..."), and try again.'
+        "Get a new one and try again: set BOX_ACCESS_TOKEN or the other BOX_* variables, or in "
+        'Python run box.renew("...").'
     ),
     errors.Forbidden: (
         "This user or this app may not read this. The app needs the Doc Gen scope, and as-user "

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import multiprocessing
+import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from servers import raw_server
 
-from boxdocgen_explore import connect, errors
+from boxdocgen_explore import cli, connect, errors
 from boxdocgen_explore.box import Box, IncompleteListWarning
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, plain_job
 from boxdocgen_explore.schema import ARCHIVED, ARCHIVED_JOBS, JOBS, RUNS
@@ -48,6 +52,7 @@ def test_a_run_fetches_what_this_user_can_see_and_writes_it_with_details(
     assert isinstance(created, dt.datetime)
     assert set(written["file"]) == {f"month={created:%Y-%m}/jobs-0000.parquet"}
     assert str(created.year) in found["batch_label"][0]
+    assert set(found["template_name"]) == {"Letter"}
 
 
 def test_documents_are_there_if_they_were_asked_for(box: Box, tmp_path: Path) -> None:
@@ -57,6 +62,14 @@ def test_documents_are_there_if_they_were_asked_for(box: Box, tmp_path: Path) ->
     made = dataset(tmp_path / "with").drop_nulls("output_file_id")
     assert made["output_file_name"].is_not_null().all()
     assert made["duration_s"].is_not_null().all()
+
+
+def test_without_the_list_of_templates_their_names_are_null(
+    emulator: Emulator, box: Box, tmp_path: Path
+) -> None:
+    emulator.fault("forbidden", path="/docgen_templates", times=None)
+    box.archive(tmp_path)
+    assert dataset(tmp_path)["template_name"].is_null().all()
 
 
 def test_nothing_new_means_no_file_is_touched_and_no_batch_requested(
@@ -286,12 +299,14 @@ def test_columns_that_an_older_version_did_not_have_are_added(
 ) -> None:
     (file,) = {*box.archive(tmp_path)["file"]}
     metadata = pl.read_parquet_metadata(tmp_path / file)
-    older = pl.read_parquet(tmp_path / file).drop("duration_s")
+    older = pl.read_parquet(tmp_path / file).drop("duration_s", "template_name")
     older.write_parquet(tmp_path / file, metadata=metadata)
     emulator.enterprise.put("2000", 5)
     box.archive(tmp_path)
     assert dict(dataset(tmp_path).schema) == ARCHIVED_JOBS
-    assert dataset(tmp_path).height == 47
+    assert dataset(tmp_path)["template_name"].value_counts(sort=True).rows() == [
+        (None, 42), ("Letter", 5)
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("odd", ["1/../2", "ü", "%2e", "a=b", "..x"])
@@ -308,6 +323,34 @@ def test_an_archive_that_cannot_be_written_is_one_clear_error(box: Box, tmp_path
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.StoreError, match=r"archive .*file.* cannot be used"):
         box.archive(tmp_path / "file")
+
+
+NOWHERE = {"aws_endpoint_url": "http://127.0.0.1:9", "aws_allow_http": "true", "max_retries": 0}
+KEYS = {"aws_access_key_id": "k", "aws_secret_access_key": "s3cr3t", "aws_region": "us-east-1"}
+
+
+def refused(connection: socket.socket) -> None:
+    body = b"<Error><Code>InvalidAccessKeyId</Code><Message>Unknown.</Message></Error>"
+    head = f"HTTP/1.1 403 Forbidden\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    connection.sendall(head.encode() + body)
+
+
+def test_object_storage_that_cannot_be_reached_is_one_clear_error(box: Box) -> None:
+    options: Any = NOWHERE | KEYS
+    with pytest.raises(errors.StoreError, match=r"Connection refused.*\. Check .* AWS_REGION"):
+        box.archive("s3://letters/archive", storage_options=options)
+
+
+def test_object_storage_that_refuses_the_credentials_is_wrong_usage_on_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with raw_server(refused) as url:
+        for name, value in {**NOWHERE, **KEYS, "aws_endpoint_url": url}.items():
+            monkeypatch.setenv(name.upper(), str(value))
+        assert cli.main(["archive", "s3://letters/archive", "--demo"]) == 2
+    printed = capsys.readouterr().err
+    assert re.match(r"boxdocgen: The archive s3://letters/archive.*403.*the credentials", printed)
+    assert "s3cr3t" not in printed
 
 
 def archive_some(url: str, cache: str, folder: str) -> None:

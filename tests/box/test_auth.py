@@ -170,16 +170,20 @@ def test_an_auth_object_of_box_s_sdk_gives_the_token(emulator: Emulator) -> None
         assert box.jobs("1001").height == 25
 
 
-def test_what_a_function_says_when_it_gives_no_token_is_not_shown(emulator: Emulator) -> None:
+def test_a_function_that_gives_no_token_is_shown_by_its_line_and_not_by_its_words(
+    emulator: Emulator,
+) -> None:
     def auth() -> str:
-        raise RuntimeError(SECRET)
+        return json.loads("{" + SECRET)  # raised in another file, which helps nobody
 
-    with bx.connect(auth=auth, base_url=emulator.url, retry=QUICK) as box:
-        with pytest.raises(
-            errors.Unauthorized, match=r"gave no token\.\nCause: RuntimeError"
-        ) as no:
-            box.jobs("1001")
-        assert SECRET not in shown_by(no.value)
+    with (
+        bx.connect(auth=auth, base_url=emulator.url, retry=QUICK) as box,
+        pytest.raises(errors.Unauthorized, match=r"gave no token\. Call it alone") as no,
+    ):
+        box.jobs("1001")
+    line = auth.__code__.co_firstlineno + 1
+    assert str(no.value).endswith(f"\nCause: JSONDecodeError in test_auth.py, line {line}")
+    assert SECRET not in shown_by(no.value)
 
 
 @pytest.mark.parametrize("given", [{"token": "a", "auth": lambda: "b"}, {"auth": "a"}])

@@ -203,6 +203,7 @@ def test_a_refused_token_is_status_3_and_is_not_shown(box, capsys, monkeypatch):
     printed = capsys.readouterr().err
     assert "401" in printed
     assert "60 minutes" in printed
+    assert "set BOX_ACCESS_TOKEN" in printed
     assert "secret-but-wrong" not in printed
 
 
