@@ -17,16 +17,22 @@ COMPLETE_JOBS: Final = ("jobs", "complete batches")
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that an audit checks.
+    """One thing that an audit checks; ``RULES`` is a tuple of them.
 
-    ``check`` gets the `AuditInput` and returns one row per finding: ``detail`` (str, one
-    sentence), ``batch_id`` (str; without it, the rule judges all batches together), ``job_id`` and
-    ``about`` (str, optional; `schema.FINDINGS`), ``of_batches`` (list of str, if a finding is
-    about several), ``severity`` (str, if it differs from the rule's). ``needs`` are keys of
-    `auditing.needs.NEEDS`: without them the rule is not evaluated. ``columns`` are the jobs
-    columns whose values change the findings: if one of them is redacted, the rule is not
-    evaluated. ``option`` is the argument of `audit` that asks for this rule: if it is given and
-    the rule is not evaluated, the audit is not clean.
+    Parameters:
+        name: such as "no-pptx": in findings, policies and reports.
+        severity: "error", "warning" or "info" (`schema.SEVERITIES`).
+        checks: what it checks, as a sentence without its full stop.
+        why: why that matters, in sentences.
+        check: gets the `AuditInput` and returns one row per finding: ``detail`` (str, one
+            sentence), ``batch_id`` (str; without it, the rule judges all batches together),
+            ``job_id`` and ``about`` (str, optional; `schema.FINDINGS`), ``of_batches`` (list of
+            str, if a finding is about several), ``severity`` (str, if it differs from the rule's).
+        needs: keys of `auditing.needs.NEEDS`: without them the rule is not evaluated.
+        columns: the jobs columns whose values change the findings: if one of them is redacted, the
+            rule is not evaluated.
+        option: the argument of `audit` that asks for this rule: if it is given and the rule is not
+            evaluated, the audit is not clean.
 
     >>> def no_pptx(inputs):
     ...     slides = inputs.jobs.filter(pl.col("output_type") == "pptx")

@@ -32,7 +32,18 @@ _LONGEST_S: Final = 1_000_000
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How fast to call and how long to wait. All times in seconds; the defaults fit Box.
+    """How fast to call and how long to wait; the defaults fit Box.
+
+    Parameters:
+        calls_per_minute: of one user on one host, all connections of this process together; Box
+            allows about 1000.
+        connect_timeout_s: seconds until there is a connection.
+        read_timeout_s: seconds of silence within a response.
+        deadline_s: seconds for one page: no repeat starts later, and a response that takes longer
+            is given up.
+        attempts: calls for one page, the first included.
+        backoff_s: seconds before the first repeat, at most, if Box names no time; doubles with
+            each repeat, up to 30.
 
     Raises:
         InvalidRequest: a value is not a number that fits.
@@ -42,15 +53,11 @@ class RetryPolicy:
     """
 
     calls_per_minute: int = 900
-    """Of one user on one host, all connections of this process together; Box allows about 1000."""
     connect_timeout_s: float = 10
     read_timeout_s: float = 60
-    """Longest silence within a response."""
     deadline_s: float = 300
-    """For one page: no repeat starts later, and a response that takes longer is given up."""
     attempts: int = 8
     backoff_s: float = 0.5
-    """Before the first repeat if Box names no time; doubles with each, up to 30 seconds."""
 
     def __post_init__(self) -> None:
         for name in ("calls_per_minute", "attempts"):

@@ -124,6 +124,28 @@ def delete_leftovers(path: Path, owner: Path) -> None:
         raise unusable(path, error) from None
 
 
+def delete_unused(path: Path, owner: Path) -> None:
+    """Delete a store, its leftovers and its folders, if they are then empty; nothing if a
+    connection, of any process, has it open.
+
+    Raises:
+        StoreError: they cannot be deleted.
+    """
+    try:
+        with closing(sqlite3.connect(uri(path, read_only=False), uri=True, timeout=0)) as database:
+            # The mode that needs no side files, which SQLite sets for the only connection alone.
+            database.execute("PRAGMA journal_mode = DELETE")
+        _delete(path)
+    except sqlite3.OperationalError:
+        return
+    except OSError as error:
+        raise unusable(path, error) from None
+    delete_leftovers(path, owner)
+    with suppress(OSError):  # not empty: somebody else's files
+        path.parent.rmdir()
+        path.parent.parent.rmdir()
+
+
 def _is_ours(path: Path) -> bool:
     """Whether a quarantined file, which nobody uses, was a store of any version, as far as is
     known."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from boxdocgen_explore.cli.options import add_command, cache_option, epilog, parse_age
 from boxdocgen_explore.cli.results import show
 from boxdocgen_explore.cli.terminal import DONE
+from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.text import counted
 
 
@@ -26,11 +28,20 @@ def add_commands(commands: Any) -> None:
         cache_option(command)
 
 
+def _folder(named: Path | None) -> Path:
+    """The folder that is named, which must exist, or that of this user, which may not exist yet."""
+    from boxdocgen_explore.cache import default_cache_dir
+
+    if named and not named.is_dir():
+        raise InvalidRequest(f"There is no folder {named}. boxdocgen cache info shows the default.")
+    return named or default_cache_dir()
+
+
 def cache_info(options: argparse.Namespace) -> int:
     """Show what is cached on disk."""
-    from boxdocgen_explore.cache import default_cache_dir, users
+    from boxdocgen_explore.cache import users
 
-    folder = options.cache_dir or default_cache_dir()
+    folder = _folder(options.cache_dir)
     caches = users.cache_info(folder)
     lines = [str(folder)]
     for info in caches:
@@ -43,9 +54,9 @@ def cache_info(options: argparse.Namespace) -> int:
 
 def cache_clear(options: argparse.Namespace) -> int:
     """Delete what is cached, all of it or what is older than an age."""
-    from boxdocgen_explore.cache import default_cache_dir, users
+    from boxdocgen_explore.cache import users
 
-    folder = options.cache_dir or default_cache_dir()
+    folder = _folder(options.cache_dir)
     pages = users.clear(folder, older_than=options.older_than)
     values = {"folder": str(folder), "deleted_pages": pages}
     show(options, [f"{counted(pages, 'page')} deleted from {folder}"], values)

@@ -8,6 +8,7 @@ import secrets
 import tempfile
 import webbrowser
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from boxdocgen_explore.view.script import module, specs
 
 VIEW_MIME: Final = "application/vnd.boxdocgen.view+json"
 """What a `View` shows, its payload in base64, as an output of a notebook: for `notebook_page`."""
+_ONE_DAY_S: Final = 86_400
 
 
 def page(
@@ -123,6 +125,8 @@ def _fill_page(template: str, style: str, script: str, **values: Any) -> str:
 def open_page(text: str) -> Path:
     """Write a page to a temporary file that only its owner can read, and open it in the browser.
 
+    Pages that were opened more than a day ago are deleted, because they hold personal data.
+
     Raises:
         InvalidRequest: the file cannot be written; nothing is left of it.
     """
@@ -132,8 +136,20 @@ def open_page(text: str) -> Path:
             part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidRequest(f"The page cannot be written: {error.strerror or error}.") from None
+    _delete_older(path)
     webbrowser.open(path.as_uri())
     return path
+
+
+def _delete_older(page: Path) -> None:
+    """Delete the pages beside this one that its owner opened more than a day before it."""
+    newest = page.stat()
+    for path in page.parent.glob(f"boxdocgen-{'[0-9a-f]' * 16}.html"):
+        with suppress(OSError):
+            found = path.lstat()
+            is_mine = found.st_uid == newest.st_uid  # root could delete those of others
+            if is_mine and newest.st_mtime - found.st_mtime > _ONE_DAY_S:
+                path.unlink()
 
 
 def _sha256(source: str) -> str:

@@ -196,6 +196,30 @@ def test_clearing_deletes_our_files_and_nobody_else_s(
     assert box.cached() == []
 
 
+@pytest.mark.parametrize("older_than", [None, timedelta(days=90)])
+def test_a_cache_that_is_empty_goes_with_its_folders_once_nobody_uses_it(
+    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path, older_than: timedelta | None
+) -> None:
+    """The emulator's port is another one every time, and so is the folder."""
+    folder, box = tmp_path / "cache", connected()
+    box.read("1001")
+    age(box, days=91)
+    host = user_folder(tmp_path).parent
+    assert cache.clear(folder, older_than=older_than) == 1
+    assert len([*host.rglob("pages.sqlite")]) == 1  # it is open
+    box.read("1003")
+    assert box.cached() == ["1003"]
+    box.close()
+    (host / "notes").write_text("precious")
+    assert cache.clear(folder) == 1
+    assert [path.name for path in host.iterdir()] == ["notes"]
+    (host / "notes").unlink()
+    with connected() as again:
+        again.read("1001")
+    assert cache.clear(folder) == 1
+    assert [*folder.iterdir()] == []
+
+
 def test_deleted_pages_are_not_left_in_the_file(box: Box, tmp_path: Path) -> None:
     """Pages hold personal data."""
     box.read("1001", limit=1)

@@ -176,6 +176,8 @@ def test_a_new_file_follows_the_umask_of_the_user(writing, umask, mode, capsys):
         ["emulator", "--port", "x"],
         ["emulator", "--fault", "no-such-fault"],
         ["cache", "clear", "--older-than", "soon"],
+        ["cache", "clear", "--cache-dir", "/no/such/folder"],
+        ["cache", "info", "--cache-dir", "/no/such/folder"],
         ["no-such-command"],
     ],
 )
@@ -342,6 +344,20 @@ def test_open_writes_a_private_page_and_shows_it(capsys, opened):
     assert "Content-Security-Policy" in text
     assert "Offer letter" in text
     assert Path(path).stat().st_mode & 0o077 == 0
+
+
+def test_open_deletes_this_user_s_older_pages_and_nothing_else(
+    monkeypatch, tmp_path, opened, capsys
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    names = [f"boxdocgen-{digit * 16}.html" for digit in "abc"]
+    for name in [*names, "boxdocgen-report.html"]:
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    os.utime(tmp_path / names[1])  # of today
+    assert main(["open", "--demo", STORY]) == 0
+    page = Path(capsys.readouterr().out.strip()).name
+    assert {path.name for path in tmp_path.iterdir()} == {names[1], "boxdocgen-report.html", page}
 
 
 def test_names_of_templates_are_optional(box, capsys, opened):
