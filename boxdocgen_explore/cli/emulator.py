@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from boxdocgen_explore.cli.options import add_command
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 def add_commands(commands: Any) -> None:
     command = add_command(commands, "emulator", emulator, "boxdocgen emulator --fault list")
     command.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    about = "date the batches up to today; by default up to 3 Nov 2026, the same every day"
+    command.add_argument("--now", action="store_true", help=about)
     command.add_argument(
         "--fault",
         action="append",
@@ -27,17 +30,21 @@ def add_commands(commands: Any) -> None:
 
 def emulator(options: argparse.Namespace) -> int:
     """Serve a local Box Doc Gen API with synthetic batches, until Ctrl-C."""
-    from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, serve
+    from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, STORY_NOW, serve
 
     def started(listening: Emulator) -> None:
-        say(f"{listening.url} (token: {DEMO_TOKEN})", flush=True)
+        url = listening.url
+        say(f"{url} (token: {DEMO_TOKEN})")
+        say(f"export BOX_ACCESS_TOKEN={DEMO_TOKEN}")
+        say(f"boxdocgen batches --base-url {url}", flush=True)
 
     if "list" in options.fault:
         for name, about in FAULTS.items():
             say(f"{name:20} {about}")
         return DONE
+    now = datetime.now(UTC).replace(microsecond=0) if options.now else STORY_NOW
     try:
-        serve(port=options.port, faults=options.fault, started=started)
+        serve(port=options.port, now=now, faults=options.fault, started=started)
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
     except OSError as error:

@@ -8,13 +8,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from tornado.httpserver import HTTPServer
 
 from boxdocgen_explore.emulator.backend import Backend, parse_fault
 from boxdocgen_explore.emulator.enterprise import DEMO_USER, Enterprise, User
 from boxdocgen_explore.emulator.handler import BASE_PATH, application
-from boxdocgen_explore.emulator.story import story
+from boxdocgen_explore.emulator.story import STORY_NOW, story
 
 
 class Emulator(Backend):
@@ -124,15 +125,16 @@ class Emulator(Backend):
 def serve(
     port: int = 0,
     *,
+    now: datetime = STORY_NOW,
     faults: Sequence[str] = (),
     started: Callable[[Emulator], None] | None = None,
 ) -> None:
     """Run the demo until it is interrupted; ``started`` is called once it listens.
 
-    ``faults`` are typed as for `parse_fault`. Raises OSError if the port is taken, and ValueError
-    if it or a fault is invalid, before anything listens.
+    ``now`` is as for `story`, ``faults`` are typed as for `parse_fault`. Raises OSError if the port
+    is taken, and ValueError if it or a fault is invalid, before anything listens.
     """
-    emulator = Emulator(port)
+    emulator = Emulator(port, story(now))
     for text in faults:
         emulator.fault(**{"times": None, **parse_fault(text)})
     with contextlib.suppress(KeyboardInterrupt), emulator:

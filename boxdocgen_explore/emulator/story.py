@@ -47,6 +47,7 @@ class Mailing(Batch):
 
     ordinal: int
     created_at: datetime
+    age_at_start_s: float
     template: Template
     version_id: str
     counts: Mapping[Outcome, int] | None = None
@@ -91,10 +92,6 @@ class Mailing(Batch):
             self._folder,
         )
 
-    @cached_property
-    def _age_at_start_s(self) -> float:
-        return (STORY_NOW - self.created_at).total_seconds()
-
     @staticmethod
     def _done_s(place: int) -> float:
         """When a job is final, in seconds after the batch was created: one after another."""
@@ -118,7 +115,7 @@ class Mailing(Batch):
     def _state(self, place: int, elapsed_s: float) -> tuple[str, Failures | None]:
         """Status and failures; a batch that runs is done in the order of its places."""
         if self.runs:
-            ahead_s = self._done_s(place) - self._age_at_start_s - max(0.0, elapsed_s)
+            ahead_s = self._done_s(place) - self.age_at_start_s - max(0.0, elapsed_s)
             if ahead_s > 0:
                 waits = ahead_s < _WAITING_JOBS * 60 / _PER_MINUTE
                 return ("pending" if waits else "submitted"), None
@@ -190,8 +187,14 @@ _CREATOR: Final = {
 }
 
 
-def story() -> Enterprise:
-    """A new copy of the demo's enterprise: changes to one do not show in another."""
+def story(now: datetime = STORY_NOW) -> Enterprise:
+    """A new copy of the demo's enterprise: changes to one do not show in another.
+
+    All that happened in it moves with ``now``, which is when the emulator starts.
+
+    >>> story(datetime(2030, 1, 1, tzinfo=UTC)).jobs(STORY_BATCH_ID)[0]["created_at"]
+    '2029-12-31T10:14:03-08:00'
+    """
     by_name = {template.name: template for template in TEMPLATES}
     story_at = next(at for at, row in enumerate(_DIARY) if row[4].get("counts") is OFFER_LETTERS)
     batches = []
@@ -199,12 +202,14 @@ def story() -> Enterprise:
         # Ids rise with time, unevenly, through the story's own.
         batch_id = str(int(STORY_BATCH_ID) + 9 * (at - story_at) + 5 * (at - story_at) % 7)
         template = by_name[name]
+        age = STORY_NOW - datetime.fromisoformat(f"2026-{when}+00:00")
         batches.append(
             Mailing(
                 id=batch_id,
                 size=size,
                 ordinal=at,
-                created_at=datetime.fromisoformat(f"2026-{when}+00:00"),
+                created_at=now - age,
+                age_at_start_s=age.total_seconds(),
                 template=template,
                 version_id=list(template.versions)[version - 1],
                 **special,

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -385,21 +386,30 @@ def test_the_cache_can_be_listed_and_cleared(box, capsys):
     assert "3 pages deleted" in capsys.readouterr().out
 
 
-def test_the_emulator_prints_its_address_on_one_line_and_serves_others(monkeypatch, tmp_path):
-    monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
+def test_the_emulator_prints_its_address_and_lines_for_a_shell(monkeypatch, tmp_path, capsys):
+    """With ``--now``, its batches are as old as those of the demo."""
     with subprocess.Popen(
-        [sys.executable, "-m", "boxdocgen_explore", "emulator"],
+        [sys.executable, "-m", "boxdocgen_explore", "emulator", "--now"],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
         try:
-            line = process.stdout.readline()
-            url = line.split()[0]
-            assert main(["fetch", STORY, "--base-url", url, "--cache-dir", str(tmp_path)]) == 0
+            line, export, command = [process.stdout.readline() for _ in range(3)]
+            _, name, token = re.split("[ =]", export.strip())
+            monkeypatch.setenv(name, token)
+            program, *arguments = shlex.split(command)
+            ages = ["--since", "1d", "--cache-dir", str(tmp_path)]
+            assert main([*arguments, *ages]) == 0
         finally:
             process.terminate()
+    url = line.split()[0]
     assert url.startswith("http://127.0.0.1:")
     assert DEMO_TOKEN in line
+    assert (program, arguments[-1]) == ("boxdocgen", url)
+    ids = [row.split()[0] for row in capsys.readouterr().out.splitlines()]
+    assert main(["batches", "--demo", "--since", "1d"]) == 0
+    assert ids == [row.split()[0] for row in capsys.readouterr().out.splitlines()]
+    assert len(ids) > 3
 
 
 def test_the_emulator_lists_its_faults(capsys):
