@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -73,6 +74,13 @@ def cron(ran: Ran) -> None:
     assert (ran.folder / "boxdocgen.log").exists()
 
 
+def nightly(ran: Ran) -> None:
+    """A batch of the demo cannot be read."""
+    assert re.fullmatch(r"batch \d+ was left out: incomplete\. .*\n", ran.err)
+    assert ran.out == "boxdocgen archive ended with status 1; archive.log says more.\n"
+    assert pl.read_parquet(ran.folder / "archive/month=*/*.parquet").height > 40_000
+
+
 def container(ran: Ran) -> None:
     assert pl.read_parquet(ran.folder / "jobs.parquet").height == 3000
 
@@ -99,6 +107,7 @@ def prints(*parts: str) -> Callable[[Ran], None]:
 
 CHECKS: dict[str, Callable[[Ran], None]] = {
     "Every night, by cron": cron,
+    "Every night, the archive, by cron": nightly,
     "In a container without a home folder": container,
     "In GitHub Actions, with test results": actions,
     "In a pool of processes, as in an Airflow or Prefect task": prints(
@@ -141,3 +150,23 @@ def test_in_a_container_pages_are_cached_in_the_folder_that_is_named(tmp_path):
         assert sum("docgen_batch_jobs" in call.path for call in server.calls) == 3
     assert len([*(tmp_path / "cache").rglob("pages.sqlite")]) == 1
     assert not (tmp_path / ".cache").exists()
+
+
+def test_the_nightly_archive_prints_something_only_if_something_is_wrong(tmp_path):
+    log = tmp_path / "archive.log"
+    with Emulator(enterprise=Enterprise.of({"1001": 3})) as server:
+        code = RECIPES["Every night, the archive, by cron"][1]
+        code = code.replace("--demo", f"--base-url {server.url}")
+        for _ in range(2):
+            assert by_bash(code, tmp_path)[1:] == (0, "", "")
+        assert log.stat().st_size
+        with log.open("ab") as file:
+            file.truncate(11_000_000)
+        late = by_bash(code.replace("4h", "0.01"), tmp_path)
+    since = pl.read_parquet(tmp_path / "archive/_runs.parquet")["since"]
+    assert since.is_null().to_list() == [True, False]
+    assert "status 124" in late.out
+    assert (tmp_path / "archive.log.old").stat().st_size == 11_000_000
+    with (tmp_path / "nightly.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert by_bash(code, tmp_path).out == "The archive of the night before still runs.\n"
