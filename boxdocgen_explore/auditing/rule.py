@@ -29,10 +29,9 @@ class Rule:
             ``job_id`` and ``about`` (str, optional; `schema.FINDINGS`), ``of_batches`` (list of
             str, if a finding is about several), ``severity`` (str, if it differs from the rule's).
         needs: keys of `auditing.needs.NEEDS`: without them the rule is not evaluated.
-        columns: the jobs columns whose values change the findings: if one of them is redacted, the
-            rule is not evaluated.
-        option: the argument of `audit` that asks for this rule: if it is given and the rule is not
-            evaluated, the audit is not clean.
+        columns: of the jobs, those that change the findings: redacted, the rule is not evaluated.
+        option: of `audit`, that which asks for this rule: the audit is then clean only if the rule
+            is evaluated.
 
     >>> def no_pptx(inputs):
     ...     slides = inputs.jobs.filter(pl.col("output_type") == "pptx")

@@ -119,11 +119,8 @@ class AskedCredentials:
 
 
 def _no_token(error: Exception) -> Exception:
-    """What kind of error the function raised, and on which line of its file.
-
-    Its text may quote a secret, a line of source, too, and a chained error would show both. A
-    place shows neither, and leads to the reason.
-    """
+    """Which error the function raised, and on which line of its file: its text or the source may
+    contain a secret, and a chained error would show both."""
     lines = traceback.extract_tb(error.__traceback__)[1:]  # below the one of `run_apart`
     own = [line for line in lines if line.filename == lines[0].filename]
     place = f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""

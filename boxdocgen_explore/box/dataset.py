@@ -45,10 +45,7 @@ _GAPS: Final = ("list incomplete", "failed")
 _ATTEMPTS: Final = 5
 _LOCKED_S: Final = 600
 _TROUBLE: Final = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
-_REMOTE: Final = (
-    "Check the network, the address and the credentials (for S3, AWS_ACCESS_KEY_ID, "
-    "AWS_SECRET_ACCESS_KEY and AWS_REGION, or storage_options=)."
-)
+_REMOTE: Final = " Check the network and the credentials (AWS_ACCESS_KEY_ID, AWS_REGION and more)."
 
 
 class Place(NamedTuple):
@@ -233,7 +230,7 @@ class Dataset:
     def _unusable(self, file: str, error: BaseException, *, damaged: bool = False) -> StoreError:
         what, _, causes = str(error).partition("\n\nCaused by:\n")
         reason = ": ".join(filter(None, (what.partition("\n")[0], causes.rpartition(": ")[2])))
-        advice = f" {_REMOTE}" if self._remote else ""
+        advice = _REMOTE if self._remote else ""
         advice += " Move a damaged file away: the next run writes it again." if damaged else ""
         return StoreError(
             f"The archive {self.root}/{file} cannot be used ({reason}). Check that it can be read "

@@ -35,15 +35,12 @@ class RetryPolicy:
     """How fast to call and how long to wait; the defaults fit Box.
 
     Parameters:
-        calls_per_minute: of one user on one host, all connections of this process together; Box
-            allows about 1000.
+        calls_per_minute: of one user on one host, by this process; Box allows about 1000.
         connect_timeout_s: seconds until there is a connection.
         read_timeout_s: seconds of silence within a response.
-        deadline_s: seconds for one page: no repeat starts later, and a response that takes longer
-            is given up.
+        deadline_s: seconds for one page, repeats included, and for one response.
         attempts: calls for one page, the first included.
-        backoff_s: seconds before the first repeat, at most, if Box names no time; doubles with
-            each repeat, up to 30.
+        backoff_s: most seconds before the first repeat, if Box names none; doubles, up to 30.
 
     Raises:
         InvalidRequest: a value is not a number that fits.

@@ -107,9 +107,10 @@ def delete_abandoned(folder: Path) -> None:
                 path.unlink()
 
 
-def delete_leftovers(path: Path, owner: Path) -> None:
+def delete_emptied(path: Path, owner: Path) -> None:
     """Delete the owner file (personal data as well: the next connection writes it again), the
-    quarantined stores of this package, and what killed processes left behind.
+    quarantined stores of this package, what killed processes left behind, and a store that nobody
+    uses, with its folders.
 
     Raises:
         StoreError: they cannot be deleted.
@@ -120,30 +121,25 @@ def delete_leftovers(path: Path, owner: Path) -> None:
         for leftover in path.parent.glob(f"{path.name}.quarantine-*[0-9]"):
             if _is_ours(leftover):
                 _delete(leftover)
+        if _is_unused(path):
+            _delete(path)
     except OSError as error:
         raise unusable(path, error) from None
-
-
-def delete_unused(path: Path, owner: Path) -> None:
-    """Delete a store, its leftovers and its folders, if they are then empty; nothing if a
-    connection, of any process, has it open.
-
-    Raises:
-        StoreError: they cannot be deleted.
-    """
-    try:
-        with closing(sqlite3.connect(uri(path, read_only=False), uri=True, timeout=0)) as database:
-            # The mode that needs no side files, which SQLite sets for the only connection alone.
-            database.execute("PRAGMA journal_mode = DELETE")
-        _delete(path)
-    except sqlite3.OperationalError:
-        return
-    except OSError as error:
-        raise unusable(path, error) from None
-    delete_leftovers(path, owner)
     with suppress(OSError):  # not empty: somebody else's files
         path.parent.rmdir()
         path.parent.parent.rmdir()
+
+
+def _is_unused(path: Path) -> bool:
+    """Whether no connection, of any process, has a store open."""
+    file = uri(path, read_only=False)
+    try:
+        with closing(sqlite3.connect(file, timeout=0, uri=True)) as database:
+            # The mode without side files: SQLite changes to it for the only connection alone.
+            database.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 def _is_ours(path: Path) -> bool:

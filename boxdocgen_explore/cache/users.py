@@ -16,7 +16,7 @@ import msgspec
 
 from boxdocgen_explore import build_cache, errors
 from boxdocgen_explore.arguments import checked, checked_path
-from boxdocgen_explore.cache.files import delete_leftovers, delete_unused
+from boxdocgen_explore.cache.files import delete_emptied
 from boxdocgen_explore.cache.first_seen import FIRST_SEEN
 from boxdocgen_explore.cache.store import PageStore, StoreWarning
 from boxdocgen_explore.schema import User
@@ -188,8 +188,8 @@ def cache_info(folder: Path) -> Iterator[CacheInfo]:
 def clear(folder: Path, *, older_than: timedelta | None = None) -> int:
     """Delete cached pages, all or those fetched longer ago; gives their number.
 
-    Stored rows and quarantined stores are deleted as well, and a cache that is then empty and not
-    in use, with its folder; files of other programs are not.
+    A cache that is then empty goes, with its quarantined stores and its folder, if nobody uses it;
+    files of other programs do not.
 
     Raises:
         InvalidRequest: an argument is invalid.
@@ -202,8 +202,6 @@ def clear(folder: Path, *, older_than: timedelta | None = None) -> int:
         deleted += store.clear(older_than)
         is_empty = not store.keys()
         store.close()
-        if older_than is None:
-            delete_leftovers(path, path.parent / _OWNER)
         if is_empty:
-            delete_unused(path, path.parent / _OWNER)
+            delete_emptied(path, path.parent / _OWNER)
     return deleted

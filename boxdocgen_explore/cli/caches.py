@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from boxdocgen_explore.cli.options import add_command, cache_option, epilog, parse_age
@@ -28,20 +27,11 @@ def add_commands(commands: Any) -> None:
         cache_option(command)
 
 
-def _folder(named: Path | None) -> Path:
-    """The folder that is named, which must exist, or that of this user, which may not exist yet."""
-    from boxdocgen_explore.cache import default_cache_dir
-
-    if named and not named.is_dir():
-        raise InvalidRequest(f"There is no folder {named}. boxdocgen cache info shows the default.")
-    return named or default_cache_dir()
-
-
 def cache_info(options: argparse.Namespace) -> int:
     """Show what is cached on disk."""
-    from boxdocgen_explore.cache import users
+    from boxdocgen_explore.cache import default_cache_dir, users
 
-    folder = _folder(options.cache_dir)
+    folder = options.cache_dir or default_cache_dir()
     caches = users.cache_info(folder)
     lines = [str(folder)]
     for info in caches:
@@ -54,9 +44,11 @@ def cache_info(options: argparse.Namespace) -> int:
 
 def cache_clear(options: argparse.Namespace) -> int:
     """Delete what is cached, all of it or what is older than an age."""
-    from boxdocgen_explore.cache import users
+    from boxdocgen_explore.cache import default_cache_dir, users
 
-    folder = _folder(options.cache_dir)
+    folder = options.cache_dir or default_cache_dir()
+    if options.cache_dir and not folder.is_dir():  # the default one may not exist yet
+        raise InvalidRequest(f"There is no folder {folder}: see boxdocgen cache info.")
     pages = users.clear(folder, older_than=options.older_than)
     values = {"folder": str(folder), "deleted_pages": pages}
     show(options, [f"{counted(pages, 'page')} deleted from {folder}"], values)

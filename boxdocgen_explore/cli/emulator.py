@@ -33,10 +33,8 @@ def emulator(options: argparse.Namespace) -> int:
     from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, STORY_NOW, serve
 
     def started(listening: Emulator) -> None:
-        url = listening.url
-        say(f"{url} (token: {DEMO_TOKEN})")
-        say(f"export BOX_ACCESS_TOKEN={DEMO_TOKEN}")
-        say(f"boxdocgen batches --base-url {url}", flush=True)
+        say(f"{listening.url} (token: {DEMO_TOKEN})\nexport BOX_ACCESS_TOKEN={DEMO_TOKEN}")
+        say(f"boxdocgen batches --base-url {listening.url}", flush=True)
 
     if "list" in options.fault:
         for name, about in FAULTS.items():

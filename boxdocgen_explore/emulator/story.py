@@ -188,13 +188,8 @@ _CREATOR: Final = {
 
 
 def story(now: datetime = STORY_NOW) -> Enterprise:
-    """A new copy of the demo's enterprise: changes to one do not show in another.
-
-    All that happened in it moves with ``now``, which is when the emulator starts.
-
-    >>> story(datetime(2030, 1, 1, tzinfo=UTC)).jobs(STORY_BATCH_ID)[0]["created_at"]
-    '2029-12-31T10:14:03-08:00'
-    """
+    """A new copy of the demo's enterprise, all of whose times move with ``now``: changes to one do
+    not show in another."""
     by_name = {template.name: template for template in TEMPLATES}
     story_at = next(at for at, row in enumerate(_DIARY) if row[4].get("counts") is OFFER_LETTERS)
     batches = []

@@ -26,7 +26,6 @@ from boxdocgen_explore.view.script import module, specs
 
 VIEW_MIME: Final = "application/vnd.boxdocgen.view+json"
 """What a `View` shows, its payload in base64, as an output of a notebook: for `notebook_page`."""
-_ONE_DAY_S: Final = 86_400
 
 
 def page(
@@ -125,7 +124,7 @@ def _fill_page(template: str, style: str, script: str, **values: Any) -> str:
 def open_page(text: str) -> Path:
     """Write a page to a temporary file that only its owner can read, and open it in the browser.
 
-    Pages that were opened more than a day ago are deleted, because they hold personal data.
+    Pages that are a day older are deleted, because they hold personal data.
 
     Raises:
         InvalidRequest: the file cannot be written; nothing is left of it.
@@ -142,13 +141,12 @@ def open_page(text: str) -> Path:
 
 
 def _delete_older(page: Path) -> None:
-    """Delete the pages beside this one that its owner opened more than a day before it."""
-    newest = page.stat()
+    """Delete the pages that the same user opened more than a day before this one."""
     for path in page.parent.glob(f"boxdocgen-{'[0-9a-f]' * 16}.html"):
         with suppress(OSError):
-            found = path.lstat()
-            is_mine = found.st_uid == newest.st_uid  # root could delete those of others
-            if is_mine and newest.st_mtime - found.st_mtime > _ONE_DAY_S:
+            old, new = path.lstat(), page.stat()
+            # Of the same user, because root could delete those of others, too.
+            if old.st_uid == new.st_uid and new.st_mtime - old.st_mtime > 86_400:
                 path.unlink()
 
 

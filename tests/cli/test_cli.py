@@ -178,7 +178,6 @@ def test_a_new_file_follows_the_umask_of_the_user(writing, umask, mode, capsys):
         ["emulator", "--fault", "no-such-fault"],
         ["cache", "clear", "--older-than", "soon"],
         ["cache", "clear", "--cache-dir", "/no/such/folder"],
-        ["cache", "info", "--cache-dir", "/no/such/folder"],
         ["no-such-command"],
     ],
 )
