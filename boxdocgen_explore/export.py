@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import polars.selectors as cs
 
-from boxdocgen_explore.errors import InvalidRequest
+from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.text import timestamp
+from boxdocgen_explore.verdict import verdict
 
 # With the full-width forms, which some spreadsheets treat alike.
 _STARTS: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20"
@@ -22,6 +24,7 @@ line break there for the end of the row."""
 
 _MOST_EXCEL_ROWS: Final = 1_048_575
 _MOST_EXCEL_CHARACTERS: Final = 32_767
+About = Mapping[str, Any] | None  # what `about` gives, if there is a reading
 _AS_TEXT: Final = {
     "strings_to_formulas": False,
     "strings_to_urls": False,
@@ -51,8 +54,30 @@ def _lists_as_json(jobs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _write_excel(jobs: pl.DataFrame, target: Path | BytesIO) -> None:
-    """Write a sheet in which every text stays a text, and times are in UTC."""
+def about(
+    jobs: pl.DataFrame, reading: Reading, left_out: Mapping[str, Exception] | None = None
+) -> dict[str, Any]:
+    """Say what a file with these jobs of a reading is.
+
+    ``read_at`` is when the oldest page was read (UTC), ``left_out`` why batches are not here.
+    """
+    batches = pl.concat([reading.pages["batch_id"], reading.jobs["batch_id"]]).drop_nulls()
+    found = verdict(reading.jobs, reading.pages, failures=reading.failures)
+    return {
+        "verdict": found.dated().text,
+        "batches": batches.unique(maintain_order=True).to_list(),
+        "jobs": jobs.height,
+        "jobs_read": reading.jobs.height,
+        "read_at": found.read_at and timestamp(found.read_at),
+        "read_as": found.who or (reading.user and reading.user.id),
+        "hosts": reading.pages["host"].drop_nulls().unique(maintain_order=True).to_list(),
+        "demo": found.demo,
+        "left_out": [f"batch {one}: {error}" for one, error in (left_out or {}).items()],
+    }
+
+
+def _write_excel(jobs: pl.DataFrame, target: Path | BytesIO, about: About) -> None:
+    """Write a sheet in which every text stays a text, and times are in UTC; and one about it."""
     try:
         import xlsxwriter
     except ModuleNotFoundError:
@@ -73,24 +98,32 @@ def _write_excel(jobs: pl.DataFrame, target: Path | BytesIO) -> None:
     )
     with xlsxwriter.Workbook(target, _AS_TEXT) as workbook:
         rows.write_excel(workbook, "Jobs", freeze_panes=(1, 0), column_widths=160)
+        if about:
+            lists = [one if isinstance(one, list) else [one] for one in about.values()]
+            values = pl.Series("value", lists, pl.List(pl.String), strict=False)
+            facts = pl.DataFrame([pl.Series("about", [*about]), values]).explode("value")
+            facts.write_excel(workbook, "About", column_widths={"about": 80, "value": 800})
 
 
-WRITERS: Final[dict[str, Callable[[pl.DataFrame, Path | BytesIO], None]]] = {
-    ".parquet": lambda jobs, target: jobs.write_parquet(target),
-    ".csv": lambda jobs, target: flat(jobs).write_csv(target),
-    ".ndjson": lambda jobs, target: jobs.write_ndjson(target),
+WRITERS: Final[dict[str, Callable[[pl.DataFrame, Path | BytesIO, About], None]]] = {
+    ".parquet": lambda jobs, target, about: jobs.write_parquet(
+        target, metadata={"boxdocgen.about": json.dumps(about)} if about else None
+    ),
+    ".csv": lambda jobs, target, _about: flat(jobs).write_csv(target),
+    ".ndjson": lambda jobs, target, _about: jobs.write_ndjson(target),
     ".xlsx": _write_excel,
 }
 """What writes a frame of jobs, by the ending of the file. In CSV and Excel, lists are JSON text;
-in CSV, an apostrophe precedes text that a spreadsheet would run as a formula."""
+in CSV, an apostrophe precedes text that a spreadsheet would run as a formula. What the file is
+(`about`) is said in Excel by the sheet "About", in Parquet by the metadata ``boxdocgen.about``."""
 
 
-def as_bytes(jobs: pl.DataFrame, ending: str) -> bytes:
+def as_bytes(jobs: pl.DataFrame, ending: str, about: About = None) -> bytes:
     """Give the content of such a file.
 
     Raises:
         InvalidRequest: Excel cannot hold so many jobs, or its package is not installed.
     """
     content = BytesIO()
-    WRITERS[ending](jobs, content)
+    WRITERS[ending](jobs, content, about)
     return content.getvalue()

@@ -131,7 +131,7 @@ def resubmit(options: argparse.Namespace) -> int:
     lines = [": ".join(filter(None, [counted(wanted.height, "document"), _kinds(wanted)]))]
     if options.output:
         with output_file(options.output) as part:
-            WRITERS[".csv"](wanted, part)
+            WRITERS[".csv"](wanted, part, None)
         lines = [f"{options.output}: {lines[0]}"]
     else:
         lines += [one or "(no external id)" for one in wanted["external_id"]]

@@ -103,7 +103,7 @@ def batches(options: argparse.Namespace) -> int:
 
 def fetch(options: argparse.Namespace) -> int:
     """Fetch jobs into a file, or print a summary."""
-    from boxdocgen_explore.export import WRITERS, as_bytes
+    from boxdocgen_explore.export import WRITERS, about, as_bytes
 
     ending = f".{options.format}" if options.format else ".csv"
     to_stdout = options.output == Path("-")
@@ -119,17 +119,18 @@ def fetch(options: argparse.Namespace) -> int:
     box = connected(options)
     ids = recent(box, options).batches["batch_id"].to_list() if options.since else options.ids
     reading, failed = read(box, ids, options)
+    known = about(reading.jobs, reading, failed.failures if failed else None)
     line = verdict_line(reading, box, options)
     if failed:
         line += f" · left out: {plain(listed(failed.failures))}"
     values = _values(reading, failed, options.output) if options.json else {}
     if to_stdout:
-        say_bytes(as_bytes(reading.jobs, ending))
+        say_bytes(as_bytes(reading.jobs, ending, known))
         if not options.quiet:
             note(line)
     elif options.output:
         with output_file(options.output) as part:
-            WRITERS[ending](reading.jobs, part)
+            WRITERS[ending](reading.jobs, part, known)
         show(options, [f"{options.output}: {line}"], values)
     else:
         show(options, [line, *_summary(reading)], values)

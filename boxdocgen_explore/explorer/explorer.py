@@ -215,7 +215,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if event == "retry":
             self.load(self._request[0], refresh=self._request[1])
         elif event == "save":
-            save = partial(self.view.save, self.jobs, str(content["name"]))
+            save = partial(self.view.save, self.jobs, str(content["name"]), self._reading)
             threading.Thread(target=save, daemon=True).start()
         elif self._source is not None and not self._ids:  # drawn: now a batch is to be named
             self.picker.table.focus()

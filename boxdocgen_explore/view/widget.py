@@ -12,8 +12,8 @@ import anywidget
 import polars as pl
 import traitlets
 
-from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.export import as_bytes
+from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.export import about, as_bytes
 from boxdocgen_explore.view import filters
 from boxdocgen_explore.view.html import front_end
 from boxdocgen_explore.view.script import module, specs
@@ -58,11 +58,12 @@ class View(anywidget.AnyWidget):
     def _check_state(self, proposal: Any) -> dict[str, Any]:
         return filters.check_state(proposal["value"])
 
-    def save(self, jobs: pl.DataFrame, name: str) -> None:
-        """Let the browser save these jobs under this name, whose ending is one of `WRITERS`."""
+    def save(self, jobs: pl.DataFrame, name: str, reading: Reading | None) -> None:
+        """Let the browser save these jobs of a reading under this name; `WRITERS` has endings."""
         content = []
         try:
-            content.append(as_bytes(jobs, Path(name).suffix))
+            known = about(jobs, reading) if reading else None
+            content.append(as_bytes(jobs, Path(name).suffix, known))
         except InvalidRequest as error:
             self.notice = str(error)
         self.send({"event": "file", "name": name}, content)

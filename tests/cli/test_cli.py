@@ -62,6 +62,9 @@ def test_of_several_ids_the_good_are_written_and_the_bad_are_named(box, tmp_path
     path = tmp_path / "jobs.parquet"
     assert main(["fetch", "1001", "404404", "-o", str(path), *box.options]) == 3
     assert set(pl.read_parquet(path)["batch_id"]) == {"1001"}
+    about = json.loads(pl.read_parquet_metadata(path)["boxdocgen.about"])
+    assert (about["batches"], about["jobs"], about["demo"]) == (["1001"], 1500, False)
+    assert [one.partition(":")[0] for one in about["left_out"]] == ["batch 404404"]
     printed = capsys.readouterr()
     assert "INCOMPLETE" not in printed.out
     assert printed.err.startswith("boxdocgen: batch 404404: ")

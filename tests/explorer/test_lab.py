@@ -1,5 +1,6 @@
 """What a person sees in JupyterLab: the notebook opened, run, and worked with."""
 
+import json
 import re
 from pathlib import Path
 
@@ -247,6 +248,8 @@ def test_the_jobs_shown_are_saved_as_excel_and_parquet_by_the_kernel(demo):
     jobs = pl.read_parquet(parquet.value.path())
     assert jobs.height == 1487
     assert set(jobs["status"]) == {"failed"}
+    about = json.loads(pl.read_parquet_metadata(parquet.value.path())["boxdocgen.about"])
+    assert (about["jobs"], about["jobs_read"], about["demo"]) == (1487, 3000, True)
     page.get_by_role("button", name="Clear filters").click()
 
 
