@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -12,7 +13,7 @@ from typing import Any, Final, TypedDict
 import polars as pl
 
 from boxdocgen_explore.arguments import checked, checked_texts, number, quoted
-from boxdocgen_explore.errors import InvalidRequest, Reading
+from boxdocgen_explore.errors import InvalidRequest, Reading, warn
 
 
 class ThresholdOptions(TypedDict, total=False):
@@ -63,6 +64,20 @@ def _up_to(most: float) -> Callable[[str, object], float]:
 
 def _texts(name: str, value: object) -> frozenset[str]:
     return frozenset(checked_texts(name, value))
+
+
+def _output_types(name: str, value: object) -> frozenset[str]:
+    types = frozenset(one.lower() for one in checked_texts(name, value))
+    # No refusal: for Box's API the type is any text, and a new one must not wait for a new version.
+    # A typing error hides nothing, because each job is then a finding that ends with this option.
+    if unknown := sorted(types - {"docx", "pdf"}):
+        _warn(f"{name}: Box documents docx and pdf, not {', '.join(unknown)}. A typing error?")
+    return types
+
+
+@functools.cache  # an audit checks its options several times
+def _warn(text: str) -> None:
+    warn(text, UserWarning)
 
 
 def _period(name: str, value: object) -> tuple[dt.datetime, dt.datetime]:
@@ -120,7 +135,7 @@ class Thresholds:
     approved_versions: Collection[str] | None = _option(
         "id of a template version that may be used", _texts
     )
-    output_type: Collection[str] | None = _option("type that documents may have", _texts)
+    output_type: Collection[str] | None = _option("type that documents may have", _output_types)
     creators: Collection[str] | None = _option("id or login of who may create jobs", _texts)
     sources: Collection[str] | None = _option("where jobs may come from", _texts)
     enterprises: Collection[str] | None = _option("id of whose the jobs may be", _texts)

@@ -235,7 +235,7 @@ ANY_OPTIONS = st.fixed_dictionaries(
         "tags": st.just(pl.DataFrame([TAG], schema=TAGS)) | rows_of(TAGS),
         "expected": st.sampled_from([pl.DataFrame(manifest) for manifest in MANIFESTS]),
         "approved_versions": st.just(["1"]),
-        "output_type": st.just("1"),
+        "output_type": st.just("PDF"),
         "creators": st.just(["1"]),
         "sources": st.just(["1"]),
         "max_failed_share": st.just(0.5),

@@ -440,7 +440,7 @@ def test_a_creator_is_declared_by_id_or_login_and_shown_by_login() -> None:
     ]
     assert found("unexpected-creator", two, creators=["u1", "eve@example.com"]) == []
     assert found("unexpected-creator", two, creators="u1") == [
-        "1 job with the unexpected creator eve@example.com."
+        "1 job with the unexpected creator eve@example.com; expected: u1."
     ]
 
 
@@ -485,7 +485,9 @@ def test_the_newest_page_says_when_a_batch_was_last_read() -> None:
 
 def test_another_host_than_box_is_found_unless_it_is_declared() -> None:
     reading = read(job(), pages=chain("10", 1, host="box.example:443"))
-    assert found("source-host", reading) == ["1 page with the unexpected host box.example:443."]
+    assert found("source-host", reading) == [
+        "1 page with the unexpected host box.example:443; expected: api.box.com, demo."
+    ]
     assert found("source-host", reading, hosts=["api.box.com", "box.example:443"]) == []
     for hosts, severity in ({}, "info"), ({"hosts": "api.box.com"}, "warning"):
         findings = bx.audit(reading, now=NOON, **hosts).filter(rule="source-host")
@@ -509,8 +511,37 @@ def test_a_final_job_that_changed_or_vanished_is_found_and_one_that_ran_is_not()
 
 def test_a_job_without_an_output_type_has_none_that_was_declared() -> None:
     assert found("unexpected-output-type", read(job(output_type=None)), output_type="pdf") == [
-        "1 job with the unexpected output type none."
+        "1 job with the unexpected output type none; expected: pdf."
     ]
+
+
+def test_an_output_type_is_compared_without_case_and_an_unknown_one_may_be_a_typing_error() -> None:
+    reading = read(job("1"), job("2", output_type="PDF"))
+    assert found("unexpected-output-type", reading, output_type=["Pdf", "DOCX"]) == []
+    told = "output_type: Box documents docx and pdf, not pfd. A typing error?"
+    with pytest.warns(UserWarning, match=re.escape(told)) as warned:
+        details = found("unexpected-output-type", reading, output_type="pfd")
+    assert len(warned) == 1
+    assert details == ["2 jobs with the unexpected output type pdf; expected: pfd."]
+
+
+@pytest.mark.parametrize(
+    ("rule", "option", "end"),
+    [
+        ("unexpected-creator", "creators", "expected: a, b, c and 1 more."),
+        ("unexpected-source", "sources", "expected: a, b, c and 1 more."),
+        ("unexpected-enterprise", "enterprises", "expected: a, b, c and 1 more."),
+        ("source-host", "hosts", "expected: a, b, c and 1 more."),
+        ("unapproved-version", "approved_versions", "approved; approved: a, b, c and 1 more."),
+    ],
+)
+def test_a_finding_ends_with_the_first_of_what_was_declared(
+    rule: str, option: str, end: str
+) -> None:
+    (detail,) = found(rule, read(job()), **{option: [*"dcba"]})
+    assert detail.endswith(f"; {end}" if rule != "unapproved-version" else f"not {end}")
+    (nothing,) = found(rule, read(job()), **{option: []} if option != "hosts" else {option: "{}"})
+    assert nothing.endswith((": none.", ": {}."))
 
 
 def test_an_error_that_names_a_tag_of_a_completed_document_is_an_error() -> None:
@@ -562,11 +593,18 @@ def test_a_manifest_of_counts_shows_missing_jobs_and_unexpected_batches() -> Non
         "0 of 1 expected job are here; 1 missing.",
     ]
     assert found("manifest-unexpected", reading, expected=counts) == [
-        "The batch is not in the manifest; it has 1 job."
+        "The batch, with 1 job, is not in the manifest, which has 10, 12."
     ]
     fewer = pl.DataFrame({"batch_id": ["10", "11"], "jobs": [1, 1]})
     assert found("manifest-unexpected", reading, expected=fewer) == [
-        "2 jobs here, 1 more than expected."
+        "2 jobs here, 1 more than the 1 expected."
+    ]
+
+
+def test_an_unexpected_job_is_compared_with_the_first_ids_of_the_manifest() -> None:
+    details = found("manifest-unexpected", read(job()), expected=ids("{}", "e3", "e4", "e5"))
+    assert details == [
+        "The job's external id e1 is not in the manifest, which has {}, e3, e4 and 1 more."
     ]
 
 
@@ -619,7 +657,8 @@ def test_a_batch_run_twice_is_one_finding_of_both_batches_and_of_one_cause() -> 
     (detail,) = found("doubled-external-id", reading)
     assert detail.startswith("100 external ids with several documents of template t: e0, e1, e2, ")
     assert found("duplicate-run", reading) == [
-        "The same 100 external ids and template as batch 10, created 24 h later."
+        "The same 100 external ids and template as batch 10, created 24 h later; batches "
+        "within 7 days are compared."
     ]
     rows = bx.verdicts(reading, now=NOON, by_batch=True).filter(verdict="found")
     assert rows.filter(rule="doubled-external-id")["batch_id"].sort().to_list() == ["10", "11"]

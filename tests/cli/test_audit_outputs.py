@@ -54,7 +54,7 @@ def test_a_policy_accepts_failures_and_an_option_wins_over_it(box, policy, capsy
 
 
 def test_each_text_of_a_policy_is_an_option(box, capsys):
-    given = ["--approved-version", "7", "--output-type", "pptx", "--creator", "7", "--source", "7"]
+    given = ["--approved-version", "7", "--output-type", "docx", "--creator", "7", "--source", "7"]
     _, printed = audited(capsys, "1003", "--details", *given, "--enterprise", "7", *box.options)
     wanted = {"output-type", "creator", "source", "enterprise"}
     rules = {f"unexpected-{one}" for one in wanted} | {"unapproved-version"}

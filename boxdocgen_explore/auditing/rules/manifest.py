@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -104,21 +105,21 @@ def manifest_unexpected(inputs: AuditInput) -> pl.DataFrame:
     A document was requested that nobody intended.
     """
     expected = _expected(inputs)
+    has = f"the manifest, which has {listed(expected.rows[expected.key[-1]], most=3)}."
     if expected.counts:
         surplus = pl.col("expected").is_null() | (pl.col("here") > pl.col("expected"))
-        return per_group(_counts(inputs).filter(surplus).drop("failed"), _surplus)
+        return per_group(_counts(inputs).filter(surplus).drop("failed"), partial(_surplus, has))
     others = inputs.jobs.drop_nulls("external_id").join(
         expected.rows, on=list(expected.key), how="anti", maintain_order="left"
     )
-    return per_job(
-        others, pl.format("The job's external id {} is not in the manifest.", "external_id")
-    )
+    detail = pl.format("The job's external id {} is not in {}", "external_id", pl.lit(has))
+    return per_job(others, detail)
 
 
-def _surplus(expected: int | None, here: int) -> str:
+def _surplus(has: str, expected: int | None, here: int) -> str:
     if expected is None:
-        return f"The batch is not in the manifest; it has {counted(here, 'job')}."
-    return f"{counted(here, 'job')} here, {here - expected:,} more than expected."
+        return f"The batch, with {counted(here, 'job')}, is not in {has}"
+    return f"{counted(here, 'job')} here, {here - expected:,} more than the {expected:,} expected."
 
 
 def _counts(inputs: AuditInput) -> pl.DataFrame:
@@ -221,7 +222,7 @@ def duplicate_run(inputs: AuditInput) -> pl.DataFrame:
         runs.filter(pl.col("later_by") <= most),
         lambda earlier, later_by, ids: (
             f"The same {counted(ids, 'external id')} and template as batch {earlier}, created "
-            f"{duration(later_by)} later."
+            f"{duration(later_by)} later; batches within {duration(most)} are compared."
         ),
         about="earlier",
     )

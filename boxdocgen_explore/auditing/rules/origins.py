@@ -50,11 +50,11 @@ def source_host(inputs: AuditInput) -> pl.DataFrame:
 
 @rule("unexpected-output-type", "error", columns=("output_type",), option="output_type")
 def unexpected_output_type(inputs: AuditInput) -> pl.DataFrame:
-    """Every output type is one of output_type.
+    """Every output type is one of output_type, in capitals or not.
 
     The documents cannot be used as intended.
     """
-    jobs = inputs.jobs.with_columns(pl.col("output_type").fill_null("none"))
+    jobs = inputs.jobs.with_columns(pl.col("output_type").str.to_lowercase().fill_null("none"))
     return _unexpected(jobs, "output type", inputs.thresholds.output_type, "output_type")
 
 
@@ -96,12 +96,13 @@ def _unexpected(
 ) -> pl.DataFrame:
     """Find values that were not declared; a row may match by any of the columns."""
     known = pl.any_horizontal(pl.col(one).is_in(wanted or ()) for one in columns).fill_null(False)
+    end = f"; expected: {listed(sorted(wanted or ()), most=3) or 'none'}."
     others = rows.filter(~known).group_by(
         "batch_id", value=pl.coalesce(columns), maintain_order=True
     )
     return per_group(
         others.len("rows").drop_nulls("value"),
-        lambda value, rows: f"{counted(rows, thing)} with the unexpected {noun} {value}.",
+        lambda value, rows: f"{counted(rows, thing)} with the unexpected {noun} {value}{end}",
         about="value",
     )
 

@@ -65,9 +65,9 @@ def unapproved_version(inputs: AuditInput) -> pl.DataFrame:
 
     Nobody has approved the wording of these documents.
     """
-    approved = pl.col(_VERSION).is_in(sorted(inputs.thresholds.approved_versions or ()))
+    approved = inputs.thresholds.approved_versions or ()
     used = (
-        inputs.jobs.filter(~approved.fill_null(False))
+        inputs.jobs.filter(~pl.col(_VERSION).is_in(approved).fill_null(False))
         .group_by("batch_id", template=_TEMPLATE, version=_VERSION, maintain_order=True)
         .agg(jobs=pl.len())
     )
@@ -76,7 +76,8 @@ def unapproved_version(inputs: AuditInput) -> pl.DataFrame:
         lambda template, version, jobs: (
             f"{counted(jobs, 'job')} made from "
             + (f"{inputs.template(template)} in " if template else "")  # it may have been left out
-            + (f"version {version}, which is not approved." if version else "no named version.")
+            + (f"version {version}, which is not approved" if version else "no named version")
+            + f"; approved: {listed(sorted(approved), most=3) or 'none'}."
         ),
         about=pl.concat_str("template", "version", separator=" ", ignore_nulls=True),
     )
