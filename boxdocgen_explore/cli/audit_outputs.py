@@ -14,6 +14,7 @@ from boxdocgen_explore.analysis import outcomes
 from boxdocgen_explore.auditing import DEFAULTS
 from boxdocgen_explore.cli.results import SCHEMA_VERSION, error_values
 from boxdocgen_explore.cli.terminal import plain
+from boxdocgen_explore.reporting.batches import batch_checks
 from boxdocgen_explore.schema import SEVERITIES, WAIVED
 from boxdocgen_explore.text import counted, shortened, visible
 
@@ -168,7 +169,7 @@ def _count(suite: ElementTree.Element) -> None:
 
 
 def _batches(result: AuditResult) -> Iterator[dict[str, Any]]:
-    jobs = result.jobs.partition_by("batch_id", as_dict=True)
+    jobs, checks = result.jobs.partition_by("batch_id", as_dict=True), batch_checks(result)
     for batch_id in result.batches:
         own = jobs.get((batch_id,), result.jobs.clear())
         yield {
@@ -176,6 +177,7 @@ def _batches(result: AuditResult) -> Iterator[dict[str, Any]]:
             "template_file_ids": own["template_file_id"].drop_nulls().unique().sort().to_list(),
             "jobs": own.height,
             "outcomes": dict(outcomes(own).iter_rows()),
+            "checks": checks[batch_id],
             "complete": batch_id not in result.incomplete,
         }
 

@@ -19,11 +19,23 @@ def batch_rows(result: AuditResult) -> list[dict[str, Any]]:
     ``template`` (its name), ``created_at`` (of the first job; ISO 8601, UTC) and ``created_by``
     are None if that was not read, or was left out. ``complete`` is None without evidence.
     """
+    checks = batch_checks(result)
     counted = {row["batch_id"]: row for row in _counts(result).iter_rows(named=True)}
     return [
-        _row(result, {**_NOTHING, "batch_id": one, **counted.get(one, {})})
+        _row(result, {**_NOTHING, "batch_id": one, "checks": checks[one], **counted.get(one, {})})
         for one in result.batches
     ]
+
+
+def batch_checks(result: AuditResult) -> dict[str, dict[str, int]]:
+    """Count by batch the rules that passed, found something, and were not performed."""
+    verdicts: dict[str, list[str]] = {batch_id: [] for batch_id in result.batches}
+    verdicts |= dict(result.batch_verdicts.group_by("batch_id").agg("verdict").iter_rows())
+    words = {"passed": "passed", "found": "found", "not_performed": "not evaluated"}
+    return {
+        one: {name: every.count(word) for name, word in words.items()}
+        for one, every in verdicts.items()
+    }
 
 
 _NUMBERS: Final = ("jobs", "failed", "completed_with_error", "running")
@@ -60,6 +72,7 @@ def _row(result: AuditResult, batch: dict[str, Any]) -> dict[str, Any]:
         "created_by": batch["created_by"] or None,
         **{name: batch[name] for name in _NUMBERS},
         "complete": complete,
+        "checks": batch["checks"],
         "conclusion": _conclusion(result, batch, complete=complete),
     }
 

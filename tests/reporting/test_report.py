@@ -6,6 +6,7 @@ import datetime as dt
 import html
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -128,11 +129,12 @@ def test_each_batch_is_said_to_be_complete_or_not_and_what_was_found(box, emulat
     emulator.enterprise.put("5", [plain_job("5", 0)])
     with pytest.raises(errors.BatchesFailed) as failed:
         box.read(["1", "2", "3", "4", "5"], limit=20)
+    judged = bx.verdicts(failed.value.reading, by_batch=True).drop_nulls("batch_id")
     rows = re.findall(
         r"<tr>(<td data-label=.Batch.*?)</tr>", contents(written(failed.value.reading))
     )
     cells = [html.unescape(re.sub(r"<[^>]*>", "|", row)).strip("|").split("||") for row in rows]
-    table = {re.sub(r"\|", "", row[0]): row[-2:] for row in cells[:5]}
+    table = {re.sub(r"\|", "", row[0]): [row[-5], row[-1]] for row in cells[:5]}
     assert table == {
         "1": ["yes", "No jobs"],
         "2": ["yes", "Exceptions noted"],
@@ -140,6 +142,10 @@ def test_each_batch_is_said_to_be_complete_or_not_and_what_was_found(box, emulat
         "4": ["no", "Scope limited"],
         "5": ["yes", "No exceptions noted"],
     }
+    for (batch_id,), verdicts in judged.group_by("batch_id"):
+        counts = Counter(verdicts["verdict"])
+        (row,) = (row for row in cells[:5] if row[0].strip("|") == batch_id)
+        assert row[-4:-1] == [str(counts[one]) for one in ("passed", "found", "not evaluated")]
 
 
 def test_what_was_not_performed_says_what_is_needed(reading, written):
@@ -327,7 +333,7 @@ def test_a_file_that_was_changed_gives_nothing_back(tmp_path, reading):
 
 
 def test_a_report_that_shows_something_else_gives_nothing_back(tmp_path, reading):
-    path = bx.report(reading, tmp_path / "audit.html", output_type="pptx").path
+    path = bx.report(reading, tmp_path / "audit.html", output_type="docx").path
     text = path.read_text("utf-8")
     for old, new in (
         ('class="headline">Exceptions noted', 'class="headline">No exceptions noted'),

@@ -302,12 +302,15 @@ def test_a_bag_that_was_packed_again_is_the_same_bag(bag: Report) -> None:
 def test_rules_of_ones_own_are_not_performed_and_the_others_are(
     source: Box, tmp_path: Path
 ) -> None:
-    nothing = lambda inputs: inputs.jobs.clear().select(detail="status")  # noqa: E731
-    mine = bx.Rule("mine", "error", "nothing", "Why not.", nothing)
+    each = lambda inputs: inputs.jobs.select("batch_id", detail="status")  # noqa: E731
+    mine = bx.Rule("mine", "error", "nothing", "Why not.", each)
     bag = bx.evidence(source.read(["1003"]), tmp_path / "audit.zip", rules=[mine, *bx.RULES])
     found = bx.verify(bag.path)
     rows = found.statements.select("statement", "result").rows()
     assert {("rules", "not performed"), ("findings, verdicts", "matches")} <= {*rows}
+    forgery = Forgery(bag.path)
+    forgery.edit("data/audit.json", lambda record: record["batch_table"][0].update(failed=9))
+    assert "batch_table" in differences(bx.verify(forgery.written()))
 
 
 def test_a_bag_with_a_sample_matches_where_scipy_is_missing(
