@@ -1,4 +1,4 @@
-"""What changed since earlier audits: which findings are new, known or resolved.
+"""What changed since earlier audits: which findings are new, reopened, known or resolved.
 
 A finding is recognised by its rule, batch, job and what it is about, never by its sentence, whose
 numbers change. It is resolved only if its rule was performed again on its batch, with the same
@@ -8,7 +8,7 @@ option; if the option is another one, the finding may only be accepted now.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -91,10 +91,11 @@ class Seen(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """Findings that were not there before, that were, and that are gone; ``accepted``: since their
-    rule's option changed; ``not_performed``: it is not known whether they are gone."""
+    """Findings that are new, back again, still there, and gone; ``accepted``: since their rule's
+    option changed; ``not_performed``: it is not known whether they are gone."""
 
     new: list[Seen]
+    reopened: list[Seen]
     known: list[Seen]
     resolved: list[Seen]
     accepted: list[Seen]
@@ -105,7 +106,7 @@ def compared(now: Run, earlier: Iterable[Run], options: Mapping[str, str | None]
     """Compare the findings of an audit with those of earlier ones, which are in order of time.
 
     ``options`` names each rule's option. What is not performed again stays open until it is. A
-    finding that was resolved and returns is new.
+    finding that was resolved or accepted and returns is reopened, and is there since then.
 
     >>> def run(day, *rules, performed=("failed-share",)):
     ...     findings = [Finding(one, "error", "1", None, "2 jobs failed.", None) for one in rules]
@@ -115,15 +116,20 @@ def compared(now: Run, earlier: Iterable[Run], options: Mapping[str, str | None]
     >>> changes.resolved[0].finding.rule, changes.not_performed[0].finding.rule
     ('failed-share', 'not-final')
     """
-    changes = Changes([], [], [], [], [])
+    changes = Changes([], [], [], [], [], [])
+    closed: dict[Any, list[Seen]] = {}
     for run in (*earlier, now):
-        open_ones = [*changes.new, *changes.known, *changes.not_performed]
-        changes = _changes(run, open_ones, options)
+        for seen in (*changes.resolved, *changes.accepted):
+            closed.setdefault(seen.finding.wherever, []).append(seen)
+        changes = _changes(run, changes, closed, options)
     return changes
 
 
-def _changes(run: Run, before: Sequence[Seen], options: Mapping[str, str | None]) -> Changes:
-    changes = Changes([], [], [], [], [])
+def _changes(
+    run: Run, last: Changes, closed: Mapping[Any, list[Seen]], options: Mapping[str, str | None]
+) -> Changes:
+    changes = Changes([], [], [], [], [], [])
+    before = [*last.new, *last.reopened, *last.known, *last.not_performed]
     alike: dict[tuple[str | None, ...], list[Seen]] = {}
     for seen in before:
         alike.setdefault(seen.finding.wherever, []).append(seen)
@@ -134,7 +140,9 @@ def _changes(run: Run, before: Sequence[Seen], options: Mapping[str, str | None]
         same = [seen for seen in alike.get(one.wherever, ()) if seen.is_known_as(found)]
         still_here |= {id(seen) for seen in same}
         since = min((seen.since for seen in same), default=run.audited_at)
-        (changes.known if same else changes.new).append(found._replace(since=since))
+        back = any(seen.is_known_as(found) for seen in closed.get(one.wherever, ()))
+        group = changes.known if same else changes.reopened if back else changes.new
+        group.append(found._replace(since=since))
     for seen in before:
         if id(seen) in still_here:
             continue

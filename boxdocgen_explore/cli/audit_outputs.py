@@ -40,7 +40,7 @@ def as_text(
     lines += [f"{name:11}{statement}" for name, statement in result.statements.items()]
     history = result.history or {}
     lines += [f"History    {history['statement']}"] if history else []
-    for name in ("new", "resolved", "accepted"):
+    for name in ("new", "reopened", "resolved", "accepted"):
         rows = (history.get(name) or ())[:_MOST_CHANGES]
         lines += [f"{name:8} {one['rule']}: {one['detail']}" for one in rows]
     groups = result.findings.group_by("rule", maintain_order=True)

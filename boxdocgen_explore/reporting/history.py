@@ -125,7 +125,7 @@ def _statement(
         counts = [
             f"{len(seen):,} {_IN_WORDS.get(name, name)}"
             for name, seen in changes.items()
-            if seen or name != "accepted"
+            if seen or name not in ("accepted", "reopened")
         ]
         text = f"{', '.join(counts)}, compared with {counted(len(earlier), 'earlier audit')} since "
         text += f"{moment(earlier[0].audited_at)}."

@@ -14,6 +14,7 @@ from frames import NOON, chain, failed, job, read
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.cli import main
+from boxdocgen_explore.cli.audit_outputs import as_text
 from boxdocgen_explore.reporting import (
     AuditResult,
     append_record,
@@ -23,7 +24,7 @@ from boxdocgen_explore.reporting import (
     write_report,
 )
 
-NAMES = ("new", "known", "resolved", "accepted", "not_performed")
+NAMES = ("new", "reopened", "known", "resolved", "accepted", "not_performed")
 
 
 def audited(folder: Path, day: int, what: Any, **options: Any) -> AuditResult:
@@ -57,7 +58,7 @@ def batches(*wrong: str) -> bx.Reading:
 
 def test_the_first_audit_says_that_there_is_no_earlier_one(tmp_path):
     result = audited(tmp_path / "history", 0, batches("11"))
-    assert [result.history[name] for name in NAMES] == [None] * 5
+    assert [result.history[name] for name in NAMES] == [None] * 6
     assert result.history["statement"].startswith("There is no earlier audit")
     (path,) = (tmp_path / "history").glob("*.json")
     assert path.stat().st_mode & 0o777 == 0o600
@@ -72,7 +73,8 @@ def test_a_finding_is_known_whatever_its_numbers_and_resolved_once_its_rule_pass
     fewer = changes(audited(tmp_path, 2, batches("11")))
     assert fewer["resolved"] == [("failed-share", "20"), ("no-message", "20")]
     again = changes(audited(tmp_path, 3, batches("21")))
-    assert again["new"] == [("failed-share", "20"), ("no-message", "20")]
+    assert again["new"] == []
+    assert again["reopened"] == [("failed-share", "20"), ("no-message", "20")]
     assert again["resolved"] == [("failed-share", "10"), ("no-message", "10")]
 
 
@@ -98,7 +100,13 @@ def test_a_finding_that_is_gone_with_another_option_is_accepted_and_not_resolved
     assert changes(other)["accepted"] == [("failed-share", "10"), ("failed-share", "20")]
     assert changes(other)["resolved"] == [("no-message", "20")]
     assert "2 accepted now (the option has changed), " in other.history["statement"]
-    audited(tmp_path, 2, batches("11"))
+    back = audited(tmp_path, 2, batches("11"))
+    assert changes(back)["reopened"] == [("failed-share", "10")]
+    assert ", 1 reopened, " in back.history["statement"]
+    assert [one["since"][:10] for one in back.history["reopened"]] == ["2026-11-05"]
+    text = write_report(back, tmp_path / "audit.html").path.read_text("utf-8")
+    assert "Reopened findings: resolved or accepted earlier, and back: 1<" in text
+    assert "\nreopened failed-share: 1 of 3 jobs failed" in as_text(back)
     assert ("failed-share", "10") in changes(audited(tmp_path, 3, batches()))["resolved"]
 
 

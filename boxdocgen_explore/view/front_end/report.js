@@ -19,7 +19,7 @@ const textOf = (id) => document.getElementById(id).textContent;
 const recordBytes = () => gunzip(decodeBase64(textOf("boxdocgen-record")));
 const parsed = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
 
-const CHANGES = ["new", "known", "resolved", "accepted", "not_performed"];
+const CHANGES = ["new", "reopened", "known", "resolved", "accepted", "not_performed"];
 const FINDING = ["severity", "rule", "batch_id", "job_id", "detail", "about"];
 const SAVED = {
   findings: [FINDING, ({ findings }) => findings],
