@@ -1,0 +1,258 @@
+"""One run of the archive: find out which batches the dataset lacks, read them, write them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import polars as pl
+
+from boxdocgen_explore import errors
+from boxdocgen_explore.box.chain import IncompleteListWarning
+from boxdocgen_explore.box.dataset import UNKNOWN, Counts, Dataset, Place, counts_of, last_complete
+from boxdocgen_explore.cache import frame_cache
+from boxdocgen_explore.errors import Reading
+from boxdocgen_explore.pages import frames
+from boxdocgen_explore.pages.frames import COUNTS
+from boxdocgen_explore.schema import (
+    ARCHIVED,
+    ARCHIVED_JOBS,
+    MAX_LIMIT,
+    RUNNING,
+    BatchList,
+    User,
+)
+from boxdocgen_explore.text import counted
+from boxdocgen_explore.verdict import batch_label
+
+_LONG_AGO: Final = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
+"""With this as now, a label has its year."""
+
+_CLOCK_DIFFERENCE: Final = dt.timedelta(hours=1)
+"""This machine's clock, which dates a run, may differ by so much from Box's, which dates jobs."""
+
+
+class Readable(ABC):
+    """The part of a `Box` that an archive reads."""
+
+    origin: str
+    read: Callable[..., Reading]
+    batch_list: Callable[..., BatchList]
+    template_names: Callable[[], dict[str, str]]
+    cached: Callable[[], list[str]]
+
+    @property
+    @abstractmethod
+    def now(self) -> dt.datetime: ...
+
+    @property
+    @abstractmethod
+    def user(self) -> User | None: ...
+
+
+@dataclass
+class ArchiveRun:
+    """One run: which batches there are, which of them the dataset lacks, what became of them."""
+
+    box: Readable
+    dataset: Dataset
+    start: dt.datetime | None
+    skipped: frozenset[str]
+    documents: bool
+    waiting: Mapping[str, Any]
+    run_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    user: User | None = None
+    listed: BatchList | None = None
+    batches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The listed batches (schema.BATCHES) by id, the oldest first."""
+    seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What became of each batch: its columns of schema.RUNS that only a reading has."""
+
+    def write(self) -> pl.DataFrame:
+        """Archive what is new, and note in the log what was seen, whatever happens."""
+        runs = self.dataset.runs()
+        last = runs.drop_nulls("batch_id").unique("batch_id", keep="last")
+        done = last.filter(pl.col("outcome").is_in(("written", "unchanged")))["batch_id"]
+        try:
+            wanted = self._archive(runs, last)
+        except BaseException as error:  # Ctrl-C, too
+            reason = str(error) or type(error).__name__
+            with suppress(errors.StoreError):  # the first error is the one to show
+                self._write_log({*done}, {"outcome": "failed", "reason": reason})
+            raise
+        rows = self._write_log({*done})
+        return pl.DataFrame([rows[one] for one in wanted], schema=ARCHIVED)
+
+    def _archive(self, runs: pl.DataFrame, last: pl.DataFrame) -> Iterable[str]:
+        """1. List the batches: those since the start, and those that earlier runs left out.
+        2. Read those that the dataset does not have as they are listed; write what is final.
+
+        Give the ids of all of them.
+        """
+        known, self.user = self.dataset.batches(), self.box.user
+        user_id = self.user.id if self.user else None
+        # Another user's batches can only be read as that user.
+        mine = pl.col("user_id").eq_missing(user_id) & (pl.col("host") == self.box.origin)
+        left_out = last.filter(mine, ~pl.col("batch_id").is_in([*known]))
+        self._list_batches(left_out["batch_created_at"].min(), last_complete(runs.filter(mine)))
+        cached = self.box.cached() if self.start is None else []
+        # What had no date when it was written, and now has, is written again, to its month.
+        known = {
+            one: place
+            for one, place in known.items()
+            if not (place.is_undated and self._created(one))
+        }
+        wanted = dict.fromkeys([*self.batches, *left_out["batch_id"], *cached])
+        new = [one for one in wanted if not self._is_there(one, known)]
+        for one in wanted.keys() - {*new}:
+            self.seen[one] = {"outcome": "unchanged", "jobs": known[one].counts["jobs"]}
+        for one in self.skipped & {*new}:
+            self.seen[one] = {"outcome": "skipped", "reason": "It was skipped, as requested."}
+        for month, some in self._by_month(one for one in new if one not in self.skipped):
+            self._read_and_write(month, some, known)
+        return wanted
+
+    # --- which batches -----------------------------------------------------------------------
+
+    def _list_batches(self, left_out_since: Any, last_run: Any) -> None:
+        """Read the list of batches, down to what an earlier run left out or cannot have seen."""
+        if self.start and last_run:
+            self.start = min(self.start, last_run - _CLOCK_DIFFERENCE)
+        start = self.start and min(self.start, left_out_since or self.start)
+        try:
+            self.listed = self.box.batch_list(start, refresh=True, **self.waiting)
+        except (errors.NotCached, errors.Forbidden) as error:
+            errors.warn(
+                "The list of all jobs cannot be read, so that only cached batches are archived, "
+                f"and when they were created is unknown. {error}",
+                IncompleteListWarning,
+            )
+            return
+        if not self.listed.complete:
+            errors.warn(
+                "Jobs were added while the batch list was being read: some batches may be missing. "
+                "The next run finds them.",
+                IncompleteListWarning,
+            )
+        rows = self.listed.batches.sort("first_created_at", "batch_id", nulls_last=True)
+        self.batches = {row["batch_id"]: row for row in rows.iter_rows(named=True)}
+
+    def _created(self, batch_id: str) -> dt.datetime | None:
+        """When a batch was created, if that is known."""
+        return self.batches.get(batch_id, {}).get("first_created_at")
+
+    def _is_there(self, batch_id: str, known: Mapping[str, Place]) -> bool:
+        """Whether the dataset has this batch as it is listed."""
+        if batch_id in known and batch_id in self.batches:
+            return known[batch_id].counts == {one: self.batches[batch_id][one] for one in COUNTS}
+        return batch_id in known
+
+    def _by_month(self, batch_ids: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+        """Batches by the month of their creation, so many at a time as fit into memory."""
+        months: dict[str, list[str]] = defaultdict(list)
+        for one in batch_ids:
+            created = self._created(one)
+            months[f"{created:%Y-%m}" if created else UNKNOWN].append(one)
+        for month, ids in sorted(months.items()):
+            jobs = (self.batches.get(one, {}).get("jobs", MAX_LIMIT) for one in ids)
+            for some in frame_cache.by_size(zip(ids, jobs, strict=True)):
+                yield month, some
+
+    # --- what becomes of them ----------------------------------------------------------------
+
+    def _read_and_write(self, month: str, ids: Sequence[str], known: Mapping[str, Place]) -> None:
+        # Refreshed, because the list of batches may be newer than what is cached.
+        options = {"errors": "keep", "refresh": True, "documents": self.documents, **self.waiting}
+        reading = self.box.read(ids, **options)
+        counts = counts_of(reading.jobs)
+        pages = reading.pages.partition_by("batch_id", as_dict=True)
+        seen = {}
+        for one in ids:
+            seen[one] = _outcome(one, reading, counts.get(one), known.get(one))
+            if (one,) in pages:
+                evidence = pages[one,].select("body_sha256", "box_request_id")
+                seen[one] |= evidence.to_dict(as_series=False)
+        if new := [one for one, row in seen.items() if row["outcome"] == "written"]:
+            jobs = reading.jobs.filter(pl.col("batch_id").is_in(new))
+            self.dataset.add(month, self._described(jobs))
+        self.seen |= seen
+
+    def _described(self, jobs: pl.DataFrame) -> pl.DataFrame:
+        """The jobs with all columns of the dataset, as far as they are known."""
+        names = self.box.template_names()
+        labels = {
+            one: batch_label(self.batches[one], names, now=_LONG_AGO)
+            for one in jobs["batch_id"].unique()
+            if one in self.batches
+        }
+        label = pl.col("batch_id").replace_strict(labels, default=None, return_dtype=pl.String)
+        name = pl.col("template_file_id").replace_strict(
+            names, default=None, return_dtype=pl.String
+        )
+        jobs = jobs.with_columns(batch_label=label, template_name=name)
+        if self.listed is not None:
+            listed = self.listed.listed
+            mine = listed.filter(pl.col("batch_id").is_in(jobs["batch_id"].unique().implode()))
+            jobs = frames.with_details(jobs, mine)
+            if self.documents:
+                jobs = frames.with_durations(jobs)
+        return frames.with_columns(jobs, ARCHIVED_JOBS)
+
+    def _rows(self) -> dict[str, dict[str, Any]]:
+        """What became of each batch (schema.RUNS), by its id."""
+        places = self.dataset.batches()
+        return {
+            one: {
+                **row,
+                "batch_id": one,
+                "file": places[one].file if one in places else None,
+                "complete": row["outcome"] not in ("incomplete", "skipped"),
+                "batch_created_at": self._created(one),
+            }
+            for one, row in self.seen.items()
+        }
+
+    def _write_log(
+        self, done: Collection[str], *more: Mapping[str, Any]
+    ) -> dict[str, dict[str, Any]]:
+        """Log the batches that were written or left out, and those that no log says are there.
+
+        Give what became of each batch.
+        """
+        seen = self._rows()
+        rows: list[Mapping[str, Any]] = [
+            row for one, row in seen.items() if row["outcome"] != "unchanged" or one not in done
+        ]
+        if not more and (self.listed is None or not self.listed.complete):
+            rows.append({"outcome": "list incomplete"})
+        run = {
+            "run_at": self.run_at,
+            "user_id": self.user.id if self.user else None,
+            "user_login": self.user.login if self.user else None,
+            "host": self.box.origin,
+            "since": self.start,
+        }
+        rows += more
+        self.dataset.log([{**run, **row} for row in rows or [{"outcome": "nothing new"}]])
+        return seen
+
+
+def _outcome(
+    batch_id: str, reading: Reading, counts: Counts | None, place: Place | None
+) -> dict[str, Any]:
+    """What becomes of a batch, its jobs, and the reason if it is left out."""
+    if batch_id in reading.failures:
+        return {"outcome": "incomplete", "reason": str(reading.failures[batch_id])}
+    if counts is None:
+        return {"outcome": "still running", "reason": "It has no jobs yet."}
+    jobs, running = counts["jobs"], sum(counts[name] for name in (*RUNNING, "other"))
+    if running:
+        reason = f"{running:,} of {counted(jobs, 'job')} may still change."
+        return {"outcome": "still running", "jobs": jobs, "reason": reason}
+    same = place is not None and place.counts == counts
+    return {"outcome": "unchanged" if same else "written", "jobs": jobs}
