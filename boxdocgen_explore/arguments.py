@@ -169,9 +169,8 @@ def checked_url(url: str) -> str:
     except (ValueError, TypeError, AttributeError):
         valid = False
     if not valid:
-        raise InvalidRequest(
-            f"base_url must be an address such as {BOX_URL}; {quoted(url)} is not."
-        )
+        shown = "one with a name or password" if "@" in str(url) else quoted(url)
+        raise InvalidRequest(f"base_url must be an address such as {BOX_URL}; {shown} is not.")
     if address.scheme == "http" and not is_loopback(url):
         raise InvalidRequest(
             f"base_url {url!r:.80} would send the token unencrypted: use https. Only this machine "

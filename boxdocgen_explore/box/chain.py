@@ -190,8 +190,9 @@ class _ChainReader:
         if marker is not None:
             # Box's reference wants usemarker along with a marker; its own SDK never sends it.
             params |= {"marker": marker, "usemarker": "true"}
-        version = self.paged.version
-        answer = self.session.get(self.paged.path, params, version=version, context=self.context)
+        answer = self.session.get(
+            self.paged.path, params, version=self.paged.version, context=self.context, page=number
+        )
         page = self._checked(number, marker, answer)
         if cached and not page.matches(cached, self.paged.id_column):
             raise self._outdated(page, "the pages after it no longer match")

@@ -16,6 +16,8 @@ _ESCAPES: Final = {
 }
 _USERINFO: Final = re.compile(r"(?:\w+://)?[^:]*:(.*)@")
 _NESTED: Final = 4
+_SHORTEST_TOKEN: Final = 16
+"""Box's tokens have 32 characters and more; shorter strings could match page content by chance."""
 _SHORTEST: Final = 8
 """Shorter secrets are looked for as they are: their base64 occurs by chance."""
 
@@ -35,6 +37,11 @@ def without(secrets: Iterable[str], text: str) -> str:
     """The text, or asterisks if it repeats one of the secrets."""
     content = text.encode("utf-8", "replace")
     return "***" if any(repeats(content, secret) for secret in secrets) else text
+
+
+def secrets_of(token: str) -> list[str]:
+    """What a response must not repeat; some proxies and debugging servers echo the request."""
+    return [token] if len(token) >= _SHORTEST_TOKEN else []
 
 
 def proxy_passwords(addresses: Iterable[str]) -> Iterator[str]:

@@ -93,8 +93,14 @@ class Failed(Exception):
         """Whether another attempt may succeed."""
 
 
+def log_attempt(url: str, page: int | None, started: float, ended: str) -> None:
+    """Log how an attempt ended that started at this time of `time.monotonic`."""
+    place, seconds = f", page {page}" if page else "", time.monotonic() - started
+    _LOG.debug("GET %s: %s%s, %.0f ms", url, ended, place, seconds * 1000)
+
+
 def retrying(
-    attempt: Callable[[], Response], policy: RetryPolicy, context: RequestContext
+    attempt: Callable[[], Response], policy: RetryPolicy, context: RequestContext, url: str
 ) -> Response | Failed:
     """Call ``attempt``, and again if that may help; return what came of the last one.
 
@@ -112,7 +118,7 @@ def retrying(
             late = time.monotonic() - started + seconds >= policy.deadline_s
             if late or number >= policy.attempts or not _may_pass(outcome):
                 break
-            _LOG.info(reason := _reason(outcome, seconds))
+            _LOG.info("%s: GET %s", reason := _reason(outcome, seconds), url)
             context.waiting(reason)
             context.sleep(seconds)
     finally:

@@ -10,9 +10,11 @@ import datetime as dt
 import hashlib
 import logging
 import threading
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
@@ -25,9 +27,9 @@ from boxdocgen_explore.box.attempt import run_apart
 from boxdocgen_explore.box.auth import Credentials, Secret, Token
 from boxdocgen_explore.box.environment import environment_settings
 from boxdocgen_explore.box.error_messages import OPTIONS, client_error, error_class, explanation
-from boxdocgen_explore.box.leaks import proxy_passwords, repeats, without
+from boxdocgen_explore.box.leaks import proxy_passwords, repeats, secrets_of, without
 from boxdocgen_explore.box.rate_limit import rate_limiter, same_user
-from boxdocgen_explore.box.retry import Failed, RequestContext, RetryPolicy, retrying
+from boxdocgen_explore.box.retry import Failed, RequestContext, RetryPolicy, log_attempt, retrying
 from boxdocgen_explore.box.transport import (
     ACCEPTED_ENCODING,
     Transport,
@@ -47,9 +49,6 @@ WORKERS: Final = 16
 
 _CONNECTIONS: Final = 8 * WORKERS
 """Open at most: several reads, a batch list and a widget may run at once."""
-
-_SHORTEST_SECRET: Final = 16
-"""Box's tokens have 32 characters and more; shorter strings could match page content by chance."""
 
 
 @dataclass(frozen=True)
@@ -146,10 +145,12 @@ class BoxSession:
         *,
         version: str | None,
         context: RequestContext | None = None,
+        page: int | None = None,
     ) -> Answer:
         """GET one resource; ``path`` is its segments, each percent-encoded here.
 
         ``version`` is the endpoint's, for the header ``box-version``; None sends no header.
+        ``page`` is the number of a list's page, for the log.
 
         Raises:
             NotCached: this session is offline.
@@ -167,11 +168,10 @@ class BoxSession:
         request = requests.Request("GET", self.base_url + url, headers, params=dict(params or {}))
         context = context or RequestContext()
         token = self.credentials.token()
-        response = self._send(path, request, token, context)
+        response = self._send(path, page, request, token, context)
         if response.status_code == 401 and self._refreshed(token):
             token = self.credentials.token()
-            response = self._send(path, request, token, context)
-        _log(url, response, token)
+            response = self._send(path, page, request, token, context)
         if response.status_code != 200:
             by_marker = bool(params and params.get("marker"))
             raise self._refusal(url, response, token, by_marker=by_marker)
@@ -180,11 +180,12 @@ class BoxSession:
     def _send(
         self,
         path: tuple[str, ...],
+        page: int | None,
         request: requests.Request,
         token: str,
         context: RequestContext,
     ) -> Response:
-        policy = self._policy
+        policy, url = self._policy, _url(path)
         if self._rate_name is None:
             digest = hashlib.sha256(f"{token} as {self.as_user}".encode()).hexdigest()
             self._rate_name = f"token {digest}"
@@ -194,19 +195,23 @@ class BoxSession:
             context.check()
             while seconds := limiter.wait_s(self, policy.calls_per_minute):
                 why = f"Waiting {seconds:.0f} s: at most {limiter.limit} calls a minute"
-                _LOG.info(why)
+                _LOG.info("%s: GET %s", why, url)
                 context.waiting(why)
                 context.sleep(seconds)
             with self._counting:
                 self.calls[_endpoint(path)] += 1
-            return run_apart(
+            log = partial(log_attempt, url, page, time.monotonic())
+            response = run_apart(
                 lambda: self._exchange(request, token),
-                lambda error: self._failed(_url(path), token, error),
+                lambda error: self._failed(url, token, error, log),
                 policy.deadline_s,
                 context,
             )
+            request_id = without(secrets_of(token), response.headers.get("box-request-id", ""))
+            log(f"{response.status_code}" + (f", request id {request_id!a}" if request_id else ""))
+            return response
 
-        outcome = retrying(attempt, policy, context)
+        outcome = retrying(attempt, policy, context, url)
         if isinstance(outcome, Failed):
             raise outcome.kind(str(outcome))
         return outcome
@@ -220,21 +225,22 @@ class BoxSession:
         read_body(response)
         if response.status_code == 200:
             head = "\n".join(response.headers.values()).encode("utf-8", "replace")
-            for secret in _secrets(token):
+            for secret in secrets_of(token):
                 if repeats(head, secret) or repeats(response.content, secret):
                     raise Unacceptable("a page that repeats the token")
         # The header has done its work, and must not stay with the response.
         response.request.headers.pop("Authorization", None)
         return response
 
-    def _failed(self, url: str, token: str, error: Exception) -> Failed:
+    def _failed(self, url: str, token: str, error: Exception, log: Callable[[str], None]) -> Failed:
+        why = without([*secrets_of(token), *self._passwords], cause_of(error))
+        log(f"no usable response ({why})")
         if isinstance(error, Unacceptable):
             text = (
-                f"{self.host} answered GET {url} with {error}. Box has no such pages, so perhaps a "
+                f"{self.host} answered GET {url} with {why}. Box has no such pages, so perhaps a "
                 "proxy did this: try again, or without it."
             )
             return Failed(errors.BrokenPage, text, again=False)
-        why = without([*_secrets(token), *self._passwords], cause_of(error))
         text = (
             f"No response from {self.host}. Check the network, the proxy and the certificates; "
             "what is cached can be read offline.\nOptions: offline=True, --offline, HTTPS_PROXY, "
@@ -250,7 +256,7 @@ class BoxSession:
         self, url: str, response: Response, token: str, *, by_marker: bool
     ) -> errors.BoxError:
         named = {**client_error(response), "header": response.headers.get("box-request-id", "")}
-        body = {name: without(_secrets(token), text) for name, text in named.items()}
+        body = {name: without(secrets_of(token), text) for name, text in named.items()}
         request_id = body["header"] or body.get("request_id")
         status = response.status_code
         kind = error_class(status, by_marker)
@@ -276,11 +282,6 @@ class BoxSession:
             rate_limiter(self.host, self._rate_name).leave(self)
 
 
-def _log(url: str, response: Response, token: str) -> None:
-    request_id = without(_secrets(token), response.headers.get("box-request-id", ""))
-    _LOG.debug("GET %s: %d, request id %s", url, response.status_code, ascii(request_id))
-
-
 def _url(path: tuple[str, ...]) -> str:
     return "/" + "/".join(quote(segment, safe="") for segment in path)
 
@@ -293,8 +294,3 @@ def _endpoint(path: tuple[str, ...]) -> str:
     """
     ids = path[:1] != ("users",)
     return "/" + "/".join(":id" if ids and at == 1 else part for at, part in enumerate(path))
-
-
-def _secrets(token: str) -> list[str]:
-    """What a response must not repeat; some proxies and debugging servers echo the request."""
-    return [token] if len(token) >= _SHORTEST_SECRET else []

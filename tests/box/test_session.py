@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,3 +142,16 @@ def test_no_response_in_memory_holds_the_token(emulator: Emulator, session: BoxS
     answer = get(session)
     assert DEMO_TOKEN not in repr(answer)
     assert "Authorization" not in answer.response.request.headers
+
+
+def test_a_response_without_a_request_id_is_logged_without_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG", "boxdocgen_explore")
+    answer = b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n"
+    with raw_server(lambda connection: connection.sendall(answer)) as url:
+        session = BoxSession(url, Token(SECRET), retry=QUICK)
+        with pytest.raises(errors.NotFound):
+            get(session)
+        session.close()
+    assert re.fullmatch(r"GET /docgen_batch_jobs/1001: 404, \d+ ms", caplog.messages[-1])
