@@ -1,18 +1,21 @@
 """``boxdocgen``, the command line: arguments go in, printed lines and an exit status come out.
 
 Exit status: 0 done, 1 findings (``audit --fail-on`` says which) or evidence that does not match, 2
-usage or a file that cannot be read or written, 3 Box refused or failed, or an unexpected error, 130
-Ctrl-C.
+usage or a file that cannot be read or written, 3 Box refused or failed, no credentials, or an
+unexpected error, 130 Ctrl-C, 143 SIGTERM (of the system: nothing here catches it).
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from boxdocgen_explore import __version__
@@ -33,96 +36,117 @@ _MODULES: Final = {
 }
 """Modules, and the commands in each."""
 
+_LOG: Final = logging.getLogger(__name__)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status; every error is one line on standard error.
 
     Raises:
-        SystemExit: the arguments are wrong, or ask for help.
+        SystemExit: the arguments ask for help, or JupyterLab ended.
     """
     given = sys.argv[1:] if arguments is None else [*arguments]
+    verbose = not {"-v", "--verbose"}.isdisjoint(given)
+    # What holds if the arguments are wrong; else they are parsed into it.
+    options = argparse.Namespace(command=None, json="--json" in given, verbose=verbose, result="")
     ended: SystemExit | None = None
-    with terminal.standard_streams():
+    with terminal.standard_streams(), ExitStack() as log:
         warnings.showwarning = _show_warning
         try:
-            status = _run(given)
-        except SystemExit as end:  # of argparse, or of JupyterLab, whose status may be 1 or a text
+            status = _run(given, options, log)
+        except SystemExit as end:  # of --help, or of JupyterLab, whose status may be 1 or a text
             known = end.code in (None, terminal.DONE, terminal.USAGE)
             status, ended = int(end.code or terminal.DONE) if known else terminal.REFUSED, end
             if isinstance(end.code, str):
-                _print_error(end.code)
+                _report(options, end)
         except KeyboardInterrupt:
-            _print_error("Stopped. What has arrived is cached.")
+            _report(options, KeyboardInterrupt("Stopped. What has arrived is cached."))
             status = terminal.INTERRUPTED
         except terminal.OutputFailed as error:
-            _print_error(str(error))
+            _report(options, error)
             status = terminal.USAGE
         except BaseException as error:  # polars' panics are no Exception
-            _print_unexpected(error, verbose=not {"-v", "--verbose"}.isdisjoint(given))
+            _report_unexpected(options, error)
             status = terminal.REFUSED
         try:
             terminal.flush()
         except terminal.OutputFailed as error:
-            _print_error(str(error))
+            _report(options, error)
             status = max(status, terminal.USAGE)
+        level = logging.ERROR if status >= terminal.USAGE else logging.INFO
+        _LOG.log(level, "End with exit status %d: %s", status, options.result)
     if ended:
         raise SystemExit(status) from None
     return status
 
 
-def _run(arguments: list[str]) -> int:
-    """Parse the arguments and run the command; the errors that are foreseen become its status."""
+def _run(arguments: list[str], options: argparse.Namespace, log: ExitStack) -> int:
+    """Parse the arguments, open the log, and run; errors that are foreseen become the status."""
     from boxdocgen_explore.cli.log import logging_to
-    from boxdocgen_explore.cli.results import error_values, show_json
     from boxdocgen_explore.errors import BoxDocGenError, BrokenBag, InvalidRequest, StoreError
 
-    parser = _parser(*arguments[:1])
-    if not arguments:
-        parser.print_help()
-        return terminal.DONE
-    options, others = parser.parse_known_args(arguments)
-    if others and options.command != "lab":
-        parser.error(f"unrecognized arguments: {' '.join(others)}")
-    options.others = others
     try:
-        with logging_to(options.log):
-            status: int = options.run(options)
+        parser = _parser(*arguments[:1])
+        if not arguments:
+            parser.print_help()
+            return terminal.DONE
+        _, others = parser.parse_known_args(arguments, options)
+        if others and options.command != "lab":
+            parser.error(f"unrecognized arguments: {' '.join(others)}")
+        options.others = others  # of JupyterLab: they may hold a password
+        logged = (one for one in arguments if one not in others)
+        log.enter_context(logging_to(options.log, logged))
+        to_stdout = options.json or Path("-") in vars(options).values()
+        if to_stdout and terminal.stdout_is_closed():
+            raise terminal.OutputFailed("Standard output cannot be written: it is closed.")
+        status: int = options.run(options)
         return status
     except BoxDocGenError as error:
-        if options.json:
-            show_json(options, {"error": error_values(error)})
         failures = getattr(error, "failures", None) or {None: error}
-        for batch_id, failure in failures.items():
-            batch = f"batch {batch_id}: " if batch_id else ""
-            _print_error(f"{batch}{failure}")
+        names = (f"batch {batch_id}: " if batch_id else "" for batch_id in failures)
+        _report(options, error, *map("{}{}".format, names, failures.values()))
         not_box = isinstance(error, InvalidRequest | BrokenBag | StoreError)
         return terminal.USAGE if not_box else terminal.REFUSED
     except ModuleNotFoundError as error:
-        _print_error(f"{error.name} is not installed: pip install 'boxdocgen-explore[lab]'.")
+        fix = "pip install 'boxdocgen-explore[lab]'"
+        _report(options, ModuleNotFoundError(f"{error.name} is not installed: {fix}."))
         return terminal.USAGE
+
+
+def _report(options: argparse.Namespace, error: BaseException, *texts: str) -> None:
+    """Say why a command fails: on standard error, with ``--json`` as JSON, and for the log."""
+    from boxdocgen_explore.cli.results import failure_values, show_json
+
+    texts = texts or (str(error),)
+    for text in texts:
+        _print_error(text)
+    options.result = "; ".join(texts)
+    if options.json:
+        with suppress(terminal.OutputFailed):
+            show_json(options, failure_values(error))
+
+
+def _report_unexpected(options: argparse.Namespace, error: BaseException) -> None:
+    what = shortened("".join(traceback.format_exception_only(error)).strip(), 500)
+    please = "Please report it under Issues on this project's page; -v shows the traceback."
+    _report(options, error, f"unexpected error, {what}. {please}")
+    _LOG.debug("Traceback", exc_info=error)
+    if options.verbose:
+        lines = "".join(traceback.format_exception(error)).splitlines()
+        note("\n".join(map(plain, lines)))
 
 
 def _print_error(text: str) -> None:
     note(f"boxdocgen: {plain(text)}")
 
 
-def _print_unexpected(error: BaseException, *, verbose: bool) -> None:
-    what = shortened("".join(traceback.format_exception_only(error)).strip(), 500)
-    _print_error(
-        f"unexpected error, {what}. Please report it under Issues on this project's page; "
-        "-v shows the traceback."
-    )
-    if verbose:
-        lines = "".join(traceback.format_exception(error)).splitlines()
-        note("\n".join(map(plain, lines)))
-
-
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     _print_error(f"warning: {message}")
+    _LOG.warning("%s", message)
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports wrong arguments in one line, without the usage; no option can be abbreviated."""
+    """Raises what is wrong with arguments as InvalidRequest; no option can be abbreviated."""
 
     def __init__(self, **options: Any) -> None:
         from boxdocgen_explore.cli.options import HelpFormatter
@@ -130,7 +154,9 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=HelpFormatter, **options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(terminal.USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
+        from boxdocgen_explore.errors import InvalidRequest
+
+        raise InvalidRequest(f"{message} (see {self.prog} --help)") from None
 
     def _print_message(self, message: str, file: Any = None) -> None:
         # argparse's own hides that standard output is full.

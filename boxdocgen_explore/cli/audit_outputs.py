@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
@@ -12,7 +13,7 @@ import polars as pl
 
 from boxdocgen_explore.analysis import outcomes
 from boxdocgen_explore.auditing import DEFAULTS
-from boxdocgen_explore.cli.results import SCHEMA_VERSION, error_values
+from boxdocgen_explore.cli.results import SCHEMA_VERSION, error_values, json_value
 from boxdocgen_explore.cli.terminal import plain
 from boxdocgen_explore.reporting.batches import batch_checks
 from boxdocgen_explore.schema import SEVERITIES, WAIVED
@@ -123,7 +124,7 @@ def as_json(
         "evidence": bag and str(bag.path),
         "seal": (file := bag or report) and file.seal,
     }
-    return json.dumps(values, indent=1, default=setting_text)
+    return json.dumps(values, indent=1, default=partial(json_value, otherwise=setting_text))
 
 
 def as_junit(result: AuditResult, fail_on: str) -> bytes:

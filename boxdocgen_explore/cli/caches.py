@@ -32,7 +32,7 @@ def cache_info(options: argparse.Namespace) -> int:
     from boxdocgen_explore.cache import default_cache_dir, users
 
     folder = options.cache_dir or default_cache_dir()
-    caches = users.cache_info(folder)
+    caches = [*users.cache_info(folder)]
     lines = [str(folder)]
     for info in caches:
         sizes = f"{counted(info.batches, 'batch')}  {counted(info.pages, 'page')}"

@@ -31,7 +31,8 @@ _OF_JOBS: Final = pl.col("job_id").is_not_null()
 
 def add_commands(commands: Any) -> None:
     example = "boxdocgen compare --demo 12345600319 12345600312"
-    command = add_command(commands, "compare", compare, example)
+    findings = "a job that was final has changed or vanished, or pages are missing"
+    command = add_command(commands, "compare", compare, example, findings)
     command.add_argument("before", metavar="BEFORE", help="a batch, or the .html of a report")
     command.add_argument("after", metavar="AFTER", help="another one, or the same one read later")
     box_options(command)
@@ -44,10 +45,7 @@ def add_commands(commands: Any) -> None:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Count two batches or reports side by side, and name jobs that should not have changed.
-
-    Exit status 1 if a job that was final has changed or vanished, or if pages are missing.
-    """
+    """Count two batches or reports side by side, and name jobs that should not have changed."""
     from boxdocgen_explore.auditing.compare import compare as compared
 
     named = (options.before, options.after)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from boxdocgen_explore.cli.options import add_command
-from boxdocgen_explore.cli.terminal import DONE, say
+from boxdocgen_explore.cli.results import show
+from boxdocgen_explore.cli.terminal import DONE
 from boxdocgen_explore.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -33,12 +34,16 @@ def emulator(options: argparse.Namespace) -> int:
     from boxdocgen_explore.emulator import DEMO_TOKEN, FAULTS, STORY_NOW, serve
 
     def started(listening: Emulator) -> None:
-        say(f"{listening.url} (token: {DEMO_TOKEN})\nexport BOX_ACCESS_TOKEN={DEMO_TOKEN}")
-        say(f"boxdocgen batches --base-url {listening.url}", flush=True)
+        lines = [
+            f"{listening.url} (token: {DEMO_TOKEN})",
+            f"export BOX_ACCESS_TOKEN={DEMO_TOKEN}",
+            f"boxdocgen batches --base-url {listening.url}",
+        ]
+        show(options, lines, {"url": listening.url, "token": DEMO_TOKEN})
 
     if "list" in options.fault:
-        for name, about in FAULTS.items():
-            say(f"{name:20} {about}")
+        lines = [f"{name:20} {about}" for name, about in FAULTS.items()]
+        show(options, lines, {"faults": FAULTS})
         return DONE
     now = datetime.now(UTC).replace(microsecond=0) if options.now else STORY_NOW
     try:

@@ -24,14 +24,14 @@ from boxdocgen_explore.cli.options import (
     since_option,
     verdict_line,
 )
-from boxdocgen_explore.cli.results import error_values, show, table
+from boxdocgen_explore.cli.results import failure_values, show, table
 from boxdocgen_explore.cli.terminal import DONE, FINDINGS, note, plain, say_bytes
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import RUNNING
 from boxdocgen_explore.text import counted, listed, long_ago, moment, percent, shortened
 
 if TYPE_CHECKING:
-    from boxdocgen_explore.errors import BatchesFailed, Reading
+    from boxdocgen_explore.errors import Reading
 
 
 _LONGEST_NAME: Final = 40
@@ -98,6 +98,7 @@ def batches(options: argparse.Namespace) -> int:
         start = f" with jobs created since {moment(long_ago(box.now, since))}" if since else ""
         lines = [_NO_BATCHES.format(start)]
     show(options, lines, {"batches": frame.to_dicts()})
+    options.result = counted(len(rows), "batch")
     return DONE
 
 
@@ -123,7 +124,9 @@ def fetch(options: argparse.Namespace) -> int:
     line = verdict_line(reading, box, options)
     if failed:
         line += f" · left out: {plain(listed(failed.failures))}"
-    values = _values(reading, failed, options.output) if options.json else {}
+    options.result = line
+    values = _values(reading, options.output) if options.json else {}
+    values |= failure_values(failed)
     if to_stdout:
         say_bytes(as_bytes(reading.jobs, ending, known))
         if not options.quiet:
@@ -139,14 +142,12 @@ def fetch(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _values(reading: Reading, failed: BatchesFailed | None, output: Path | None) -> dict[str, Any]:
+def _values(reading: Reading, output: Path | None) -> dict[str, Any]:
     from boxdocgen_explore import analysis
 
-    failures = failed.failures if failed else {}
     return {
         "output": output and str(output),
         "verdict": reading.verdict,
-        "failures": {batch_id: error_values(error) for batch_id, error in failures.items()},
         "jobs": reading.jobs.height,
         "batches": analysis.by_batch(reading).to_dicts(),
         "causes": analysis.causes(reading).to_dicts(),
@@ -177,7 +178,7 @@ def open_view(options: argparse.Namespace) -> int:
     box = connected(options)
     reading, failed = read(box, options.ids, options)
     shown = open_page(page(reading.jobs, verdict(reading), templates=box.template_names()))
-    show(options, [str(shown)], {"page": str(shown)})
+    show(options, [str(shown)], {"page": str(shown), **failure_values(failed)})
     if failed:
         raise failed
     return DONE
@@ -210,4 +211,5 @@ def archive(options: argparse.Namespace) -> int:
         if options.quiet:  # cron mails what is printed, not a status
             note(plain(lines[-1]))
     show(options, lines or [_NO_BATCHES.format("")], {"batches": written.to_dicts()})
+    options.result = "; ".join(lines) or options.result
     return FINDINGS if findings else DONE

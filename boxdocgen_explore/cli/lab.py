@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from boxdocgen_explore.cli.options import add_command, credential_variables
-from boxdocgen_explore.cli.terminal import DONE, say
+from boxdocgen_explore.cli.results import show
+from boxdocgen_explore.cli.terminal import DONE
 
 if TYPE_CHECKING:
     from traitlets.config import Config
@@ -30,17 +31,18 @@ def lab(options: argparse.Namespace) -> int:
 
     from boxdocgen_explore.box import auth
 
+    lines = ["No Box credentials are set: the notebook shows the demo, synthetic data."]
     if auth.in_environment():
-        say("Credentials found. In the notebook, replace bx.demo() by bx.connect().")
-    else:
-        say("No Box credentials are set: the notebook shows the demo, synthetic data.")
-    folder = notebooks(Path.cwd())
+        lines = ["Credentials found. In the notebook, replace bx.demo() by bx.connect()."]
+    folder, found = notebooks(Path.cwd())
     others = [one for one in options.others if one != "--"]
     server = LabApp.initialize_server(argv=others, config=_settings(folder))
     server.web_app.settings["page_config_hook"] = _without_news
-    # Printed when it listens: whoever reads the line may go there at once.
     address = server.display_url.split()[0]
-    server.io_loop.add_callback(print, f"JupyterLab: {address}", flush=True)
+    lines += [*found, f"JupyterLab: {address}"]
+    values = {"url": address, "notebooks": str(folder)}
+    # Printed when it listens: whoever reads the line may go there at once.
+    server.io_loop.add_callback(show, options, lines, values)
     server.start()
     return DONE
 
@@ -67,23 +69,20 @@ def _settings(folder: Path) -> Config:
     return settings
 
 
-def notebooks(start: Path) -> Path:
+def notebooks(start: Path) -> tuple[Path, list[str]]:
     """Give the folder to open: a checkout's own notebooks, else copies of the package's in `start`.
 
-    A file that is already there is not replaced.
+    A file that is already there is not replaced; the lines say what is where.
     """
     checkout = Path(__file__).resolve().parents[2] / "notebooks"
     if (checkout / _START).exists() and (checkout.parent / "pyproject.toml").exists():
-        say(f"Notebooks: {checkout}")
-        return checkout
+        return checkout, [f"Notebooks: {checkout}"]
     packaged = resources.files("boxdocgen_explore") / "notebooks"
     names = sorted(notebook.name for notebook in packaged.iterdir())
     copied = [name for name in names if not (start / name).exists()]
     for name in copied:
         (start / name).write_bytes((packaged / name).read_bytes())
     others = [name for name in names if name not in copied]
-    if copied:
-        say(f"Copied to {start}: {', '.join(copied)}")
-    if others:
-        say(f"Already there, and not replaced: {', '.join(others)}")
-    return start
+    lines = [f"Copied to {start}: {', '.join(copied)}"] if copied else []
+    lines += [f"Already there, and not replaced: {', '.join(others)}"] if others else []
+    return start, lines

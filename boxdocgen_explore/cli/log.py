@@ -1,15 +1,26 @@
-"""``--log FILE``: what is sent, waited for and repeated, with times in UTC."""
+"""``--log FILE``: which run this is, what is sent, waited for and repeated, and how the run ended.
+
+A line per record: its time in UTC, the process id (several runs may append to one file), the level.
+"""
 
 from __future__ import annotations
 
 import logging
+import re
+import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
-from boxdocgen_explore.cli.terminal import note
+from boxdocgen_explore import __version__
+from boxdocgen_explore.cli.terminal import note, plain
 from boxdocgen_explore.errors import InvalidRequest
+
+_LOG: Final = logging.getLogger(__name__)
+_SECRET: Final = re.compile(r"(?:(?<=//)|[^\s/=:]+:(?!//))\S*@|\?\S+")
+"""What an address may hold, in an argument or in an error about it: user:password@, ?signature=."""
 
 
 class _LogFile(logging.FileHandler):
@@ -23,9 +34,18 @@ class _LogFile(logging.FileHandler):
         self._failed = True
 
 
+class _Line(logging.Formatter):
+    """One line per record, whatever text from outside it has, without secrets of addresses."""
+
+    converter = staticmethod(time.gmtime)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _SECRET.sub("***", plain(super().format(record)))
+
+
 @contextmanager
-def logging_to(path: Path | None) -> Iterator[None]:
-    """Append to this file meanwhile.
+def logging_to(path: Path | None, arguments: Iterable[str]) -> Iterator[None]:
+    """Append to this file meanwhile, first the version and the arguments.
 
     Raises:
         InvalidRequest: it cannot be opened.
@@ -37,13 +57,13 @@ def logging_to(path: Path | None) -> Iterator[None]:
         handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be written: {error.strerror}.") from None
-    line = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
-    line.converter = time.gmtime
-    handler.setFormatter(line)
+    line = "%(asctime)sZ %(process)d %(levelname)s %(message)s"
+    handler.setFormatter(_Line(line, "%Y-%m-%dT%H:%M:%S"))
     log = logging.getLogger("boxdocgen_explore")
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)
+    _LOG.info("Start of boxdocgen %s: %s", __version__, shlex.join(arguments))
     try:
         yield
     finally:

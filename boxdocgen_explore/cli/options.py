@@ -47,7 +47,8 @@ def epilog(example: str, findings: str = "") -> str:
     return (
         f"Example: {example}\n"
         f"Exit status: 0 done, {one}2 wrong usage or a file that cannot be read or written, "
-        "3 Box refused or failed, 130 Ctrl-C\n"
+        "3 Box refused or failed, or no credentials, 130 Ctrl-C, 143 SIGTERM; what has arrived is "
+        "cached\n"
         "Environment: NO_COLOR, FORCE_COLOR"
     )
 
@@ -65,7 +66,7 @@ def add_command(
     command.add_argument(
         "-v", "--verbose", action="store_true", help="say more: calls, an error's traceback"
     )
-    path_option(command, "--log", about="append calls, waits and retries to a file")
+    path_option(command, "--log", about="append the run, its calls, waits and end to a file")
     command.set_defaults(run=run)
     return command
 

@@ -80,6 +80,11 @@ def say_bytes(content: bytes) -> None:
         raise _failed(error) from None
 
 
+def stdout_is_closed() -> bool:
+    """Whether standard output was closed, so that `standard_streams` put a file in its place."""
+    return getattr(sys.stdout, "name", None) == os.devnull
+
+
 def note(text: str) -> None:
     """Print to standard error, which may be closed or full."""
     with suppress(OSError, ValueError):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from datetime import timedelta
 from typing import Any, Final
 
 from boxdocgen_explore.cli.options import add_command, box_options, connected, parse_age
-from boxdocgen_explore.cli.results import status_of
+from boxdocgen_explore.cli.results import show, show_json, status_of
 from boxdocgen_explore.cli.terminal import FINDINGS, plain, say
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.text import counted, shortened
@@ -59,7 +58,9 @@ def watch(options: argparse.Namespace) -> int:
     finally:
         if on_one_line and reading is not None:
             say("")
-    if reading is None:  # the time was over before Box could be asked
+    if reading is None:
+        text = "The time was over before Box gave these batches."
+        show(options, [text], {"verdict": text, "calls": sum(box.calls.values())})
         return FINDINGS
     result = run_audit(reading, templates=box.template_names())
     if not (options.json or options.quiet):
@@ -77,7 +78,7 @@ def _show(reading: Reading, options: argparse.Namespace, *, on_one_line: bool) -
     if options.json:
         pace = reading.pace.as_dict() if reading.pace else {}
         values = {**pace, "verdict": reading.verdict, "calls": reading.calls}
-        return say(json.dumps(values), flush=True)
+        return show_json(options, values)
     text = plain(f"{reading.pace} · {counted(reading.calls or 0, 'call')}")
     if on_one_line:
         width = shutil.get_terminal_size().columns - 1  # one that wraps cannot be overwritten

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import logging
 import os
 import re
 import shlex
@@ -259,28 +258,6 @@ def test_batches_are_an_aligned_table(capsys):
     assert running == ["12345600340"]
 
 
-def test_every_command_gives_its_result_as_json(box, capsys, opened, tmp_path):
-    commands = [
-        ["batches", *box.options],
-        ["fetch", "1001", *box.options],
-        ["fetch", "1001", "-o", str(tmp_path / "jobs.csv"), *box.options],
-        ["open", "1001", *box.options],
-        ["archive", str(tmp_path / "archive"), *box.options],
-        ["audit", "1001", *box.options],
-        ["cache", "info", *box.options[-2:]],
-        ["cache", "clear", *box.options[-2:]],
-    ]
-    keys = []
-    for command in commands:
-        main([*command, "--json"])
-        values = json.loads(capsys.readouterr().out)
-        assert (values["schema_version"], values["command"]) == (1, command[0])
-        keys.append({*values} - {"schema_version", "command"})
-    assert [one for one in keys if not one] == []
-    assert keys[0] == {"batches"}
-    assert keys[6] == {"folder", "caches"}
-
-
 def test_a_failure_is_json_too_beside_the_line_on_standard_error(box, capsys):
     box.fault("forbidden", path="/docgen_batch_jobs/1001", times=None)
     for command in ("fetch", "audit"):
@@ -308,19 +285,6 @@ def test_quiet_prints_errors_alone(box, capsys):
     assert (printed.out, printed.err) == ("", "")
     assert main(["fetch", "404", "-q", *box.options]) == 3
     assert capsys.readouterr().err.startswith("boxdocgen: ")
-
-
-def test_the_log_has_calls_waits_and_repeats_and_no_token(box, tmp_path):
-    box.fault("rate-limit", path="/docgen_batch_jobs/1001", page=2)
-    log = tmp_path / "boxdocgen.log"
-    for _ in range(2):
-        assert main(["fetch", "1001", "--log", str(log), *box.options]) == 0
-    text = log.read_text("utf-8")
-    assert "DEBUG GET /docgen_batch_jobs/1001: 200, request id " in text
-    assert "INFO Box asks to wait " in text
-    assert "cached" in text
-    assert DEMO_TOKEN not in text
-    assert logging.getLogger("boxdocgen_explore").level == logging.NOTSET  # as it was before
 
 
 def test_without_batches_the_line_says_who_sees_them(box, capsys):

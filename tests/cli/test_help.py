@@ -50,6 +50,7 @@ def test_every_help_names_defaults_variables_and_exit_statuses(
 ) -> None:
     text = help_of(command, capsys)
     assert "\nExit status: 0 done, " in text
+    assert "3 Box refused or failed, or no credentials, 130 Ctrl-C, 143 SIGTERM; what" in text
     assert "NO_COLOR" in text.partition("\nEnvironment: ")[2]
     assert ("--verbose" in text) != ("\n  COMMAND" in text)
     for action in COMMANDS[command]._actions:
@@ -61,6 +62,14 @@ def test_every_help_names_defaults_variables_and_exit_statuses(
             *re.findall(r"\w+", text)
         }
     assert ("--cache-dir" in text) <= (text.count("BOXDOCGEN_CACHE_DIR") == 2)
+
+
+def test_the_commands_that_find_something_say_what_exit_status_1_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    finding = {one for one in COMMANDS if " 1 " in help_of(one, capsys).partition("Exit status")[2]}
+    names = ("archive", "audit", "compare", "verify", "watch")
+    assert finding == {"boxdocgen", *(f"boxdocgen {name}" for name in names)}
 
 
 def test_every_option_of_an_audit_says_what_it_declares(
