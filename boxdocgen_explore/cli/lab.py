@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from contextlib import redirect_stdout
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from boxdocgen_explore.cli.options import add_command, credential_variables
 from boxdocgen_explore.cli.results import show
-from boxdocgen_explore.cli.terminal import DONE
+from boxdocgen_explore.cli.terminal import DONE, say
 
 if TYPE_CHECKING:
     from traitlets.config import Config
@@ -31,18 +33,19 @@ def lab(options: argparse.Namespace) -> int:
 
     from boxdocgen_explore.box import auth
 
-    lines = ["No Box credentials are set: the notebook shows the demo, synthetic data."]
-    if auth.in_environment():
-        lines = ["Credentials found. In the notebook, replace bx.demo() by bx.connect()."]
-    folder, found = notebooks(Path.cwd())
+    with redirect_stdout(sys.stderr if options.json else sys.stdout):  # it is not the result
+        if auth.in_environment():
+            say("Credentials found. In the notebook, replace bx.demo() by bx.connect().")
+        else:
+            say("No Box credentials are set: the notebook shows the demo, synthetic data.")
+        folder = notebooks(Path.cwd())
     others = [one for one in options.others if one != "--"]
     server = LabApp.initialize_server(argv=others, config=_settings(folder))
     server.web_app.settings["page_config_hook"] = _without_news
     address = server.display_url.split()[0]
-    lines += [*found, f"JupyterLab: {address}"]
     values = {"url": address, "notebooks": str(folder)}
     # Printed when it listens: whoever reads the line may go there at once.
-    server.io_loop.add_callback(show, options, lines, values)
+    server.io_loop.add_callback(show, options, [f"JupyterLab: {address}"], values)
     server.start()
     return DONE
 
@@ -69,20 +72,23 @@ def _settings(folder: Path) -> Config:
     return settings
 
 
-def notebooks(start: Path) -> tuple[Path, list[str]]:
+def notebooks(start: Path) -> Path:
     """Give the folder to open: a checkout's own notebooks, else copies of the package's in `start`.
 
-    A file that is already there is not replaced; the lines say what is where.
+    A file that is already there is not replaced.
     """
     checkout = Path(__file__).resolve().parents[2] / "notebooks"
     if (checkout / _START).exists() and (checkout.parent / "pyproject.toml").exists():
-        return checkout, [f"Notebooks: {checkout}"]
+        say(f"Notebooks: {checkout}")
+        return checkout
     packaged = resources.files("boxdocgen_explore") / "notebooks"
     names = sorted(notebook.name for notebook in packaged.iterdir())
     copied = [name for name in names if not (start / name).exists()]
     for name in copied:
         (start / name).write_bytes((packaged / name).read_bytes())
     others = [name for name in names if name not in copied]
-    lines = [f"Copied to {start}: {', '.join(copied)}"] if copied else []
-    lines += [f"Already there, and not replaced: {', '.join(others)}"] if others else []
-    return start, lines
+    if copied:
+        say(f"Copied to {start}: {', '.join(copied)}")
+    if others:
+        say(f"Already there, and not replaced: {', '.join(others)}")
+    return start

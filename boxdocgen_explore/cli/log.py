@@ -1,7 +1,4 @@
-"""``--log FILE``: which run this is, what is sent, waited for and repeated, and how the run ended.
-
-A line per record: its time in UTC, the process id (several runs may append to one file), the level.
-"""
+"""``--log FILE``: which run it is, its calls and waits, its end; several may append to one file."""
 
 from __future__ import annotations
 

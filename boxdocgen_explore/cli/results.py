@@ -40,8 +40,7 @@ def show_json(options: argparse.Namespace, values: Mapping[str, Any]) -> bool:
     """Print one JSON object, and later no second one for a failure; False if nobody reads it."""
     head = {"schema_version": SCHEMA_VERSION, "command": options.command}
     options.json = options.command in _GO_ON
-    indent = None if options.json else 1
-    text = json.dumps({**head, **values}, indent=indent, default=json_value)
+    text = json.dumps({**head, **values}, indent=None if options.json else 1, default=json_value)
     return say(text, flush=options.json)
 
 
