@@ -150,3 +150,12 @@ def test_fetch_takes_the_batches_since_a_time(capsys, tmp_path):
 def test_batches_since_a_time_are_listed(capsys):
     assert main(["batches", "--demo", "--since", "1d"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1 + 5
+
+
+def test_a_watch_that_box_never_answered_says_so_as_json_too(box, capsys):
+    box.fault("rate-limit", path="/docgen_batch_jobs/1001", times=None, retry_after=0)
+    command = ["watch", "1001", "--timeout", "0s", *box.options]
+    assert main([*command, "--json"]) == 1
+    values = json.loads(capsys.readouterr().out)
+    assert [*values] == ["schema_version", "command", "verdict", "calls"]
+    assert values["verdict"] == "The time was over before Box gave these batches."
