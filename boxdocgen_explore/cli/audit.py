@@ -134,7 +134,6 @@ def audit(options: argparse.Namespace) -> int:
     )
     if options.history:
         result = reporting.with_history(result, options.history)
-    options.result = result.verdict
     report = bag = None
     if options.output:
         write = write_evidence if options.embed_evidence else reporting.write_report
