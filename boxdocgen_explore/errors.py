@@ -193,8 +193,9 @@ class Reading:
     ``complete = false``. ``user`` is who read (None if Box does not say), ``as_user`` the user id
     that was read as, if any. ``document_pages`` has one row per answer about documents
     (`schema.DOCUMENT_PAGES`), and is None if they were not asked for; ``list_pages`` one per page
-    of the list of all jobs (`schema.PAGES` without a batch), if that was read. ``calls`` counts the
-    calls that were made for this reading; ``pace`` says how fast it moves, if it was watched.
+    of the list of all jobs (`schema.PAGES` without a batch), if that was read, and ``listed`` the
+    ``batch_id`` and ``job_id`` of each job in it. ``calls`` counts the calls that were made for
+    this reading; ``pace`` says how fast it moves, if it was watched.
     ``bodies`` finds what Box answered in the cache, as long as it is there and its Box is open.
     ``template_names`` asks that Box for the names of templates by file id.
     """
@@ -208,6 +209,7 @@ class Reading:
     calls: int | None = None
     pace: Pace | None = None
     list_pages: pl.DataFrame | None = None
+    listed: pl.DataFrame | None = None
     bodies: Bodies | None = None
     template_names: Callable[[], Mapping[str, str]] | None = None
 

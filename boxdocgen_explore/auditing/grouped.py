@@ -116,7 +116,7 @@ def evaluations(
         own = policy.options(batch_id, used)
         settings = {**own, **options, "now": inputs.now}
         groups.setdefault(repr(own), (settings, []))[1].append(batch_id)
-    everything = Reading(inputs.jobs, inputs.pages, inputs.failures)
+    everything = Reading(inputs.jobs, inputs.pages, inputs.failures, listed=inputs.listed)
     parts = []
     for settings, batches in groups.values():
         strangers = [

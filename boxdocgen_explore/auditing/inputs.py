@@ -37,11 +37,13 @@ class AuditInput:
     ``jobs`` has the columns of `schema.JOBS` and, if they were read, of `schema.DETAILS`,
     `schema.DOCUMENTS` and `schema.DURATION`.
     ``pages`` is empty for a plain frame; ``failures`` names the batches that could not be read.
+    ``listed`` has ``batch_id`` and ``job_id`` of the jobs in the list of all jobs.
     """
 
     jobs: pl.DataFrame
     pages: pl.DataFrame
     failures: Mapping[str, BoxDocGenError] = field(default_factory=dict)
+    listed: pl.DataFrame | None = None
     expected: Manifest | None = None
     templates: pl.DataFrame | None = None
     tags: pl.DataFrame | None = None
@@ -123,6 +125,7 @@ def audit_input(reading: Reading | pl.DataFrame, options: AuditOptions) -> Audit
         jobs=read.jobs,
         pages=read.pages,
         failures=read.failures,
+        listed=read.listed,
         expected=None if expected is None else read_manifest(expected),
         templates=None if templates is None else conform(templates, TEMPLATES, "templates"),
         tags=None if tags is None else conform(tags, TAGS, "tags"),

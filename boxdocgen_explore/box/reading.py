@@ -147,7 +147,8 @@ def with_details(reading: Reading, fetch: Fetch, full: Sequence[PagedList], orig
     chains = {paged: fetch.chains[paged].copy() for paged in full}
     known = frames.full_jobs(rows for chain in chains.values() for rows in chain.frames())
     pages = evidence(origin, reading.user, chains)
-    return replace(reading, jobs=frames.with_details(reading.jobs, known), list_pages=pages)
+    jobs, listed = frames.with_details(reading.jobs, known), known.select("batch_id", "job_id")
+    return replace(reading, jobs=jobs, list_pages=pages, listed=listed)
 
 
 def evidence(origin: str, user: User | None, chains: Mapping[PagedList, Chain]) -> pl.DataFrame:

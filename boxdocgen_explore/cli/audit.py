@@ -251,6 +251,7 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
         listed_at=listed.read_at,
         login=login,
         list_pages=listed.pages,
+        listed=listed.listed.select("batch_id", "job_id"),
     )
     return found["batch_id"].to_list(), scope
 

@@ -134,10 +134,13 @@ def _population(result: AuditResult) -> list[str]:
     pages = result.pages.height
     batches = counted(result.pages["batch_id"].n_unique(), "batch")
     read = "The only page" if pages == 1 else f"All {pages:,} pages"
-    return [
+    sentences = [
         f"Complete. {read} of {batches} read: from the first page to an end marker, no "
         "marker used twice, no job id twice."
     ]
+    if result.verdicts.filter(rule="missing-job", verdict="passed").height:
+        sentences.append("The list of all jobs has no other job of them, unless they still run.")
+    return sentences
 
 
 def _rows(jobs: pl.DataFrame) -> str:

@@ -53,7 +53,7 @@ def audit_record(
         "audited_at": result.audited_at.isoformat(),
         "prepared_by": result.prepared_by,
         "reviewed_by": result.reviewed_by,
-        "scope": _plain(asdict(replace(result.scope, list_pages=None))),
+        "scope": _plain(asdict(replace(result.scope, list_pages=None, listed=None))),
         "scope_statement": f"{covered}. {counted(result.jobs.height, 'job')}.",
         "reader": _reader(result),
         "settings": settings,

@@ -93,7 +93,8 @@ def run_audit(
     reading = checked_reading(what)
     jobs, columns, removed = redact_jobs(reading.jobs, columns, redact)
     document_pages = redact_document_pages(reading.document_pages, removed)
-    list_pages = scope.list_pages if reading.list_pages is None else reading.list_pages
+    if reading.list_pages is None:
+        reading = replace(reading, list_pages=scope.list_pages, listed=scope.listed)
     sampled = drawn(jobs, sample, seed)
     rules, policy = checked_rules(rules), read_policy(policy)
     if "template_file_id" in removed and policy.by_template:
@@ -107,7 +108,7 @@ def run_audit(
     named = _template_frame(templates, names)
     named = named.clear() if "template_file_id" in removed else named
 
-    reading = replace(reading, jobs=jobs, document_pages=document_pages, list_pages=list_pages)
+    reading = replace(reading, jobs=jobs, document_pages=document_pages)
     of_policy = (own["expected"] for own in policy.settings.values() if "expected" in own)
     manifests = [options["expected"]] if "expected" in options else [*of_policy]
     skipped = skipped_rules(rules, removed, manifests)

@@ -66,8 +66,9 @@ def reading(answers: Sequence[Answer], record: Mapping[str, Any]) -> Reading:
     listed, list_pages = of("docgen_jobs")
     jobs = frames.jobs(pages, requests[0]["host"] if requests else "")
     document_pages = None
+    all_jobs = frames.full_jobs(list_pages)
     if "created_at" in record["columns"]:
-        jobs = frames.with_details(jobs, frames.full_jobs(list_pages))
+        jobs = frames.with_details(jobs, all_jobs)
     if "output_file_found" in record["columns"]:
         document_pages = frame_of(of("files", "folders")[0], DOCUMENT_PAGES)
         found = [_documents(*answer) for answer in answers if "endpoint" in answer[0]]
@@ -82,6 +83,7 @@ def reading(answers: Sequence[Answer], record: Mapping[str, Any]) -> Reading:
         document_pages,
         record["calls"],
         list_pages=frame_of(listed, PAGES),
+        listed=all_jobs.select("batch_id", "job_id") if listed else None,
     )
 
 

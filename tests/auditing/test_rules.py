@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +22,8 @@ from boxdocgen_explore.errors import Reading, Unreachable
 from boxdocgen_explore.schema import JOBS, TAGS
 
 SEVERITIES = {
-    "error": "chain-incomplete chain-inconsistent foreign-job duplicate-job changed-final-job "
-    "failed-share error-share missing-output shared-output-version missing-document "
+    "error": "chain-incomplete chain-inconsistent foreign-job missing-job duplicate-job "
+    "changed-final-job failed-share error-share missing-output shared-output-version missing-document "
     "empty-document unapproved-version unexpected-output-type cut-off manifest-missing "
     "manifest-not-made manifest-unexpected control-total",
     "warning": "stale-evidence output-of-failed shared-output-file identical-documents no-message "
@@ -77,7 +78,8 @@ def manifest(*external_ids: str) -> pl.DataFrame:
 class Case(NamedTuple):
     """Jobs of batch 10 in which a rule finds one thing, and of batch 11, in which it finds none.
 
-    Batch 12 is like 11, but incomplete, or has no pages, or no jobs.
+    Batch 12 is like 11, but incomplete, or has no pages, or no jobs. The list of all jobs has
+    these, and ``unread`` of batch 10; it was not read if there are none.
     """
 
     wrong: list[dict[str, Any]]
@@ -85,6 +87,7 @@ class Case(NamedTuple):
     options: dict[str, Any] = {}  # noqa: RUF012
     pages: list[dict[str, Any]] | None = None
     third: str = "incomplete"
+    unread: Sequence[str] = ()
 
     def reading(self, *batch_ids: str) -> Reading:
         right, third = moved(self.right, "11", "-right"), moved(self.right, "12", "-third")
@@ -95,7 +98,11 @@ class Case(NamedTuple):
         if self.third != "no pages":
             pages += chain("12", len(third), complete=self.third == "no jobs")
         jobs = [one for one in (*self.wrong, *right, *third) if one["batch_id"] in batch_ids]
-        return read(*jobs, pages=[page for page in pages if page["batch_id"] in batch_ids])
+        found = read(*jobs, pages=[page for page in pages if page["batch_id"] in batch_ids])
+        if not self.unread:
+            return found
+        unread = pl.DataFrame({"batch_id": "10", "job_id": self.unread})
+        return replace(found, listed=pl.concat([found.jobs.select(unread.columns), unread]))
 
     def given(self, *batch_ids: str) -> dict[str, Any]:
         """The options, with what the manifest expects in these batches."""
@@ -109,6 +116,7 @@ CASES: dict[str, Case] = {
     "chain-incomplete": Case([job()], pages=chain("10", 1, complete=False), third="no pages"),
     "chain-inconsistent": Case([job()], pages=chain("10", 2), third="no pages"),
     "foreign-job": Case([job()], pages=chain("9", 0), third="no jobs"),
+    "missing-job": Case([job()], third="no pages", unread=["2", "3"]),
     "stale-evidence": Case(
         [job()],
         pages=chain("10", 1, fetched_at=days_ago(2.1)),
@@ -268,6 +276,7 @@ def test_a_batch_without_faults_has_no_findings_at_all() -> None:
         ("chain-incomplete", "evidence (pages)"),
         ("chain-inconsistent", "evidence (pages)"),
         ("foreign-job", "evidence (pages)"),
+        ("missing-job", "evidence (pages); the list of all jobs (details)"),
         ("unknown-field", "evidence (pages)"),
         ("missing-document", "documents (output_file_found)"),
         ("empty-document", "documents (output_file_found)"),
@@ -310,6 +319,19 @@ def test_an_empty_batch_that_was_read_completely_passes_the_page_rules_only() ->
     passed = empty.filter(verdict="passed")["rule"].to_list()
     about_pages = ["chain-incomplete", "chain-inconsistent", "stale-evidence", "unknown-field"]
     assert passed == [*about_pages, "source-host"]
+
+
+def test_jobs_that_only_the_list_of_all_jobs_has_are_missing() -> None:
+    listed = pl.DataFrame({"batch_id": ["10", "10", "99"], "job_id": ["1", "2", "3"]})
+    sentence = (
+        "{} of the 2 jobs that the list of all jobs has of the batch were not read with it, for "
+        "example job {}."
+    )
+    some, none = read(job()), read(pages=chain("10", 0))
+    assert found("missing-job", replace(some, listed=listed)) == [sentence.format(1, 2)]
+    assert found("missing-job", replace(none, listed=listed)) == [sentence.format(2, 1)]
+    # One that still runs may have got them since.
+    assert found("missing-job", replace(read(running()), listed=listed)) == []
 
 
 def test_a_finding_in_an_incomplete_batch_counts_and_says_what_is_missing() -> None:

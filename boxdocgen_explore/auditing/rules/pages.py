@@ -8,7 +8,8 @@ from typing import Final
 import polars as pl
 
 from boxdocgen_explore.auditing.rule import AuditInput, per_group, per_job, rule
-from boxdocgen_explore.text import duration, moment
+from boxdocgen_explore.schema import RUNNING
+from boxdocgen_explore.text import counted, duration, moment
 
 _NUMBER = pl.col("page")
 _MARKER, _NEXT = pl.col("marker_sha256"), pl.col("next_marker_sha256")
@@ -93,6 +94,32 @@ def foreign_job(inputs: AuditInput) -> pl.DataFrame:
     foreign = inputs.jobs.join(batches, on="batch_id", how="anti", maintain_order="left")
     other = pl.format("The job belongs to batch {}, of which no page was read.", "batch_id")
     return per_job(foreign, pl.coalesce(other, pl.lit("The job names no batch.")))
+
+
+@rule("missing-job", "error", needs=("evidence", "list"))
+def missing_job(inputs: AuditInput) -> pl.DataFrame:
+    """Every job that the list of all jobs has of a batch was read with that batch.
+
+    Box publishes no total: that list is the only other count. Batches that still run are left out.
+    """
+    assert inputs.listed is not None  # noqa: S101 - the rule needs it
+    # A running batch may have got jobs between the two readings.
+    running = inputs.jobs.filter(pl.col("status").is_in(sorted(RUNNING)))["batch_id"].unique()
+    audited = pl.col("batch_id").is_in([*inputs.batches, *inputs.failures])
+    listed = inputs.listed.filter(audited, ~pl.col("batch_id").is_in(running.implode()))
+    read = inputs.jobs.select("batch_id", "job_id", read=pl.lit(True))
+    found = listed.join(read, on=["batch_id", "job_id"], how="left", maintain_order="left")
+    missing = pl.col("read").is_null()
+    counts = found.group_by("batch_id", maintain_order=True).agg(
+        jobs=pl.len(), missing=missing.sum(), first=pl.col("job_id").filter(missing).first()
+    )
+    return per_group(
+        counts.filter(pl.col("missing") > 0),
+        lambda jobs, missing, first: (
+            f"{missing:,} of the {counted(jobs, 'job')} that the list of all jobs has of the batch "
+            f"were not read with it, for example job {first}."
+        ),
+    )
 
 
 @rule("stale-evidence", "warning", needs=("pages", "fetched_at"), option="stale_days")
