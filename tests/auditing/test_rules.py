@@ -24,8 +24,8 @@ from boxdocgen_explore.schema import JOBS, TAGS
 SEVERITIES = {
     "error": "chain-incomplete chain-inconsistent foreign-job missing-job duplicate-job "
     "changed-final-job failed-share error-share missing-output shared-output-version "
-    "missing-document empty-document unapproved-version unexpected-output-type cut-off manifest-missing "
-    "manifest-not-made manifest-unexpected control-total",
+    "missing-document empty-document unapproved-version unexpected-output-type cut-off "
+    "manifest-missing manifest-not-made manifest-unexpected control-total",
     "warning": "stale-evidence output-of-failed shared-output-file identical-documents no-message "
     "errors-though-completed not-final running-too-long unknown-status unknown-field "
     "several-templates version-rollback mixed-output-types mixed-creator mixed-source "
