@@ -13,6 +13,7 @@ import polars as pl
 from boxdocgen_explore.arguments import checked_text, template_names
 from boxdocgen_explore.auditing import (
     RULES,
+    Evaluation,
     InputOptions,
     Policy,
     Rule,
@@ -86,15 +87,9 @@ def run_audit(
     """
     if not isinstance(scope, Scope):
         scope = Scope("" if scope is None else checked_text("scope", scope))
-    names: Mapping[str, str] = {}
-    if isinstance(getattr(what, "loaded", None), pl.DataFrame):  # an explorer: all its rows
-        names, state = what.view.templates, what.state if state is None else state
-        what = what.loaded if what.reading is None else what.reading
-    reading = checked_reading(what)
+    reading, names, state = _read(what, state, scope)
     jobs, columns, removed = redact_jobs(reading.jobs, columns, redact)
     document_pages = redact_document_pages(reading.document_pages, removed)
-    if reading.list_pages is None:
-        reading = replace(reading, list_pages=scope.list_pages, listed=scope.listed)
     sampled = drawn(jobs, sample, seed)
     rules, policy = checked_rules(rules), read_policy(policy)
     if "template_file_id" in removed and policy.by_template:
@@ -109,19 +104,10 @@ def run_audit(
     named = named.clear() if "template_file_id" in removed else named
 
     reading = replace(reading, jobs=jobs, document_pages=document_pages)
-    of_policy = (own["expected"] for own in policy.settings.values() if "expected" in own)
-    manifests = [options["expected"]] if "expected" in options else [*of_policy]
-    skipped = skipped_rules(rules, removed, manifests)
+    skipped = skipped_rules(rules, removed, _manifests(options, policy))
     given: Any = {"now": audited_at, **options, "templates": named}
     parts = evaluations(reading, rules=rules, policy=policy, skipped=skipped, **given)
     findings, verdicts = combined(parts)
-    settings = dict(options) | ({"policy": policy} if policy.name else {})
-    if "creators" in settings and "created_by_login" in removed:
-        settings["creators"] = PLACEHOLDER  # settings are written to the file, too
-    in_vain = set[str]()
-    for part in parts:
-        asked = _requested(rules, part.options, documents=document_pages is not None)
-        in_vain |= asked & {*part.verdicts.filter(verdict="not evaluated")["rule"]}
     return AuditResult(
         reading=reading,
         columns=columns,
@@ -130,9 +116,9 @@ def run_audit(
         verdicts=verdicts,
         parts=parts,
         chain_findings=_chain_findings(reading, rules, findings),
-        unevaluated=[rule.name for rule in rules if rule.name in in_vain],
+        unevaluated=_unevaluated(rules, parts, documents=document_pages is not None),
         rules=rules,
-        settings=settings,
+        settings=_settings(options, policy, removed),
         scope=scope,
         state=_without_filters(state or {}, removed),
         names=dict(named.drop_nulls().iter_rows()),
@@ -142,6 +128,48 @@ def run_audit(
         sample=sampled,
         unused=policy.unused(findings, audit_input(reading, {}).used_templates),
     )
+
+
+def _read(
+    what: Any, state: Mapping[str, Any] | None, scope: Scope
+) -> tuple[Reading, Mapping[str, str], Mapping[str, Any] | None]:
+    """The reading, and of an explorer, all of whose rows count, its template names and state."""
+    names: Mapping[str, str] = {}
+    if isinstance(getattr(what, "loaded", None), pl.DataFrame):
+        names, state = what.view.templates, what.state if state is None else state
+        what = what.loaded if what.reading is None else what.reading
+    reading = checked_reading(what)
+    if reading.list_pages is None:
+        reading = replace(reading, list_pages=scope.list_pages, listed=scope.listed)
+    return reading, names, state
+
+
+def _manifests(options: Mapping[str, Any], policy: Policy) -> list[Any]:
+    """The manifests that count: the one given, or else those of the policy."""
+    if "expected" in options:
+        return [options["expected"]]
+    return [own["expected"] for own in policy.settings.values() if "expected" in own]
+
+
+def _settings(
+    options: Mapping[str, Any], policy: Policy, removed: Collection[str]
+) -> dict[str, Any]:
+    """What was declared, as it is written to the file: without names that were left out."""
+    settings = dict(options) | ({"policy": policy} if policy.name else {})
+    if "creators" in settings and "created_by_login" in removed:
+        settings["creators"] = PLACEHOLDER
+    return settings
+
+
+def _unevaluated(
+    rules: Sequence[Rule], parts: Sequence[Evaluation], *, documents: bool
+) -> list[str]:
+    """The rules that were asked for in some part, and could not be evaluated there."""
+    in_vain = set[str]()
+    for part in parts:
+        asked = _requested(rules, part.options, documents=documents)
+        in_vain |= asked & {*part.verdicts.filter(verdict="not evaluated")["rule"]}
+    return [rule.name for rule in rules if rule.name in in_vain]
 
 
 def _requested(
