@@ -15,7 +15,6 @@ import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from boxdocgen_explore import __version__
@@ -96,7 +95,7 @@ def _run(arguments: list[str], options: argparse.Namespace, log: ExitStack) -> i
         options.others = others  # of JupyterLab: they may hold a password
         logged = (one for one in arguments if one not in others)
         log.enter_context(logging_to(options.log, logged))
-        to_stdout = options.json or Path("-") in vars(options).values()
+        to_stdout = options.json or terminal.STDOUT in vars(options).values()
         if to_stdout and terminal.stdout_is_closed():
             raise terminal.OutputFailed("Standard output cannot be written: it is closed.")
         status: int = options.run(options)

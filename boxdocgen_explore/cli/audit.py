@@ -24,14 +24,14 @@ from boxdocgen_explore.cli.options import (
     since_option,
 )
 from boxdocgen_explore.cli.results import status_of
-from boxdocgen_explore.cli.terminal import painted, say
+from boxdocgen_explore.cli.terminal import STDOUT, painted, say
 from boxdocgen_explore.errors import BoxDocGenError, InvalidRequest, Reading
 from boxdocgen_explore.schema import JOBS, PAGES
 from boxdocgen_explore.text import counted
 
 if TYPE_CHECKING:
     from boxdocgen_explore.box import Box
-    from boxdocgen_explore.reporting import Scope
+    from boxdocgen_explore.reporting import AuditResult, Report, Scope
 
 _MOST_VERSIONS: Final = 20
 """Template versions of which the tags are looked up: each costs a call."""
@@ -110,11 +110,8 @@ def _policy_options(command: argparse.ArgumentParser) -> None:
 def audit(options: argparse.Namespace) -> int:
     """Findings and evidence, in one HTML file."""
     from boxdocgen_explore import reporting
-    from boxdocgen_explore.cli import audit_outputs as outputs
-    from boxdocgen_explore.sealing import write_evidence
 
     given, policy = _checked(options)
-    printed = str(options.markdown) == "-"
     box = connected(options)
     reading, scope, failure = _read(box, options)
     result = reporting.run_audit(
@@ -134,6 +131,21 @@ def audit(options: argparse.Namespace) -> int:
     )
     if options.history:
         result = reporting.with_history(result, options.history)
+    report, bag = _write_files(result, options)
+    _print(result, report, bag, sum(box.calls.values()), failure, options)
+    if failure is not None:
+        raise failure
+    return status_of(options, result.verdict, wrong=result.fails(options.fail_on))
+
+
+def _write_files(
+    result: AuditResult, options: argparse.Namespace
+) -> tuple[Report | None, Report | None]:
+    """Write the files that the options name; give the report and the evidence bag."""
+    from boxdocgen_explore import reporting
+    from boxdocgen_explore.cli import audit_outputs as outputs
+    from boxdocgen_explore.sealing import write_evidence
+
     report = bag = None
     if options.output:
         write = write_evidence if options.embed_evidence else reporting.write_report
@@ -143,24 +155,33 @@ def audit(options: argparse.Namespace) -> int:
     if options.history:
         record = reporting.audit_record(result, options.title, ())
         reporting.append_record(options.history, record)
-    calls = sum(box.calls.values())
     if options.junit:
         with output_file(options.junit) as part:
             part.write_bytes(outputs.as_junit(result, options.fail_on))
-    if options.markdown and not printed:
+    if options.markdown and options.markdown != STDOUT:
         with output_file(options.markdown) as part:
             part.write_text(outputs.as_markdown(result) + "\n", "utf-8")
+    return report, bag
+
+
+def _print(
+    result: AuditResult,
+    report: Report | None,
+    bag: Report | None,
+    calls: int,
+    failure: BoxDocGenError | None,
+    options: argparse.Namespace,
+) -> None:
+    from boxdocgen_explore.cli import audit_outputs as outputs
+
     if options.json:
         say(outputs.as_json(result, report, bag, calls, failure))
         options.json = False  # it has the failure, too
-    elif printed:
+    elif options.markdown == STDOUT:
         say(outputs.as_markdown(result))
     elif not options.quiet:
         text = outputs.as_text(result, report, bag, calls if options.verbose else None)
         say(painted(text))
-    if failure is not None:
-        raise failure
-    return status_of(options, result.verdict, wrong=result.fails(options.fail_on))
 
 
 def _checked(options: argparse.Namespace) -> tuple[dict[str, Any], Policy]:
@@ -178,7 +199,7 @@ def _checked(options: argparse.Namespace) -> tuple[dict[str, Any], Policy]:
         raise InvalidRequest(NOT_EMBEDDED)
     if options.history:
         reporting.check_history(options.history)
-    printed = str(options.markdown) == "-"
+    printed = options.markdown == STDOUT
     if printed and options.json:
         raise InvalidRequest("--json and --markdown - both print the result: choose one.")
     files = {".zip": options.evidence, ".xml": options.junit}

@@ -25,7 +25,7 @@ from boxdocgen_explore.cli.options import (
     verdict_line,
 )
 from boxdocgen_explore.cli.results import failure_values, show, table
-from boxdocgen_explore.cli.terminal import DONE, FINDINGS, note, plain, say_bytes
+from boxdocgen_explore.cli.terminal import DONE, FINDINGS, STDOUT, note, plain, say_bytes
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import RUNNING
 from boxdocgen_explore.text import counted, listed, long_ago, moment, percent, shortened
@@ -107,7 +107,7 @@ def fetch(options: argparse.Namespace) -> int:
     from boxdocgen_explore.export import WRITERS, about, as_bytes
 
     ending = f".{options.format}" if options.format else ".csv"
-    to_stdout = options.output == Path("-")
+    to_stdout = options.output == STDOUT
     if options.format and not to_stdout:
         raise InvalidRequest("--format is for -o -; otherwise the ending of the file says it.")
     if to_stdout and options.json:

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
 from typing import Final
 
 from boxdocgen_explore.text import shortened
@@ -18,6 +19,8 @@ from boxdocgen_explore.text import shortened
 DONE, FINDINGS, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses; a shell uses the last one for any program that Ctrl-C ended."""
 
+STDOUT: Final = Path("-")
+"""What an option names in place of a file to mean standard output."""
 
 _COLOURS: Final = {
     **dict.fromkeys(("completed", "matches"), 32),
