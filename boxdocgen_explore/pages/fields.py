@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import Annotated, Any, Final, Literal
@@ -57,12 +57,9 @@ class RecordSpec:
         ids = [name for name, column in self.columns.items() if column.path[-1] == "id"]
         return [name for name in ids if name not in self.required]
 
-    @lru_cache(maxsize=16)  # noqa: B019 - there are four specs, and they live as long as the program
-    def decoder(self, more: frozenset[Path]) -> msgspec.json.Decoder[Any]:
-        """A decoder of pages that checks every documented field; other fields are ignored.
-
-        ``more`` are the paths of undocumented fields to decode as well, whatever is in them.
-        """
+    @cached_property
+    def decoder(self) -> msgspec.json.Decoder[Any]:
+        """A decoder of pages that checks every documented field; other fields are ignored."""
         kinds: dict[Path, Any] = {}
         for outer, names in self.fields.items():
             paths: list[Path] = [(outer, inner) for inner in names] or [(outer,)]
@@ -73,10 +70,8 @@ class RecordSpec:
             (outer, "type") if outer else ("type",): Literal[name]
             for outer, name in self.types.items()
         }
-        kinds |= {path[1:]: Any for path in more if path[1:]}
         entry = _struct("Entry", kinds, {self.columns[name].path for name in self.required})
         page: dict[Path, Any] = {("entries",): list[entry], **_AROUND}  # type: ignore[valid-type]
-        page |= {path: Any for path in more if not path[1:]}
         return msgspec.json.Decoder(_struct("Page", page, {("entries",)}))
 
 

@@ -134,37 +134,16 @@ def _decode(body: bytes, spec: RecordSpec) -> tuple[Any, set[Path]]:
     """The page as structs, and the paths of its undocumented fields.
 
     A key that is undocumented, or appears twice, is missing from the structs: then the body has
-    more colons than the structs have when they are encoded again. Decoding everything finds such
-    keys, but takes as long again; so the undocumented fields of the first entry, which are
-    usually those of all, are decoded along with the documented ones.
+    more colons than the structs have when they are encoded again.
     """
-    unknown = _unknown_in_first(body, spec)
-    answer = spec.decoder(frozenset(unknown)).decode(body)
-    encoded = msgspec.json.encode(answer)
-    if len(encoded) == len(body) and not unknown:
-        return answer, unknown
+    answer = spec.decoder.decode(body)
     colons = body.count(b":")
-    if colons != encoded.count(b":"):
-        everything = msgspec.json.decode(body)
-        if colons != msgspec.json.encode(everything).count(b":"):
-            _raise_duplicate(body)
-        unknown = _unknown(everything, spec)
-    return answer, unknown
-
-
-def _unknown_in_first(body: bytes, spec: RecordSpec) -> set[Path]:
-    """A guess at the undocumented fields, from the page without all entries but the first."""
-    second = _NEXT_ENTRY.search(body)
-    sample = body[: second.start() + 1] + body[body.rfind(b"]") :] if second else body
-    try:
-        found = _unknown(msgspec.json.decode(sample), spec)
-    except (ValueError, RecursionError, TypeError, LookupError, AttributeError):
-        return set()
-    # Only what can be the name of an attribute.
-    return {path for path in found if path[-1].isidentifier() and not path[-1].startswith("__")}
-
-
-_NEXT_ENTRY: Final = re.compile(rb"\}\s*,\s*\{")
+    if colons == msgspec.json.encode(answer).count(b":"):
+        return answer, set()
+    everything = msgspec.json.decode(body)
+    if colons != msgspec.json.encode(everything).count(b":"):
+        _raise_duplicate(body)
+    return answer, _unknown(everything, spec)
 
 
 def _unknown(answer: dict[str, Any], spec: RecordSpec) -> set[Path]:
