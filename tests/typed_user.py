@@ -34,7 +34,8 @@ UNKNOWN: bx.ThresholdOptions = {"max_failed": 0.01}  # type: ignore[typeddict-un
 def nightly(reading: bx.Reading) -> bool:
     """Thresholds that are declared once fit audits, reports and evidence."""
     bx.verdicts(reading, by_batch=True, **NIGHTLY)
-    bx.evidence(reading, "audit.zip", redact="creators", **NIGHTLY)
+    bx.evidence(reading, "audit.zip", redact="creators", sample=25, seed=7, **NIGHTLY)
+    bx.report(reading, "audit.html", prepared_by="Dana Ruiz", reviewed_by="Ada")
     bx.report(reading, "audit.html", running_hour=2)  # type: ignore[call-arg]
     return bx.report(reading, "audit.html", policy="policy.toml", **NIGHTLY).complete
 

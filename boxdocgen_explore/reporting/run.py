@@ -41,10 +41,14 @@ from boxdocgen_explore.view.filters import check_state
 
 
 class ReportOptions(InputOptions, total=False):
-    """The options of `report` that are the audit's."""
+    """The options of `report` that are the audit's, and those of its record."""
 
     rules: Sequence[Rule] | None
     policy: str | os.PathLike[str] | Policy | None
+    prepared_by: str | None
+    reviewed_by: str | None
+    sample: int | None
+    seed: int | str | None
 
 
 class EvidenceOptions(ReportOptions, total=False):
