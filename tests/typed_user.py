@@ -43,3 +43,8 @@ def nightly(reading: bx.Reading) -> bool:
 def findings(reading: bx.Reading) -> pl.DataFrame:
     """The audit takes a reading, and gives a frame."""
     return bx.audit(reading, running_hours=2)
+
+
+def explored(box: bx.Box, jobs: pl.DataFrame) -> list[bx.Explorer]:
+    """What can be explored."""
+    return [bx.explore(box), bx.explore(box.read("12345")), bx.explore(jobs)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -17,8 +17,6 @@ from boxdocgen_explore.text import counted
 if TYPE_CHECKING:
     from boxdocgen_explore.explorer.picker import Picker
 
-Progress = Callable[[int, int, str | None], None]
-
 
 @runtime_checkable
 class Source(Protocol):
@@ -26,39 +24,17 @@ class Source(Protocol):
 
     @property
     def story_batch_id(self) -> str | None: ...
-
     @property
     def origin(self) -> str: ...
 
-    def read(
-        self,
-        ids: Sequence[str],
-        *,
-        refresh: bool,
-        details: bool,
-        documents: bool,
-        cancelled: threading.Event,
-        progress: Progress,
-    ) -> Reading: ...
+    # How they are called, `Box` says.
+    def read(self, *_: Any, **__: Any) -> Reading: ...
 
-    def watch(
-        self,
-        ids: Sequence[str],
-        *,
-        documents: bool,
-        cancelled: threading.Event,
-        progress: Progress,
-    ) -> Iterator[Reading]: ...
+    def watch(self, *_: Any, **__: Any) -> Iterator[Reading]: ...
+
+    def batch_list(self, *_: Any, **__: Any) -> BatchList: ...
 
     def document_calls(self, jobs: pl.DataFrame) -> int: ...
-
-    def batch_list(
-        self,
-        *,
-        cancelled: threading.Event,
-        progress: Progress,
-        on_partial: Callable[[pl.DataFrame, int], None],
-    ) -> BatchList: ...
 
     def template_names(self) -> Mapping[str, str]: ...
 
