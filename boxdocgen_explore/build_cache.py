@@ -7,6 +7,7 @@ change the package itself.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import stat
@@ -58,11 +59,15 @@ def _file(name: str) -> Path:
     return default_cache_dir() / "built" / name
 
 
+@functools.cache
 def sources() -> str:
-    """Give the digest of the package's Python files: whoever edits one of them sees the effect."""
-    digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(file.read_bytes())
+    """Give the SHA-256 of the package's Python files and their places, which is the same anywhere.
+
+    Whoever edits one of them sees the effect.
+    """
+    digest, package = hashlib.sha256(), Path(__file__).parent
+    for file in sorted(package.rglob("*.py")):
+        digest.update(file.relative_to(package).as_posix().encode() + file.read_bytes())
     return digest.hexdigest()
 
 

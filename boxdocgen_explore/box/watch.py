@@ -21,7 +21,6 @@ _MAY_PASS: Final = (errors.Unreachable, errors.RateLimited, errors.ServerError)
 _TRIES: Final = 5
 """Looks in a row that may fail like that."""
 
-_STEP_S: Final = 0.2
 _LONGEST_S: Final = 1_000_000_000
 
 
@@ -76,7 +75,7 @@ class _Watch:
             pace = reading.pace if reading else None
             interval_s = self.every or (pace.next_look_s if pace else SHORTEST_LOOK_S)
             wait_s = min(interval_s, end - time.monotonic())
-            if wait_s <= 0 or not self._slept(wait_s):
+            if wait_s <= 0 or self.reader.cancelled.wait(wait_s):
                 return
 
     def _look(self, *, refresh: bool) -> Reading | None:
@@ -99,14 +98,6 @@ class _Watch:
             self.seen = analysis.observations(self.history(self.ids))
         self.seen = pl.concat([self.seen, analysis.observations(reading)])
         return replace(reading, pace=analysis.pace(self.seen, reading.jobs), calls=self.calls)
-
-    def _slept(self, seconds: float) -> bool:
-        """Wait in short steps, so that Ctrl-C works everywhere; false after a cancel."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if self.reader.cancelled.wait(min(left, _STEP_S)):
-                return False
-        return not self.reader.cancelled.is_set()
 
 
 def _may_pass(error: errors.BoxDocGenError) -> bool:

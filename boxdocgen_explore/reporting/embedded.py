@@ -162,8 +162,6 @@ def _unpacked(path: Path, what: str, unpacked: Callable[[], _T]) -> _T:
 
 
 def _reading(jobs: pl.DataFrame, evidence: Any) -> Reading:
-    if isinstance(evidence, list):  # as earlier versions wrote it
-        evidence = {"pages": evidence, "document_pages": None, "failures": {}}
     documents, failures = evidence["document_pages"], evidence["failures"].items()
     return Reading(
         jobs,

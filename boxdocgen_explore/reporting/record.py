@@ -7,7 +7,6 @@ repeats the audit on the original pages must arrive at the same one.
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Final
 import polars as pl
 import polars.selectors as cs
 
+from boxdocgen_explore import build_cache
 from boxdocgen_explore.arguments import checked_text, checked_texts
 from boxdocgen_explore.auditing import Policy, Rule
 from boxdocgen_explore.errors import Reading
@@ -30,7 +30,6 @@ from boxdocgen_explore.text import counted, listed
 from boxdocgen_explore.view import main_cause
 
 _TITLE: Final = "Audit of Box Doc Gen batches"
-_PACKAGE: Final = Path(__file__).parents[1]
 
 
 def audit_record(
@@ -94,13 +93,9 @@ def manifest_file(expected: str | os.PathLike[str] | pl.DataFrame) -> tuple[str,
     return path.name, path.read_bytes()
 
 
-@functools.cache
 def stated_code() -> dict[str, str]:
-    """Give this package's version and the SHA-256 of its code, which is the same anywhere."""
-    digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        digest.update(path.relative_to(_PACKAGE).as_posix().encode() + path.read_bytes())
-    return {"package": version("boxdocgen-explore"), "sha256": digest.hexdigest()}
+    """Give this package's version and the SHA-256 of its code (`build_cache.sources`)."""
+    return {"package": version("boxdocgen-explore"), "sha256": build_cache.sources()}
 
 
 def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:

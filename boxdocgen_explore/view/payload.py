@@ -11,7 +11,6 @@ import array
 import gzip
 import itertools
 import json
-import sys
 from typing import Any, Final
 
 import polars as pl
@@ -148,15 +147,11 @@ def _coded(numbers: pl.Series, limit: int) -> tuple[int, bytes]:
     """Give numbers below a limit as little-endian bytes, and the width of each."""
     typecode = next(code for code, most in _CODE_TYPES if limit <= most)
     packed = array.array(typecode, numbers.to_list())
-    if sys.byteorder == "big":
-        packed.byteswap()
     return packed.itemsize, packed.tobytes()
 
 
 def _decoded(coded: memoryview, width: int) -> pl.Series:
     numbers = array.array({1: "B", 2: "H", 4: "I"}[width], coded.tobytes())
-    if sys.byteorder == "big":
-        numbers.byteswap()
     return pl.Series(numbers.tolist(), dtype=pl.UInt32)
 
 

@@ -14,7 +14,7 @@ import re
 from importlib.metadata import version
 from typing import Any
 
-from boxdocgen_explore import analysis, build_cache
+from boxdocgen_explore import build_cache
 from boxdocgen_explore.figures import COLOURS, UNKNOWN_COLOUR
 from boxdocgen_explore.schema import STATUS_MEANINGS, STATUSES
 from boxdocgen_explore.view.filters import QUERY_CODE
@@ -30,7 +30,6 @@ def specs() -> dict[str, Any]:
         "meanings": dict(STATUS_MEANINGS),
         "colours": dict(COLOURS),
         "unknown_colour": UNKNOWN_COLOUR,
-        "no_reason": analysis.NO_REASON,
         "query_code": dict(QUERY_CODE),
     }
 
