@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from boxdocgen_explore.emulator.enterprise import Enterprise, User
@@ -18,11 +17,8 @@ from boxdocgen_explore.emulator.faults import BY_NAME, Fault, Interception
 from boxdocgen_explore.emulator.paging import EntryList, ListPage, page_at
 from boxdocgen_explore.emulator.replies import Reply
 
-_Record = TypeVar("_Record")
-
 MAX_RECORDS: Final = 10_000
-MAX_RECORDED_BYTES: Final = 16 << 20
-"""The most calls and strikes that an emulator remembers, and their size; older ones are dropped."""
+"""The most calls and strikes that an emulator remembers; older ones are dropped."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +59,6 @@ class Trigger:
         return self.page in (None, call.found.number) and (on is None or on(call.found))
 
 
-class _Log(deque[_Record]):
-    """The last records, as many as `MAX_RECORDS` and `MAX_RECORDED_BYTES` allow."""
-
-    _bytes = 0
-
-    def add(self, record: _Record) -> None:
-        self.append(record)
-        self._bytes += sys.getsizeof(repr(record))
-        while self._bytes > MAX_RECORDED_BYTES or len(self) > MAX_RECORDS:
-            self._bytes -= sys.getsizeof(repr(self.popleft()))
-
-
 _TRIAL: Final = Interception(
     "/trial", page_at(EntryList.of("trial", [], dict), 0, limit=1, by_marker=True)
 )
@@ -94,26 +78,26 @@ class Backend:
         self.started_s: float = time.monotonic()
         self._clock = clock
         self._triggers: list[Trigger] = []
-        self._calls: _Log[Call] = _Log()
-        self._strikes: _Log[Strike] = _Log()
+        self._calls: deque[Call] = deque(maxlen=MAX_RECORDS)
+        self._strikes: deque[Strike] = deque(maxlen=MAX_RECORDS)
         self._lock = threading.Lock()
 
     @property
     def calls(self) -> list[Call]:
-        """The last 10,000 calls, or 16 MB of them, oldest first; paths are below the base URL."""
+        """The last 10,000 calls, oldest first; paths are below the base URL."""
         with self._lock:
             return list(self._calls)
 
     @property
     def strikes(self) -> list[Strike]:
-        """The last 10,000 faults that have struck, or 16 MB of them, oldest first."""
+        """The last 10,000 faults that have struck, oldest first."""
         with self._lock:
             return list(self._strikes)
 
     def record(self, call: Call) -> None:
         """Remember a call."""
         with self._lock:
-            self._calls.add(call)
+            self._calls.append(call)
 
     def elapsed_s(self) -> float:
         """Seconds since the start, by the emulator's clock."""
@@ -157,7 +141,7 @@ class Backend:
                 return call.reply
             call = replace(call, earlier_strikes=trigger.strikes)
             trigger.strikes += 1
-            self._strikes.add(Strike(trigger.fault.name, call.path))
+            self._strikes.append(Strike(trigger.fault.name, call.path))
             if trigger.times is not None and trigger.strikes >= trigger.times:
                 self._triggers.remove(trigger)
         return trigger.fault.apply(call, **trigger.options)

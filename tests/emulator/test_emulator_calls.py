@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -177,7 +176,7 @@ def test_nobody_else_may_act_as_somebody(office: Client, token: str, as_user: st
     assert_box_error(answer, 403, "access_denied_insufficient_permissions")
 
 
-def test_the_log_of_calls_is_bounded_in_number_and_memory_and_drops_the_oldest(
+def test_the_log_of_calls_is_bounded_and_drops_the_oldest(
     emulator: Emulator,
 ) -> None:
     for number in range(10_005):
@@ -185,15 +184,6 @@ def test_the_log_of_calls_is_bounded_in_number_and_memory_and_drops_the_oldest(
     calls = emulator.calls
     assert len(calls) == 10_000
     assert (calls[0].path, calls[-1].path) == ("/5", "/10004")
-
-    for number in range(400):
-        path = f"/{number}/" + "\u6f22" * 30_000
-        emulator.record(Call("GET", path, {"marker": path}, {}, None))
-    calls = emulator.calls
-    assert sum(sys.getsizeof(call) + sys.getsizeof(call.path) * 2 for call in calls) < 20 << 20
-    assert calls[-1].path.startswith("/399/")
-    emulator.record(Call("GET", "x" * (20 << 20), {}, {}, None))
-    assert emulator.calls == []
 
 
 def test_calls_are_recorded_without_the_token(client: Client) -> None:
