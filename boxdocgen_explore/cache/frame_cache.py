@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,7 +20,7 @@ import polars as pl
 
 from boxdocgen_explore.cache import frame_index
 from boxdocgen_explore.cache.files import unusable
-from boxdocgen_explore.cache.frame_index import UNREADABLE, Entry, height, list_of
+from boxdocgen_explore.cache.frame_index import UNREADABLE, Entry, Lists, height, list_of
 from boxdocgen_explore.pages import Chain, PageRead, StoredChain, page_place
 
 if TYPE_CHECKING:
@@ -58,50 +58,28 @@ def rows(store: PageStore, root: str, others: list[str]) -> Iterator[pl.LazyFram
     Raises:
         StoreError: the cached pages cannot be listed.
     """
-    by_file, unstored = _complete(store, root)
+    by_file, unstored = _lists(store, root)
     others += unstored
     together: list[tuple[bytes, int]] = []
-    for file, (ids, alone) in by_file.items():
+    for file, (ids, jobs) in by_file.items():
         try:
             content = _content(store, file)
         except UNREADABLE:  # another process may have merged it
             others += ids
             continue
-        if alone:
-            together.append((content, height(file)))
+        if jobs == height(file):
+            together.append((content, jobs))
         else:
-            yield pl.scan_parquet(content).filter(pl.col("batch_id").is_in([*ids]))
+            yield pl.scan_parquet(content).filter(pl.col("batch_id").is_in(ids))
     for contents in by_size(together):
         yield pl.scan_parquet(contents)
 
 
-def _complete(
-    store: PageStore, root: str
-) -> tuple[dict[str, tuple[Iterable[str], bool]], list[str]]:
-    """The lists of which all pages are stored: by file, their ids, and whether the file has no
-    other rows. And the ids of the other lists."""
-    by_file: dict[str, tuple[Iterable[str], bool]] = {}
-    lists: Counter[str] = Counter()
-    with suppress(*UNREADABLE), store.database("frames could not be listed") as database:
-        files = frame_index.complete_files(database, root)
-        if files and all(jobs == height(file) for file, (jobs, _) in files.items()):
-            by_file = {
-                file: (map(list_of, text.split()), True) for file, (_, text) in files.items()
-            }
-            return by_file, []
-        names = frame_index.files(database)
-        stored = {file: frame_index.entries_of(database, file) for file in names}
-        # Whatever has an entry is there, even if an index is too damaged to find all keys.
-        prefixes = {entry.prefix for entries in stored.values() for entry in entries}
-        lists.update(map(list_of, prefixes | frame_index.chains(database, root)))
-        for file, entries in stored.items():
-            mine = [entry.list for entry in entries if entry.complete and lists[entry.list] == 1]
-            if mine:
-                by_file[file] = mine, False
-                lists.subtract(mine)
-        return by_file, sorted(one for one, number in lists.items() if number)
-    with store.database("pages could not be listed") as database:
-        return {}, sorted({*map(list_of, frame_index.chains(database, root))})
+def _lists(store: PageStore, root: str) -> Lists:
+    with store.database("frames could not be listed") as database:
+        return frame_index.lists(database, root)
+    if keys := store.keys(root):
+        return {}, sorted({*map(list_of, keys)})
     raise unusable(store.path, OSError("its pages cannot be listed"))
 
 

@@ -10,6 +10,7 @@ import hashlib
 import io
 import re
 import sqlite3
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,14 +38,19 @@ WHERE prefix = rtrim((SELECT min(key) FROM responses WHERE key >= :root AND key 
     AND prefix = rtrim((SELECT max(key) FROM responses WHERE key >= :root AND key < :end), :place)
 """
 
-# One statement, because another process may store or delete pages between two.
-_FILES: Final = """
-SELECT file, sum(jobs), group_concat(prefix, ' '), sum(number),
-    (SELECT count(*) FROM responses WHERE key >= ? AND key < ?)
-FROM frames WHERE complete GROUP BY file
+# One statement, because another process may store or delete pages between two. Whatever has an
+# entry is there, even if an index is too damaged to find all keys.
+_LISTS: Final = """
+WITH chains AS (
+    SELECT rtrim(key, :place) AS prefix FROM responses WHERE key >= :root AND key < :end
+    UNION SELECT prefix FROM frames WHERE prefix >= :root AND prefix < :end
+), lists AS (
+    SELECT min(prefix) AS prefix, count(*) AS chains FROM chains
+    GROUP BY rtrim(prefix, '0123456789/')
+)
+SELECT lists.prefix, file, CAST(jobs AS INTEGER) FROM lists LEFT JOIN frames
+    ON frames.prefix = lists.prefix AND chains = 1 AND complete AND typeof(file) = 'text'
 """
-
-_CHAINS: Final = "SELECT DISTINCT rtrim(key, ?) FROM responses WHERE key >= ? AND key < ?"
 
 _ADD: Final = "INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -99,33 +105,33 @@ def find(database: sqlite3.Connection, roots: Iterable[str]) -> dict[str, Entry]
     """The entry of each list, given as the root of its keys, of which one chain is cached."""
     found = {}
     for root in roots:
-        where = {"root": root, "end": root + "\x7f", "place": _PLACE}
-        for row in database.execute(_FIND, where):
+        for row in database.execute(_FIND, _range(root)):
             found[root] = Entry(*row)
     return found
 
 
-def complete_files(database: sqlite3.Connection, root: str) -> dict[str, tuple[int, str]] | None:
-    """The files that have all cached lists below a root, with the jobs of complete entries, and
-    with their prefixes between blanks; None if a page belongs to no such entry."""
+Lists = tuple[dict[str, tuple[list[str], int]], list[str]]
+
+
+def lists(database: sqlite3.Connection, root: str) -> Lists:
+    """All lists below a root: by file, the ids of those of which it has all rows, and how many
+    rows these are; and the ids of the others."""
     (others,) = database.execute("PRAGMA data_version").fetchone()
-    return _complete_files(database, root, others, database.total_changes)
+    return _lists(database, root, others, database.total_changes)
 
 
 @lru_cache(maxsize=1)
-def _complete_files(
-    database: sqlite3.Connection, root: str, *_state: int
-) -> dict[str, tuple[int, str]] | None:
-    """Counted once per state of the database, because whoever scans does so often."""
-    found = database.execute(_FILES, (root, root + "\x7f")).fetchall()
-    if not found or sum(number for *_, number, _ in found) != found[0][-1]:
-        return None
-    return {file: (jobs, prefixes) for file, jobs, prefixes, *_ in found}
+def _lists(database: sqlite3.Connection, root: str, *_state: int) -> Lists:
+    """Found once per state of the database, because whoever scans does so often."""
+    ids, rows, others = defaultdict[str, list[str]](list), Counter[str](), list[str]()
+    for prefix, file, jobs in database.execute(_LISTS, _range(root)):
+        (ids[file] if file and height(file) else others).append(list_of(prefix))
+        rows[file] += jobs or 0
+    return {file: (ids[file], rows[file]) for file in ids}, sorted(others)
 
 
-def chains(database: sqlite3.Connection, root: str) -> set[str]:
-    """The prefixes of all cached chains below a root."""
-    return {prefix for (prefix,) in database.execute(_CHAINS, (_PLACE, root, root + "\x7f"))}
+def _range(root: str) -> dict[str, str]:
+    return {"root": root, "end": root + "\x7f", "place": _PLACE}
 
 
 def entries_of(database: sqlite3.Connection, file: str) -> list[Entry]:
