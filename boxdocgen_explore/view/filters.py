@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
+import msgspec
 import polars as pl
 
 from boxdocgen_explore.analysis import day, job_reasons
-from boxdocgen_explore.arguments import is_text, quoted
+from boxdocgen_explore.arguments import quoted
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import DETAILS
 from boxdocgen_explore.search import search
@@ -29,46 +29,33 @@ QUERY_CODE: Final[Mapping[str, str]] = {
 }
 """`query` as Python source, by key of the state; the front end fills in the values."""
 
-_CHOICES: Final = {"compare_by": ("batch", "template", "day"), "measure": ("count", "share")}
+_Text = Annotated[str, msgspec.Meta(pattern="^[^\0\ud800-\udfff]*\\Z")]
+_Width = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]+:[0-9]{2,4}\Z")]
+_Sort = tuple[_Text, Literal["ascending", "descending"]]
 
-_WIDTH: Final = re.compile(r"[a-z_]+:[0-9]{2,4}")
-
-_MUST_BE: Final = {
-    **dict.fromkeys(_VALUES, "a list of texts (None stands for null)"),
-    "text": "a text",
-    "created": "two ISO dates, the earlier one first, or None",
-    "compare_by": '"batch", "template" or "day"',
-    "measure": '"count" or "share"',
-    "sort": '[column, "ascending" or "descending"], or None',
-    "columns": "a list of names of columns, or None",
-    "widths": 'a list of columns and their pixels, such as "errors:320", or None',
+_MUST_BE: Final[Mapping[str, tuple[Any, str]]] = {
+    **dict.fromkeys(_VALUES, (list[_Text | None], "a list of texts (None stands for null)")),
+    "text": (_Text, "a text"),
+    "created": (tuple[dt.date, dt.date] | None, "two ISO dates, the earlier one first, or None"),
+    "compare_by": (Literal["batch", "template", "day"] | None, '"batch", "template" or "day"'),
+    "measure": (Literal["count", "share"] | None, '"count" or "share"'),
+    "sort": (_Sort | None, '[column, "ascending" or "descending"], or None'),
+    "columns": (list[_Text] | None, "a list of names of columns, or None"),
+    "widths": (
+        list[_Width] | None,
+        'a list of columns and their pixels, such as "errors:320", or None',
+    ),
 }
 
 
-def _is_valid(key: str, value: object) -> bool:
-    if key == "text":
-        return is_text(value)
-    if value is None:
-        return key not in _VALUES
-    if key in _CHOICES:
-        return value in _CHOICES[key]
-    if not isinstance(value, list | tuple):
-        return False
-    if key == "sort":
-        column, *direction = value or (None,)
-        return is_text(column) and direction in (["ascending"], ["descending"])
-    if key == "created":
-        return len(value) == 2 and all(map(_is_date, value)) and value[0] <= value[1]
-    if key == "widths":
-        return all(is_text(one) and _WIDTH.fullmatch(one) for one in value)
-    return all((one is None and key in _VALUES) or is_text(one) for one in value)
-
-
-def _is_date(value: object) -> bool:
+def _is_valid(key: str, value: Any) -> bool:
     try:
-        return dt.date.fromisoformat(str(value)).isoformat() == value
-    except ValueError:
+        msgspec.convert(value, _MUST_BE[key][0])
+    except msgspec.ValidationError:
         return False
+    if key == "created" and value is not None:
+        return all(isinstance(day, str) for day in value) and value[0] <= value[1]
+    return not isinstance(value, set | frozenset)
 
 
 def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,7 +81,7 @@ def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
             raise InvalidRequest(f"The state has no key {quoted(key)}; it may have {known}.")
         if not _is_valid(key, value):
             raise InvalidRequest(
-                f"{key!r} in the state must be {_MUST_BE[key]}, not {quoted(value)}."
+                f"{key!r} in the state must be {_MUST_BE[key][1]}, not {quoted(value)}."
             )
     return {key: list(value) if isinstance(value, tuple) else value for key, value in state.items()}
 

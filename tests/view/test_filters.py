@@ -1,5 +1,7 @@
 """A state of the view chooses the jobs that have its values; an invalid one is refused."""
 
+from datetime import date
+
 import pytest
 from frames import story
 
@@ -33,6 +35,11 @@ def test_a_filter_shows_the_jobs_that_have_the_value():
         ({"widths": ["errors:wide"]}, "errors:320"),
         ({"created": ["2026-11-03", "2026-11-02"]}, "two ISO dates"),
         ({"created": ["20261102", "20261103"]}, "two ISO dates"),
+        ({"created": ["2026-02-31", "2026-03-01"]}, "two ISO dates"),
+        ({"created": [date(2026, 11, 2), date(2026, 11, 3)]}, "two ISO dates"),
+        ({"status": {"failed"}}, "list of texts"),
+        ({"text": "a\0"}, "must be a text"),
+        ({"columns": ["\ud800"]}, "names of columns"),
         ({"columns": ["status", None]}, "names of columns"),
         (["status"], "A state is a dict"),
     ],
