@@ -92,6 +92,55 @@ def duration(delta: dt.timedelta) -> str:
     return f"{seconds} s"
 
 
+_KINDS: Final = {
+    "str": "a text",
+    "object": "an object",
+    "array": "a list",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "null",
+    "datetime": "a date with a time",
+    "date": "a date such as 2026-12-31",
+}
+_WRONG: Final = {
+    r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>[^`]+)`": "{where} should be {wanted}, not {got}",
+    r"Expected `str` of length >= 1": "{where} is empty",
+    r"Expected `(?P<wanted>[^`]+)` .*": "{where} is {wanted}, but not a valid one",
+    r"Invalid RFC3339 encoded (?P<wanted>\w+)": "{where} should be {wanted}, not a text",
+    r"Invalid enum value (?P<value>.+)": "{where} is {value}, another type than Box documents",
+    r"Object missing required field `(?P<key>.+)`": "{where} is missing",
+    r"Object contains unknown field `(?P<key>.+)`": "the key {where} is unknown; known: {known}",
+    "(?P<text>.*)": "{where}: {text}",
+}
+_PLACE: Final = r"^(?:\.(\w+)\[(\d+)\])?\.?([^`]*)"
+
+
+def what_is_wrong(error: str, known: Iterable[str] = (), **kinds: str) -> str:
+    """Write for people what msgspec found; ``kinds`` are other words for its types.
+
+    >>> what_is_wrong("Expected `int | str`, got `array` - at `$.entries[1].batch.id`")
+    'batch.id of entry 2 should be a text, not a list'
+    >>> what_is_wrong("Object missing required field `status` - at `$.entries[0]`")
+    'status of entry 1 is missing'
+    >>> what_is_wrong("Invalid enum value 'file' - at `$.entries[0].batch.type`")
+    "batch.type of entry 1 is 'file', another type than Box documents"
+    """
+    text, _, place = error.partition(" - at `$")
+    items, number, path = re.findall(_PLACE, place)[0]
+    found = ((re.fullmatch(pattern, text, re.DOTALL), words) for pattern, words in _WRONG.items())
+    match, words = next((match, words) for match, words in found if match)
+    values = match.groupdict()
+    for role in {"wanted", "got"} & values.keys():
+        named = {*values[role].split(" | ")}
+        values[role] = next(one for kind, one in ({**_KINDS, **kinds}).items() if kind in named)
+    where = ".".join(filter(None, [re.sub(r"\[.*?\]", "", path), values.get("key")]))
+    if number:
+        item = f"{re.sub('ies$', 'y', items)} {int(number) + 1}"
+        where = f"{where} of {item}" if where else item
+    return words.format(where=where or "the body", known=", ".join(known), **values)
+
+
 EARLIEST: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 """Nothing on Box is older; with earlier times, arithmetic fails."""
 

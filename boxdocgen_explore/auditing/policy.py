@@ -26,7 +26,7 @@ from boxdocgen_explore.auditing.options import DEFAULTS, thresholds
 from boxdocgen_explore.auditing.rules import RULES
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.schema import WAIVED
-from boxdocgen_explore.text import counted
+from boxdocgen_explore.text import counted, what_is_wrong
 
 _ID_OF: Final = {"template": "1755012340011", "batch": "12345600319"}
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -223,38 +223,9 @@ def _at(place: str) -> Iterator[None]:
     except InvalidRequest as error:
         raise InvalidRequest(f"{place}: {error}") from None
     except msgspec.ValidationError as error:
-        raise InvalidRequest(f"{place}: {_in_words(str(error))}.") from None
-
-
-_TYPES: Final = {
-    "object": "a table",
-    "array": "a list",
-    "str": "a text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "datetime": "a date with a time",
-    "date": "a date such as 2026-12-31",
-}
-_WORDS: Final = {
-    r"Object contains unknown field `(.*)`": "the key {} is unknown; known: {known}",
-    r"Object missing required field `(.*)`": "the key {} is missing",
-    r"Expected `(.*)`, got `(.*)`": "{1} was found; expected: {0}",
-    r"Expected `str` of length >= 1": "an empty text was found; expected: a text",
-    r"Invalid RFC3339 encoded date": "a text was found; expected: a date such as 2026-12-31",
-}
-
-
-def _in_words(error: str) -> str:
-    """Say what `msgspec` found where, in the words of a policy: "waiver 2, owner: ..."."""
-    text, _, path = error.partition(" - at `$")
-    place = re.sub(r"\[(\d+)\]", lambda one: f" {int(one[1]) + 1}", path.rstrip("`"))
-    place = place.replace("[...]", "").strip(".").replace(".", ", ")
-    known = ", ".join((Waiver if place else _File).__struct_fields__)
-    for pattern, words in _WORDS.items():
-        if match := re.fullmatch(pattern, text):
-            text = words.format(*(_TYPES.get(one, one) for one in match.groups()), known=known)
-    return f"{place}: {text}" if place else text
+        known = (Waiver if "`$.waiver" in str(error) else _File).__struct_fields__
+        text = what_is_wrong(str(error), known, object="a table")
+        raise InvalidRequest(f"{place}: {text}.") from None
 
 
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

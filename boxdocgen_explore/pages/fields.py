@@ -75,9 +75,10 @@ class RecordSpec:
         return msgspec.json.Decoder(_struct("Page", page, {("entries",)}))
 
 
+_NUMBER: Any = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _AROUND: Final[Mapping[Path, Any]] = {
-    ("limit",): int,
-    ("next_marker",): str,
+    ("limit",): _NUMBER,
+    ("next_marker",): Annotated[str, msgspec.Meta(pattern=r"^[^\0]*\Z")],
     ("prev_marker",): str,
 }
 AROUND: Final = frozenset({"entries", *(path[0] for path in _AROUND)})
@@ -90,7 +91,7 @@ _TEXT: Any = str | int
 
 def _kind(dtype: pl.DataType) -> Any:
     if dtype == pl.Int64:
-        return Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+        return _NUMBER
     # An empty tuple costs the garbage collector nothing, and most are empty.
     return tuple[_TEXT | None, ...] if isinstance(dtype, pl.List) else _TEXT
 

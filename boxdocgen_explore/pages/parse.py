@@ -29,6 +29,7 @@ from boxdocgen_explore.pages.fields import (
     Path,
     RecordSpec,
 )
+from boxdocgen_explore.text import what_is_wrong
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _parse(body: bytes, spec: RecordSpec) -> ParsedPage:
             body = _ESCAPE.sub(_plain_escape, body)
         answer, unknown = _decode(body, spec)
     except msgspec.ValidationError as error:
-        raise BrokenPage(_in_words(str(error))) from None
+        raise BrokenPage(what_is_wrong(str(error))) from None
     except (ValueError, RecursionError):
         start = " ".join(body[:60].decode("utf-8", "replace").split())
         raise BrokenPage(f"the body is not JSON; it begins {start!r}") from None
@@ -123,8 +124,8 @@ def _parse(body: bytes, spec: RecordSpec) -> ParsedPage:
     unknown_fields = sorted(name.replace("\0", "\ufffd") for name in names)
     return ParsedPage(
         rows,
-        _marker(answer.next_marker),
-        _limit(answer.limit),
+        answer.next_marker or None,  # Box ends a list with null, an empty text, or no marker at all
+        None if answer.limit is msgspec.UNSET else answer.limit,
         unknown_fields,
         bool(answer.prev_marker),
     )
@@ -194,59 +195,3 @@ def _check_required(rows: pl.DataFrame, spec: RecordSpec, *, odd: bool) -> None:
             row = bad.arg_max() or 0
             path = ".".join(spec.columns[name].path)
             raise BrokenPage(f"{path} of entry {row + 1} should be a text, not {texts[row]!r:.40}")
-
-
-def _marker(marker: Any) -> str | None:
-    """Box ends a list with null, an empty text, or no marker at all."""
-    if marker and "\0" in marker:
-        raise BrokenPage("next_marker should be a text that has no NUL in it")
-    return marker or None
-
-
-def _limit(limit: Any) -> int | None:
-    if limit and not 0 <= limit < 2**63:
-        raise BrokenPage(f"limit should be a number of jobs, not {limit!r:.40}")
-    return limit if type(limit) is int else None
-
-
-def _in_words(error: str) -> str:
-    """msgspec's "Expected `str`, got `bool` - at `$.entries[0].status`" for people.
-
-    >>> _in_words("Expected `int | str`, got `array` - at `$.entries[1].batch.id`")
-    'batch.id of entry 2 should be a text, not a list'
-    >>> _in_words("Object missing required field `status` - at `$.entries[0]`")
-    'status of entry 1 is missing'
-    >>> _in_words("Invalid enum value 'file' - at `$.entries[0].batch.type`")
-    "batch.type of entry 1 is 'file', another type than Box documents"
-    """
-    found = _ERROR.fullmatch(error)
-    if found is None:
-        return error
-    expected, got, value, missing, number, path = found.groups()
-    where = ".".join(filter(None, [re.sub(r"\[.*?\]", "", path or ""), missing]))
-    if number:
-        entry = f"entry {int(number) + 1}"
-        where = f"{where} of {entry}" if where else entry
-    if missing:
-        return f"{where} is missing"
-    if value:
-        return f"{where} is {value}, another type than Box documents"
-    kinds = expected.split(" | ")
-    kind = next(words for name, words in _KINDS.items() if name in kinds)
-    return f"{where or 'the body'} should be {kind}, not {_KINDS[got]}"
-
-
-_ERROR: Final = re.compile(
-    r"(?:Expected `([^`]+)`, got `([^`]+)`|Invalid enum value (.+?)"
-    r"|Object missing required field `([^`]+)`)"
-    r"(?: - at `\$(?:\.entries\[(\d+)\])?\.?(.*)`)?"
-)
-_KINDS: Final = {
-    "str": "a text",
-    "object": "an object",
-    "array": "a list",
-    "int": "a number",
-    "float": "a number",
-    "bool": "true or false",
-    "null": "null",
-}

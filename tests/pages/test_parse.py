@@ -234,9 +234,9 @@ def test_a_key_that_appears_twice_is_refused_wherever_it_is(name: str) -> None:
         ),
         (job(output_file={"id": "7", "type": 5}), "^output_file.type of entry 1 should be a text"),
         (body(next_marker=5), "^next_marker should be a text, not a number"),
-        (body(next_marker="\ud800"), "^next_marker"),
-        (body(limit=10**30), "^limit"),
-        (body(limit=-1), "^limit"),
+        (body(next_marker="\ud800"), "^next_marker is a text, but not a valid one"),
+        (body(limit=10**30), "^limit is a number, but not a valid one"),
+        (body(limit=-1), "^limit is a number, but not"),
         (body(limit=True), "^limit should be a number, not true or false"),
     ],
 )
