@@ -101,6 +101,7 @@ _KINDS: Final = {
     "bool": "true or false",
     "null": "null",
     "datetime": "a date with a time",
+    "time": "a time",
     "date": "a date such as 2026-12-31",
 }
 _WRONG: Final = {
@@ -132,8 +133,9 @@ def what_is_wrong(error: str, known: Iterable[str] = (), **kinds: str) -> str:
     match, words = next((match, words) for match, words in found if match)
     values = match.groupdict()
     for role in {"wanted", "got"} & values.keys():
-        named = {*values[role].split(" | ")}
-        values[role] = next(one for kind, one in ({**_KINDS, **kinds}).items() if kind in named)
+        types = values[role].split(" | ")
+        words_of = {kind: one for kind, one in (_KINDS | kinds).items() if kind in types}
+        values[role] = next(iter(words_of.values()), values[role])
     where = ".".join(filter(None, [re.sub(r"\[.*?\]", "", path), values.get("key")]))
     if number:
         item = f"{re.sub('ies$', 'y', items)} {int(number) + 1}"

@@ -187,6 +187,17 @@ def test_a_policy_that_sets_nothing_changes_nothing(policy):
             WAIVER.replace("2026-11-03", '"soon"'),
             ": expires of waiver 1 should be a date such as 2026-12-31, not a text.",
         ),
+        (
+            WAIVER.replace('"A test run."', "07:32:00"),
+            ": reason of waiver 1 should be a text, not a ",
+        ),
+        ("defaults = 1979-05-27", ": defaults should be a table, not a date such as"),
+        (
+            "defaults = 2026-12-31T07:32:00Z",
+            ": defaults should be a table, not a date with a time.",
+        ),
+        ("defaults = inf", ": defaults should be a table, not a number."),
+        ("defaults = true", ": defaults should be a table, not true or false."),
         (WAIVER + WAIVER.replace("failed", "no"), ": waiver 2: There is no rule 'no-share'."),
     ],
 )
