@@ -31,8 +31,8 @@ export class Filters {
   }
 
   *search(text) {
-    const { frame, names, pieces: wanted } = this;
-    Object.assign(this, yield* search(frame, wanted, names, this), { foundPieces: wanted });
+    const { frame, names } = this;
+    Object.assign(this, yield* search(frame, this.pieces, names));
     this.applied.set("text", text);
     this.sizes = this.found ? sizesOf(frame, (job) => this.found[job]) : frame.sizes;
   }

@@ -6,7 +6,6 @@ import { element } from "./dom.js";
 const IDS = ["external_id", "job_id", "output_file_id"];
 const TEXTS = [...IDS, "output_file_name"];
 const SHARED = ["template_file_id", "errors", "warnings"];
-const MOST_CANDIDATES = 20_000;
 export const SEARCHED = [...TEXTS, ...SHARED];
 
 /** Split a search into its pieces: as they were typed, by their lower case. */
@@ -15,11 +14,10 @@ export function pieces(text) {
   return new Map(typed.map((piece) => [piece.toLowerCase(), piece]));
 }
 
-/** Mark the jobs that are found (null: no search), and give the ids that no job has. `before` is what
-    the last search found. After each block it yields; while words are looked for, a function that
-    says if a job is found. */
-export function* search(frame, wanted, names, before) {
-  if (!wanted.size) return { found: null, byIds: false, missing: [] };
+/** Mark the jobs that are found (null: no search), and give the ids that no job has. After each block
+    it yields; while words are looked for, a function that says if a job is found. */
+export function* search(frame, wanted, names) {
+  if (!wanted.size) return { found: null, missing: [] };
   const columns = (list) => list.map((name) => frame.columns.get(name)).filter(Boolean);
   const [found, known] = [new Uint8Array(frame.jobs), new Set()];
   for (let first = 0; wanted.size > 1 && first < frame.jobs; first += BLOCK_JOBS) {
@@ -27,7 +25,7 @@ export function* search(frame, wanted, names, before) {
     yield null;
   }
   if (known.size && 2 * known.size >= wanted.size) {
-    return { found, byIds: true, missing: [...wanted].filter(([id]) => !known.has(id)).map(([, typed]) => typed) };
+    return { found, missing: [...wanted].filter(([id]) => !known.has(id)).map(([, typed]) => typed) };
   }
   const texts = columns(TEXTS);
   // The longest piece is the rarest: of a block without it, no other piece is looked for.
@@ -35,17 +33,11 @@ export function* search(frame, wanted, names, before) {
   const shared = longestFirst.map((piece) => ({ piece, groups: groupsWith(piece, frame, columns(SHARED), names) }));
   const looks = shared.filter(({ groups }) => groups.includes(0)); // else it is in every job
   const fits = (job) => looks.every(({ piece, groups }) => groups[frame.groupOf[job]] || texts.some((column) => column.contains(piece, job)));
-  const candidates = candidatesOf(before, wanted);
-  if (candidates) {
-    found.fill(0);
-    for (const job of candidates) found[job] = fits(job);
-    return { found, byIds: false, missing: [] };
-  }
   for (let first = 0; first < frame.jobs; first += BLOCK_JOBS) {
     markBlock(frame, looks, texts, first, found.subarray(first, first + BLOCK_JOBS).fill(1));
     yield fits;
   }
-  return { found, byIds: false, missing: [] };
+  return { found, missing: [] };
 }
 
 /** Leave only those jobs of a block marked in which all pieces are. Not in the generator: its loops are slow. */
@@ -68,16 +60,6 @@ function groupsWith(piece, frame, columns, names) {
     codes.forEach((code, group) => (groups[group] |= fits[code]));
   }
   return groups;
-}
-
-/** Whoever goes on typing finds only jobs that were found before: if these are few, list them. */
-function candidatesOf({ found, byIds, foundPieces: old }, wanted) {
-  if (!found || byIds) return null;
-  const narrower = [...old.keys()].every((piece) => [...wanted.keys()].some((one) => one.includes(piece)));
-  if (!narrower) return null;
-  const jobs = [];
-  for (let job = 0; job < found.length && jobs.length <= MOST_CANDIDATES; job += 1) if (found[job]) jobs.push(job);
-  return jobs.length <= MOST_CANDIDATES ? jobs : null;
 }
 
 /** Mark each occurrence of the pieces in the texts below an element. */
