@@ -98,7 +98,7 @@ def verdicts(
 
     >>> from boxdocgen_explore.schema import JOBS
     >>> job = {"batch_id": "1", "job_id": "7", "status": "failed", "errors": ["Row 3 is empty."]}
-    >>> for row in verdicts(pl.DataFrame([job], schema=JOBS))[6:9].iter_rows():
+    >>> for row in verdicts(pl.DataFrame([job], schema=JOBS))[7:10].iter_rows():
     ...     print(row)
     ('failed-share', 'found', 1, None)
     ('error-share', 'passed', 0, None)
