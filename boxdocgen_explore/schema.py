@@ -189,6 +189,7 @@ ARCHIVED: Final[dict[str, pl.DataType]] = {
     "file": pl.String(),
     "reason": pl.String(),
     "batch_created_at": pl.Datetime("us", "UTC"),
+    "left_out_since": pl.Datetime("us", "UTC"),
 }
 """One row per batch. ``outcome`` is "written", "unchanged" (it is there already), "still running"
 (a job is not final), "incomplete" (it could not be read to its end, and ``jobs`` is null), or

@@ -14,7 +14,7 @@ import polars as pl
 
 from boxdocgen_explore import errors
 from boxdocgen_explore.box.chain import IncompleteListWarning
-from boxdocgen_explore.box.dataset import UNKNOWN, Counts, Dataset, Place, counts_of, last_complete
+from boxdocgen_explore.box.dataset import UNKNOWN, Counts, Dataset, Place, counts_of
 from boxdocgen_explore.cache import frame_cache
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.pages import frames
@@ -27,11 +27,17 @@ from boxdocgen_explore.schema import (
     BatchList,
     User,
 )
-from boxdocgen_explore.text import counted
+from boxdocgen_explore.text import counted, listed
 from boxdocgen_explore.verdict import batch_label
 
 _LONG_AGO: Final = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 """With this as now, a label has its year."""
+
+_GAPS: Final = ("list incomplete", "failed")
+"""Outcomes of a run that may not have seen every batch."""
+
+_LEFT_OUT: Final = ("incomplete", "still running", "skipped")
+"""Outcomes of batches that the dataset does not have as they are now."""
 
 _CLOCK_DIFFERENCE: Final = dt.timedelta(hours=1)
 """This machine's clock, which dates a run, may differ by so much from Box's, which dates jobs."""
@@ -70,6 +76,7 @@ class ArchiveRun:
     listed: BatchList | None = None
     batches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The listed batches (schema.BATCHES) by id, the oldest first."""
+    left_out_since: dict[str, dt.datetime] = field(default_factory=dict)
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What became of each batch: its columns of schema.RUNS that only a reading has."""
 
@@ -78,6 +85,9 @@ class ArchiveRun:
         runs = self.dataset.runs()
         last = runs.drop_nulls("batch_id").unique("batch_id", keep="last")
         done = last.filter(pl.col("outcome").is_in(("written", "unchanged")))["batch_id"]
+        since = pl.coalesce("left_out_since", "run_at")
+        left_out = last.filter(pl.col("outcome").is_in(_LEFT_OUT)).select("batch_id", since)
+        self.left_out_since = dict(left_out.iter_rows())
         try:
             wanted = self._archive(runs, last)
         except BaseException as error:  # Ctrl-C, too
@@ -97,9 +107,14 @@ class ArchiveRun:
         known, self.user = self.dataset.batches(), self.box.user
         user_id = self.user.id if self.user else None
         # Another user's batches can only be read as that user.
-        mine = pl.col("user_id").eq_missing(user_id) & (pl.col("host") == self.box.origin)
+        same_host = pl.col("host") == self.box.origin
+        mine = pl.col("user_id").eq_missing(user_id) & same_host
         left_out = last.filter(mine, ~pl.col("batch_id").is_in([*known]))
-        self._list_batches(left_out["batch_created_at"].min(), last_complete(runs.filter(mine)))
+        if self.start:
+            # A run that failed early may not have known who reads.
+            early = (pl.col("outcome") == "failed") & pl.col("user_id").is_null()
+            self.start = _back_to(self.start, runs.filter(mine | early & same_host))
+        self._list_batches(left_out["batch_created_at"].min())
         cached = self.box.cached() if self.start is None else []
         # What had no date when it was written, and now has, is written again, to its month.
         known = {
@@ -108,6 +123,8 @@ class ArchiveRun:
             if not (place.is_undated and self._created(one))
         }
         wanted = dict.fromkeys([*self.batches, *left_out["batch_id"], *cached])
+        if unknown := sorted(self.skipped - wanted.keys()):
+            errors.warn(f"Nothing to skip: no batch {listed(unknown)} was found.", UserWarning)
         new = [one for one in wanted if not self._is_there(one, known)]
         for one in wanted.keys() - {*new}:
             self.seen[one] = {"outcome": "unchanged", "jobs": known[one].counts["jobs"]}
@@ -119,10 +136,8 @@ class ArchiveRun:
 
     # --- which batches -----------------------------------------------------------------------
 
-    def _list_batches(self, left_out_since: Any, last_run: Any) -> None:
-        """Read the list of batches, down to what an earlier run left out or cannot have seen."""
-        if self.start and last_run:
-            self.start = min(self.start, last_run - _CLOCK_DIFFERENCE)
+    def _list_batches(self, left_out_since: Any) -> None:
+        """Read the list of batches, down to the oldest that an earlier run left out."""
         start = self.start and min(self.start, left_out_since or self.start)
         try:
             self.listed = self.box.batch_list(start, refresh=True, **self.waiting)
@@ -213,6 +228,9 @@ class ArchiveRun:
                 "file": places[one].file if one in places else None,
                 "complete": row["outcome"] not in ("incomplete", "skipped"),
                 "batch_created_at": self._created(one),
+                "left_out_since": self.left_out_since.get(one, self.run_at)
+                if row["outcome"] in _LEFT_OUT
+                else None,
             }
             for one, row in self.seen.items()
         }
@@ -256,3 +274,17 @@ def _outcome(
         return {"outcome": "still running", "jobs": jobs, "reason": reason}
     same = place is not None and place.counts == counts
     return {"outcome": "unchanged" if same else "written", "jobs": jobs}
+
+
+def _back_to(start: dt.datetime, runs: pl.DataFrame) -> dt.datetime | None:
+    """How far back a run has to look that was asked for what is newer than ``start``.
+
+    That is to the last run that saw every batch (schema.RUNS), and to what was asked of those after
+    it, which did not; None is to the beginning.
+    """
+    gap = pl.col("outcome").is_in(_GAPS).any()
+    by_run = runs.group_by("run_at").agg(pl.col("since").first(), gap=gap)
+    last: Any = by_run.filter(~pl.col("gap"))["run_at"].max()
+    later = by_run if last is None else by_run.filter(pl.col("run_at") > last)
+    starts = [start, *later["since"], *([] if last is None else [last - _CLOCK_DIFFERENCE])]
+    return None if None in starts else min(starts)

@@ -7,6 +7,7 @@ written completely or not at all, so whatever interrupts a run, a batch is there
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections import defaultdict
@@ -20,7 +21,7 @@ import msgspec
 import polars as pl
 
 from boxdocgen_explore.arguments import checked, checked_path, checked_text
-from boxdocgen_explore.errors import StoreError
+from boxdocgen_explore.errors import InvalidRequest, StoreError
 from boxdocgen_explore.pages.frames import COUNTS, with_columns
 from boxdocgen_explore.schema import ARCHIVED_JOBS, RUNS
 from boxdocgen_explore.text import replacing
@@ -39,13 +40,15 @@ UNKNOWN: Final = "unknown"
 _FULL: Final = 1_000_000
 """Rows of a file to which no batch is added: each addition writes the file again."""
 
-_GAPS: Final = ("list incomplete", "failed")
-"""Outcomes of a run that may not have seen every batch."""
-
 _ATTEMPTS: Final = 5
 _LOCKED_S: Final = 600
 _TROUBLE: Final = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
-_REMOTE: Final = " Check the network and the credentials (AWS_ACCESS_KEY_ID, AWS_REGION and more)."
+_STORES: Final = {
+    **dict.fromkeys(("s3", "s3a"), "AWS_ACCESS_KEY_ID, AWS_REGION"),
+    **dict.fromkeys(("gs", "gcs"), "GOOGLE_APPLICATION_CREDENTIALS"),
+    **dict.fromkeys(("az", "azure", "abfs", "abfss"), "AZURE_STORAGE_ACCOUNT_NAME"),
+}
+"""Object storage that polars knows, and variables with its credentials."""
 
 
 class Place(NamedTuple):
@@ -77,8 +80,11 @@ class Dataset:
             StoreError: it cannot be read, or a newer version of this package wrote it.
         """
         checked("storage_options", storage_options, Mapping | None, "texts by name")
-        remote = isinstance(url, str) and "://" in url
-        root = checked_text("url", url) if remote else str(checked_path("url", url))
+        scheme = re.match(r"(\w{2,}):/", str(url))
+        if scheme and not (scheme[1] in _STORES and str(url).startswith(f"{scheme[0]}/")):
+            known = ", ".join(f"{name}://" for name in _STORES)
+            raise InvalidRequest(f"The archive must be a folder, or begin with one of {known}.")
+        root = checked_text("url", url) if scheme else str(checked_path("url", url))
         options = {"storage_options": dict(storage_options)} if storage_options else {}
         dataset = cls(root.rstrip("/"), options)
         dataset._look()
@@ -230,8 +236,14 @@ class Dataset:
     def _unusable(self, file: str, error: BaseException, *, damaged: bool = False) -> StoreError:
         what, _, causes = str(error).partition("\n\nCaused by:\n")
         reason = ": ".join(filter(None, (what.partition("\n")[0], causes.rpartition(": ")[2])))
-        advice = _REMOTE if self._remote else ""
-        advice += " Move a damaged file away: the next run writes it again." if damaged else ""
+        # The disk's own words, without what polars puts before them.
+        reason = reason.rpartition("IO error: ")[2]
+        names = _STORES.get(self.root.partition("://")[0])
+        advice = f" Check the network and the credentials ({names} and more)." if names else ""
+        if damaged and file == _RUNS:
+            advice += " If you move it away, what earlier runs saw is lost, and no job."
+        elif damaged:
+            advice += " Move a damaged file away: the next run writes it again."
         return StoreError(
             f"The archive {self.root}/{file} cannot be used ({reason}). Check that it can be read "
             f"and written.{advice}"
@@ -267,9 +279,3 @@ def counts_of(jobs: pl.DataFrame) -> dict[str, Counts]:
     """The jobs of each batch, counted as in the list of batches."""
     counted = jobs.group_by("batch_id").agg(**COUNTS)
     return {row.pop("batch_id"): row for row in counted.iter_rows(named=True)}
-
-
-def last_complete(runs: pl.DataFrame) -> Any:
-    """When a run last saw every batch that there was (schema.RUNS); None if none did."""
-    gaps = runs.filter(pl.col("outcome").is_in(_GAPS))["run_at"]
-    return runs.filter(~pl.col("run_at").is_in(gaps.implode()))["run_at"].max()

@@ -230,18 +230,22 @@ def _read(
     """What arrived, of which batches, and the error if something did not; that is a result, too."""
     from boxdocgen_explore.reporting import Scope
 
-    ids, scope = options.ids, None
+    ids, scope, listing = options.ids, None, bool(options.since)
     wanted = ("refresh", "details", "documents", "max_age")
     try:
         if options.since:
-            scope = Scope("The list of batches could not be read", since=True, list_complete=False)
             ids, scope = _recent(box, options)
+            listing = False
         given = {name: getattr(options, name) for name in wanted}
         return box.read(ids, **given, progress=progress_of(options)), scope, None
     except InvalidRequest:
         raise
     except BoxDocGenError as error:
         failures = getattr(error, "failures", None) or dict.fromkeys(ids, error)
+        if listing:
+            why, *_ = str(error).splitlines()
+            why = f"The list of batches could not be read: {why.removesuffix('.')}"
+            scope = Scope(why, since=True, list_complete=False)
         nothing = Reading(pl.DataFrame(schema=JOBS), pl.DataFrame(schema=PAGES), failures)
         return error.reading or nothing, scope, error
 

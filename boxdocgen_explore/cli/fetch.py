@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -202,14 +202,21 @@ def archive(options: argparse.Namespace) -> int:
     left_out = written.filter(outcome.is_in(("incomplete", "still running")))
     findings = left_out.filter(wrong).height
     for row in left_out.filter(wrong if options.quiet else True).iter_rows(named=True):
-        what_happened, *_ = row["reason"].splitlines()
-        created = row["batch_created_at"] if row["outcome"] == "still running" else None
-        since = f" since {moment(created)}" if created else ""
-        lines.append(
-            f"batch {row['batch_id']} was left out: {row['outcome']}{since}. {what_happened}"
-        )
+        lines.append(_left_out(row))
         if options.quiet:  # cron mails what is printed, not a status
             note(plain(lines[-1]))
     show(options, lines or [_NO_BATCHES.format("")], {"batches": written.to_dicts()})
     options.result = "; ".join(lines) or options.result
     return FINDINGS if findings else DONE
+
+
+def _left_out(row: Mapping[str, Any]) -> str:
+    """Say what became of a batch (schema.ARCHIVED), since when, why, and what to do."""
+    batch_id, outcome, since = row["batch_id"], row["outcome"], row["left_out_since"]
+    what_happened, *_ = row["reason"].splitlines()
+    again = since < datetime.now(UTC) - timedelta(days=1)
+    if outcome == "still running":
+        since = row["batch_created_at"] or since
+    elif again:
+        what_happened += f" --skip {batch_id} leaves it out from now on."
+    return f"batch {batch_id} was left out: {outcome} since {moment(since)}. {what_happened}"

@@ -223,6 +223,8 @@ class AuditResult:
         end = f"; {', '.join(parts)}" if parts else ""
         if self.population == "no evidence":
             return f"nothing shows that these are all jobs{end}"
+        if not number and self.scope.sentence and not self.scope.list_complete:
+            return f"{self.scope.sentence[0].lower()}{self.scope.sentence[1:]}{end}"
         if not number:
             return f"no batch was found{end}"
         read = f"read as {user}{end}"

@@ -159,14 +159,47 @@ def test_a_run_whose_token_has_expired_is_in_the_log(
     assert runs(tmp_path).select("outcome", "user_id").rows() == [("failed", None)]
 
 
+@pytest.mark.parametrize("fault", ["token", "list", "disk"])
+def test_after_a_first_run_that_failed_the_next_one_reads_what_that_was_asked_for(
+    emulator: Emulator, connected: Callable[..., Box], tmp_path: Path, fault: str
+) -> None:
+    archive, month = tmp_path / "archive", tmp_path / "archive/month=2026-11"
+    if fault == "list":
+        emulator.fault("500", path="/docgen_jobs", times=9)
+    if fault == "disk":
+        archive.mkdir()
+        month.write_text("")  # no folder can be there
+    with pytest.raises(errors.BoxDocGenError):
+        connected(token="expired" if fault == "token" else DEMO_TOKEN).archive(archive)
+    emulator.clear_faults()
+    month.unlink(missing_ok=True)
+    written = connected().archive(archive, since=dt.timedelta(seconds=1))
+    assert outcomes(written) == dict.fromkeys(BATCHES, "written")
+
+
 def test_a_batch_that_cannot_be_read_can_be_skipped(
     emulator: Emulator, box: Box, tmp_path: Path
 ) -> None:
-    emulator.fault("forbidden", path="/docgen_batch_jobs/1001")
-    assert outcomes(box.archive(tmp_path))["1001"] == "incomplete"
-    written = box.archive(tmp_path, skip=["1001", "1003"])
+    emulator.fault("forbidden", path="/docgen_batch_jobs/1001", times=None)
+    first, again = box.archive(tmp_path), box.archive(tmp_path)
+    assert outcomes(first)["1001"] == outcomes(again)["1001"] == "incomplete"
+    since = first.filter(batch_id="1001")["left_out_since"].item()
+    assert again.filter(batch_id="1001")["left_out_since"].item() == since
+    with pytest.warns(UserWarning, match="Nothing to skip: no batch 1002 was found"):
+        written = box.archive(tmp_path, skip=["1001", "1002", "1003"])
     assert outcomes(written) == {"1001": "skipped", "1003": "unchanged", "1004": "unchanged"}
     assert runs(tmp_path).filter(outcome="skipped")["complete"].to_list() == [False]
+    assert written["left_out_since"].to_list() == [since, None, None]
+
+
+@pytest.mark.parametrize("url", ["s3:/bucket/x", "sss://bucket/x", "http://example.com/x"])
+def test_an_address_that_is_no_object_storage_makes_no_folder(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.InvalidRequest, match="a folder, or begin with one of s3://, s3a://"):
+        box.archive(url)
+    assert not [*tmp_path.glob("*:*")]
 
 
 def test_the_log_says_who_saw_what_and_has_the_evidence(box: Box, tmp_path: Path) -> None:
@@ -281,7 +314,9 @@ def test_a_log_that_cannot_be_read_is_an_error_and_stays(
     else:
         log.write_bytes(content)
     before = log.read_bytes()
-    with pytest.raises(errors.StoreError, match=r"_runs\.parquet cannot be used .* Move a damaged"):
+    with pytest.raises(
+        errors.StoreError, match=r"_runs\.parquet cannot be used .* earlier runs saw is lost"
+    ):
         box.archive(log.parent)
     assert log.read_bytes() == before
 

@@ -137,6 +137,17 @@ def test_a_quiet_command_says_on_standard_error_why_its_status_is_1(capsys, comm
     assert printed.err.startswith("Exceptions noted. Complete: all 3,000 jobs of batch ")
 
 
+def test_a_list_of_batches_that_could_not_be_read_is_named_with_the_reason(box, capsys, tmp_path):
+    box.fault("forbidden", path="/docgen_jobs", times=None)
+    report, junit = tmp_path / "a.html", tmp_path / "a.xml"
+    command = ["audit", "--since", "7d", "-o", str(report), "--junit", str(junit), *box.options]
+    assert main(command) == 3
+    sentence = "Limited: the list of batches could not be read: This user or this app may not read"
+    assert sentence in capsys.readouterr().out
+    assert sentence in plain(report.read_text("utf-8"))
+    assert sentence in junit.read_text("utf-8")
+
+
 def test_a_report_of_a_quiet_day_is_labelled_and_says_what_was_read(tmp_path):
     report = tmp_path / "quiet.html"
     assert main(["audit", "--demo", "--since", "1m", "-o", str(report)]) == 0

@@ -405,7 +405,9 @@ def test_the_archive_of_recent_batches_fetches_them_and_lists_what_was_left_out(
     lines = capsys.readouterr().out.splitlines()
     assert "2 batches unchanged, 2,700 jobs" in lines
     (left_out,) = [line for line in lines if line.startswith("batch 1004")]
-    assert left_out.startswith("batch 1004 was left out: incomplete. This user or this app may not")
+    since = r"batch 1004 was left out: incomplete since .* UTC\. This user or this app may not"
+    assert re.match(since, left_out)
+    assert "--skip" not in left_out
     assert not [line for line in lines if "request id" in line]  # the reason's details
     written = pl.scan_parquet(tmp_path / "archive/month=*/*.parquet")
     assert written.select(pl.len()).collect().item() == 2700

@@ -73,7 +73,7 @@ def test_what_is_missing_is_in_the_log(names: dict[str, Any], archived: Path) ->
     pl.concat([earlier, runs]).write_parquet(log)
     exec(GAPS, names)
     (broken,) = names["incomplete"].rows()
-    assert "Box has a problem" in broken[2]
+    assert "Box has a problem" in broken[3]
     (running,) = names["running"]["reason"]
     assert "may still change" in running
     ran = runs["run_at"][0].date()
