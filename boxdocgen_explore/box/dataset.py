@@ -80,8 +80,8 @@ class Dataset:
             StoreError: it cannot be read, or a newer version of this package wrote it.
         """
         checked("storage_options", storage_options, Mapping | None, "texts by name")
-        scheme = re.match(r"(\w{2,}):/", str(url))
-        if scheme and not (scheme[1] in _STORES and str(url).startswith(f"{scheme[0]}/")):
+        scheme = re.match(r"(\w{2,}):/", url) if isinstance(url, str) else None
+        if scheme and not (scheme[1] in _STORES and str(url).startswith(f"{scheme[1]}://")):
             known = ", ".join(f"{name}://" for name in _STORES)
             raise InvalidRequest(f"The archive must be a folder, or begin with one of {known}.")
         root = checked_text("url", url) if scheme else str(checked_path("url", url))
