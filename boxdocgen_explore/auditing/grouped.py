@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Unpack, cast
+from typing import Any, NamedTuple, Unpack, cast
 
 import polars as pl
 
@@ -30,19 +30,30 @@ from boxdocgen_explore.schema import BATCH_VERDICTS, FINDINGS
 from boxdocgen_explore.text import listed
 
 
+class Inputs(NamedTuple):
+    """What the rules see: all jobs, because a document may appear in two batches; but those about a
+    manifest see only the jobs of the batches that share it."""
+
+    every_batch: AuditInput
+    same_manifest: AuditInput
+
+    def seen_by(self, rule: Rule) -> AuditInput:
+        return self.same_manifest if rule.option == "expected" else self.every_batch
+
+    def of(self, batch_id: str) -> Inputs:
+        """What there is of one batch."""
+        return Inputs(*(one.of(batch_id) for one in self))
+
+
 @dataclass(frozen=True)
 class Evaluation:
-    """What the rules found in the batches that share one set of options.
-
-    The rules see all jobs, because a document may appear in two batches; but those about a
-    manifest see the jobs of the batches that share it. ``inputs`` has both, by whether a rule is
-    about a manifest; ``elsewhere`` the batches with other options.
-    """
+    """What the rules found in the batches that share one set of options; ``elsewhere`` are the
+    batches with other options."""
 
     batches: Collection[str]
     options: Mapping[str, Any]
     elsewhere: Collection[str]
-    inputs: Mapping[bool, AuditInput]
+    inputs: Inputs
     outcomes: Sequence[Outcome]
     skipped: Mapping[str, str]
     findings: pl.DataFrame
@@ -80,19 +91,13 @@ class Evaluation:
         batch_ids = dict.fromkeys(one for counts in self.counts.values() for one in counts)
         rows: list[tuple[Any, ...]] = []
         for batch_id in sorted(batch_ids, key=lambda one: one is None):
-            parts = self.inputs
-            if batch_id is not None:
-                parts = {key: one.of(batch_id) for key, one in parts.items()}
+            inputs = self.inputs if batch_id is None else self.inputs.of(batch_id)
             for rule, *_ in self.outcomes:
                 if batch_id in self.counts[rule.name]:
-                    lacks = self.skipped.get(rule.name) or lacks_of(rule, _of(parts, rule))[0]
+                    lacks = self.skipped.get(rule.name) or lacks_of(rule, inputs.seen_by(rule))[0]
                     findings = self.counts[rule.name][batch_id]
                     rows.append((batch_id, rule.name, *verdict(findings, lacks)))
         return pl.DataFrame(rows, schema=BATCH_VERDICTS, orient="row")
-
-
-def _of(inputs: Mapping[bool, AuditInput], rule: Rule) -> AuditInput:
-    return inputs[rule.option == "expected"]
 
 
 def evaluations(
@@ -111,26 +116,19 @@ def evaluations(
     policy, rules, skipped = read_policy(policy), checked_rules(rules), skipped or {}
     inputs = audit_input(reading, options)
     templates = inputs.used_templates
-    groups: dict[str, tuple[dict[str, Any], list[str]]] = {}
-    for batch_id, used in (templates or {"": []}).items():
-        own = policy.options(batch_id, used)
-        settings = {**own, **options, "now": inputs.now}
-        groups.setdefault(repr(own), (settings, []))[1].append(batch_id)
+    groups = _groups(policy, templates, {**options, "now": inputs.now})
     everything = Reading(inputs.jobs, inputs.pages, inputs.failures, listed=inputs.listed)
     parts = []
-    for settings, batches in groups.values():
-        strangers = [
-            batch_id
-            for others, ids in groups.values()
-            if "expected" not in options and others.get("expected") != settings.get("expected")
-            for batch_id in ids
-        ]
-        given, sharing = cast(AuditOptions, settings), without(everything, strangers)
-        seen = {False: audit_input(everything, given), True: audit_input(sharing, given)}
+    for settings, batches in groups:
+        given = cast(AuditOptions, settings)
+        others = _with_other_manifests(groups, settings)
+        seen = Inputs(
+            audit_input(everything, given), audit_input(without(everything, others), given)
+        )
         outcomes = [
             not_run(rule, skipped[rule.name])
             if rule.name in skipped
-            else run(rule, _of(seen, rule))
+            else run(rule, seen.seen_by(rule))
             for rule in rules
         ]
         elsewhere = templates.keys() - {*batches}
@@ -141,6 +139,33 @@ def evaluations(
         named = [batch_id for batch_id in batches if batch_id in templates]
         parts.append(Evaluation(named, settings, elsewhere, seen, outcomes, skipped, found))
     return parts
+
+
+_Groups = Sequence[tuple[dict[str, Any], list[str]]]
+"""Sets of options, and the ids of the batches that have each."""
+
+
+def _groups(
+    policy: Policy, templates: Mapping[str, Sequence[str]], options: Mapping[str, Any]
+) -> _Groups:
+    """Group the batches by what the policy asks of them; options that were given win over it."""
+    groups: dict[str, tuple[dict[str, Any], list[str]]] = {}
+    for batch_id, used in (templates or {"": []}).items():
+        own = policy.options(batch_id, used)
+        groups.setdefault(repr(own), ({**own, **options}, []))[1].append(batch_id)
+    return [*groups.values()]
+
+
+def _with_other_manifests(groups: _Groups, settings: Mapping[str, Any]) -> list[str]:
+    """The batches that do not share the manifest of these settings."""
+    manifest = settings.get("expected")
+    return [
+        batch_id
+        for others, ids in groups
+        # A frame can only be compared with itself; one that was given is in all groups.
+        if others.get("expected") is not manifest and others.get("expected") != manifest
+        for batch_id in ids
+    ]
 
 
 def combined(parts: Sequence[Evaluation]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -11,6 +11,7 @@ import polars as pl
 from markupsafe import Markup
 
 from boxdocgen_explore.auditing import ABOUT, flag
+from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.messages import NO_REASON
 from boxdocgen_explore.reporting.embedded import evidence_as_json, packed_record
 from boxdocgen_explore.reporting.result import AuditResult
@@ -78,7 +79,7 @@ def statements(
         audited_at=dt.datetime.fromisoformat(record["audited_at"]),
         other_hosts=_other_hosts(record),
         described={name: any(one[name] for one in batches) for name in _DESCRIPTION},
-        links={one["batch_id"]: fragment({"batch_id": [one["batch_id"]]}) for one in batches},
+        links={one["batch_id"]: _link({"batch_id": [one["batch_id"]]}) for one in batches},
         most_batches=MOST_BATCHES,
         most_changes=MOST_OF_A_RULE,
         trend=trend(record["history"]),
@@ -116,9 +117,17 @@ def _grouped(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "detail": found[0]["detail"],
             "checks": f"Checks: {about}.",
             "rows": found[:MOST_OF_A_RULE],
-            "link": fragment(state := _state(rule, found)),
+            "link": _link(state := _state(rule, found)),
             "shown": "this batch" if state.keys() == {"batch_id"} else "these jobs",
         }
+
+
+def _link(state: Mapping[str, Any]) -> str:
+    """Write the address of these filters; none if no address can hold them."""
+    try:
+        return fragment(state)
+    except InvalidRequest:  # an id with NUL, in a frame that is not Box's
+        return ""
 
 
 def _state(rule: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

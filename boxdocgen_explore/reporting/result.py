@@ -240,9 +240,9 @@ class AuditResult:
     def _expected(self) -> Iterator[str]:
         """Say what became of what manifests expect, if all jobs were read."""
         for part in () if self.incomplete else self.parts:
-            expected = part.inputs[True].expected
+            expected = part.inputs.same_manifest.expected
             if expected and not expected.counts and "external_id" not in self.removed:
-                yield reconciled(expected, part.inputs[True].jobs)
+                yield reconciled(expected, part.inputs.same_manifest.jobs)
 
     def _outcome(self) -> str:
         """Count what needs attention: '2 of 41 jobs failed (4.9 %), 3 still running'."""

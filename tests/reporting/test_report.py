@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from clock import age
 from frames import HOSTILE, jobs_frame, pages_frame, story
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from report_text import contents, plain
@@ -313,6 +313,7 @@ values = {name: messages if dtype == pl.List(pl.String) else cells for name, dty
 
 
 @given(st.lists(st.fixed_dictionaries(values), max_size=4))
+@example([dict.fromkeys(JOBS, "\0") | {"errors": None, "warnings": None}, dict.fromkeys(JOBS)])
 @settings(max_examples=5)
 def test_any_jobs_can_be_written_and_read_back(tmp_path_factory, rows):
     jobs = pl.DataFrame(rows, schema=JOBS)
