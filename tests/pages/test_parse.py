@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import timeit
 from typing import Any
 
 import pytest
@@ -161,18 +160,6 @@ def test_unknown_fields_are_named_wherever_they_are(entry: int) -> None:
     page = frames.page(body(*entries, next=1))
     assert page.unknown_fields == ["next", "output_file.name", "priority"]
     assert page.rows.equals(frames.page(body(*map(standard, range(3)))).rows)
-
-
-def test_a_page_with_unknown_fields_takes_hardly_longer() -> None:
-    """On the day that Box adds a field, a million jobs must not take minutes more."""
-    entries = [standard(n) for n in range(500)]
-    today, tomorrow = body(*entries), body(*({**entry, "priority": 1} for entry in entries))
-
-    def seconds(page: bytes) -> float:
-        return min(timeit.repeat(lambda: frames.page(page), number=1, repeat=20))
-
-    assert frames.page(tomorrow).unknown_fields == ["priority"]
-    assert seconds(tomorrow) < 2.5 * seconds(today)
 
 
 # --- what is refused -----------------------------------------------------------------------------
