@@ -245,7 +245,7 @@ def test_alone_it_shows_the_help(capsys):
 
 
 def test_batches_are_an_aligned_table(capsys):
-    assert main(["batches", "--demo"]) == 0
+    assert main(["batches", "--demo", "--since", "3d"]) == 0
     header, *rows = capsys.readouterr().out.splitlines()
     assert header.split() == [
         *["Batch", "Created", "(UTC)", "Template", "Jobs", "Failed", "Running"]

@@ -22,7 +22,7 @@ STORY = "12345600319"
 SERVERS = ("emulator", "lab")
 NOT_HERE = {"render": pytest.mark.thorough, "lab": pytest.mark.thorough}  # they take seconds
 COMMANDS = {
-    "batches": "--demo",
+    "batches": "--demo --since 1d",
     "fetch": f"--demo {STORY}",
     "open": f"--demo {STORY}",
     "archive": "archive --demo --since 1d",
