@@ -118,12 +118,12 @@ def test_a_slow_answer_is_the_right_one_and_keeps_nobody_else_waiting(client: Cl
 def test_a_client_that_does_not_wait_leaves_no_trace(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client.emulator.fault("slow", seconds=0.05)
+    client.emulator.fault("slow", seconds=0.5)
     with pytest.raises(requests.ReadTimeout):
         client.ask(PATH, timeout=0.02)
 
     # This one begins later and takes longer, so the first one is over when it is.
-    client.emulator.fault("slow", seconds=0.1)
+    client.emulator.fault("slow", seconds=0.6)
     assert client.ask(PATH).status_code == 200
 
     assert caplog.records == []
