@@ -74,9 +74,21 @@ class AuditInput:
         ids = pl.concat([self.pages["batch_id"], self.jobs["batch_id"]])
         return ids.drop_nulls().unique(maintain_order=True).to_list()
 
+    @cached_property
+    def missing(self) -> dict[str, Any]:
+        """What each need misses, as far as it was asked for (`auditing.needs`)."""
+        return {}
+
+    @cached_property
+    def _by_batch(self) -> list[dict[Any, pl.DataFrame]]:
+        return [one.partition_by("batch_id", as_dict=True) for one in (self.jobs, self.pages)]
+
     def of(self, batch_id: str) -> AuditInput:
         """What there is of one batch."""
-        jobs, pages = (frame.filter(batch_id=batch_id) for frame in (self.jobs, self.pages))
+        jobs, pages = (
+            frames.get((batch_id,), frame.clear())
+            for frames, frame in zip(self._by_batch, (self.jobs, self.pages), strict=True)
+        )
         failures = {one: error for one, error in self.failures.items() if one == batch_id}
         return replace(self, jobs=jobs, pages=pages, failures=failures, parent=self)
 

@@ -161,6 +161,22 @@ NEEDS: Final[Mapping[str, Callable[[AuditInput], Missing | None]]] = {
 """What `Rule.needs` may name. ``evidence`` is pages, or the errors of batches that failed."""
 
 
+_OF_ONE: Final = {"jobs", "pages", "evidence", "earlier", "expected jobs"} | {
+    "any external_id of a manifest"
+}
+"""Needs that one batch may lack although all batches together do not."""
+
+
+def _missing(need: str, inputs: AuditInput) -> Missing | None:
+    """What is missing: asked for once, and of one batch only if it may be missing there."""
+    known, parent = inputs.missing, inputs.parent
+    if need not in known:
+        complete = parent and need not in _OF_ONE and _missing(need, parent) is None
+        known[need] = None if complete else NEEDS[need](inputs)
+    found: Missing | None = known[need]
+    return found
+
+
 def lacks_of(rule: Rule, inputs: AuditInput) -> tuple[str | None, bool]:
     """What a rule needs and does not have, and if it cannot be evaluated at all without it.
 
@@ -168,6 +184,6 @@ def lacks_of(rule: Rule, inputs: AuditInput) -> tuple[str | None, bool]:
     """
     option = rule.option or ""
     undeclared = getattr(inputs.thresholds, option, "") is None
-    gaps = [_entirely(undeclared, option), *(NEEDS[need](inputs) for need in rule.needs)]
+    gaps = [_entirely(undeclared, option), *(_missing(need, inputs) for need in rule.needs)]
     missing = [gap for gap in gaps if gap]
     return "; ".join(gap.text for gap in missing) or None, any(gap.entirely for gap in missing)
