@@ -20,6 +20,8 @@ import polars as pl
 from measuring import Row, in_a_child, in_turn, machine, ratio_row, ratios, seconds, table
 from paged_server import batch_id, serving
 
+import boxdocgen_explore as bx
+
 _ROUNDS = 5
 
 
@@ -77,6 +79,18 @@ def dataset(batches: int) -> Iterator[Row]:
                     "<= 3",
                     f"processor: {seconds(**times)}",
                 )
+            reading = box.read(ids[: batches // 5])
+            works = {
+                "report": lambda: bx.report(reading, Path(folder, "audit.html")),
+                "audit": lambda: bx.audit(reading),
+            }
+            times = in_turn(_ROUNDS, works, clock=process_time)
+            yield ratio_row(
+                f"report of {batches // 5:,} batches / bx.audit of them",
+                ratios(times["report"], times["audit"]),
+                "<= 10",
+                f"processor: {seconds(**times)}",
+            )
         with contenders.opened(url, folder, offline=True) as box, catch_warnings():
             simplefilter("ignore")  # this server has no list of all jobs
             archive = {"archive": lambda: box.archive(Path(folder, "archive"))}
