@@ -91,7 +91,9 @@ class ArchiveRun:
         try:
             wanted = self._archive(runs, last)
         except BaseException as error:  # Ctrl-C, too
-            reason = str(error) or type(error).__name__
+            # Another error's text may contain anything.
+            foreseen = isinstance(error, errors.BoxDocGenError)
+            reason = str(error) if foreseen else type(error).__name__
             with suppress(errors.StoreError):  # the first error is the one to show
                 self._write_log({*done}, {"outcome": "failed", "reason": reason})
             raise
@@ -109,11 +111,13 @@ class ArchiveRun:
         # Another user's batches can only be read as that user.
         same_host = pl.col("host") == self.box.origin
         mine = pl.col("user_id").eq_missing(user_id) & same_host
-        left_out = last.filter(mine, ~pl.col("batch_id").is_in([*known]))
+        lacking = ~pl.col("batch_id").is_in([*known]) | pl.col("outcome").is_in(_LEFT_OUT)
+        left_out = last.filter(mine, lacking)
         if self.start:
             # A run that failed early may not have known who reads.
             early = (pl.col("outcome") == "failed") & pl.col("user_id").is_null()
-            self.start = _back_to(self.start, runs.filter(mine | early & same_host))
+            past = pl.col("run_at") <= self.run_at  # else a clock was wrong
+            self.start = _back_to(self.start, runs.filter(mine | early & same_host, past))
         self._list_batches(left_out["batch_created_at"].min())
         cached = self.box.cached() if self.start is None else []
         # What had no date when it was written, and now has, is written again, to its month.

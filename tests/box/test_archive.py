@@ -177,6 +177,44 @@ def test_after_a_first_run_that_failed_the_next_one_reads_what_that_was_asked_fo
     assert outcomes(written) == dict.fromkeys(BATCHES, "written")
 
 
+def test_a_batch_that_is_there_and_changes_again_is_tried_until_it_is_final(
+    emulator: Emulator, box: Box, tmp_path: Path
+) -> None:
+    second = dt.timedelta(seconds=1)
+    box.archive(tmp_path)
+    jobs = emulator.enterprise.jobs("1003")
+    late = plain_job("1003", 77)
+    emulator.enterprise.put("1003", [*jobs, late | {"status": "pending"}])
+    assert outcomes(box.archive(tmp_path))["1003"] == "still running"
+    emulator.enterprise.put("1003", [*jobs, late])
+    assert outcomes(box.archive(tmp_path, since=second))["1003"] == "written"
+    assert "1003" not in outcomes(box.archive(tmp_path, since=second))
+
+
+def test_a_run_of_a_wrong_clock_hides_no_outage(
+    emulator: Emulator, box: Box, tmp_path: Path
+) -> None:
+    second, log = dt.timedelta(seconds=1), tmp_path / "_runs.parquet"
+    box.archive(tmp_path)
+    earlier = runs(tmp_path).with_columns(pl.col("run_at") - dt.timedelta(hours=3))
+    future = earlier.with_columns(pl.col("run_at") + dt.timedelta(days=999))
+    pl.concat([earlier, future]).write_parquet(log)
+    recent_batch(emulator, "2000", 120)
+    assert outcomes(box.archive(tmp_path, since=second))["2000"] == "written"
+
+
+def test_the_log_has_no_text_of_an_error_that_nobody_foresaw(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("Bearer secret")
+
+    monkeypatch.setattr(box, "template_names", fail)
+    with pytest.raises(RuntimeError):
+        box.archive(tmp_path)
+    assert runs(tmp_path)["reason"].to_list()[-1] == "RuntimeError"
+
+
 def test_a_batch_that_cannot_be_read_can_be_skipped(
     emulator: Emulator, box: Box, tmp_path: Path
 ) -> None:
