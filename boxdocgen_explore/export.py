@@ -115,7 +115,7 @@ WRITERS: Final[dict[str, Callable[[pl.DataFrame, Path | BytesIO, About], None]]]
 }
 """What writes a frame of jobs, by the ending of the file. In CSV and Excel, lists are JSON text;
 in CSV, an apostrophe precedes text that a spreadsheet would run as a formula. What the file is
-(`about`) is said in Excel by the sheet "About", in Parquet by the metadata ``boxdocgen.about``."""
+(`about`) is in the sheet "About" of Excel, and in Parquet's metadata as ``boxdocgen.about``."""
 
 
 def as_bytes(jobs: pl.DataFrame, ending: str, about: About = None) -> bytes:

@@ -97,7 +97,7 @@ def _run(arguments: list[str], options: argparse.Namespace, log: ExitStack) -> i
         log.enter_context(logging_to(options.log, logged))
         to_stdout = options.json or terminal.STDOUT in vars(options).values()
         if to_stdout and terminal.stdout_is_closed():
-            raise terminal.OutputFailed("Standard output cannot be written: it is closed.")
+            raise terminal.OutputFailed("Could not write to standard output: it is closed.")
         status: int = options.run(options)
         return status
     except BoxDocGenError as error:

@@ -27,7 +27,7 @@ class _LogFile(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         if not self._failed:
-            note(f"boxdocgen: warning: {self.baseFilename} cannot be written; the log has gaps.")
+            note(f"boxdocgen: warning: could not write to {self.baseFilename}; the log has gaps.")
         self._failed = True
 
 
@@ -45,7 +45,7 @@ def logging_to(path: Path | None, arguments: Iterable[str]) -> Iterator[None]:
     """Append to this file meanwhile, first the version and the arguments.
 
     Raises:
-        InvalidRequest: it cannot be opened.
+        InvalidRequest: opening it failed.
     """
     if path is None:
         yield
@@ -53,7 +53,7 @@ def logging_to(path: Path | None, arguments: Iterable[str]) -> Iterator[None]:
     try:
         handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
-        raise InvalidRequest(f"{path} cannot be written: {error.strerror}.") from None
+        raise InvalidRequest(f"Could not write to {path}: {error.strerror}.") from None
     line = "%(asctime)sZ %(process)d %(levelname)s %(message)s"
     handler.setFormatter(_Line(line, "%Y-%m-%dT%H:%M:%S"))
     log = logging.getLogger("boxdocgen_explore")

@@ -31,7 +31,7 @@ _STATUS: Final = re.compile(rf"^([ \d,]*)({'|'.join(_COLOURS)})(?![\w-])", re.MU
 
 
 class OutputFailed(Exception):
-    """Standard output cannot be written."""
+    """Writing to standard output failed."""
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def say(text: str, end: str = "\n", *, flush: bool = False) -> bool:
     """Print a result; False if nobody reads it any more (``| head``), which is no error.
 
     Raises:
-        OutputFailed: it cannot be written.
+        OutputFailed: writing failed.
     """
     try:
         print(text, end=end, flush=flush)
@@ -71,7 +71,7 @@ def say_bytes(content: bytes) -> None:
     """Write a file to standard output; that nobody reads it to its end is no error.
 
     Raises:
-        OutputFailed: it cannot be written.
+        OutputFailed: writing failed.
     """
     try:
         sys.stdout.flush()
@@ -106,7 +106,7 @@ def flush() -> None:
     """Write what is still buffered; Python does so at its end, with an exit status of its own.
 
     Raises:
-        OutputFailed: standard output cannot be written.
+        OutputFailed: writing to standard output failed.
     """
     for stream in (sys.stderr, sys.stdout):
         try:
@@ -120,7 +120,7 @@ def flush() -> None:
 
 def _failed(error: Exception) -> OutputFailed:
     why = getattr(error, "strerror", None) or error
-    return OutputFailed(f"Standard output cannot be written: {why}.")
+    return OutputFailed(f"Could not write to standard output: {why}.")
 
 
 def plain(text: str) -> str:

@@ -40,15 +40,15 @@ def shell(command: str, folder: Path, **variables: str) -> subprocess.CompletedP
     [
         ("boxdocgen fetch --demo {story} -o jobs.csv >&- 2>&-; s=$?; grep -c . jobs.csv; exit $s",
          0, "3001"),
-        ("boxdocgen --help >/dev/full", 2, "Standard output cannot be written"),
+        ("boxdocgen --help >/dev/full", 2, "Could not write to standard output"),
         ("boxdocgen fetch --demo {story} -o - >&-", 2, "it is closed"),
         ("boxdocgen audit --demo {story} --title é -o é.html", 1, "Exceptions"),
         *(pytest.param(*one, marks=pytest.mark.thorough) for one in [
-            ("boxdocgen fetch --demo {story} >/dev/full", 2, "Standard output cannot be written"),
+            ("boxdocgen fetch --demo {story} >/dev/full", 2, "Could not write to standard output"),
             ("boxdocgen audit --demo {story} | true", 1, ""),
             ("boxdocgen fetch --demo {story} -o jobs.csv --log /dev/full", 0, "the log has gaps"),
             ("boxdocgen fetch --demo nosuch 2>&-", 3, ""),
-            ("boxdocgen fetch --demo {story} --json >&-", 2, "Standard output cannot be written"),
+            ("boxdocgen fetch --demo {story} --json >&-", 2, "Could not write to standard output"),
             ("boxdocgen audit --demo {story} --markdown - >&-", 2, "Standard output cannot be wr"),
             ("boxdocgen fetch --demo {story} >&-", 0, ""),
             ("boxdocgen fetch --demo nosuch --json >/dev/full", 3, "not_found"),

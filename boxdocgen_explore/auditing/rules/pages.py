@@ -98,7 +98,7 @@ def foreign_job(inputs: AuditInput) -> pl.DataFrame:
 
 @rule("missing-job", "error", needs=("evidence", "list"))
 def missing_job(inputs: AuditInput) -> pl.DataFrame:
-    """Every job that the list of all jobs has of a batch was read with that batch.
+    """Every job of a batch in the list of all jobs is on the pages of that batch.
 
     Box publishes no total: that list is the only other count. Batches that still run are left out.
     """
@@ -116,8 +116,8 @@ def missing_job(inputs: AuditInput) -> pl.DataFrame:
     return per_group(
         counts.filter(pl.col("missing") > 0),
         lambda jobs, missing, first: (
-            f"{missing:,} of the {counted(jobs, 'job')} that the list of all jobs has of the batch "
-            f"were not read with it, for example job {first}."
+            f"The list of all jobs has {counted(jobs, 'job')} of this batch; {missing:,} of them "
+            f"are not on its pages, for example job {first}."
         ),
     )
 
