@@ -324,8 +324,7 @@ def test_an_empty_batch_that_was_read_completely_passes_the_page_rules_only() ->
 def test_jobs_that_only_the_list_of_all_jobs_has_are_missing() -> None:
     listed = pl.DataFrame({"batch_id": ["10", "10", "99"], "job_id": ["1", "2", "3"]})
     sentence = (
-        "The list of all jobs has 2 jobs of this batch; {} of them are not on its pages, "
-        "for example job {}."
+        "The list of all jobs has 2 jobs of this batch; not on its pages: {}, for example job {}."
     )
     some, none = read(job()), read(pages=chain("10", 0))
     assert found("missing-job", replace(some, listed=listed)) == [sentence.format(1, 2)]

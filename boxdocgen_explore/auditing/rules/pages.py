@@ -116,8 +116,8 @@ def missing_job(inputs: AuditInput) -> pl.DataFrame:
     return per_group(
         counts.filter(pl.col("missing") > 0),
         lambda jobs, missing, first: (
-            f"The list of all jobs has {counted(jobs, 'job')} of this batch; {missing:,} of them "
-            f"are not on its pages, for example job {first}."
+            f"The list of all jobs has {counted(jobs, 'job')} of this batch; not on its "
+            f"pages: {missing:,}, for example job {first}."
         ),
     )
 
