@@ -40,6 +40,9 @@ UNKNOWN: Final = "unknown"
 _FULL: Final = 1_000_000
 """Rows of a file to which no batch is added: each addition writes the file again."""
 
+TIMEOUT: Final = "5 minutes"
+"""For one request to object storage, a file's transfer included. polars has no limit by default."""
+
 _ATTEMPTS: Final = 5
 _LOCKED_S: Final = 600
 _TROUBLE: Final = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
@@ -85,7 +88,8 @@ class Dataset:
             known = ", ".join(f"{name}://" for name in _STORES)
             raise InvalidRequest(f"The archive must be a folder, or begin with one of {known}.")
         root = checked_text("url", url) if scheme else str(checked_path("url", url))
-        options = {"storage_options": dict(storage_options)} if storage_options else {}
+        given = {"timeout": TIMEOUT, **(storage_options or {})}
+        options = {"storage_options": given} if scheme else {}
         dataset = cls(root.rstrip("/"), options)
         dataset._look()
         return dataset

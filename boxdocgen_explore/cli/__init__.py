@@ -2,18 +2,20 @@
 
 Exit status: 0 done, 1 findings (``audit --fail-on`` says which) or evidence that does not match, 2
 usage or a file that cannot be read or written, 3 Box refused or failed, no credentials, or an
-unexpected error, 130 Ctrl-C, 143 SIGTERM (of the system: nothing here catches it).
+unexpected error, 130 Ctrl-C, 143 SIGTERM.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What holds if the arguments are wrong; else they are parsed into it.
     options = argparse.Namespace(command=None, json="--json" in given, verbose=verbose, result="")
     ended: SystemExit | None = None
-    with terminal.standard_streams(), ExitStack() as log:
+    with terminal.standard_streams(), _sigterm_stops(), ExitStack() as log:
         warnings.showwarning = _show_warning
         try:
             status = _run(given, options, log)
@@ -58,9 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status, ended = int(end.code or terminal.DONE) if known else terminal.REFUSED, end
             if isinstance(end.code, str):
                 _report(options, end)
-        except KeyboardInterrupt:
-            _report(options, KeyboardInterrupt("Stopped. What has arrived is cached."))
-            status = terminal.INTERRUPTED
+        except KeyboardInterrupt as error:
+            _report(options, type(error)("Stopped. What has arrived is cached."))
+            terminated = isinstance(error, Terminated)
+            status = terminal.TERMINATED if terminated else terminal.INTERRUPTED
         except terminal.OutputFailed as error:
             _report(options, error)
             status = terminal.USAGE
@@ -77,6 +80,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if ended:
         raise SystemExit(status) from None
     return status
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as from ``docker stop`` or a scheduler: the command stops as on Ctrl-C."""
+
+
+@contextmanager
+def _sigterm_stops() -> Iterator[None]:
+    def stop(*_: object) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second SIGTERM ends the process at once
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(arguments: list[str], options: argparse.Namespace, log: ExitStack) -> int:

@@ -16,8 +16,8 @@ from typing import Final
 
 from boxdocgen_explore.text import shortened
 
-DONE, FINDINGS, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit statuses; a shell uses the last one for any program that Ctrl-C ended."""
+DONE, FINDINGS, USAGE, REFUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+"""Exit statuses. The last two are those of shells for programs that a signal ended."""
 
 STDOUT: Final = Path("-")
 """What an option names in place of a file to mean standard output."""

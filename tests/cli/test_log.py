@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from boxdocgen_explore import __version__
@@ -157,21 +158,27 @@ def test_the_log_can_be_truncated_meanwhile_as_by_logrotate(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals on Windows")
-@pytest.mark.parametrize(("kind", "status"), [("SIGTERM", -15), ("SIGINT", 130)])
+@pytest.mark.parametrize(
+    ("command", "kind", "status"),
+    [(["fetch", "1001"], "SIGINT", 130), (["archive", "archive"], "SIGTERM", 143)],
+)
 def test_what_arrived_before_a_signal_is_cached_and_the_log_shows_the_end(
-    kind: str, status: int, box: Emulator, log: list[str], tmp_path: Path
+    command: list[str], kind: str, status: int, box: Emulator, log: list[str], tmp_path: Path
 ) -> None:
     box.fault("silent", path=PAGE, page=2)
-    command = [sys.executable, "-m", "boxdocgen_explore", "fetch", "1001", *log, *box.options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+    python = [sys.executable, "-m", "boxdocgen_explore", *command, *log, *box.options]
+    with subprocess.Popen(python, cwd=tmp_path, stderr=subprocess.PIPE) as process:
         late = time.monotonic() + 60
         while sum(call.path.endswith(PAGE) for call in box.calls) < 2:
             assert time.monotonic() < late
             time.sleep(0.01)
         process.send_signal(getattr(signal, kind))
         process.communicate(timeout=60)
-    assert process.returncode == status  # in a shell, 143 is what -15 is here
+    assert process.returncode == status
     last = (tmp_path / "log").read_text("utf-8").splitlines()[-1]
-    assert ("End with exit status 130: Stopped." in last) == (kind == "SIGINT")
+    assert f"End with exit status {status}: Stopped." in last
+    if command[0] == "archive":
+        run = pl.read_parquet(tmp_path / "archive/_runs.parquet").row(-1, named=True)
+        assert (run["outcome"], run["reason"]) == ("failed", "Terminated")
     assert main(["fetch", "1001", *box.options]) == 0
     assert sum(call.path.endswith(PAGE) for call in box.calls) == 3  # page 1 once, page 2 twice
