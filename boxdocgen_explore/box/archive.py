@@ -46,7 +46,7 @@ class Archives(Readable):
                 tried again.
             skip: ids of batches that are not read, because they cannot be, for example.
             documents, cancelled, progress: as `read`.
-            storage_options: polars' options for object storage; ``timeout`` is 5 minutes by default.
+            storage_options: polars' options for object storage; ``timeout`` defaults to 5 minutes.
 
         Raises:
             InvalidRequest: an argument is invalid.

@@ -417,13 +417,11 @@ def test_object_storage_that_cannot_be_reached_is_one_clear_error(box: Box) -> N
 def test_object_storage_that_never_answers_is_given_up(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("boxdocgen_explore.box.dataset.TIMEOUT", "1 seconds")
-    with (
-        raw_server(lambda silent: silent.recv(1)) as url,
-        pytest.raises(errors.StoreError, match="timed out"),
-    ):
+    monkeypatch.setattr("boxdocgen_explore.box.dataset.TIMEOUT", "1 second")
+    with raw_server(lambda silent: silent.recv(1)) as url:
         options: Any = {**NOWHERE, **KEYS, "aws_endpoint_url": url}
-        box.archive("s3://letters/archive", storage_options=options)
+        with pytest.raises(errors.StoreError, match="timed out"):
+            box.archive("s3://letters/archive", storage_options=options)
 
 
 def test_object_storage_that_refuses_the_credentials_is_wrong_usage_on_the_command_line(
