@@ -77,7 +77,7 @@ def cron(ran: Ran) -> None:
 def nightly(ran: Ran) -> None:
     """A batch of the demo cannot be read."""
     assert re.fullmatch(r"batch \d+ was left out: incomplete since .* UTC\. .*\n", ran.err)
-    assert ran.out == "boxdocgen archive ended with status 1; archive.log says more.\n"
+    assert ran.out == "boxdocgen archive ended with status 1: see archive.log.\n"
     assert pl.read_parquet(ran.folder / "archive/month=*/*.parquet").height > 40_000
 
 
@@ -106,23 +106,21 @@ def prints(*parts: str) -> Callable[[Ran], None]:
 
 
 CHECKS: dict[str, Callable[[Ran], None]] = {
-    "Every night, by cron": cron,
-    "Every night, the archive, by cron": nightly,
-    "In a container without a home folder": container,
-    "In GitHub Actions, with test results": actions,
-    "In a pool of processes, as in an Airflow or Prefect task": prints(
-        "1,487 of 3,000", "\n.* of "
-    ),
+    "A nightly audit with cron": cron,
+    "A nightly archive with cron": nightly,
+    "A container without a home folder": container,
+    "GitHub Actions with test results": actions,
+    "A process pool, as in Airflow or Prefect tasks": prints("1,487 of 3,000", "\n.* of "),
     "Failed letters to tickets": tickets,
-    "What to resubmit": prints(r"again.csv: 1,\d{3} documents"),
+    "Documents to resubmit": prints(r"again.csv: 1,\d{3} documents"),
     "A batch that does not fit into memory": prints("^1487$"),
     "DuckDB": prints(r"failed +│ +1487", r"1487 │\n└─+┘\n*$"),
     "pandas": prints(r"failed +1487"),
-    "Completion in a shell": lambda ran: prints("boxdocgen")(
+    "Shell completion": lambda ran: prints("boxdocgen")(
         by_bash("cat ~/.local/share/bash-completion/completions/boxdocgen", ran.folder)
     ),
 }
-QUICK = {"Every night, by cron", "In a container without a home folder", "Completion in a shell"}
+QUICK = {"A nightly audit with cron", "A container without a home folder", "Shell completion"}
 EACH = [pytest.param(one, marks=() if one in QUICK else pytest.mark.thorough) for one in RECIPES]
 RUNNERS = {"bash": by_bash, "cron": by_cron, "python": by_python, "yaml": by_actions}
 
@@ -142,7 +140,7 @@ def test_a_recipe_runs_as_it_stands_on_the_page(heading, tmp_path):
 
 
 def test_in_a_container_pages_are_cached_in_the_folder_that_is_named(tmp_path):
-    code = RECIPES["In a container without a home folder"][1]
+    code = RECIPES["A container without a home folder"][1]
     with Emulator(enterprise=Enterprise.of({"12345600319": 3000})) as server:
         code = code.replace("--demo", f"--base-url {server.url}")
         for _ in range(2):
@@ -155,7 +153,7 @@ def test_in_a_container_pages_are_cached_in_the_folder_that_is_named(tmp_path):
 def test_the_nightly_archive_prints_something_only_if_something_is_wrong(tmp_path):
     log = tmp_path / "archive.log"
     with Emulator(enterprise=Enterprise.of({"1001": 3})) as server:
-        code = RECIPES["Every night, the archive, by cron"][1]
+        code = RECIPES["A nightly archive with cron"][1]
         code = code.replace("--demo", f"--base-url {server.url}")
         for _ in range(2):
             assert by_bash(code, tmp_path)[1:] == (0, "", "")
@@ -169,5 +167,5 @@ def test_the_nightly_archive_prints_something_only_if_something_is_wrong(tmp_pat
     assert (tmp_path / "archive.log.old").stat().st_size == 11_000_000
     with (tmp_path / "nightly.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        still_runs = "The archive of the night before still runs.\n"
+        still_runs = "The previous run is still going.\n"
         assert by_bash(code, tmp_path)[1:] == (75, still_runs, "")
