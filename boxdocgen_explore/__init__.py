@@ -11,7 +11,7 @@ just now
 demo data
 >>> box.close()
 
-Names are imported when they are first used, so that importing the package costs little.
+Names are imported on first use, so that importing the package costs little.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Calls and cached pages (DEBUG), waits, repeats and restarts (INFO); never a token.
+# Calls and cached pages (DEBUG), waits, retries and restarts (INFO); never a token.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _MODULES: Final = ("analysis", "charts", "errors", "schema")

@@ -1,7 +1,7 @@
 """Jobs to counts: outcomes, failure reasons, comparisons by batch, template and day.
 
 Every function that counts takes a `Reading` or a jobs frame (`schema.JOBS`, one row per job) and
-gives a new frame. Nothing is fetched and nothing is cached.
+returns a new frame. Nothing is fetched or cached.
 """
 
 from __future__ import annotations
@@ -79,14 +79,14 @@ def verdict(
     now: datetime | None = None,
     failures: Collection[str] = (),
 ) -> Verdict:
-    """Say in one line what happened to the jobs, and how far that can be trusted.
+    """Summarise in one line what happened to the jobs, and whether they are complete.
 
-    A reading brings its own pages and failures. With a jobs frame, ``pages`` has one row per page
-    read (`schema.PAGES`); without it the verdict says "no evidence". ``failures`` are the ids of
-    batches that could not be read completely. The age is counted up to ``now`` (UTC).
+    A reading has its own pages and failures. For a jobs frame, ``pages`` has one row per page
+    read (`schema.PAGES`); without it the verdict is "no evidence". ``failures`` are the ids of
+    incomplete batches. The age is that at ``now`` (UTC).
 
-    Source: `schema.PAGES`, and ``failures.errors`` of the failed jobs; Box itself publishes no
-    number of jobs to compare with.
+    Source: `schema.PAGES`, and ``failures.errors`` of the failed jobs; Box publishes no number
+    of jobs to compare with.
 
     >>> errors = [["The tag 'city' was not provided in the input data."], []]
     >>> print(verdict(pl.DataFrame({"status": ["failed", "completed"], "errors": errors})))
@@ -100,8 +100,8 @@ def verdict(
 def outcomes(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
     """Count jobs by status.
 
-    Gives one row per status that occurs: ``status`` (str), ``jobs`` (int), in the order of
-    `schema.STATUSES`, problems first; statuses that Box added later follow by name.
+    Returns one row per status that occurs: ``status`` (str), ``jobs`` (int), in the order of
+    `schema.STATUSES`, problems first; unknown statuses follow by name.
 
     Source: ``status`` of each job.
 
@@ -114,8 +114,8 @@ def outcomes(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
 def output_types(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
     """Count jobs by output type and status.
 
-    Gives ``output_type`` (str), ``status`` (str), ``jobs`` (int), one row per pair that occurs,
-    the most frequent output type first.
+    Returns ``output_type`` (str), ``status`` (str), ``jobs`` (int), one row per pair that
+    occurs, most frequent output type first.
 
     Source: ``output_type`` and ``status`` of each job.
     """
@@ -131,9 +131,9 @@ def by_batch(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
 
 
 def by_template(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
-    """Count jobs by template version and status, the most used version first.
+    """Count jobs by template version and status, most used version first.
 
-    Gives ``template_file_id``, ``template_file_version_id``, ``status`` (str), ``jobs`` (int).
+    Returns ``template_file_id``, ``template_file_version_id``, ``status`` (str), ``jobs`` (int).
 
     Source: ``template_file.id``, ``template_file_version.id`` and ``status`` of each job.
     """
@@ -143,7 +143,7 @@ def by_template(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
 def by_day(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
     """Count jobs by the UTC day of their creation and status, oldest day first.
 
-    Gives ``day`` (date, UTC; null if Box gives no time), ``status`` (str), ``jobs`` (int).
+    Returns ``day`` (date, UTC; null if Box returns no time), ``status`` (str), ``jobs`` (int).
 
     Raises:
         InvalidRequest: no column ``created_at``; read with ``details=True``.
@@ -160,7 +160,7 @@ def by_day(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
 def reasons(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
     """Count jobs by failure reason, largest first.
 
-    Gives one row per reason: ``reason`` (str, see `reason`), ``jobs`` (int; a job counts once for
+    Returns one row per reason: ``reason`` (str, see `reason`), ``jobs`` (int; a job counts once for
     each of its distinct reasons, so the sum may exceed the number of jobs), ``messages`` (int,
     the number of different messages in this group), ``example`` (str, the first of them; null
     for `NO_REASON`), ``example_job_id`` (str). Jobs without errors and warnings do not count.
@@ -181,13 +181,13 @@ def reasons(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
 
 
 def causes(jobs: Reading | pl.DataFrame, tags: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Say of each failure reason which tag and template versions it concerns, and how to fix it.
+    """List the tag, the template versions and the fix for each failure reason.
 
     Parameters:
-        jobs: jobs of several template versions, if these are to be compared.
+        jobs: jobs of several template versions, to compare these.
         tags: the tags of several versions of the templates (`schema.TAGS`).
 
-    Gives one row per reason, as `reasons` does: ``reason`` (str), ``jobs`` (int), ``tag`` (str,
+    Returns one row per reason, as `reasons` does: ``reason`` (str), ``jobs`` (int), ``tag`` (str,
     null if the reason names none), ``template_file_version_ids`` (list of str, those that the
     affected jobs use), ``only_these_versions`` (bool: true if other versions of these templates
     have final jobs here, and none with this reason; null if there are no other versions; false if
@@ -242,7 +242,7 @@ def causes(jobs: Reading | pl.DataFrame, tags: pl.DataFrame | None = None) -> pl
 
 
 def _with_origin(found: pl.DataFrame, counts: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
-    """Add the version that introduced the tag of each reason to the templates that it concerns."""
+    """Add the version that introduced the tag of each reason to the affected templates."""
     template, version = _VERSION
     names = tag_names(tags).drop_nulls()
     read = names.group_by(template).agg(read=pl.col(version).n_unique())
@@ -260,7 +260,7 @@ def _with_origin(found: pl.DataFrame, counts: pl.DataFrame, tags: pl.DataFrame) 
 
 
 def day() -> pl.Expr:
-    """Give the UTC day of a job's creation as ISO text, as an expression over a jobs frame."""
+    """The UTC day of a job's creation as ISO text, as an expression over a jobs frame."""
     return pl.col("created_at").dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d")
 
 

@@ -1,6 +1,6 @@
-"""Arguments of the public functions: one check per kind, before anything is sent or written.
+"""Checks of arguments of public functions, before anything is sent or written.
 
-Each raises `InvalidRequest` with the argument's name and what it must be.
+Each raises `InvalidRequest` with the name of the argument and what it must be.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ HTML_ENDINGS: Final = (".html", ".htm")
 
 
 def quoted(value: object) -> str:
-    """The value as an error shows it; some have no repr, such as an int of 5,000 digits."""
+    """The value for an error message; some have no repr, such as an int of 5,000 digits."""
     try:
         return shortened(repr(value), 60)
-    except Exception:  # a repr may raise anything
+    except Exception:  # a repr may raise any exception
         return f"this {type(value).__name__}"
 
 
 def checked(name: str, value: Any, kind: Any, what: str) -> Any:
-    """The value, if it is an instance of ``kind``, which ``what`` names."""
+    """The value, which must be an instance of ``kind`` (described by ``what``)."""
     if not isinstance(value, kind):
         raise InvalidRequest(f"{name} must be {what}, not {quoted(value)}.")
     return value
 
 
 def whole_number(name: str, value: object, most: int | None = None) -> int:
-    """The number, from 1 to ``most``."""
+    """The number, which must be between 1 and ``most``."""
     if type(value) is not int or value < 1 or (most and value > most):
         to = f" to {most}" if most else ""
         raise InvalidRequest(f"{name} must be a whole number from 1{to}, not {quoted(value)}.")
@@ -54,7 +54,7 @@ def whole_number(name: str, value: object, most: int | None = None) -> int:
 
 
 def number(name: str, value: object, most: float) -> float:
-    """The number, from 0 to ``most``."""
+    """The number, which must be between 0 and ``most``."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not 0 <= value <= most:  # type: ignore[operator]
         raise InvalidRequest(f"{name} must be a number from 0 to {most:,}, not {quoted(value)}.")
@@ -62,7 +62,7 @@ def number(name: str, value: object, most: float) -> float:
 
 
 def checked_time(name: str, value: object, what: str = "a time with a time zone") -> dt.datetime:
-    """The time in UTC, 1970 for what is earlier."""
+    """The time in UTC; 1970 for earlier times."""
     if isinstance(value, dt.datetime) and value.tzinfo:
         try:
             return max(value, EARLIEST).astimezone(dt.UTC)
@@ -72,7 +72,7 @@ def checked_time(name: str, value: object, what: str = "a time with a time zone"
 
 
 def is_text(value: object) -> TypeGuard[str]:
-    """Whether a value is text that every file can hold: without NUL and half characters."""
+    """Whether a value is text that every file can store: without NUL and lone surrogates."""
     return isinstance(value, str) and not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
 
 
@@ -92,10 +92,10 @@ def checked_texts(name: str, value: object) -> list[str]:
 
 
 def as_frame(value: object) -> object:
-    """Give a frame of another library as one of polars; what is none stays as it is.
+    """Convert a frame of another library to polars; other values are returned unchanged.
 
-    Lazy frames are collected; others are known by the Arrow stream that they offer: those of
-    pandas, pyarrow and DuckDB, for example. Columns whose values are all null fit any dtype.
+    Lazy frames are collected. Others need an Arrow stream, as frames of pandas, pyarrow and DuckDB
+    have. Columns with only nulls fit any dtype.
 
     >>> as_frame(pl.LazyFrame({"status": ["failed"]})).columns
     ['status']
@@ -119,7 +119,7 @@ def template_names(value: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def batch_ids(ids: str | int | Iterable[str | int]) -> list[str]:
-    """The ids as text, each once, in the order given.
+    """The ids as text, without duplicates, in the given order.
 
     >>> batch_ids([12345, "12346", "12345"])
     ['12345', '12346']
@@ -133,23 +133,25 @@ def checked_id(value: object, what: str = "batch") -> str:
     """The id as text."""
     if isinstance(value, bool) or not isinstance(value, str | Integral):
         raise InvalidRequest(f"A {what} id must be text such as '12345', not {quoted(value)}.")
-    if not isinstance(value, str) and abs(value) >= 10**_LONGEST_ID:  # may have no text
+    if not isinstance(value, str) and abs(value) >= 10**_LONGEST_ID:  # its text may be too long
         raise InvalidRequest(f"A {what} id has at most {_LONGEST_ID} digits; this number has more.")
     text = str(value)
-    # "." and ".." would change the address that is called, however they are encoded.
+    # "." and ".." would change the address that is called, even if encoded.
     if not text.isprintable() or not text or " " in text or text in {".", ".."}:
         raise InvalidRequest(f"{text!r:.60} is not a valid {what} id: ids look like '12345'.")
     if len(text) > _LONGEST_ID:
         raise InvalidRequest(
             f"A {what} id has at most {_LONGEST_ID} characters, {text:.20}... has {len(text):,}."
         )
-    if what == "user" and not text.isascii():  # it becomes a header
-        raise InvalidRequest(f"{text!r:.60} is not a valid user id: it has other letters than a-z.")
+    if what == "user" and not text.isascii():  # it is sent as a header
+        raise InvalidRequest(
+            f"{text!r:.60} is not a valid user id: letters other than a-z are not allowed."
+        )
     return text
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address is this machine's own."""
+    """Whether an address belongs to this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -158,14 +160,14 @@ def is_loopback(url: str) -> bool:
 
 
 def checked_url(url: str) -> str:
-    """The address, if calls can be made below it: it contains no name or password, which would be
-    stored, and the token would not be sent unencrypted."""
+    """The address, which must have no name or password (these would be stored), and must not send
+    the token unencrypted."""
     try:
         address = urlsplit(url)
         valid = address.scheme in {"http", "https"} and address.hostname and address.port != 0
         valid = valid and not (address.query or address.fragment or "@" in address.netloc)
         valid = valid and url.isprintable() and " " not in url
-        str(address.hostname).encode("idna")  # raises ValueError for what can be no host
+        str(address.hostname).encode("idna")  # raises ValueError for an invalid host
     except (ValueError, TypeError, AttributeError):
         valid = False
     if not valid:
@@ -180,13 +182,13 @@ def checked_url(url: str) -> str:
 
 
 def checked_path(name: str, value: str | os.PathLike[str]) -> Path:
-    """The path, with its ``~`` expanded, if a file can have this name."""
+    """The path with its ``~`` expanded, if it is a valid file name."""
     try:
         target = Path(value).expanduser()
         str(target).encode()
         target.lstat()
         why = "" if os.fspath(value) else "it is empty"
-    except OSError as error:  # no file as yet, or none that this user may see
+    except OSError as error:  # no such file, or not visible to this user
         why = os.strerror(errno.ENAMETOOLONG) if error.errno == errno.ENAMETOOLONG else ""
     except UnicodeEncodeError:
         why = "it is not UTF-8"
@@ -198,8 +200,8 @@ def checked_path(name: str, value: str | os.PathLike[str]) -> Path:
 
 
 def output_path(name: str, value: str | os.PathLike[str], *endings: str) -> Path:
-    """The path, if a file with one of these endings can be written there: a typing error must cost
-    no work."""
+    """The path, if a file with one of these endings can be written there: a typing error must not
+    waste work."""
     target = checked_path(name, value)
     if target.suffix.lower() not in endings:
         raise InvalidRequest(f"{target.name!r}: the file's name must end in {', '.join(endings)}.")
@@ -219,7 +221,7 @@ def output_path(name: str, value: str | os.PathLike[str], *endings: str) -> Path
 
 @contextmanager
 def output_file(path: Path, *, private: bool = False) -> Iterator[Path]:
-    """Give the name of a new file that replaces ``path`` once it is complete (`text.replacing`)."""
+    """Yield the name of a new file that replaces ``path`` once complete (`text.replacing`)."""
     try:
         with replacing(path, private=private) as part:
             yield part

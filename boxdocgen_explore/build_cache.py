@@ -1,8 +1,8 @@
-"""Texts that take seconds to build and are always the same: built once, then cached on disk.
+"""Constant texts that take seconds to build: built once, then cached on disk.
 
-Some of them are scripts. So a file counts only if this user owns it, nobody else can write it, and
-its digest is right. Who can write files as this user is not kept out by that: they can as well
-change the package itself.
+Some are scripts. Therefore a file is used only if this user owns it, nobody else can write it, and
+its digest matches. This does not protect against someone who can write files as this user, who
+could also change the package itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from boxdocgen_explore.text import replacing
 
 
 def default_cache_dir() -> Path:
-    """Where everything is cached by default: ``BOXDOCGEN_CACHE_DIR``, else the user's cache folder.
+    """The default cache folder: ``BOXDOCGEN_CACHE_DIR``, otherwise the user's cache folder.
 
     Raises:
         FileNotFoundError: this user has no home folder, as in some containers.
@@ -36,10 +36,10 @@ def default_cache_dir() -> Path:
 
 
 def built(name: str, key: str, build: Callable[[], str]) -> str:
-    """Give what ``build`` gives, from the cached file of this name if it was built for this key.
+    """Return the result of ``build``, from the cached file of this name if it has the same key.
 
-    The ``key`` names all that the text depends on. A cache that cannot be read or written costs
-    the time of ``build`` and nothing else.
+    The ``key`` includes everything that the text depends on. If the cache cannot be read or
+    written, only the time of ``build`` is lost.
     """
     with suppress(OSError, UnicodeError):
         digest, _, text = _own_bytes(_file(name)).decode().partition("\n")
@@ -49,7 +49,7 @@ def built(name: str, key: str, build: Callable[[], str]) -> str:
     with suppress(OSError):
         path = _file(name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # a link or a pipe would be written through
+        path.unlink(missing_ok=True)  # would write through a link or a pipe
         with replacing(path, private=True) as part:
             part.write_bytes(f"{_digest(key, text)}\n{text}".encode())
     return text
@@ -61,9 +61,9 @@ def _file(name: str) -> Path:
 
 @functools.cache
 def sources() -> str:
-    """Give the SHA-256 of the package's Python files and their places, which is the same anywhere.
+    """Return the SHA-256 of the package's Python files and their relative paths.
 
-    Whoever edits one of them sees the effect.
+    It changes with every edit.
     """
     digest, package = hashlib.sha256(), Path(__file__).parent
     for file in sorted(package.rglob("*.py")):
@@ -76,10 +76,10 @@ def _digest(key: str, text: str) -> str:
 
 
 def _own_bytes(path: Path) -> bytes:
-    """Read a regular file that this user alone can write; raises OSError for any other."""
-    if not hasattr(os, "geteuid"):  # Windows, where this cannot be checked in the same way
+    """Read a regular file that only this user can write; raises OSError for any other."""
+    if not hasattr(os, "geteuid"):  # Windows, where this check does not work
         raise PermissionError(f"nobody knows who can write {path}")
-    # Not blocking: to open a pipe would wait for a writer.
+    # Non-blocking, because opening a pipe would wait for a writer.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:

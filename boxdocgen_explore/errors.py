@@ -1,31 +1,30 @@
-"""Everything that can go wrong, as one tree.
+"""All errors of this package, as one tree.
 
 ::
 
     BoxDocGenError                 every error of this package
     ├── InvalidRequest             an argument is invalid (also a ValueError); nothing was sent
-    ├── NoCredentials              no token and nobody to ask for one
+    ├── NoCredentials              no token, and nobody can be asked for one
     ├── StoreError                 the cache folder cannot be used
     ├── NotCached                  offline, and this is not in the cache
     ├── Unreachable                no response: no network, refused, timed out, cut off
-    ├── Cancelled                  somebody pressed Cancel
+    ├── Cancelled                  the user cancelled
     ├── BoxError                   Box refused the call
     │   ├── Unauthorized           401: the token is wrong or has expired
-    │   ├── Forbidden              403: this user may not
+    │   ├── Forbidden              403: this user may not do this
     │   ├── NotFound               404: it does not exist, or not for this user
     │   ├── MarkerRefused          400 to a page that was requested by a marker
     │   ├── RateLimited            429, even after waiting
-    │   └── ServerError            5xx, even after repeating
+    │   └── ServerError            5xx, even after retries
     ├── BrokenPage                 a 200 whose body is not what Box documents
     ├── BrokenChain                pages that are not one chain: a marker or an id appears twice
-    ├── BrokenBag                  a file that is no evidence bag, or too damaged to be read
-    └── BatchesFailed              some of several batches; carries the others
+    ├── BrokenBag                  a file that is not an evidence bag, or is too damaged to read
+    └── BatchesFailed              some of several batches failed; carries the others
 
-Every error has ``status``, ``code``, ``message``, ``request_id`` (of Box's response), when that was
-(``answered_at``, UTC) and its digest (``body_sha256``), ``batch_id``, and ``reading``, which has
-what had arrived; what is not known is None. Its text says what happened
-and what to do; the details follow on a line of their own. No error contains a token, a request or
-a response.
+Every error has the ``status``, ``code``, ``message`` and ``request_id`` of Box's response, its time
+(``answered_at``, UTC) and digest (``body_sha256``), ``batch_id``, and ``reading`` with the jobs
+that arrived. Unknown values are None. The text says what happened and what to do; details follow on
+a separate line. No error contains a token, a request or a response.
 """
 
 from __future__ import annotations
@@ -49,11 +48,11 @@ from boxdocgen_explore.verdict import verdict
 
 _PACKAGE: Final = __name__.partition(".")[0]
 _NAMED: Final = 10
-"""Batches that an error names one by one."""
+"""The most batches that an error names."""
 
 
 class BoxDocGenError(Exception):
-    """Every error of this package; attributes that are not known are None."""
+    """The base of all errors of this package; unknown attributes are None."""
 
     def __init__(
         self,
@@ -65,7 +64,7 @@ class BoxDocGenError(Exception):
         request_id: str | None = None,
         batch_id: str | None = None,
     ) -> None:
-        # A traceback in a terminal writes all of this as it is.
+        # A traceback in a terminal prints this unchanged.
         super().__init__("\n".join(map(shortened, visible(text).split("\n"))))
         self.status = status
         self.code: str | None = code and visible(code)
@@ -77,10 +76,10 @@ class BoxDocGenError(Exception):
         self.reading: Reading | None = None
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows: the lines of the person's own code, and the error's text.
+        """The traceback in IPython: the lines of the user's own code, and the error's text.
 
-        Lines of IPython and of this package say nothing about what to do. `traceback.print_exc`
-        and ``%debug`` still have them.
+        Lines of IPython and of this package do not help the user. `traceback.print_exc` and
+        ``%debug`` still have them.
         """
         shown = []
         for frame, number in traceback.walk_tb(self.__traceback__):
@@ -100,7 +99,7 @@ class InvalidRequest(BoxDocGenError, ValueError):
 
 
 class NoCredentials(BoxDocGenError):
-    """No token, and nobody to ask for one."""
+    """No token, and nobody can be asked for one."""
 
 
 class StoreError(BoxDocGenError):
@@ -116,7 +115,7 @@ class Unreachable(BoxDocGenError):
 
 
 class Cancelled(BoxDocGenError):
-    """Somebody pressed Cancel."""
+    """The user cancelled."""
 
 
 class BoxError(BoxDocGenError):
@@ -128,7 +127,7 @@ class Unauthorized(BoxError):
 
 
 class Forbidden(BoxError):
-    """403: this user may not."""
+    """403: this user may not do this."""
 
 
 class NotFound(BoxError):
@@ -144,7 +143,7 @@ class RateLimited(BoxError):
 
 
 class ServerError(BoxError):
-    """5xx, even after repeating."""
+    """5xx, even after retries."""
 
 
 class BrokenPage(BoxDocGenError):
@@ -156,7 +155,7 @@ class BrokenChain(BoxDocGenError):
 
 
 class BrokenBag(BoxDocGenError):
-    """A file that is no evidence bag, or too damaged to be read."""
+    """A file that is not an evidence bag, or is too damaged to read."""
 
 
 class BatchesFailed(BoxDocGenError):
@@ -175,29 +174,28 @@ class BatchesFailed(BoxDocGenError):
         self.batches = batches
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The default calls the class with the text alone, and a process pool then loses the cause.
+        # The default calls the class with only the text, and a process pool then loses the cause.
         return type(self), (self.failures, self.batches), self.__dict__
 
 
 Bodies = Callable[[tuple[str, ...], str | None, str], bytes | None]
-"""Gives the body of an answer by path, SHA-256 of its marker (None: first page) and of itself."""
+"""Returns an answer's body by path, SHA-256 of the marker (None: first page) and of the body."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Reading:
-    """Jobs, and the pages that prove them. It is here because an error carries what had arrived.
+    """Jobs, with their pages as evidence. Defined here because errors carry a reading.
 
     ``jobs`` has one row per job (`schema.JOBS`, with details also `schema.DETAILS`), ``pages`` one
-    row per page read (`schema.PAGES`), ``failures`` the error of each batch that could not be read
-    completely: their jobs are here as far as they arrived, and their pages say
-    ``complete = false``. ``user`` is who read (None if Box does not say), ``as_user`` the user id
-    that was read as, if any. ``document_pages`` has one row per answer about documents
-    (`schema.DOCUMENT_PAGES`), and is None if they were not asked for; ``list_pages`` one per page
-    of the list of all jobs (`schema.PAGES` without a batch), if that was read, and ``listed`` the
-    ``batch_id`` and ``job_id`` of each job in it. ``calls`` counts the calls that were made for
-    this reading; ``pace`` says how fast it moves, if it was watched.
-    ``bodies`` finds what Box answered in the cache, as long as it is there and its Box is open.
-    ``template_names`` asks that Box for the names of templates by file id.
+    row per page read (`schema.PAGES`). ``failures`` has the error of each incomplete batch; its
+    jobs are included as far as they arrived, and its pages have ``complete = false``. ``user`` is
+    the user who read (None if unknown), ``as_user`` the user id that was read as, if any.
+    ``document_pages`` has one row per answer about documents (`schema.DOCUMENT_PAGES`; None if not
+    requested). If the list of all jobs was read, ``list_pages`` has one row per page of it
+    (`schema.PAGES` without a batch), and ``listed`` the ``batch_id`` and ``job_id`` of each job.
+    ``calls`` counts the calls for this reading; ``pace`` is its pace, if it was watched.
+    ``bodies`` returns Box's answers from the cache, while they are cached and the Box is open.
+    ``template_names`` reads the names of templates by file id from that Box.
     """
 
     jobs: pl.DataFrame
@@ -214,23 +212,23 @@ class Reading:
     template_names: Callable[[], Mapping[str, str]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # A Box and its cache have connections and cannot be sent to another process.
+        # A Box and its cache have connections, which cannot be sent to another process.
         return {**self.__dict__, "bodies": None, "template_names": None}
 
     def __len__(self) -> int:
-        """How many jobs there are."""
+        """The number of jobs."""
         return self.jobs.height
 
     def __bool__(self) -> bool:
-        return True  # a reading without jobs is one, too
+        return True  # even without jobs
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Give the jobs to DuckDB, pandas, pyarrow and others."""
+        """Export the jobs to DuckDB, pandas, pyarrow and others."""
         return self.jobs.__arrow_c_stream__(requested_schema)
 
     @property
     def verdict(self) -> str:
-        """One sentence: the result, its main cause, complete or not, as whom, how old."""
+        """One sentence: result, main cause, completeness, user and age."""
         return verdict(self.jobs, self.pages, failures=self.failures).text
 
     def __repr__(self) -> str:
@@ -240,18 +238,18 @@ class Reading:
 deliver_warnings: Final[ContextVar[Callable[[str, type[Warning]], None] | None]] = ContextVar(
     "deliver_warnings", default=None
 )
-"""What `warn` calls in a thread whose warnings another thread must show."""
+"""The function that `warn` calls in a thread whose warnings another thread must show."""
 
 _INNER: Final = frozenset({"boxdocgen_explore", "contextlib", "importlib"})
-"""Packages whose lines say nothing to the caller of this one."""
+"""Packages whose lines do not help the caller of this one."""
 
 
 Line = tuple[str, int, str, Any]
-"""File, number and module of a line, and what Python remembers of its warnings."""
+"""File, number and module of a line, and Python's registry of its warnings."""
 
 
 def caller_line() -> Line:
-    """The line that called this package, however deep below it this is."""
+    """The line that called this package, at any depth."""
     frame = sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _INNER:
         frame = frame.f_back
@@ -261,7 +259,7 @@ def caller_line() -> Line:
 
 
 def warn(text: str, category: type[Warning], line: Line | None = None) -> None:
-    """Warn of a line: that which called this package, unless another thread did."""
+    """Issue a warning for a line, by default the one that called this package."""
     if deliver := deliver_warnings.get():
         deliver(text, category)
     else:
@@ -269,8 +267,8 @@ def warn(text: str, category: type[Warning], line: Line | None = None) -> None:
 
 
 def warn_renamed(old: str, new: str) -> None:
-    """Warn of an old name; it works for one minor version."""
-    text = f"{old} is now {new}; the old name goes with the next minor version."
+    """Warn of an old name, which works for one minor version."""
+    text = f"{old} is now {new}; the old name will be removed in the next minor version."
     warn(text, DeprecationWarning)
 
 

@@ -15,16 +15,16 @@ from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.text import timestamp
 from boxdocgen_explore.verdict import verdict
 
-# With the full-width forms, which some spreadsheets treat alike.
+# Includes the full-width forms, which some spreadsheets treat alike.
 _STARTS: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20"
 _FORMULA: Final = f"^[{_STARTS}\t\r\n]"
 _CELL_FORMULA: Final = f"([;\t\r\n][\\s\"']*)([{_STARTS}])"
-"""A spreadsheet that splits at semicolons or tabs does so within quoted texts, too, and takes a
-line break there for the end of the row."""
+"""Spreadsheets that split at semicolons or tabs also split quoted texts, and end the row at a line
+break there."""
 
 _MOST_EXCEL_ROWS: Final = 1_048_575
 _MOST_EXCEL_CHARACTERS: Final = 32_767
-About = Mapping[str, Any] | None  # what `about` gives, if there is a reading
+About = Mapping[str, Any] | None  # the result of `about`, if there is a reading
 _AS_TEXT: Final = {
     "strings_to_formulas": False,
     "strings_to_urls": False,
@@ -57,9 +57,9 @@ def _lists_as_json(jobs: pl.DataFrame) -> pl.DataFrame:
 def about(
     jobs: pl.DataFrame, reading: Reading, left_out: Mapping[str, Exception] | None = None
 ) -> dict[str, Any]:
-    """Say what a file with these jobs of a reading is.
+    """Describe a file with these jobs of a reading.
 
-    ``read_at`` is when the oldest page was read (UTC), ``left_out`` why batches are not here.
+    ``read_at`` is when the oldest page was read (UTC), ``left_out`` why batches are missing.
     """
     batches = pl.concat([reading.pages["batch_id"], reading.jobs["batch_id"]]).drop_nulls()
     found = verdict(reading.jobs, reading.pages, failures=reading.failures)
@@ -77,7 +77,7 @@ def about(
 
 
 def _write_excel(jobs: pl.DataFrame, target: Path | BytesIO, about: About) -> None:
-    """Write a sheet in which every text stays a text, and times are in UTC; and one about it."""
+    """Write a sheet of jobs, with texts as texts and times in UTC, and a sheet about it."""
     try:
         import xlsxwriter
     except ModuleNotFoundError:
@@ -113,16 +113,16 @@ WRITERS: Final[dict[str, Callable[[pl.DataFrame, Path | BytesIO, About], None]]]
     ".ndjson": lambda jobs, target, _about: jobs.write_ndjson(target),
     ".xlsx": _write_excel,
 }
-"""What writes a frame of jobs, by the ending of the file. In CSV and Excel, lists are JSON text;
-in CSV, an apostrophe precedes text that a spreadsheet would run as a formula. What the file is
-(`about`) is in the sheet "About" of Excel, and in Parquet's metadata as ``boxdocgen.about``."""
+"""Writers of a jobs frame by file ending. In CSV and Excel, lists are JSON text; in CSV, an
+apostrophe precedes text that a spreadsheet would run as a formula. Excel files have the description
+(`about`) in the sheet "About", Parquet files in the metadata ``boxdocgen.about``."""
 
 
 def as_bytes(jobs: pl.DataFrame, ending: str, about: About = None) -> bytes:
-    """Give the content of such a file.
+    """Return the content of such a file.
 
     Raises:
-        InvalidRequest: Excel cannot hold so many jobs, or its package is not installed.
+        InvalidRequest: there are too many jobs for Excel, or its package is not installed.
     """
     content = BytesIO()
     WRITERS[ending](jobs, content, about)

@@ -1,6 +1,6 @@
-"""What a chart shows, without a library that draws: titles, groups, colours, and rows of counts.
+"""The content of charts, without a drawing library: titles, groups, colours, rows of counts.
 
-`charts` draws with Altair; the view draws in the browser, where `bars.js` makes the same rows.
+`charts` draws with Altair. The view draws in the browser, where `bars.js` makes the same rows.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ UNKNOWN_COLOUR: Final = "#5F7A61"
 PLAIN_COLOUR: Final = "#5B7083"
 
 MOST_BARS: Final = 40
-"""Bars of one chart; a last one sums up the others, and says how many they are."""
+"""The most bars of a chart; the last one sums up the others, with their number."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One chart of the view: its title, the columns it groups by, and the order of its bars.
+    """One chart of the view: its title, grouping columns and order of bars.
 
     ``order`` is "status" (problems first), "largest", "appearance", "value" or "listed" (as in
     ``values``); ``compare`` is the value of the state's ``compare_by`` that shows it, None for
-    charts that are always shown. Charts ``of_documents`` leave out jobs that have none, and a click
-    on a bar does not filter.
+    charts that are always shown. Charts ``of_documents`` leave out jobs without documents, and
+    their bars do not filter.
     """
 
     name: str
@@ -84,13 +84,13 @@ def bars(
 ) -> list[dict[str, Any]]:
     """Count jobs for the figure of this name; ``templates`` gives template names by file id.
 
-    Bars beyond the first `MOST_BARS` are summed up in a last one, without a key.
+    Bars beyond the first `MOST_BARS` are combined in a last one, without a key.
     """
     counts: pl.DataFrame = getattr(analysis, "by_day" if name == "over_time" else name)(jobs)
     if name == "over_time":
         counts = counts.drop_nulls("day").with_columns(pl.col("day").cast(pl.String))
     figure = FIGURES[name]
-    # A share of the jobs without a value would mean nothing.
+    # A share of the jobs without a value is meaningless.
     total = int(counts["jobs"].sum()) if figure.of_documents else jobs.height
     groups: dict[tuple[str | None, ...], dict[str | None, int]] = {}
     for count in counts.iter_rows(named=True):
@@ -123,7 +123,7 @@ def bars(
 
 
 def reasons_note(jobs: pl.DataFrame) -> str | None:
-    """Explain the sum of the reasons' bars, if jobs have several reasons."""
+    """Explain the total of the reasons' bars, if jobs have several reasons."""
     pairs = job_messages(jobs).select("job", "reason").unique()
     number, total = pairs["job"].n_unique(), pairs.height
     if total == number:

@@ -1,4 +1,4 @@
-"""Box's messages: the cause that each one names, its tag, and the fix that Box documents."""
+"""Box's messages: their causes, tags, and the fixes that Box documents."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ _HEX: Final = "|".join(
     + [r"\d{7,}[a-fA-F][0-9a-fA-F]*"]
 )
 
-# What varies between messages of one cause, and what replaces it. The order matters because dates
-# and ids contain numbers. Quoted text that contains a tag stays: the tag may be the cause.
+# Parts that vary between messages of one cause, and their replacements. The order matters because
+# dates and ids contain numbers. Quoted text with a tag stays: the tag may be the cause.
 _VARYING: Final = (
     (r'()"[^"{}]*"|“[^”{}]*”|`[^`{}]*`', "“…”"),
     (r"(^|[\s(\[=:,])'[^'{}]*'", "“…”"),
     (r"()\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "…"),
     (r"()\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b", "…"),
     (rf"()\b(?:{_HEX})\b", "…"),
-    # A word with a number, however long, before the ids in which letters and digits mix.
+    # Words with numbers of any length come before ids that mix letters and digits.
     (rf"(\b[A-Za-z_]+-?){_NUMBER}\b", "#"),
     (r"()\b(?:[A-Za-z_]+-?\d|\d+[A-Za-z_])[A-Za-z0-9_-]{4,}\b", "…"),
     (f"(){_NUMBER}", "#"),
 )
-# A tag as it is typed in a template, or as Box's documented messages name it: The tag 'name' ...
+# A tag as in a template, or as in Box's documented messages: The tag 'name' ...
 _TAG: Final = r"(\{\{[^{}]*\}\}|\b[Tt]ag (?:'[^']*'|\"[^\"]*\"|“[^”]*”|`[^`]*`))"
 _LONGEST: Final = 1000
-"""Characters of a message that are compared: a chart of a message of megabytes takes hours."""
+"""The compared length of a message; drawing a message of megabytes takes hours."""
 _MARK: Final = "\x01"
 _MOST_COMPARED: Final = 10_000
-"""Different messages that `main_reason` compares, so that it stays fast for a million jobs."""
-# Box's documented text, with a tag that can be written between double braces as it is.
+"""The most distinct messages that `main_reason` compares, to stay fast for a million jobs."""
+# Box's documented text, with a tag that is valid between double braces.
 _MISSING: Final = r"^The tag '([^'{}:\s]+(?: [^'{}:\s]+)*)' was not provided in the input data\.$"
 
 
 def reason(message: pl.Expr) -> pl.Expr:
     """Name the cause of a message: numbers, ids, dates and quoted text are removed.
 
-    A tag stays, in double braces or as Box's documented messages name it (``The tag 'name' ...``),
-    because it is often all that distinguishes two causes. A blank message becomes null. Only the
+    Tags stay, in double braces or as in Box's documented messages (``The tag 'name' ...``), because
+    they are often the only difference between two causes. A blank message becomes null. Only the
     first 1,000 characters of a message are used.
 
     >>> message = 'Tag {{pay.bonus_2}} is missing at line 14 of "offer.docx"'
@@ -60,8 +60,8 @@ def reason(message: pl.Expr) -> pl.Expr:
     text = pl.when(long).then(message.str.slice(0, _LONGEST) + "…").otherwise(message)
     text = text.str.replace_all(r"[\s\x01]+", " ").str.strip_chars()
     for pattern, placeholder in _VARYING:
-        # The regex engine has no look-around. So a tag is matched first and written back, and the
-        # mark that then follows it is removed; every other mark becomes the placeholder.
+        # The regex engine has no look-around. So tags are matched first and written back, and the
+        # mark after them is removed; every other mark becomes the placeholder.
         text = text.str.replace_all(f"{_TAG}|{pattern}", f"${{1}}${{2}}{_MARK}")
         text = text.str.replace_all(_TAG + _MARK, "${1}")
         text = text.str.replace_all(_MARK, placeholder, literal=True)
@@ -69,7 +69,7 @@ def reason(message: pl.Expr) -> pl.Expr:
 
 
 def tag(message: pl.Expr) -> pl.Expr:
-    """Name the template tag that a message is about; null if it names none.
+    """The template tag that a message names; null if it names none.
 
     >>> messages = pl.Series(["The tag 'a.b' was not provided.", "{{ c :: optional }}?", "No tag"])
     >>> pl.select(tag(pl.lit(messages))).to_series().to_list()
@@ -103,9 +103,9 @@ def job_reasons() -> pl.Expr:
 
 
 def job_messages(jobs: pl.DataFrame) -> pl.DataFrame:
-    """Give one row per job (its place) and message with the message's reason.
+    """Return one row per job (by position) and message, with the reason.
 
-    Each distinct message is parsed once, however many jobs carry it.
+    Each distinct message is parsed only once.
     """
     numbered = jobs.with_row_index("job").select("job", "job_id", "status", message="errors")
     sent = numbered.select("job", "job_id", "message").explode("message")
@@ -120,7 +120,7 @@ def job_messages(jobs: pl.DataFrame) -> pl.DataFrame:
 
 
 def tag_names(tags: pl.DataFrame) -> pl.DataFrame:
-    """Give one row per template version and name: of a tag, or of a field that a tag reads.
+    """Return one row per template version and name of a tag, or of a field that a tag reads.
 
     >>> from boxdocgen_explore.schema import TAGS
     >>> row = ["1", "5", "{{a.b :: optional}}", "text", ["a", "a.b"]]
@@ -137,7 +137,7 @@ def tag_names(tags: pl.DataFrame) -> pl.DataFrame:
 
 
 def missing_tag(reason: pl.Expr) -> pl.Expr:
-    """Name the tag of which a reason says, in Box's documented words, that it was not provided.
+    """The tag that was not provided, according to a reason in Box's documented words.
 
     >>> reasons = pl.Series(["The tag 'a.b' was not provided in the input data.", "No tag 'a.b'"])
     >>> pl.select(missing_tag(pl.lit(reasons))).to_series().to_list()
@@ -147,7 +147,7 @@ def missing_tag(reason: pl.Expr) -> pl.Expr:
 
 
 def fix(reason: pl.Expr) -> pl.Expr:
-    """Write the two fixes that Box documents for a missing tag; null for every other reason.
+    """The two fixes that Box documents for a missing tag; null for every other reason.
 
     >>> documented = pl.lit("The tag 'a' was not provided in the input data.")
     >>> pl.select(fix(documented)).item()[67:]
@@ -159,7 +159,7 @@ def fix(reason: pl.Expr) -> pl.Expr:
 
 
 class MainReason(NamedTuple):
-    """The reason of most failed jobs, how many these are, and the tag if it is a missing one."""
+    """The reason of most failed jobs, their number, and the missing tag, if any."""
 
     reason: str
     jobs: int
@@ -167,11 +167,11 @@ class MainReason(NamedTuple):
 
 
 def main_reason(jobs: pl.DataFrame) -> MainReason | None:
-    """Give the reason that explains most failed jobs; None if it explains less than half of them.
+    """Return the reason of most failed jobs; None if it explains less than half of them.
 
-    A job counts once for each of its reasons. Of reasons with equally many jobs, a missing tag
-    comes first. If the failed jobs have more than 10,000 different messages, only a missing tag is
-    found: its messages are all alike, so that it is counted exactly.
+    A job counts once for each of its reasons. Among equal reasons, a missing tag comes first. If
+    the failed jobs have more than 10,000 distinct messages, only a missing tag is found: all its
+    messages are equal, so it is counted exactly.
     """
     if not {"status", "errors"} <= set(jobs.columns):
         return None

@@ -1,7 +1,6 @@
-"""How fast a batch moves, and when it will be done; one line about it.
+"""The pace of a batch and its expected end, also as one line.
 
-Box publishes neither progress nor an expected end. Both follow from looking several times, or from
-the times at which the documents were made.
+Box publishes neither. They are derived from several looks, or from the creation times of documents.
 """
 
 from __future__ import annotations
@@ -17,32 +16,32 @@ from boxdocgen_explore.text import duration
 
 SHORTEST_LOOK_S: Final = 10.0
 LONGEST_LOOK_S: Final = 300.0
-"""Seconds between two looks of a watch, unless they are given."""
+"""Limits of the seconds between two looks of a watch."""
 
 _LOOKS_TO_THE_END: Final = 20
 """How often to look until the expected end: each time, a twentieth of what remains is done."""
 
 _WINDOW: Final = timedelta(minutes=10)
-"""How far back the pace is measured: an hour ago Box may have been faster."""
+"""The pace is measured over this time, because Box may have been faster an hour ago."""
 
 _LEAST: Final = 5
-"""Jobs that must have become final before a pace is named."""
+"""Jobs that must have become final before a pace is shown."""
 
 _STALLED: Final = timedelta(minutes=5)
-"""Without any change for so long, and for three times the usual gap, a batch has stalled."""
+"""A batch has stalled if nothing changes for this long and for three times the usual gap."""
 
 _RANGE: Final = 2.0
-"""Standard deviations of a count that the range of the expected end allows for."""
+"""The range of the expected end covers this many standard deviations of the count."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How far some jobs are, how fast they move, and when they will be done.
+    """The progress of jobs, their pace, and their expected end.
 
-    ``final`` of ``jobs`` no longer change, ``remaining`` may. ``per_minute`` is null if it is too
-    early to tell, and so are ``expected_end``, ``earliest_end`` and ``latest_end`` (UTC).
-    ``unchanged`` is how long no job has become final, as far as was looked; ``stalled`` says that
-    this is unusually long. ``measured_by`` is "documents" or "observations".
+    ``final`` of ``jobs`` no longer change, ``remaining`` may. ``per_minute``, ``expected_end``,
+    ``earliest_end`` and ``latest_end`` (UTC) are null if it is too early to tell. ``unchanged`` is
+    the observed time since a job became final; ``stalled`` is true if it is unusually long.
+    ``measured_by`` is "documents" or "observations".
     """
 
     jobs: int
@@ -66,8 +65,8 @@ class Pace:
 
     @property
     def next_look_s(self) -> float:
-        """How many seconds a watch waits before its next look: a twentieth of the time that
-        remains, longer while nothing moves, from 10 s to 5 minutes."""
+        """Seconds until the next look of a watch: a twentieth of the remaining time, longer while
+        nothing moves, between 10 s and 5 minutes."""
         left = (self.expected_end or self.observed_at) - self.observed_at
         wait_s = max(left.total_seconds() / _LOOKS_TO_THE_END, self.unchanged.total_seconds() / 2)
         return min(max(wait_s, SHORTEST_LOOK_S), LONGEST_LOOK_S)
@@ -89,7 +88,7 @@ class Pace:
         return f"done about {about} UTC{around}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the values as JSON can hold them: times as ISO text, ``unchanged_s`` in seconds."""
+        """Return the values for JSON: times as ISO text, ``unchanged_s`` in seconds."""
         values = {**asdict(self), "remaining": self.remaining, "text": str(self)}
         values["unchanged_s"] = values.pop("unchanged").total_seconds()
         return {
@@ -112,10 +111,10 @@ def _rate(per_minute: float) -> str:
 def measure(
     looks: Sequence[tuple[datetime, int, int]], document_times: Sequence[datetime] = ()
 ) -> Pace:
-    """Measure the pace from several looks: when (UTC), jobs, and how many of them were final.
+    """Measure the pace from several looks: time (UTC), jobs, and final jobs.
 
-    ``document_times`` are when documents were made (UTC), by Box's clock: they say more than
-    looks do, and one look is then enough.
+    ``document_times`` are the creation times of documents (UTC, Box's clock). They are more precise
+    than looks, and one look is then enough.
 
     >>> from datetime import UTC
     >>> at = datetime(2026, 11, 3, 2, 30, tzinfo=UTC)
@@ -125,7 +124,7 @@ def measure(
     760 of 3,000 final · 52 a minute · done about 03:18 UTC (03:13 to 03:24)
     """
     observed_at, jobs, final = looks[-1]
-    looks = [look for look in looks if look[0] <= observed_at]  # the clock may have gone back
+    looks = [look for look in looks if look[0] <= observed_at]  # the clock may have been set back
     unchanged = observed_at - _last_change(looks)
     measured, by = _by_documents(document_times), "documents"
     if measured is None:
@@ -149,7 +148,7 @@ def measure(
 
 
 def _last_change(looks: Sequence[tuple[datetime, int, int]]) -> datetime:
-    """When the last job became final, as far as was looked; else the first look."""
+    """When the last job was seen to become final, otherwise the first look."""
     changed = looks[0][0]
     for before, after in pairwise(looks):
         if after[1:] != before[1:]:
@@ -158,7 +157,7 @@ def _last_change(looks: Sequence[tuple[datetime, int, int]]) -> datetime:
 
 
 def _by_looks(looks: Sequence[tuple[datetime, int, int]]) -> tuple[float, int] | None:
-    """Jobs a minute, and from how many jobs that was counted."""
+    """Jobs a minute, and the number of jobs that this was measured from."""
     last_at, _, last_final = looks[-1]
     recent = [look for look in looks if last_at - look[0] <= _WINDOW]
     first = recent[0] if len(recent) > 1 else looks[-2] if len(looks) > 1 else looks[-1]

@@ -1,4 +1,4 @@
-"""Readings -> how far batches are, how fast they move, and how long their documents took."""
+"""Readings -> progress and pace of batches, and durations of their documents."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _INFERRED: Final = "Inferred from the creation of job and file."
 
 
 def jobs_of(given: Reading | pl.DataFrame) -> pl.DataFrame:
-    """Give the jobs frame of a reading, or a frame (`arguments.as_frame`) as one of polars.
+    """Return the jobs frame of a reading, or a frame (`arguments.as_frame`) as one of polars.
 
     Raises:
         InvalidRequest: neither of the two.
@@ -47,9 +47,9 @@ def jobs_of(given: Reading | pl.DataFrame) -> pl.DataFrame:
 
 
 def observations(given: Reading | Sequence[Reading] | pl.DataFrame) -> pl.DataFrame:
-    """List the looks at some jobs: when, how many jobs there were, how many of them were final.
+    """List the looks at jobs: time, number of jobs, and number of final jobs.
 
-    Takes readings, or what `Box.transitions` remembers of earlier looks. Gives one row per look
+    Takes readings, or the earlier looks that `Box.transitions` returns. Returns one row per look
     (schema.OBSERVATIONS), times in UTC, oldest first.
 
     Source: ``status`` of each job, and the time at which its page was read.
@@ -69,7 +69,7 @@ def observations(given: Reading | Sequence[Reading] | pl.DataFrame) -> pl.DataFr
 
 
 def _remembered(transitions: pl.DataFrame) -> pl.DataFrame:
-    """One look per time at which a status was first seen; the number of jobs is the latest one."""
+    """One look per time at which a status was first seen, with the latest number of jobs."""
     if not transitions.height:
         return pl.DataFrame(schema=OBSERVATIONS)
     final = pl.col("status").is_in(list(TERMINAL))
@@ -84,11 +84,11 @@ def _remembered(transitions: pl.DataFrame) -> pl.DataFrame:
 def pace(
     given: Reading | Sequence[Reading] | pl.DataFrame, jobs: pl.DataFrame | None = None
 ) -> Pace:
-    """Say how far some batches are, how fast they move, and when they will be done (`Pace`).
+    """Measure the progress, pace and expected end of batches (`Pace`).
 
     ``given`` is a reading, several readings of the same batches, or their `observations`. If the
-    latest reading has the times of its documents (``documents=True``), or ``jobs`` has, these
-    count; else the pace follows from successive looks. One look alone is too early to tell.
+    latest reading or ``jobs`` has the times of its documents (``documents=True``), these are used;
+    otherwise the pace follows from successive looks, and one look is not enough.
 
     Raises:
         InvalidRequest: there is no look.
@@ -116,7 +116,7 @@ def pace(
 
 
 def _document_times(jobs: pl.DataFrame) -> list[datetime]:
-    """When the documents of the batches that still run were made."""
+    """Creation times of the documents of batches that still run."""
     if "output_file_created_at" not in jobs.columns:
         return []
     still_runs = pl.col("status").is_in(list(RUNNING)).any().over("batch_id")
@@ -124,7 +124,7 @@ def _document_times(jobs: pl.DataFrame) -> list[datetime]:
 
 
 def duration_range() -> pl.Expr:
-    """Name the range of a document's duration, as an expression over a jobs frame."""
+    """The range of a document's duration, as an expression over a jobs frame."""
     took = pl.col("duration_s")
     name = pl.lit(DURATION_RANGES[-1])
     for limit_s, shorter in reversed([*zip(_LIMITS_S, DURATION_RANGES, strict=False)]):
@@ -133,7 +133,7 @@ def duration_range() -> pl.Expr:
 
 
 def by_duration(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
-    """Count documents by how long they took: ``duration`` (one of `DURATION_RANGES`), ``jobs``.
+    """Count documents by duration: ``duration`` (one of `DURATION_RANGES`), ``jobs``.
 
     Raises:
         InvalidRequest: no column ``duration_s``; read with ``details=True, documents=True``.
@@ -147,10 +147,10 @@ def by_duration(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
 
 
 def durations(jobs: Reading | pl.DataFrame, by: str | None = None) -> pl.DataFrame:
-    """Say how long documents took: ``documents``, ``median_s``, ``p95_s`` and ``longest_s``.
+    """Summarise durations: ``documents``, ``median_s``, ``p95_s`` and ``longest_s``.
 
-    One row, or one per value of the column ``by``, such as "template_file_id", the slowest first.
-    Times are in seconds, null if no document's duration is known.
+    Returns one row, or one per value of the column ``by``, such as "template_file_id", slowest
+    first. Times are in seconds, null if no duration is known.
 
     Raises, Source: as `by_duration`.
     """
@@ -168,8 +168,8 @@ def durations(jobs: Reading | pl.DataFrame, by: str | None = None) -> pl.DataFra
 
 
 def duration_note(jobs: pl.DataFrame, templates: Mapping[str, str] | None = None) -> str:
-    """Say in words how long documents took, by template if there are a few, and that this is
-    inferred; nothing if no duration is known. ``templates`` gives names by file id."""
+    """Describe durations in words, by template if there are only a few, marked as inferred; empty
+    if no duration is known. ``templates`` has names by file id."""
     known = jobs.filter(pl.col("duration_s").is_not_null())
     if known.is_empty():
         return ""
@@ -191,10 +191,10 @@ def _in_words(row: Mapping[str, float]) -> str:
 
 
 def interval(jobs: pl.DataFrame) -> pl.Expr:
-    """Name the interval in which a document was made, such as 2026-11-03T02:15Z/PT5M.
+    """The interval in which a document was made, such as 2026-11-03T02:15Z/PT5M.
 
-    An expression over these jobs: intervals are so long that there are at most 40, from 1 minute
-    to a week.
+    An expression over these jobs; intervals are between 1 minute and a week long, so that there are
+    at most 40.
     """
     made = jobs["output_file_created_at"].drop_nulls()
     ends = made.sort().gather([0, -1]).to_list() if made.len() else [datetime.min] * 2
@@ -206,7 +206,7 @@ def interval(jobs: pl.DataFrame) -> pl.Expr:
 
 
 def documents_over_time(jobs: Reading | pl.DataFrame) -> pl.DataFrame:
-    """Count documents by the interval in which they were made: ``made`` (see `interval`), ``jobs``.
+    """Count documents by the interval of their creation: ``made`` (see `interval`), ``jobs``.
 
     Raises:
         InvalidRequest: no column ``output_file_created_at``; read with ``documents=True``.

@@ -1,4 +1,4 @@
-"""Box's words, spelled once: statuses, limits, and the columns of every frame.
+"""Box's terms: statuses, limits, and the columns of every frame.
 
 Box may add a status, a field or an output type at any time. Therefore statuses are text, not an
 enumeration: an Enum column would turn an unknown status into null.
@@ -19,7 +19,7 @@ FILES_VERSION: Final = "2024.0"
 """The version of the endpoints of files and folders."""
 
 MAX_LIMIT: Final = 1000
-"""Most jobs that Box gives in one page."""
+"""The most jobs in a page."""
 
 STATUSES: Final = ("failed", "completed_with_error", "pending", "submitted", "completed")
 """The statuses that Box documents, problems first; unknown ones sort after them."""
@@ -43,7 +43,7 @@ STATUS_MEANINGS: Final = {
     "submitted": "Acknowledged for validation and processing.",
     "completed": "The document was made.",
 }
-"""What Box says of each status, for tooltips."""
+"""The meaning of each status according to Box, for tooltips."""
 
 JOBS: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),
@@ -69,7 +69,7 @@ DETAILS: Final[dict[str, pl.DataType]] = {
     "enterprise_id": pl.String(),
     "source": pl.String(),
 }
-"""What only ``/docgen_jobs`` has of a job; null if Box does not say."""
+"""Fields of a job that only ``/docgen_jobs`` has; null if unknown."""
 
 DOCUMENTS: Final[dict[str, pl.DataType]] = {
     "output_file_found": pl.Boolean(),
@@ -79,18 +79,18 @@ DOCUMENTS: Final[dict[str, pl.DataType]] = {
     "output_file_created_at": pl.Datetime("us", "UTC"),
     "output_file_folder_id": pl.String(),
 }
-"""What Box tells of a job's output file. ``output_file_found`` is false if the file was deleted or
-is in the trash, and null if it was not looked at or this user may not read it."""
+"""A job's output file. ``output_file_found`` is false if the file was deleted or is in the trash,
+and null if it was not checked or this user may not read it."""
 
 DURATION: Final[dict[str, pl.DataType]] = {"duration_s": pl.Float64()}
-"""How long a document took: the creation of the output file minus that of the job, an inference
-from Box's timestamps. Box itself publishes no duration."""
+"""How long a document took, in seconds: the creation of the output file minus that of the job. This
+is inferred from Box's timestamps; Box itself publishes no duration."""
 
 DURATION_IS_INFERRED: Final = (
     "Durations are inferred from Box's timestamps: the creation of the output file minus the "
     "creation of the job."
 )
-"""What must be shown beside every duration."""
+"""Must be shown beside every duration."""
 
 BATCHES: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),
@@ -127,7 +127,7 @@ _ANSWER: Final[dict[str, pl.DataType]] = {
     "user_id": pl.String(),
     "user_login": pl.String(),
 }
-"""What is recorded of every answer of Box, the request id and a digest of its body included."""
+"""Recorded for every answer of Box, with its request id and the digest of its body."""
 
 PAGES: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),
@@ -142,9 +142,9 @@ PAGES: Final[dict[str, pl.DataType]] = {
     **_ANSWER,
     "complete": pl.Boolean(),
 }
-"""One row per page read: the evidence. ``marker_sha256`` is null on a chain's first page,
-``next_marker_sha256`` at its end; ``complete`` says that the page's chain began at the first page,
-used every marker once, contains no duplicate id and ended on an end marker."""
+"""One row per page read: the evidence. ``marker_sha256`` is null on the first page of a chain,
+``next_marker_sha256`` at its end. ``complete`` is true if the chain started at the first page, used
+every marker once, contains no duplicate id and ended with an end marker."""
 
 TRANSITIONS: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),
@@ -153,14 +153,14 @@ TRANSITIONS: Final[dict[str, pl.DataType]] = {
     "first_seen_at": pl.Datetime("us", "UTC"),
 }
 """One row per job of a batch that was seen running. ``first_seen_at`` is when this package first
-saw the job in its status; Box does not say when a status changed."""
+saw the job in its status; Box does not publish when a status changed."""
 
 OBSERVATIONS: Final[dict[str, pl.DataType]] = {
     "observed_at": pl.Datetime("us", "UTC"),
     "jobs": pl.Int64(),
     "final": pl.Int64(),
 }
-"""One row per look at some jobs: when, how many there are, how many no longer change."""
+"""One row per look at jobs: its time, the number of jobs, and of final jobs."""
 
 DOCUMENT_PAGES: Final[dict[str, pl.DataType]] = {
     "endpoint": pl.String(),
@@ -179,8 +179,8 @@ _LABEL: Final[dict[str, pl.DataType]] = {"batch_label": pl.String()}
 
 ARCHIVED_JOBS: Final = {**JOBS, **_LABEL, **DETAILS, **DOCUMENTS, **DURATION, **_NAME}
 """One row per job of an archive; ``batch_label`` is "Offer letter · 3 Nov 2026 02:14" (UTC),
-``template_name`` is null if Box tells none. Columns may be added, and are never removed or
-changed: files of an older version lack the last ones."""
+``template_name`` is null if Box has none. Columns may be added, but are never removed or
+changed; files of an older version lack the last ones."""
 
 ARCHIVED: Final[dict[str, pl.DataType]] = {
     "batch_id": pl.String(),
@@ -191,9 +191,9 @@ ARCHIVED: Final[dict[str, pl.DataType]] = {
     "batch_created_at": pl.Datetime("us", "UTC"),
     "left_out_since": pl.Datetime("us", "UTC"),
 }
-"""One row per batch. ``outcome`` is "written", "unchanged" (it is there already), "still running"
-(a job is not final), "incomplete" (it could not be read to its end, and ``jobs`` is null), or
-"skipped". ``reason`` says why a batch was left out; its first line is what happened."""
+"""One row per batch. ``outcome`` is "written", "unchanged" (already in the dataset), "still
+running" (a job is not final), "incomplete" (could not be read completely; ``jobs`` is null), or
+"skipped". ``reason`` is why a batch was left out; its first line is what happened."""
 
 RUNS: Final[dict[str, pl.DataType]] = {
     "run_at": pl.Datetime("us", "UTC"),
@@ -206,12 +206,13 @@ RUNS: Final[dict[str, pl.DataType]] = {
     "body_sha256": pl.List(pl.String()),
     "box_request_id": pl.List(pl.String()),
 }
-"""The log of an archive: one row per run and batch that was written or left out; one without a
-batch if there was none ("nothing new"), if the list of batches may have gaps ("list incomplete"),
-or if the run ended early ("failed"). The lists have an entry per page: the evidence."""
+"""The log of an archive: one row per run and batch that was written or left out. A row without a
+batch means that there was none ("nothing new"), that the batch list may have gaps ("list
+incomplete"), or that the run ended early ("failed"). The lists have one entry per page: the
+evidence."""
 
 SEVERITIES: Final = ("error", "warning", "info")
-"""How much a finding of the audit matters, most first."""
+"""The severities of findings, most severe first."""
 
 WAIVED: Final = "waived"
 """The severity of a finding that the policy accepts; no rule has it."""
@@ -224,9 +225,9 @@ FINDINGS: Final[dict[str, pl.DataType]] = {
     "detail": pl.String(),
     "about": pl.String(),
 }
-"""One row per finding of the audit. ``job_id`` is null in a finding on a batch, ``batch_id`` is
-null, too, in one on several batches. ``about`` tells a finding from others of its rule on the same
-batch: a status or a file, for example; null if there can be no other."""
+"""One row per finding of the audit. ``job_id`` is null in a finding on a batch; ``batch_id`` is
+also null in one on several batches. ``about`` distinguishes findings of one rule on the same batch,
+for example by status or file; null if there is only one."""
 
 VERDICTS: Final[dict[str, pl.DataType]] = {
     "rule": pl.String(),
@@ -234,7 +235,7 @@ VERDICTS: Final[dict[str, pl.DataType]] = {
     "findings": pl.Int64(),
     "lacks": pl.String(),
 }
-"""One row per rule of the audit: "passed", "found" or "not evaluated", and what was missing."""
+"""One row per rule of the audit: "passed", "found" or "not evaluated", and the missing input."""
 
 VERIFICATION: Final[dict[str, pl.DataType]] = {
     "statement": pl.String(),
@@ -254,7 +255,7 @@ RESUBMISSION: Final[dict[str, pl.DataType]] = {
     "reason": pl.String(),
     "match": pl.String(),
 }
-"""One row per document to send again; the manifest's further columns follow."""
+"""One row per document to request again; other columns of the manifest follow."""
 
 COMPARISON: Final[dict[str, pl.DataType]] = {
     "aspect": pl.String(),
@@ -266,13 +267,13 @@ COMPARISON: Final[dict[str, pl.DataType]] = {
     "job_id": pl.String(),
     "detail": pl.String(),
 }
-"""One row per thing counted in two sets of jobs. ``batch_id``, ``job_id`` and ``detail`` are null
-except in rows on one job."""
+"""One row per count in two sets of jobs. ``batch_id``, ``job_id`` and ``detail`` are null except in
+rows on one job."""
 
 
 @dataclass(frozen=True)
 class User:
-    """Who reads from Box: the answer to ``GET /users/me``; what Box does not say is None."""
+    """The user who reads: the answer to ``GET /users/me``; unknown values are None."""
 
     id: str
     login: str | None
@@ -282,13 +283,12 @@ class User:
 
 @dataclass(frozen=True)
 class BatchList:
-    """The batches (`BATCHES`), counted from so many jobs; ``complete`` if none can be missing.
+    """The batches (`BATCHES`) counted from ``jobs`` jobs; ``complete`` if none is missing.
 
-    ``read_at`` (UTC) is when the oldest page of the list of jobs was read. ``read_down_to`` (UTC)
-    is the creation of the oldest job read if the rest was not, because all jobs were wanted since
-    a later time and all that were read are in the order of their creation; Box does not document
-    that order. Else it is None. ``listed`` has those jobs (`JOBS` without ``origin``, `DETAILS`),
-    ``pages`` the pages that they were on (`PAGES`).
+    ``read_at`` (UTC) is when the oldest page of the list of jobs was read. If the list was not read
+    to its end, ``read_down_to`` (UTC) is the creation of the oldest job read: only newer jobs were
+    requested, and the list was sorted by creation (an order that Box does not document). Otherwise
+    it is None. ``listed`` has these jobs (`JOBS` without ``origin``, `DETAILS`), ``pages`` `PAGES`.
     """
 
     batches: pl.DataFrame

@@ -1,4 +1,4 @@
-"""Find jobs by ids, or by words in what is known of them; `search.js` finds the same jobs."""
+"""Find jobs by ids or words; `search.js` finds the same jobs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import polars as pl
 
 _IDS: Final = ("external_id", "job_id", "output_file_id")
 SEARCHED: Final = (*_IDS, "output_file_name", "template_file_id", "errors", "warnings")
-"""Columns that a search looks in, as far as a frame has them."""
+"""Searched columns, if a frame has them."""
 
 
 def search(text: str, templates: Mapping[str, str] | None = None) -> pl.Expr:
     """Find jobs by several ids or by words, as an expression over a jobs frame.
 
-    The text is split at spaces, commas, semicolons, bars and ends of lines; case does not matter.
-    If at least half of several pieces are each an id of a job (external id, job id or id of the
-    output file), the jobs with any of these ids are found. Otherwise every piece must occur in one
-    of these ids, the name of the document or the template, an error or a warning.
+    The text is split at spaces, commas, semicolons, bars and line ends; case does not matter. If at
+    least half of several pieces are ids (external id, job id or output file id), jobs with any of
+    these ids are found. Otherwise every piece must occur in one of these ids, the name of the
+    document or template, an error or a warning.
     ``templates`` are names by file id.
 
     >>> jobs = pl.DataFrame({"external_id": ["EMP-1", "EMP-2", "EMP-13"]})
@@ -36,7 +36,7 @@ def search(text: str, templates: Mapping[str, str] | None = None) -> pl.Expr:
 
 
 def _found(jobs: pl.DataFrame, named: Mapping[str, Sequence[str]]) -> pl.Series:
-    """``named`` has the pieces, and for each the templates that have it in their name."""
+    """``named`` has the pieces, each with the templates that have it in their name."""
     ids = jobs.select(pl.col(one).str.to_lowercase() for one in _IDS if one in jobs.columns)
     known = set[str]().union(*(one.filter(one.is_in([*named])) for one in ids))
     if len(named) > 1 and 2 * len(known) >= len(named):

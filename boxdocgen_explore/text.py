@@ -1,7 +1,7 @@
-"""Text for people: untrusted text made safe, numbers and times in words, files written atomically.
+"""Text for people: safe untrusted text, numbers and times in words, atomic files.
 
-Whatever comes from Box passes through `visible` and `shortened` before it reaches a sentence, a
-page or a terminal: it cannot hide characters, command a terminal or fill the screen.
+Text from Box passes through `visible` and `shortened` before it reaches a sentence, a page or a
+terminal, so it does not hide characters, control a terminal or fill the screen.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Final
 
 LONGEST: Final = 5000
-"""Characters of one text that a person is shown."""
+"""The most characters shown of one text."""
 
-# Characters that cannot be seen, that HTML cannot hold, that command a terminal, or that turn the
-# text around them.
+# Characters that are invisible, invalid in HTML, control a terminal, or reverse the text around
+# them.
 _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\uffff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
@@ -28,7 +28,7 @@ _UNSEEN: Final = re.compile(
 
 
 def visible(text: str) -> str:
-    r"""Write characters that cannot be seen, or that hide others, as their code.
+    r"""Show invisible characters, and those that hide others, as their codes.
 
     >>> print(visible("invoice\u202egnp.exe"))
     invoice\u202egnp.exe
@@ -37,7 +37,7 @@ def visible(text: str) -> str:
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
-    """Cut a text that is longer, and show that it was cut.
+    """Truncate a long text, visibly.
 
     >>> shortened("The body is not JSON", 8)
     'The bod…'
@@ -46,7 +46,7 @@ def shortened(text: str, longest: int = LONGEST) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Write a count with its noun.
+    """A count with its noun.
 
     >>> counted(1, "batch"), counted(2000, "batch"), counted(0, "job")
     ('1 batch', '2,000 batches', '0 jobs')
@@ -56,7 +56,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(values: Iterable[str | None], most: int = 5) -> str:
-    """Write some values, the first of them by name.
+    """A list of values, of which only the first ones are shown.
 
     >>> listed(["a", None, "c", "d"], most=2)
     'a, none and 2 more'
@@ -67,7 +67,7 @@ def listed(values: Iterable[str | None], most: int = 5) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share from 0 to 1; something is never rounded to nothing, nor to everything.
+    """A share from 0 to 1 as percent; never rounded to 0 % or 100 %.
 
     >>> percent(0.4957), percent(0.0001), percent(1.0)
     ('49.6 %', 'less than 0.1 %', '100 %')
@@ -80,7 +80,7 @@ def percent(share: float) -> str:
 
 
 def duration(delta: dt.timedelta) -> str:
-    """Write how long something took, or how old it is; a clock that went back counts as 0 s.
+    """A duration or age in words; negative ones count as 0 s.
 
     >>> duration(dt.timedelta(seconds=40)), duration(dt.timedelta(days=3))
     ('40 s', '3 days')
@@ -118,7 +118,7 @@ _PLACE: Final = r"^(?:\.(\w+)\[(\d+)\])?\.?([^`]*)"
 
 
 def what_is_wrong(error: str, known: Iterable[str] = (), **kinds: str) -> str:
-    """Write for people what msgspec found; ``kinds`` are other words for its types.
+    """Rewrite an error of msgspec for people; ``kinds`` are other words for its types.
 
     >>> what_is_wrong("Expected `int | str`, got `array` - at `$.entries[1].batch.id`")
     'batch.id of entry 2 should be a text, not a list'
@@ -144,11 +144,11 @@ def what_is_wrong(error: str, known: Iterable[str] = (), **kinds: str) -> str:
 
 
 EARLIEST: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-"""Nothing on Box is older; with earlier times, arithmetic fails."""
+"""Nothing on Box is older, and arithmetic fails with earlier times."""
 
 
 def long_ago(now: dt.datetime, age: dt.timedelta) -> dt.datetime:
-    """Give the time that is so long before another one, at the earliest 1970.
+    """The time before another one by this duration, at the earliest 1970.
 
     >>> long_ago(dt.datetime(2026, 11, 3, tzinfo=dt.UTC), dt.timedelta(days=999_999_999)).year
     1970
@@ -157,7 +157,7 @@ def long_ago(now: dt.datetime, age: dt.timedelta) -> dt.datetime:
 
 
 def moment(time: dt.datetime) -> str:
-    """Write a time to the minute, in UTC.
+    """A time to the minute, in UTC.
 
     >>> moment(dt.datetime(2026, 11, 3, 6, 0, tzinfo=dt.UTC))
     '3 Nov 2026 06:00 UTC'
@@ -167,7 +167,7 @@ def moment(time: dt.datetime) -> str:
 
 
 def timestamp(time: dt.datetime) -> str:
-    """Write a time to the second, in UTC, so that times sort as text.
+    """A time to the second, in UTC, that sorts as text.
 
     >>> timestamp(dt.datetime(2026, 11, 3, 6, 0, tzinfo=dt.UTC))
     '2026-11-03 06:00:00 UTC'
@@ -177,12 +177,12 @@ def timestamp(time: dt.datetime) -> str:
 
 @contextmanager
 def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
-    """Give the name of a new file that replaces ``path`` once it is complete, and not before.
+    """Yield the name of a new file that replaces ``path`` once it is complete.
 
-    On any error, a full disk included, the old file stays as it was, and nothing is left beside
-    it. A file that is replaced keeps its permissions; a new one gets those of the user's umask.
-    If ``private``, its owner alone can read it. A symbolic link stays, and its target is
-    replaced. A device or a pipe is written directly.
+    On any error, such as a full disk, the old file stays unchanged, and nothing is left over. A
+    replaced file keeps its permissions; a new one gets those of the user's umask. If ``private``,
+    only its owner can read it. A symbolic link stays, and its target is replaced. A device or a
+    pipe is written directly.
 
     Raises:
         OSError: the folder or the disk does not allow it, or ``path`` is a folder.
@@ -193,7 +193,7 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
         yield path
         return
     path = Path(os.path.realpath(path))
-    part = path.with_name(f".{secrets.token_hex(6)}.part")  # short: the name of `path` may not be
+    part = path.with_name(f".{secrets.token_hex(6)}.part")  # short: that of `path` may be long
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
     try:
         if path.exists() and not private:

@@ -1,6 +1,6 @@
-"""One line about a reading: the result, its main cause, complete or not, as whom, how old.
+"""One line about a reading: result, main cause, completeness, user and age.
 
-And what a batch is called.
+Also the names of batches.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from boxdocgen_explore.text import counted, duration, listed, moment, shortened,
 RENDER: Final = "BOXDOCGEN_RENDER"
 """The environment variable of a kernel whose outputs are read later: "notebook" or "page"."""
 _LONGEST_NAME: Final = 200
-"""Characters of a name that a line has room for."""
+"""The most characters of a name in a line."""
 _LONGEST_CAUSE: Final = 80
-"""Characters of a tag or a message that the headline has room for."""
+"""The most characters of a tag or a message in the headline."""
 _MOST_NAMED: Final = 3
-"""Incomplete batches that the verdict names one by one."""
+"""The most incomplete batches that the verdict names."""
 _CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
-"""Two clocks may differ by so much."""
+"""The allowed difference between two clocks."""
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The result of some jobs in one line, and its parts.
 
-    ``cause`` says what most failed jobs have in common; it is empty if no reason explains at least
-    half of them. ``result`` is the headline with the cause: large on a screen; ``details`` are the
-    small print below it. ``complete`` is True if all pages of every batch were read, False if some
-    were not, None without evidence. If some were not, ``missing`` names their batches, ``warning``
-    says so, and ``why`` is the first sentence of the error, if it is known. ``provisional`` names
-    the jobs that may still change. ``read_at`` (UTC) is when the oldest page was read, ``age`` says
-    how long ago that is. ``incomplete_batches`` are the ids of those of which pages are missing.
-    ``text`` joins warning, why, result and details to one sentence.
+    ``cause`` is what most failed jobs have in common; it is empty if no reason explains at least
+    half of them. ``result`` is the headline with the cause, shown in large type; ``details`` is the
+    small print below it. ``complete`` is True if all pages of every batch were read, False if pages
+    are missing, None without evidence. If pages are missing, ``missing`` names the batches,
+    ``warning`` reports it, and ``why`` is the first sentence of the error, if known.
+    ``provisional`` counts jobs that may still change. ``read_at`` (UTC) is when the oldest page was
+    read, ``age`` how long ago that is. ``incomplete_batches`` has the ids of incomplete batches.
+    ``text`` joins warning, why, result and details.
     """
 
     headline: str
@@ -69,17 +69,17 @@ class Verdict:
         return self.text
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the parts as JSON-able values: ``read_at`` as ISO text."""
+        """Return the parts as values for JSON: ``read_at`` as ISO text."""
         read_at = self.read_at and self.read_at.isoformat()
         return asdict(self) | {"read_at": read_at, "text": self.text}
 
     def dated(self) -> Verdict:
-        """Write the date in place of the age, for what is read later than it is written."""
+        """Show the date instead of the age, in texts that are read later."""
         if self.read_at is None or self.age.startswith("as of"):
             return self
         age = f"as of {moment(self.read_at)}"
         details = [age if part == self.age else part for part in self.details]
-        # Without the time, no page works out an age.
+        # Without the time, pages compute no age.
         return replace(self, age=age, details=details, read_at=None)
 
 
@@ -90,7 +90,7 @@ def verdict(
     now: datetime | None = None,
     failures: Collection[str] = (),
 ) -> Verdict:
-    """Say what `analysis.verdict` says of jobs and pages; ``failures`` may have errors by id."""
+    """As `analysis.verdict`, for jobs and pages; ``failures`` may have errors by id."""
     pages = pages if pages is not None and pages.height else None
     complete_page = pl.col("complete").fill_null(False)
     incomplete = {*failures, *(() if pages is None else pages.filter(~complete_page)["batch_id"])}
@@ -118,12 +118,12 @@ def verdict(
 
 
 def _is_demo(frame: pl.DataFrame, column: str) -> bool:
-    """Say if any row is the demo's. A batch without jobs has pages, so both frames are asked."""
+    """Whether any row is from the demo. A batch without jobs has pages, so both are checked."""
     return column in frame.columns and bool((frame[column] == "demo").any())
 
 
 def _missing(pages: pl.DataFrame | None, failures: Collection[str]) -> Iterator[str]:
-    """Name each incomplete batch, and from which page on it is missing, if that is known."""
+    """Name each incomplete batch, with its first missing page, if known."""
     known = [] if pages is None else pages.select("batch_id", "complete").rows()
     arrived = Counter(batch_id for batch_id, _ in known)
     cut = {batch_id: None for batch_id, complete in known if batch_id and not complete}
@@ -131,12 +131,12 @@ def _missing(pages: pl.DataFrame | None, failures: Collection[str]) -> Iterator[
         number = arrived[batch_id]
         extent = f"from page {number + 1:,} on" if number else "all pages"
         if number and batch_id not in cut:
-            extent = "inconsistent"  # read to its end, but its pages do not fit together
+            extent = "inconsistent"  # read to the end, but its pages do not fit together
         yield f"batch {_name(batch_id)} ({extent})"
 
 
 def _why(failures: Collection[str]) -> str:
-    """Give the first sentence of each error that is known, and of which batch it is."""
+    """Return the first sentence of each known error, with its batch."""
     batches: dict[str, list[str]] = {}
     for batch_id, error in failures.items() if isinstance(failures, Mapping) else ():
         sentence = re.split(r"(?<=[.!?])\s|\n", str(error), maxsplit=1)[0].removesuffix(".")
@@ -149,7 +149,7 @@ def _why(failures: Collection[str]) -> str:
 
 
 def _headline(jobs: pl.DataFrame) -> str:
-    """Name the worst outcome that occurs; the chart beside it has the others."""
+    """Name the worst outcome; the chart beside it shows the others."""
     counts = dict(jobs["status"].value_counts().iter_rows())
     for status, words in (("failed", "failed"), ("completed_with_error", "completed with errors")):
         if counts.get(status):
@@ -160,7 +160,7 @@ def _headline(jobs: pl.DataFrame) -> str:
 
 
 def _cause(jobs: pl.DataFrame) -> str:
-    """Say what most failed jobs have in common; a message that Box does not document is quoted."""
+    """Describe what most failed jobs have in common; undocumented messages are quoted."""
     main = main_reason(jobs)
     if main is None:
         return ""
@@ -214,8 +214,8 @@ def batch_label(
 ) -> str:
     """Name a batch (a row of `schema.BATCHES`) by its template and the time (UTC) of its first job.
 
-    ``names`` are the templates' by file id. The year is left out if it is that of ``now`` (UTC).
-    An id belongs beside it, because several batches can have the same name.
+    ``names`` has template names by file id. The year is left out if it is that of ``now`` (UTC).
+    Show the id beside it, because several batches can have the same name.
 
     >>> row = {"template_file_ids": ["9"], "first_created_at": datetime(2026, 11, 3, 2, 14)}
     >>> batch_label(row, {"9": "Offer letter"}, now=datetime(2026, 12, 1))
@@ -227,7 +227,7 @@ def batch_label(
 def batch_label_parts(
     batch: Mapping[str, Any], names: Mapping[str, str], *, now: datetime | None = None
 ) -> tuple[str, str]:
-    """Give the two parts of `batch_label`: the template and the time."""
+    """Return the two parts of `batch_label`: the template and the time."""
     templates, created = batch["template_file_ids"], batch["first_created_at"]
     template = names.get(templates[0]) or f"template {templates[0]}" if templates else "no template"
     more = f" and {len(templates) - 1} more" if len(templates) > 1 else ""

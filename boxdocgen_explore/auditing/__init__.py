@@ -1,7 +1,7 @@
-"""A reading or a jobs frame goes in; what the rules found comes out, one row per finding.
+"""A reading or a jobs frame goes in; one row per finding comes out.
 
-A rule is declared at its function, in the file of its subject (`auditing.rules`). What it may
-need is in `auditing.needs`.
+Each rule is declared at its function, in the file of its subject (`auditing.rules`). The inputs
+that rules may need are in `auditing.needs`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two sets of jobs side by side: two batches, or two readings of one."""
+"""Compare two sets of jobs: two batches, or two readings of one."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ COMPARED: Final = tuple(name for name in JOBS if name not in ("batch_id", "job_i
 
 
 def compare(before: Reading | pl.DataFrame, after: Reading | pl.DataFrame) -> pl.DataFrame:
-    """Count two sets of jobs side by side, and name the jobs that should not have changed.
+    """Compare the counts of two sets of jobs, and list jobs that should not have changed.
 
-    Returns one row per thing counted (`schema.COMPARISON`): ``aspect``, ``item``, ``before``,
+    Returns one row per count (`schema.COMPARISON`): ``aspect``, ``item``, ``before``,
     ``after`` and ``change`` (jobs, int). The aspects, in this order: "jobs" (all of them),
     "outcome" (by status), "output type", "reason" (a job counts once for each of its distinct
     reasons), "template version". Then one row per job, with ``batch_id``, ``job_id`` and a
     ``detail``: "job appeared", "job vanished", "job changed" (it was final, and differs now);
-    ``item`` is its status. Jobs are matched by batch and id, in the batches that both readings
-    have: two different batches are compared by their counts alone. A job that was still running
-    may change, and is not named.
+    ``item`` is its status. Jobs are matched by batch and id, in batches that both readings have:
+    two different batches are compared only by their counts. Jobs that were still running may
+    change, and are not listed.
 
     Raises:
         InvalidRequest: neither readings nor frames of jobs.
@@ -83,7 +83,7 @@ def _side_by_side(aspect: str, before: pl.DataFrame, after: pl.DataFrame) -> pl.
 
 
 def changes(before: AuditInput, after: AuditInput) -> tuple[pl.DataFrame, ...]:
-    """The jobs that appeared, that vanished, and that were final and differ now."""
+    """Jobs that appeared, vanished, or changed although they were final."""
     both = sorted({*before.batches} & {*after.batches})
     key = ["batch_id", "job_id"]
     one, two = (

@@ -1,7 +1,7 @@
-"""Runs the rules: what each found, and which could not be evaluated.
+"""Evaluate the rules: their findings, and which could not be evaluated.
 
-A rule never passes without the data that it needs. Without pages nothing is known about the
-chain; nothing passes for an incomplete batch, because the jobs that were not read may differ.
+A rule never passes without its input. Without pages, nothing is known about the chain. For an
+incomplete batch no rule passes, because the jobs that were not read may differ.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ def audit(
     policy: str | os.PathLike[str] | Policy | None = None,
     **options: Unpack[AuditOptions],
 ) -> pl.DataFrame:
-    """List what is wrong, or worth knowing, with these jobs: errors first.
+    """List problems and notable facts about these jobs, errors first.
 
     Returns one row per finding (`schema.FINDINGS`): ``rule``, ``severity`` ("error", "warning",
     "info"; "waived" if the policy accepts it), ``batch_id`` and ``job_id`` (null if it is not about
-    one), ``detail``, ``about`` (what tells it from others of its rule on the same batch). No
-    findings do not mean that all is well: `verdicts` says which rules could be evaluated.
+    one), ``detail``, ``about`` (which distinguishes findings of one rule on the same batch).
+    Without findings, something may still be wrong: `verdicts` lists the rules that were evaluated.
 
     Parameters:
         reading: a reading, or a jobs frame (rules that need the pages are then not evaluated).
         rules: replaces the table `RULES`; to add one, pass ``[*RULES, mine]``.
         policy: a TOML file with options by template and batch, and waivers (its format is in
-            `boxdocgen_explore.auditing.policy.read_policy`); the options given here win.
+            `boxdocgen_explore.auditing.policy.read_policy`); options given here override it.
         expected: the manifest, a CSV file or a frame (`boxdocgen_explore.auditing.manifest`).
         templates, tags: names and tags of templates, frames of `Box.templates` and `Box.tags`.
         earlier: an earlier reading of these batches, or its jobs.
-        approved_versions: ids of the template versions that may be used.
-        output_type: the output types that the documents may have.
-        now: when the audit takes place, with a time zone.
+        approved_versions: ids of the allowed template versions.
+        output_type: the allowed output types.
+        now: the time of the audit, with a time zone.
         max_failed_share, max_error_share: accepted shares of the final jobs, 0 to 1; default 0.
-        running_hours: how many hours after its creation a job may still be running; default 24.
-        slow_document_s: how many seconds a document may take; default 3600 (see `Thresholds`).
-        stale_days: how many days ago a batch may have been read; default 7.
-        duplicate_run_days: how soon after a batch the same ids are a second run of it; default 7.
+        running_hours: the most hours that a job may run after its creation; default 24.
+        slow_document_s: the most seconds that a document may take; default 3600 (see `Thresholds`).
+        stale_days: the most days since a batch was read; default 7.
+        duplicate_run_days: within these days, the same ids count as a second run; default 7.
         unique_external_ids: if True, a duplicate external id is an error, not a warning.
-        hosts: the hosts that may have been read; if it is not given, another than api.box.com is
-            information, not a warning.
-        creators, sources, enterprises: who may have created the jobs (ids or logins), where they
-            may come from, whose they may be (ids).
-        period: two times with a time zone; jobs are created from the first, before the second.
+        hosts: the allowed hosts; if not given, hosts other than api.box.com are information, not
+            a warning.
+        creators, sources, enterprises: the allowed creators (ids or logins), sources and
+            enterprises (ids) of the jobs.
+        period: start (included) and end (excluded) of the jobs' creation, with time zones.
         control_total: the count and SHA-256 of the sender's ids (`manifest.control_total`).
 
     Raises:
@@ -82,17 +82,17 @@ def verdicts(
     policy: str | os.PathLike[str] | Policy | None = None,
     **options: Unpack[AuditOptions],
 ) -> pl.DataFrame:
-    """Say for every rule whether it passed, found something, or could not be evaluated.
+    """Return for every rule whether it passed, found something, or could not be evaluated.
 
-    Takes what `audit` takes. Returns one row per rule (`schema.VERDICTS`): ``rule``, ``verdict``
-    ("passed", "found", "not evaluated"), ``findings`` (int), ``lacks`` (str: the missing input,
-    for all jobs or for some; null if none). A rule that found something although some of its
-    input was missing is "found" and says what was missing; one that then found nothing is "not
-    evaluated", and so is every rule about jobs if there are none.
+    Takes the arguments of `audit`. Returns one row per rule (`schema.VERDICTS`): ``rule``,
+    ``verdict`` ("passed", "found", "not evaluated"), ``findings`` (int), ``lacks`` (str: the
+    missing input, for all jobs or for some; null if none). If part of its input was missing, a rule
+    with findings is "found" and lists the missing input, and a rule without findings is "not
+    evaluated". Without jobs, every rule about jobs is "not evaluated".
 
-    With ``by_batch``, returns one row per batch and rule (`schema.BATCH_VERDICTS`), because one
-    incomplete batch says nothing about the others. ``batch_id`` is null in the verdict of a rule
-    that judges all batches together, and on findings that name no batch.
+    With ``by_batch``, returns one row per batch and rule (`schema.BATCH_VERDICTS`), so that an
+    incomplete batch does not affect the others. ``batch_id`` is null for rules that evaluate all
+    batches together, and for findings that name no batch.
 
     Raises, Source: as `audit`.
 

@@ -1,4 +1,4 @@
-"""Evaluates the rules once for each set of options that a policy gives to batches."""
+"""Evaluate the rules for each group of batches to which a policy gives the same options."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from boxdocgen_explore.text import listed
 
 
 class Inputs(NamedTuple):
-    """What the rules see: all jobs, because a document may appear in two batches; but those about a
-    manifest see only the jobs of the batches that share it."""
+    """The inputs of rules: all jobs, because a document may appear in two batches; but rules
+    about a manifest get only the jobs of the batches that share it."""
 
     every_batch: AuditInput
     same_manifest: AuditInput
@@ -41,14 +41,14 @@ class Inputs(NamedTuple):
         return self.same_manifest if rule.option == "expected" else self.every_batch
 
     def of(self, batch_id: str) -> Inputs:
-        """What there is of one batch."""
+        """The part about one batch."""
         return Inputs(*(one.of(batch_id) for one in self))
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the rules found in the batches that share one set of options; ``elsewhere`` are the
-    batches with other options."""
+    """The results for the batches that share a set of options; ``elsewhere`` has the batches with
+    other options."""
 
     batches: Collection[str]
     options: Mapping[str, Any]
@@ -60,19 +60,19 @@ class Evaluation:
 
     @property
     def lacks(self) -> dict[str, str | None]:
-        """What each rule lacks."""
+        """The missing input of each rule."""
         return {one.rule.name: one.lacks for one in self.outcomes}
 
     @property
     def verdicts(self) -> pl.DataFrame:
-        """What the rules say of all these batches (`schema.VERDICTS`)."""
+        """The verdicts on all these batches (`schema.VERDICTS`)."""
         return verdicts_of(self.lacks, self.findings)
 
     @cached_property
     def counts(self) -> dict[str, dict[str | None, int]]:
-        """The number of findings by rule and batch; those that batches share count in each.
+        """The number of findings by rule and batch; shared findings count in each batch.
 
-        A rule that judges all batches together has a count of None alone.
+        Rules that evaluate all batches together have only a count for None.
         """
         none_found: dict[str | None, int] = dict.fromkeys(self.batches or (None,), 0)
         counts: dict[str, dict[str | None, int]] = {}
@@ -84,9 +84,9 @@ class Evaluation:
         return counts
 
     def judge_batches(self) -> pl.DataFrame:
-        """Judge each batch by its own findings, and by what is missing of it alone.
+        """Evaluate each batch by its own findings and its own missing input.
 
-        Gives `schema.BATCH_VERDICTS`, batch by batch; those without a batch come last.
+        Returns `schema.BATCH_VERDICTS`, batch by batch; rows without a batch come last.
         """
         batch_ids = dict.fromkeys(one for counts in self.counts.values() for one in counts)
         rows: list[tuple[Any, ...]] = []
@@ -110,8 +110,8 @@ def evaluations(
 ) -> list[Evaluation]:
     """Evaluate the rules once for each set of options that the policy gives to batches.
 
-    ``skipped`` says of rules that must not be evaluated what they lack. Takes what `audit` takes,
-    and raises the same.
+    ``skipped`` has the missing input of rules that must not be evaluated. Takes the arguments of
+    `audit`, and raises the same errors.
     """
     policy, rules, skipped = read_policy(policy), checked_rules(rules), skipped or {}
     inputs = audit_input(reading, options)
@@ -142,13 +142,13 @@ def evaluations(
 
 
 _Groups = Sequence[tuple[dict[str, Any], list[str]]]
-"""Sets of options, and the ids of the batches that have each."""
+"""Sets of options, each with the ids of its batches."""
 
 
 def _groups(
     policy: Policy, templates: Mapping[str, Sequence[str]], options: Mapping[str, Any]
 ) -> _Groups:
-    """Group the batches by what the policy asks of them; options that were given win over it."""
+    """Group the batches by their options in the policy; given options override it."""
     groups: dict[str, tuple[dict[str, Any], list[str]]] = {}
     for batch_id, used in (templates or {"": []}).items():
         own = policy.options(batch_id, used)
@@ -162,14 +162,14 @@ def _with_other_manifests(groups: _Groups, settings: Mapping[str, Any]) -> list[
     return [
         batch_id
         for others, ids in groups
-        # A frame can only be compared with itself; one that was given is in all groups.
+        # Frames are compared by identity; a given frame is in all groups.
         if others.get("expected") is not manifest and others.get("expected") != manifest
         for batch_id in ids
     ]
 
 
 def combined(parts: Sequence[Evaluation]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Combine evaluations to all findings, and one verdict per rule on all batches."""
+    """Combine evaluations: all findings, and one verdict per rule on all batches."""
     if len(parts) == 1:
         return parts[0].findings, parts[0].verdicts
     lacks: dict[str, str | None] = dict.fromkeys(parts[0].lacks)
@@ -185,9 +185,9 @@ def combined(parts: Sequence[Evaluation]) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def batch_verdicts(parts: Iterable[Evaluation]) -> pl.DataFrame:
-    """Say of each batch and rule what `verdicts` says of the rule (`schema.BATCH_VERDICTS`).
+    """Return the verdict of each rule on each batch (`schema.BATCH_VERDICTS`).
 
-    A verdict on all batches together has a null ``batch_id``, as findings on several have.
+    A verdict on all batches together has a null ``batch_id``, like findings on several batches.
     """
     frames = [pl.DataFrame(schema=BATCH_VERDICTS), *(part.judge_batches() for part in parts)]
     return pl.concat(frames).unique(maintain_order=True)

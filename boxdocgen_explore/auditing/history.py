@@ -1,8 +1,8 @@
-"""What changed since earlier audits: which findings are new, reopened, known or resolved.
+"""Changes since earlier audits: findings that are new, reopened, known or resolved.
 
-A finding is recognised by its rule, batch, job and what it is about, never by its sentence, whose
-numbers change. It is resolved only if its rule was performed again on its batch, with the same
-option; if the option is another one, the finding may only be accepted now.
+A finding is identified by its rule, batch, job and subject, never by its sentence, whose numbers
+change. It is resolved only if its rule was performed again on its batch with the same option; if
+the option has changed, it is accepted now.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Finding(msgspec.Struct, frozen=True):
 
     @property
     def wherever(self) -> tuple[str | None, ...]:
-        """What it is, on any batch."""
+        """Its identity, on any batch."""
         return self.rule, self.job_id, self.about
 
 
 class Share(msgspec.Struct, frozen=True):
-    """How many jobs of a template failed."""
+    """The failed jobs of a template."""
 
     template_file_id: str | None
     template: str | None
@@ -42,15 +42,15 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What the record of an audit says for later ones: by batch ("": all of them together), the
-    rules that had all that they need."""
+    """The part of an audit's record for later audits: the rules that had all their input, by
+    batch ("": all batches together)."""
 
     performed: dict[str, frozenset[str]]
     shares: tuple[Share, ...]
 
 
 class Run(msgspec.Struct, frozen=True):
-    """One audit: the part of its record that is compared with others."""
+    """The part of an audit's record that is compared with others."""
 
     audited_at: Annotated[dt.datetime, msgspec.Meta(tz=True)]
     thresholds: tuple[dict[str, Any], ...]
@@ -59,13 +59,13 @@ class Run(msgspec.Struct, frozen=True):
     history: Facts
 
     def __post_init__(self) -> None:
-        """Raise TypeError, which decoding makes a ValidationError, if no ids can be compared."""
+        """Raise TypeError, which decoding turns into a ValidationError, if ids are incomparable."""
         for group in self.thresholds:
             frozenset(group.get("batches") or ())
 
 
 class Seen(NamedTuple):
-    """A finding, when an audit first had it, and the audit that last had it."""
+    """A finding, the time of the first audit that had it, and the last such audit."""
 
     finding: Finding
     since: dt.datetime
@@ -73,7 +73,7 @@ class Seen(NamedTuple):
 
     @property
     def batches(self) -> frozenset[str]:
-        """What it may be about: its batch, or all of the audit's."""
+        """Its possible batches: its own, or all of the audit's."""
         batch_id = self.finding.batch_id
         return frozenset(self.run.outcome if batch_id is None else [batch_id])
 
@@ -82,7 +82,7 @@ class Seen(NamedTuple):
         return self.batches <= other.batches or other.batches <= self.batches
 
     def demands(self, option: str | None, run: Run) -> list[object]:
-        """What an audit demanded of its batches by an option."""
+        """The values of an option for the batches of an audit."""
         return [
             group.get(option)
             for group in run.thresholds
@@ -91,8 +91,8 @@ class Seen(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """Findings that are new, back again, still there, and gone; ``accepted``: since their rule's
-    option changed; ``not_performed``: it is not known whether they are gone."""
+    """New, reopened, known and resolved findings; ``accepted`` ones are gone because their rule's
+    option changed; for ``not_performed`` ones it is unknown whether they are gone."""
 
     new: list[Seen]
     reopened: list[Seen]
@@ -103,10 +103,10 @@ class Changes(NamedTuple):
 
 
 def compared(now: Run, earlier: Iterable[Run], options: Mapping[str, str | None]) -> Changes:
-    """Compare the findings of an audit with those of earlier ones, which are in order of time.
+    """Compare the findings of an audit with those of earlier ones, in order of time.
 
-    ``options`` names each rule's option. What is not performed again stays open until it is. A
-    finding that was resolved or accepted and returns is reopened, and is there since then.
+    ``options`` names each rule's option. Findings whose rule was not performed again stay open. A
+    finding that returns after it was resolved or accepted is reopened, and counts from then on.
 
     >>> def run(day, *rules, performed=("failed-share",)):
     ...     findings = [Finding(one, "error", "1", None, "2 jobs failed.", None) for one in rules]
@@ -135,7 +135,7 @@ def _changes(
         alike.setdefault(seen.finding.wherever, []).append(seen)
     still_here = set[int]()
     for one in {(one.wherever, one.batch_id): one for one in run.findings}.values():
-        # A finding on several batches names none, and may have been or become one on one batch.
+        # A finding on several batches names none, and may be known as a finding on one of them.
         found = Seen(one, run.audited_at, run)
         same = [seen for seen in alike.get(one.wherever, ()) if seen.is_known_as(found)]
         still_here |= {id(seen) for seen in same}
@@ -157,7 +157,7 @@ def _changes(
 
 
 def _performed(seen: Seen, run: Run) -> bool:
-    """Whether the rule was performed on its batch; on all of them, if the finding names none."""
+    """Whether the rule was performed on its batch, or on all batches if it names none."""
     rule, batch_id = seen.finding.rule, seen.finding.batch_id
     on = {batch for batch, rules in run.history.performed.items() if rule in rules}
     if batch_id is not None:

@@ -1,4 +1,4 @@
-"""What an audit looks at: jobs, the pages that prove them, and what the auditor declares."""
+"""The input of an audit: jobs, pages as evidence, and the auditor's declarations."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _VERSION: Final = ("template_file_id", "template_file_version_id")
 
 @dataclass(frozen=True)
 class AuditInput:
-    """What the rules get; what was not given is None.
+    """The input of rules; values that were not given are None.
 
-    ``earlier`` is an earlier reading; ``parent`` the audit that this one is a part of (`of`).
+    ``earlier`` is an earlier reading; ``parent`` the audit of which this is a part (`of`).
     ``jobs`` has the columns of `schema.JOBS` and, if they were read, of `schema.DETAILS`,
     `schema.DOCUMENTS` and `schema.DURATION`.
-    ``pages`` is empty for a plain frame; ``failures`` names the batches that could not be read.
+    ``pages`` is empty for a plain frame; ``failures`` has the batches that could not be read.
     ``listed`` has ``batch_id`` and ``job_id`` of the jobs in the list of all jobs.
     """
 
@@ -70,13 +70,13 @@ class AuditInput:
 
     @cached_property
     def batches(self) -> list[str]:
-        """Batches of which something was read; one without jobs has pages all the same."""
+        """Batches of which something was read; a batch without jobs still has pages."""
         ids = pl.concat([self.pages["batch_id"], self.jobs["batch_id"]])
         return ids.drop_nulls().unique(maintain_order=True).to_list()
 
     @cached_property
     def missing(self) -> dict[str, Any]:
-        """What each need misses, as far as it was asked for (`auditing.needs`)."""
+        """The missing parts of each need that was checked (`auditing.needs`)."""
         return {}
 
     @cached_property
@@ -84,7 +84,7 @@ class AuditInput:
         return [one.partition_by("batch_id", as_dict=True) for one in (self.jobs, self.pages)]
 
     def of(self, batch_id: str) -> AuditInput:
-        """What there is of one batch."""
+        """The part about one batch."""
         jobs, pages = (
             frames.get((batch_id,), frame.clear())
             for frames, frame in zip(self._by_batch, (self.jobs, self.pages), strict=True)
@@ -94,19 +94,19 @@ class AuditInput:
 
     @cached_property
     def last_read(self) -> pl.DataFrame:
-        """When something of each batch was last read (``last_read``); empty without evidence."""
+        """When a page of each batch was last read (``last_read``); empty without evidence."""
         pages = self.pages.group_by("batch_id", maintain_order=True)
         return pages.agg(last_read=pl.col("fetched_at").max())
 
     @cached_property
     def incomplete_batches(self) -> list[str]:
-        """Batches that are known to be incomplete; empty if there is no evidence."""
+        """Batches known to be incomplete; empty without evidence."""
         cut = self.pages.filter(~pl.col("complete").fill_null(False))
         return sorted({*self.failures, *cut["batch_id"].drop_nulls()})
 
     @cached_property
     def used_templates(self) -> dict[str, list[str]]:
-        """The template ids of every batch, also of one that has no jobs or could not be read."""
+        """The template ids of every batch, including batches without jobs and unread ones."""
         used = self.jobs.select("batch_id", "template_file_id").unique(maintain_order=True)
         ids = [*self.failures, *self.pages["batch_id"], *used["batch_id"]]
         templates: dict[str, list[str]] = {batch_id: [] for batch_id in ids if batch_id is not None}
@@ -115,7 +115,7 @@ class AuditInput:
         return templates
 
     def template(self, template_id: str | None) -> str:
-        """Name a template for a sentence: 'Offer letter (1755012340011)' or its id alone."""
+        """Name a template in a sentence: 'Offer letter (1755012340011)', or only its id."""
         if self.templates is None or template_id is None:
             return f"template {template_id}" if template_id else "no template"
         named = self.templates.filter(pl.col("template_file_id") == template_id)
@@ -148,10 +148,10 @@ def audit_input(reading: Reading | pl.DataFrame, options: AuditOptions) -> Audit
 
 
 def checked_reading(reading: Reading | pl.DataFrame) -> Reading:
-    """Give a reading whose frames have their columns; one without pages of a plain frame.
+    """Return a reading with checked columns; one without pages for a plain frame.
 
     Raises:
-        InvalidRequest: it is neither, or a frame lacks columns.
+        InvalidRequest: it is neither of the two, or a frame lacks columns.
     """
     given = as_frame(reading)
     if isinstance(given, pl.DataFrame):
@@ -167,7 +167,7 @@ def checked_reading(reading: Reading | pl.DataFrame) -> Reading:
 
 
 def without(reading: Reading, batches: Collection[str]) -> Reading:
-    """Leave batches out of a reading."""
+    """Remove batches from a reading."""
     others = ~pl.col("batch_id").is_in([*batches]).fill_null(False)
     failures = {one: error for one, error in reading.failures.items() if one not in batches}
     jobs, pages = reading.jobs.filter(others), reading.pages.filter(others)
@@ -175,10 +175,10 @@ def without(reading: Reading, batches: Collection[str]) -> Reading:
 
 
 def problem_reasons(jobs: pl.DataFrame) -> pl.DataFrame:
-    """Give one row per problem job and distinct reason, in the order of the jobs.
+    """Return one row per problem job and distinct reason, in the order of the jobs.
 
     Columns ``row`` (which problem job), ``batch_id``, ``job_id``, ``external_id``, ``status``,
-    ``template_file_id``, ``template_file_version_id``, ``message`` (the first with this reason;
+    ``template_file_id``, ``template_file_version_id``, ``message`` (the first one with this reason;
     null for `messages.NO_REASON`) and ``reason``.
     """
     problems = jobs.filter(pl.col("status").is_in(PROBLEMS)).with_row_index("row")
@@ -189,7 +189,7 @@ def problem_reasons(jobs: pl.DataFrame) -> pl.DataFrame:
 
 
 def conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType], name: str) -> pl.DataFrame:
-    """Select the schema's columns of a frame, in their dtypes.
+    """Select the columns of a schema, with its dtypes.
 
     Raises:
         InvalidRequest: not a frame, or a column is missing or has another dtype.
@@ -211,7 +211,7 @@ def conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType], name: str) -
 
 
 def _casts_to(dtype: pl.DataType, wanted: pl.DataType) -> bool:
-    """Whether a cast keeps the meaning; polars would also make a list of one text, for example."""
+    """Whether a cast keeps the meaning; polars would, for example, turn a text into a list."""
     if isinstance(dtype, pl.List) and isinstance(wanted, pl.List):
         return dtype.inner in (pl.String, pl.Null)
     if isinstance(wanted, pl.String):

@@ -1,8 +1,8 @@
-"""The manifest: which documents are expected, as a CSV file or a frame.
+"""The manifest of expected documents, as a CSV file or a frame.
 
-It has one of two forms. One row per batch: ``batch_id`` and ``jobs``, how many were requested. One
-row per document: ``external_id``, and ``batch_id`` if the same external id belongs to several
-batches; all other columns stay, so that `resubmission` can add them to its list.
+It has one of two forms. One row per batch: ``batch_id`` and ``jobs``, the requested number. One row
+per document: ``external_id``, and ``batch_id`` if the same external id belongs to several batches;
+other columns are kept for the list of `resubmission`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from boxdocgen_explore.text import counted
 
 @dataclass(frozen=True)
 class Manifest:
-    """A checked manifest: ``rows``, and the columns that name one of them.
+    """A checked manifest: ``rows``, and the columns that identify a row.
 
-    ``key`` is ("batch_id",) for counts, else ("external_id",) or ("batch_id", "external_id");
-    no two rows have the same. Ids are text, leading zeros and all; counts are Int64.
+    ``key`` is ("batch_id",) for counts, otherwise ("external_id",) or ("batch_id", "external_id");
+    it is unique. Ids are text, with leading zeros; counts are Int64.
     """
 
     rows: pl.DataFrame
@@ -35,7 +35,7 @@ class Manifest:
 
     @property
     def counts(self) -> bool:
-        """Whether it only counts the jobs of batches."""
+        """Whether it has only the number of jobs per batch."""
         return "external_id" not in self.key
 
 
@@ -46,7 +46,7 @@ def read_manifest(source: str | os.PathLike[str] | pl.DataFrame) -> Manifest:
     ('external_id',)
 
     Raises:
-        InvalidRequest: it cannot be read, lacks columns, or has two rows for one thing.
+        InvalidRequest: it cannot be read, lacks columns, or has duplicate rows.
     """
     if isinstance(source, pl.DataFrame):
         rows, name = source, "The manifest"
@@ -81,9 +81,9 @@ def read_manifest(source: str | os.PathLike[str] | pl.DataFrame) -> Manifest:
 
 
 def control_total(external_ids: Iterable[str]) -> tuple[int, str]:
-    """Count different ids; SHA-256 of their UTF-8, in ascending order, a line feed after each.
+    """Count distinct ids, and compute the SHA-256 of the sorted list, in UTF-8, one per line.
 
-    The sender gets both from a file with one id per line::
+    The sender computes both from a file with one id per line::
 
         LC_ALL=C sort -u ids.txt | wc -l
         LC_ALL=C sort -u ids.txt | sha256sum
@@ -92,12 +92,12 @@ def control_total(external_ids: Iterable[str]) -> tuple[int, str]:
     >>> count, digest[:16]
     (2, '5c7dae0de4411083')
     """
-    ids = sorted(set(external_ids))  # the order of code points is that of their UTF-8 bytes
+    ids = sorted(set(external_ids))  # code points sort like their UTF-8 bytes
     return len(ids), hashlib.sha256("".join(f"{one}\n" for one in ids).encode()).hexdigest()
 
 
 def reconciled(manifest: Manifest, jobs: pl.DataFrame) -> str:
-    """Say what became of the documents of a manifest with external ids; jobs as in `schema.JOBS`.
+    """Summarise the outcome of a manifest's documents by external id; jobs as in `schema.JOBS`.
 
     >>> from boxdocgen_explore.schema import JOBS
     >>> job = {"batch_id": "1", "job_id": "7", "status": "failed", "external_id": "007"}

@@ -1,4 +1,4 @@
-"""What a rule may need, and how much of it is missing."""
+"""The inputs that rules may need, and which of them are missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from boxdocgen_explore.text import counted, listed
 
 
 class Missing(NamedTuple):
-    """What is missing; ``entirely`` means that the rule cannot be evaluated at all."""
+    """A missing input; ``entirely`` means that the rule cannot be evaluated at all."""
 
     text: str
     entirely: bool
@@ -25,10 +25,10 @@ def _entirely(is_missing: bool, text: str) -> Missing | None:
 
 
 def _complete_batches(inputs: AuditInput) -> Missing | None:
-    """A plain frame may be incomplete; the rules then speak of the jobs that it has."""
+    """A plain frame may be incomplete; the rules then evaluate the jobs that it has."""
     cut = inputs.incomplete_batches
     text = f"complete batches (not read to their end: {listed(cut)})"
-    # Without any job, nothing can be found: not even that something is missing.
+    # Without jobs there are no findings, not even about missing ones.
     return Missing(text, inputs.jobs.is_empty()) if cut else None
 
 
@@ -85,24 +85,24 @@ def _manifest_ids(inputs: AuditInput) -> Missing | None:
 
 
 def _any_external_id(inputs: AuditInput) -> Missing | None:
-    """No document can be missed among jobs that do not say whose they are."""
+    """Documents cannot be missed among jobs without external ids."""
     ids = _manifest_ids(inputs)
     return ids if ids and ids.entirely else None
 
 
 def _expected_jobs(inputs: AuditInput) -> Missing | None:
-    """Of documents that have no job at all, none failed."""
+    """Documents without any job have not failed."""
     if inputs.expected is None or inputs.expected.counts:
         return None
     if _any_external_id(inputs):
-        return None  # which says so
+        return None  # which reports it
     key = list(inputs.expected.key)
     none = inputs.jobs.join(inputs.expected.rows, on=key, how="semi").is_empty()
     return _entirely(none, "jobs with an external_id of the manifest")
 
 
 def _documents(inputs: AuditInput) -> Missing | None:
-    """Jobs without an output file have no document that could be looked at."""
+    """Jobs without an output file have no document to check."""
     if "output_file_found" not in inputs.jobs.columns:
         return Missing("documents (output_file_found)", True)
     named = inputs.jobs.drop_nulls("output_file_id")
@@ -115,7 +115,7 @@ def _of_documents(column: str) -> Callable[[AuditInput], Missing | None]:
 
     def missing(inputs: AuditInput) -> Missing | None:
         if "output_file_found" not in inputs.jobs.columns:
-            return None  # the need "documents" says so
+            return None  # the need "documents" reports it
         if column not in inputs.jobs.columns:
             return Missing(f"documents ({column})", True)
         existing = inputs.jobs.drop_nulls("output_file_id").filter("output_file_found")
@@ -158,17 +158,17 @@ NEEDS: Final[Mapping[str, Callable[[AuditInput], Missing | None]]] = {
     "any external_id of a manifest": _any_external_id,
     "expected jobs": _expected_jobs,
 }
-"""What `Rule.needs` may name. ``evidence`` is pages, or the errors of batches that failed."""
+"""The values of `Rule.needs`. ``evidence`` is pages, or the errors of failed batches."""
 
 
 _OF_ONE: Final = {"jobs", "pages", "evidence", "earlier", "expected jobs"} | {
     "any external_id of a manifest"
 }
-"""Needs that one batch may lack although all batches together do not."""
+"""Needs that a single batch may lack although all batches together do not."""
 
 
 def _missing(need: str, inputs: AuditInput) -> Missing | None:
-    """What is missing: asked for once, and of one batch only if it may be missing there."""
+    """The missing input, computed once, and for a single batch only if it may be missing there."""
     known, parent = inputs.missing, inputs.parent
     if need not in known:
         complete = parent and need not in _OF_ONE and _missing(need, parent) is None
@@ -178,9 +178,9 @@ def _missing(need: str, inputs: AuditInput) -> Missing | None:
 
 
 def lacks_of(rule: Rule, inputs: AuditInput) -> tuple[str | None, bool]:
-    """What a rule needs and does not have, and if it cannot be evaluated at all without it.
+    """The missing input of a rule, and whether it cannot be evaluated at all without it.
 
-    An option that was not declared comes first.
+    An undeclared option comes first.
     """
     option = rule.option or ""
     undeclared = getattr(inputs.thresholds, option, "") is None

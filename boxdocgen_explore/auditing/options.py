@@ -1,4 +1,4 @@
-"""What an auditor declares: manifest, approved versions, thresholds; spelled and checked here."""
+"""The declarations of an auditor, such as manifest, approved versions and thresholds."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ThresholdOptions(TypedDict, total=False):
 
 
 class InputOptions(ThresholdOptions, total=False):
-    """What else `audit` and `report` take alike."""
+    """The other common options of `audit` and `report`."""
 
     expected: str | os.PathLike[str] | pl.DataFrame | None
     earlier: Reading | pl.DataFrame | None
@@ -49,7 +49,7 @@ class InputOptions(ThresholdOptions, total=False):
 
 
 class AuditOptions(InputOptions, total=False):
-    """The keyword arguments of `audit`, which explains them; all are optional."""
+    """The keyword arguments of `audit`, which documents them; all are optional."""
 
     templates: pl.DataFrame | None
 
@@ -68,8 +68,8 @@ def _texts(name: str, value: object) -> frozenset[str]:
 
 def _output_types(name: str, value: object) -> frozenset[str]:
     types = frozenset(one.lower() for one in checked_texts(name, value))
-    # No refusal: for Box's API the type is any text, and a new one must not wait for a new version.
-    # A typing error hides nothing, because each job is then a finding that ends with this option.
+    # Not refused: Box's API allows any text, and a new type must not require a new version.
+    # A typing error hides nothing, because each job is then a finding that shows this option.
     if unknown := sorted(types - {"docx", "pdf"}):
         _warn(f"{name}: Box documents docx and pdf, not {', '.join(unknown)}. A typing error?")
     return types
@@ -105,15 +105,15 @@ def _total(name: str, value: object) -> tuple[int, str]:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What was declared among the options, as a rule gets it: ``inputs.thresholds.creators``.
+    """The declared options, as rules get them: ``inputs.thresholds.creators``.
 
-    Shares run from 0 to 1: 0.01 accepts one final job in a hundred of a batch. What is None was
-    not declared, and the rule that it is the option of is not evaluated.
+    Shares run from 0 to 1: 0.01 accepts one failed job in a hundred final jobs of a batch. None
+    means not declared; the rule with this option is then not evaluated.
 
     ``slow_document_s`` is one hour. Box publishes that 95 % of documents take under 15 s at up to
-    50 documents a minute. But a document of a large batch first waits in the queue: at that rate
-    the last of 3,000 letters is made an hour after it was requested, and nothing is wrong with
-    it. If your batches are small, choose less.
+    50 documents a minute. But documents of a large batch wait in a queue: at that rate, the last of
+    3,000 letters is made an hour after its request, which is normal. For small batches, choose
+    less.
     """
 
     max_failed_share: float = _option("share of final jobs that may fail, 0 to 1", _up_to(1), 0.0)
@@ -131,16 +131,14 @@ class Thresholds:
         lambda name, value: checked(name, value, bool, "True or False"),
         False,
     )
-    hosts: Collection[str] = _option("host that may have been read", _texts, frozenset())
-    approved_versions: Collection[str] | None = _option(
-        "id of a template version that may be used", _texts
-    )
-    output_type: Collection[str] | None = _option("type that documents may have", _output_types)
-    creators: Collection[str] | None = _option("id or login of who may create jobs", _texts)
-    sources: Collection[str] | None = _option("where jobs may come from", _texts)
-    enterprises: Collection[str] | None = _option("id of whose the jobs may be", _texts)
+    hosts: Collection[str] = _option("allowed host", _texts, frozenset())
+    approved_versions: Collection[str] | None = _option("id of an allowed template version", _texts)
+    output_type: Collection[str] | None = _option("allowed output type", _output_types)
+    creators: Collection[str] | None = _option("id or login of an allowed creator", _texts)
+    sources: Collection[str] | None = _option("allowed source of jobs", _texts)
+    enterprises: Collection[str] | None = _option("id of an allowed enterprise", _texts)
     period: tuple[dt.datetime, dt.datetime] | None = _option(
-        "when jobs may be created, ISO 8601 with time zones", _period
+        "start and end of creation, ISO 8601 with time zones", _period
     )
     control_total: tuple[int, str] | None = _option(
         "count and digest of the sender's external ids", _total
@@ -148,15 +146,15 @@ class Thresholds:
 
 
 ABOUT: Final[Mapping[str, str]] = {one.name: one.metadata["about"] for one in fields(Thresholds)}
-"""A few words on each option."""
+"""A short description of each option."""
 _CHECKS: Final = {one.name: one.metadata["check"] for one in fields(Thresholds)}
 
 DEFAULTS: Final[Mapping[str, Any]] = asdict(Thresholds())
-"""What is declared if nothing is."""
+"""The default declarations."""
 
 
 def flag(name: str) -> str:
-    """What an option is called on the command line, where one value is given at a time.
+    """The name of an option on the command line, where each value is given separately.
 
     >>> flag("approved_versions")
     '--approved-version'
@@ -166,7 +164,7 @@ def flag(name: str) -> str:
 
 
 def thresholds(options: Mapping[str, Any]) -> Thresholds:
-    """Check what was declared.
+    """Check declared options.
 
     Raises:
         InvalidRequest: an option is unknown or invalid.

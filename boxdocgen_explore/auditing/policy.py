@@ -1,6 +1,6 @@
-"""The policy file (TOML): what batches must meet, by template or id, and which findings are waived.
+"""The policy file (TOML): options by template or batch, and waivers of findings.
 
-Keep it under version control: then every change of what is accepted has a date and an author.
+Keep it under version control, so that every change has a date and an author.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Findings that are accepted until ``expires`` (that day included, UTC)."""
+    """Findings that are accepted until ``expires`` (UTC, inclusive)."""
 
     rule: _Text
     reason: _Text
@@ -52,7 +52,7 @@ class Waiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 _check_id(kind, pattern)
 
     def covers(self, rule: str, batch_id: str | None, templates: Collection[str]) -> bool:
-        """Whether it is about a finding of this rule on this batch."""
+        """Whether it covers a finding of this rule on this batch."""
         named = {"batch": self.batch, "template": self.template}.items()
         return rule == self.rule and all(
             _applies(kind, pattern, batch_id, templates) for kind, pattern in named if pattern
@@ -75,16 +75,16 @@ class Policy:
     settings: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
-    """This file and the manifests that it names, by their path relative to it."""
+    """This file and its manifests, by their path relative to it."""
 
     @property
     def by_template(self) -> bool:
-        """Whether it must be known which templates a batch was made from."""
+        """Whether it needs the templates of batches."""
         tables = any(kind == "template" for kind, _ in self.settings)
         return tables or any(waiver.template for waiver in self.waivers)
 
     def options(self, batch_id: str, templates: Collection[str]) -> dict[str, Any]:
-        """Give the options for a batch that was made from these templates."""
+        """Return the options for a batch made from these templates."""
         options: dict[str, Any] = {}
         for table, settings in self.settings.items():
             options |= settings if _applies(*table, batch_id, templates) else {}
@@ -93,9 +93,9 @@ class Policy:
     def waive(
         self, findings: pl.DataFrame, templates: Mapping[str, Collection[str]], today: dt.date
     ) -> pl.DataFrame:
-        """Mark what is waived by the severity "waived", and say who, why and until when.
+        """Give waived findings the severity "waived", and add owner, reason and last day.
 
-        An expired waiver only adds that it expired.
+        An expired waiver only adds a note.
         """
         rows = findings.to_dicts() if self.waivers else []
         for row in rows:
@@ -110,10 +110,10 @@ class Policy:
         return pl.DataFrame(rows, schema=findings.schema) if rows else findings
 
     def unused(self, findings: pl.DataFrame, templates: Mapping[str, Collection[str]]) -> list[str]:
-        """Say which tables are about none of these batches, and which waivers cover no finding."""
+        """Report tables that match no batch, and waivers that match no finding."""
         found = findings.select("rule", "batch_id").unique().rows()
         tables = [
-            f'The table [{kind}."{pattern}"] of the policy is about no batch here.'
+            f'The table [{kind}."{pattern}"] of the policy matches no batch here.'
             for kind, pattern in self.settings
             if not any(_applies(kind, pattern, *batch) for batch in templates.items())
         ]
@@ -134,7 +134,7 @@ class Policy:
 
 
 def _applies(kind: str, pattern: str, batch_id: str | None, templates: Collection[str]) -> bool:
-    """Whether a table is about a batch; only "*" is also about several batches together (None)."""
+    """Whether a table covers a batch; only "*" also covers several batches together (None)."""
     names = templates if kind == "template" else [batch_id or ""]
     return pattern == "*" or any(fnmatchcase(name, pattern) for name in names if name)
 
@@ -143,10 +143,10 @@ def read_policy(source: str | os.PathLike[str] | Policy | None) -> Policy:
     """Read and check a policy file; None is a policy without settings and waivers.
 
     Tables, all optional: ``defaults``; ``template.ID`` and ``batch.ID``, whose ids may contain
-    ``*`` and ``?``; ``waiver``. Later tables win over earlier ones, in the order named here, and
-    what is given to `audit` wins over all. A batch made from several templates gets the tables of
-    each. Keys are those of `Thresholds` and ``manifest`` (a path, relative to this file). A waiver
-    names a ``batch``, a ``template``, or both; "*" includes findings on several batches.
+    ``*`` and ``?``; ``waiver``. Later tables override earlier ones, in this order, and arguments of
+    `audit` override all. A batch made from several templates gets the tables of each. Keys are
+    those of `Thresholds` and ``manifest`` (a path, relative to this file). A waiver names a
+    ``batch``, a ``template``, or both; "*" includes findings on several batches.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "policy.toml"
@@ -200,14 +200,14 @@ def read_policy(source: str | os.PathLike[str] | Policy | None) -> Policy:
 
 
 def named_manifests(content: bytes) -> list[str]:
-    """Give the paths of the manifests that a policy file names, which are not read."""
+    """Return the paths of the manifests in a policy file, without reading them."""
     file = msgspec.convert(tomllib.loads(content.decode()), _File)
     tables = [file.defaults, *file.template.values(), *file.batch.values()]
     return [str(table["manifest"]) for table in tables if "manifest" in table]
 
 
 def _check_id(kind: str, pattern: str) -> None:
-    """A name would match nothing, and what it stands for would not be checked."""
+    """Refuse a name, which would match nothing and so check nothing."""
     if re.search(r"\s|[^\W\d_]{3}", pattern):
         raise InvalidRequest(
             f"a {kind} is named by its id, such as {_ID_OF[kind]}, which may contain * and ?; "
@@ -217,7 +217,7 @@ def _check_id(kind: str, pattern: str) -> None:
 
 @contextmanager
 def _at(place: str) -> Iterator[None]:
-    """Name the place in an error."""
+    """Add the place to errors."""
     try:
         yield
     except InvalidRequest as error:
@@ -229,7 +229,7 @@ def _at(place: str) -> Iterator[None]:
 
 
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the options that a policy may set, each as `audit` does.
+    """Check the options of a policy, each as `audit` does.
 
     Raises:
         InvalidRequest: one is unknown or invalid.

@@ -1,4 +1,4 @@
-"""What to send again: Box has no call to retry a job, so the list goes back to its sender."""
+"""Documents to request again: Box has no call to retry a job."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _EMPTY: Final = "The document is empty."
 
 
 def resubmission(reading: Reading | pl.DataFrame, expected: Any = None) -> pl.DataFrame:
-    """List what to send again: jobs that failed or completed with errors, documents without a job,
-    and, if documents were read, those that do not exist or are empty.
+    """List documents to request again: jobs that failed or completed with errors, documents
+    without a job and, if documents were read, missing and empty ones.
 
     Returns one row per such job (`schema.RESUBMISSION`): ``external_id``, ``batch_id``,
     ``job_id``, ``status``, ``reason`` (its distinct reasons, joined by "; "), ``match``, then
-    the manifest's further columns (named ``manifest_...`` if a name is taken). ``match`` is
+    the other columns of the manifest (named ``manifest_...`` if a name is taken). ``match`` is
     "matched" (the manifest has this document), "no job" (it has, and no job here carries the
     external id), "not in the manifest", "cannot be matched" (the job has no external id), or
     null if no manifest was given.
 
-    Jobs that are still running are not listed, nor documents of the manifest for which another
-    job here is completed. "no job" means among the jobs that were read: check that the reading is
+    Jobs that are still running are not listed, nor documents of the manifest with another
+    completed job here. "no job" refers to the jobs that were read: check that the reading is
     complete.
 
     Raises:

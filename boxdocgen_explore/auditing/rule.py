@@ -1,4 +1,4 @@
-"""What a rule of the audit is, how a function becomes one, and how it writes its findings."""
+"""The rules of an audit: their declaration, and helpers for their findings."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ import polars as pl
 from boxdocgen_explore.auditing.inputs import AuditInput
 
 COMPLETE_JOBS: Final = ("jobs", "complete batches")
-"""What most rules need."""
+"""The needs of most rules."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that an audit checks; ``RULES`` is a tuple of them.
+    """One check of an audit; ``RULES`` is a tuple of them.
 
     Parameters:
-        name: such as "no-pptx": in findings, policies and reports.
+        name: such as "no-pptx", used in findings, policies and reports.
         severity: "error", "warning" or "info" (`schema.SEVERITIES`).
-        checks: what it checks, as a sentence without its full stop.
-        why: why that matters, in sentences.
+        checks: what it checks, a sentence without full stop.
+        why: why it matters, in sentences.
         check: gets the `AuditInput` and returns one row per finding: ``detail`` (str, one
-            sentence), ``batch_id`` (str; without it, the rule judges all batches together),
+            sentence), ``batch_id`` (str; without it, the rule evaluates all batches together),
             ``job_id`` and ``about`` (str, optional; `schema.FINDINGS`), ``of_batches`` (list of
             str, if a finding is about several), ``severity`` (str, if it differs from the rule's).
-        needs: keys of `auditing.needs.NEEDS`: without them the rule is not evaluated.
-        columns: of the jobs, those that change the findings: redacted, the rule is not evaluated.
-        option: of `audit`, that which asks for this rule: the audit is then clean only if the rule
-            is evaluated.
+        needs: keys of `auditing.needs.NEEDS`, without which the rule is not evaluated.
+        columns: columns of jobs that affect the findings; if redacted, the rule is not evaluated.
+        option: the option of `audit` that requests this rule; the audit is then clean only if the
+            rule is evaluated.
 
     >>> def no_pptx(inputs):
     ...     slides = inputs.jobs.filter(pl.col("output_type") == "pptx")
@@ -59,9 +59,9 @@ def rule(
     columns: tuple[str, ...] = (),
     option: str | None = None,
 ) -> Callable[[Callable[[AuditInput], pl.DataFrame]], Rule]:
-    """Make a `Rule` of a function whose docstring says what it checks and, below, why.
+    """Turn a function into a `Rule`; its docstring has what it checks and, below, why.
 
-    ``also`` is what it needs besides ``needs``.
+    ``also`` has needs in addition to ``needs``.
     """
 
     def declare(check: Callable[[AuditInput], pl.DataFrame]) -> Rule:
@@ -75,22 +75,22 @@ BATCHES: Final = (
     pl.when(pl.col("batch_id").n_unique() == 1).then(pl.col("batch_id").first()).alias("batch_id"),
     pl.col("batch_id").unique(maintain_order=True).alias("of_batches"),
 )
-"""The batch of a group of jobs (null if they belong to several), and all of their batches."""
+"""The batch of a group of jobs (null if there are several), and all its batches."""
 _BATCHES: Final = pl.col("^(batch_id|of_batches)$")
 
 
 def per_job(jobs: pl.DataFrame, detail: pl.Expr) -> pl.DataFrame:
-    """Make one finding of each job."""
+    """One finding per job."""
     return jobs.select(_BATCHES, "job_id", detail=detail)
 
 
 def per_group(
     groups: pl.DataFrame, detail: Callable[..., str], about: str | pl.Expr | None = None
 ) -> pl.DataFrame:
-    """Make one finding of each row, about its batches and no single job.
+    """One finding per row, about its batches and not about a single job.
 
-    ``detail`` writes the sentence; it gets the other columns as keyword arguments. ``about`` is
-    what tells two findings on one batch apart.
+    ``detail`` returns the sentence; it gets the other columns as keyword arguments. ``about``
+    distinguishes findings on one batch.
     """
     details = [
         detail(**row)

@@ -1,4 +1,4 @@
-"""Runs a rule on all batches together: what it found, and what it lacks."""
+"""Run a rule on all batches together."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from boxdocgen_explore.schema import FINDINGS, SEVERITIES, VERDICTS, WAIVED
 
 
 class Outcome(NamedTuple):
-    """What a rule found (`schema.FINDINGS`), and what it lacks, for all batches or for some.
+    """The findings of a rule (`schema.FINDINGS`), and its missing input.
 
-    ``batches`` has the batches that each finding names; None if the rule judges all together.
+    ``batches`` has the batches of each finding; None if the rule evaluates all together.
     """
 
     rule: Rule
@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
 
 
 def not_run(rule: Rule, lacks: str | None) -> Outcome:
-    """Give the outcome of a rule that cannot be evaluated at all."""
+    """The outcome of a rule that cannot be evaluated at all."""
     return Outcome(rule, lacks, pl.DataFrame(schema=FINDINGS), pl.Series(dtype=pl.String))
 
 
@@ -56,26 +56,26 @@ def run(rule: Rule, inputs: AuditInput) -> Outcome:
 
 
 def verdict(findings: int, lacks: str | None) -> tuple[str, int, str | None]:
-    """Judge by what was found; nothing passes if some of its input was missing."""
+    """The verdict; a rule does not pass if part of its input was missing."""
     return "found" if findings else "not evaluated" if lacks else "passed", findings, lacks
 
 
 def verdicts_of(lacks: Mapping[str, str | None], findings: pl.DataFrame) -> pl.DataFrame:
-    """Give one row per rule (`schema.VERDICTS`)."""
+    """Return one row per rule (`schema.VERDICTS`)."""
     counts = dict(findings["rule"].value_counts().iter_rows())
     rows = [(rule, *verdict(counts.get(rule, 0), lack)) for rule, lack in lacks.items()]
     return pl.DataFrame(rows, schema=VERDICTS, orient="row")
 
 
 def in_order(findings: pl.DataFrame, rules: Iterable[str]) -> pl.DataFrame:
-    """Sort by severity, then as the rules."""
+    """Sort by severity, then in the order of the rules."""
     orders = {"severity": (*SEVERITIES, WAIVED), "rule": [*rules]}
     places = [pl.col(name).replace_strict(one, range(len(one))) for name, one in orders.items()]
     return findings.sort(places, maintain_order=True)
 
 
 def checked_rules(rules: Iterable[Rule] | None) -> Sequence[Rule]:
-    """All rules, or those that are given, if each is one and has its own name."""
+    """The given rules, or all; each must be a Rule with a unique name."""
     chosen = RULES if rules is None else tuple(rules) if isinstance(rules, Iterable) else (None,)
     if not all(isinstance(rule, Rule) for rule in chosen):
         raise InvalidRequest("rules must be a list of Rule; to add one, pass [*RULES, mine].")

@@ -1,4 +1,4 @@
-"""Samples of jobs to look at by hand: how many, drawn so that others can, and what they show."""
+"""Reproducible samples of jobs for manual review: their size, and what they show."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def sample(
     seed: int | str,
     by: str | Sequence[str] | None = None,
 ) -> pl.DataFrame:
-    """Draw n jobs to look at by hand, so that everybody draws the same ones.
+    """Draw n jobs for manual review; the sample is reproducible.
 
-    A job is drawn by the SHA-256 of the seed and its id, so neither the order of the rows nor
-    the machine matters, and a larger ``n`` keeps the smaller sample. With ``by``, a column or
-    several, ``n`` jobs are drawn of each group. Returns the same columns, in the order of drawing;
-    jobs without an id are skipped, a duplicate id is drawn once. `sample_recipe` says
-    in a sentence what was done.
+    Jobs are drawn by the SHA-256 of the seed and the id, so the order of the rows and the machine
+    do not matter, and a larger ``n`` includes the smaller sample. With ``by``, one or several
+    columns, ``n`` jobs are drawn from each group. Returns the same columns, in the order of
+    drawing. Jobs without an id are skipped; a duplicate id is drawn once. `sample_recipe` describes
+    the method.
 
     Raises:
-        InvalidRequest: an argument is invalid, or a column of ``by`` is not there.
+        InvalidRequest: an argument is invalid, or a column of ``by`` is missing.
 
     Source: ``id`` of each job.
 
@@ -54,7 +54,7 @@ def sample(
 
 
 def sample_recipe(n: int, seed: int | str, by: str | Sequence[str] | None = None) -> str:
-    """Say how `sample` draws, so that others can draw the same jobs.
+    """Describe how `sample` draws, so that others can draw the same jobs.
 
     >>> sample_recipe(25, 2026)
     'Sample: 25 jobs, in ascending order of SHA-256("2026:" + job id), as hexadecimal.'
@@ -75,11 +75,11 @@ def _sampling(n: int, seed: int | str, by: str | Sequence[str] | None) -> list[s
 
 
 def sample_size(confidence: float, tolerable: float, expected: float = 0.0) -> int:
-    """Say how many jobs to look at, to show that the share of wrong ones is tolerable.
+    """The number of jobs to review, to show that the share of wrong ones is tolerable.
 
-    Attribute sampling, binomial (of a small batch, slightly fewer would do): if the share were
-    ``tolerable``, no more jobs than ``expected`` (a share, rounded up to jobs) would be found
-    wrong with a probability of at most 1 - ``confidence``.
+    Binomial attribute sampling (for a small batch, slightly fewer are enough): if the true share
+    were ``tolerable``, at most ``expected`` wrong jobs (a share, rounded up to jobs) would be found
+    with a probability of at most 1 - ``confidence``.
 
     Raises:
         InvalidRequest: a share is invalid, or expected is too close to tolerable.
@@ -102,9 +102,9 @@ def sample_size(confidence: float, tolerable: float, expected: float = 0.0) -> i
 
 
 def upper_bound(found: int, sample: int, confidence: float = 0.95) -> float:
-    """Say how large the share of wrong jobs may be if so many were found in a sample.
+    """The upper bound of the share of wrong jobs, given those found in a sample.
 
-    The one-sided bound of Clopper and Pearson: with this confidence, the share is at most that.
+    This is the one-sided Clopper-Pearson bound: with this confidence, the share is at most that.
 
     Raises:
         InvalidRequest: an argument is invalid, or SciPy is not installed.
@@ -129,7 +129,7 @@ def _between(name: str, share: float) -> None:
 
 
 def _at_most(wrong: int, n: int, share: float) -> float:
-    """The probability of at most so many wrong jobs in a sample of n."""
+    """The probability of at most this many wrong jobs in a sample of n."""
     exactly = total = (1 - share) ** n
     for k in range(wrong):
         exactly *= (n - k) / (k + 1) * share / (1 - share)

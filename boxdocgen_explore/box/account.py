@@ -1,4 +1,4 @@
-"""Whose account this is: the user that Box names, and that user's cache."""
+"""The user who reads, as Box reports it, and that user's cache."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from boxdocgen_explore.cache import PageStore, offline_cache, online_cache
 from boxdocgen_explore.schema import User
 
 _opened_in: Final[set[int]] = set()
-"""Ids of the processes that opened an account: a fork inherits its parent's."""
+"""Processes that opened an account; a fork inherits its parent's entry."""
 
 
 def check_no_fork() -> None:
-    """Refuse to work in a fork of a process that has read: connections would be shared, so that
-    parent and child read each other's answers, and polars waits for ever for its threads.
+    """Refuse to work in a process that was forked after reading.
+
+    Parent and child would share connections and read each other's answers, and polars would wait
+    forever for its threads.
 
     Raises:
         InvalidRequest: this is such a process.
@@ -40,13 +42,13 @@ def check_no_fork() -> None:
 class Account:
     """The user of a session and that user's cache, opened when first needed.
 
-    ``wanted`` is whose cache is read offline: an id or a login.
+    ``wanted`` is the id or login of the user whose cache is read offline.
     """
 
     def __init__(self, session: BoxSession, cache_dir: Path | None, wanted: str | None) -> None:
         self.session = session
         self.user: User | None = None
-        """Who reads, once the cache is open; None if Box does not say."""
+        """The user, once the cache is open; None if Box did not name one."""
         self.store: PageStore | None = None
         self._folder = cache_dir and cache_dir / quote(session.host, safe="")
         self._wanted = wanted
@@ -54,7 +56,7 @@ class Account:
         self._closed = False
 
     def open(self, context: RequestContext | None = None) -> PageStore:
-        """Ask Box who this is, once, and open that user's cache.
+        """Ask Box once who the user is, and open that user's cache.
 
         Raises:
             InvalidRequest: it was closed, or this is a fork (`check_no_fork`).
@@ -74,7 +76,7 @@ class Account:
             return self.store
 
     def body(self, path: tuple[str, ...], marker_sha256: str | None, sha256: str) -> bytes | None:
-        """Give a cached body that has this digest; None if there is none, or no longer."""
+        """Return the cached body with this digest; None if it is not (or no longer) cached."""
         if self.store is None or self._closed:
             return None
         root = "/".join(quote(segment, safe="") for segment in (self.session.host, *path))
@@ -100,11 +102,11 @@ class Account:
         """
         token = checked_token(token)
         if self.user is not None and not self.session.offline:
-            # Checked first: nothing may be read into this user's cache with another one's token.
+            # Checked first: another user's pages must never get into this user's cache.
             owner = endpoints.me(self.session.with_token(token))
             if owner.id != self.user.id:
                 raise errors.InvalidRequest(
-                    f"That token belongs to {owner.login}, this connection to {self.user.login}. "
+                    f"The token belongs to {owner.login}, this connection to {self.user.login}. "
                     "Use connect() again to read as somebody else."
                 )
         self.session.credentials = Token(token)

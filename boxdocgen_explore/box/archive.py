@@ -1,4 +1,4 @@
-"""Final batches as a Parquet dataset: what is new is read, then written."""
+"""Final batches as a Parquet dataset: new batches are read, then added."""
 
 from __future__ import annotations
 
@@ -30,21 +30,22 @@ class Archives(Readable):
         cancelled: threading.Event | None = None,
         progress: Progress | None = None,
     ) -> pl.DataFrame:
-        """Read the batches that a dataset lacks, and write those that are final; one row per batch
-        comes back (schema.ARCHIVED).
+        """Read the batches that a dataset lacks and add those that are final.
+
+        Returns one row per batch (schema.ARCHIVED).
 
         The dataset has one folder per month of creation (UTC), ``month=2026-11``, with files of
-        complete batches (schema.ARCHIVED_JOBS), and ``_runs.parquet``, the log of what each run saw
+        complete batches (schema.ARCHIVED_JOBS), and ``_runs.parquet``, the log of all runs
         (schema.RUNS). A file is replaced completely or not at all, so this can be interrupted and
         called again. Runs on one machine wait for each other; on object storage, start one at a
-        time. Offline, what is cached is written.
+        time. Offline, cached batches are added.
 
         Parameters:
             url: a folder or object storage (``s3://bucket/prefix``).
-            since: only batches created since, as in `batches`, or since the last complete run of
-                this user if that is longer ago; batches that an earlier run left out are always
-                tried again.
-            skip: ids of batches that are not read, because they cannot be, for example.
+            since: only batches created since, as in `batches`, or since this user's last complete
+                run if that is longer ago; batches that an earlier run left out are always tried
+                again.
+            skip: ids of batches to leave out, such as those that can never be read.
             documents, cancelled, progress: as `read`.
             storage_options: polars' options for object storage; ``timeout`` defaults to 5 minutes.
 

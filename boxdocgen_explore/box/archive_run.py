@@ -31,16 +31,16 @@ from boxdocgen_explore.text import counted, listed
 from boxdocgen_explore.verdict import batch_label
 
 _LONG_AGO: Final = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
-"""With this as now, a label has its year."""
+"""As the current time, this makes labels include the year."""
 
 _GAPS: Final = ("list incomplete", "failed")
 """Outcomes of a run that may not have seen every batch."""
 
 _LEFT_OUT: Final = ("incomplete", "still running", "skipped")
-"""Outcomes of batches that the dataset does not have as they are now."""
+"""Outcomes of batches whose current state is not in the dataset."""
 
 _CLOCK_DIFFERENCE: Final = dt.timedelta(hours=1)
-"""This machine's clock, which dates a run, may differ by so much from Box's, which dates jobs."""
+"""The largest difference allowed between this machine's clock (runs) and Box's (jobs)."""
 
 
 class Readable(ABC):
@@ -63,7 +63,7 @@ class Readable(ABC):
 
 @dataclass
 class ArchiveRun:
-    """One run: which batches there are, which of them the dataset lacks, what became of them."""
+    """One run: the batches that exist, those that the dataset lacks, and their outcomes."""
 
     box: Readable
     dataset: Dataset
@@ -75,13 +75,13 @@ class ArchiveRun:
     user: User | None = None
     listed: BatchList | None = None
     batches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """The listed batches (schema.BATCHES) by id, the oldest first."""
+    """The listed batches (schema.BATCHES) by id, oldest first."""
     left_out_since: dict[str, dt.datetime] = field(default_factory=dict)
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What became of each batch: its columns of schema.RUNS that only a reading has."""
+    """The outcome of each batch: the columns of schema.RUNS that come from its reading."""
 
     def write(self) -> pl.DataFrame:
-        """Archive what is new, and note in the log what was seen, whatever happens."""
+        """Archive new batches, and log the outcome of the run even if it fails."""
         runs = self.dataset.runs()
         last = runs.drop_nulls("batch_id").unique("batch_id", keep="last")
         done = last.filter(pl.col("outcome").is_in(("written", "unchanged")))["batch_id"]
@@ -91,7 +91,7 @@ class ArchiveRun:
         try:
             wanted = self._archive(runs, last)
         except BaseException as error:  # Ctrl-C, too
-            # Another error's text may contain anything.
+            # The text of an unforeseen error may contain secrets.
             foreseen = isinstance(error, errors.BoxDocGenError)
             reason = str(error) if foreseen else type(error).__name__
             with suppress(errors.StoreError):  # the first error is the one to show
@@ -101,10 +101,10 @@ class ArchiveRun:
         return pl.DataFrame([rows[one] for one in wanted], schema=ARCHIVED)
 
     def _archive(self, runs: pl.DataFrame, last: pl.DataFrame) -> Iterable[str]:
-        """1. List the batches: those since the start, and those that earlier runs left out.
-        2. Read those that the dataset does not have as they are listed; write what is final.
+        """1. List batches since the start, and those that earlier runs left out.
+        2. Read those that are missing from the dataset or have changed; write final ones.
 
-        Give the ids of all of them.
+        Return the ids of all of them.
         """
         known, self.user = self.dataset.batches(), self.box.user
         user_id = self.user.id if self.user else None
@@ -114,13 +114,13 @@ class ArchiveRun:
         lacking = ~pl.col("batch_id").is_in([*known]) | pl.col("outcome").is_in(_LEFT_OUT)
         left_out = last.filter(mine, lacking)
         if self.start:
-            # A run that failed early may not have known who reads.
+            # A run that failed early may not have known its user.
             early = (pl.col("outcome") == "failed") & pl.col("user_id").is_null()
-            past = pl.col("run_at") <= self.run_at  # else a clock was wrong
+            past = pl.col("run_at") <= self.run_at  # a later time means a wrong clock
             self.start = _back_to(self.start, runs.filter(mine | early & same_host, past))
         self._list_batches(left_out["batch_created_at"].min())
         cached = self.box.cached() if self.start is None else []
-        # What had no date when it was written, and now has, is written again, to its month.
+        # Batches written without a date are moved to their month once it is known.
         known = {
             one: place
             for one, place in known.items()
@@ -128,7 +128,7 @@ class ArchiveRun:
         }
         wanted = dict.fromkeys([*self.batches, *left_out["batch_id"], *cached])
         if unknown := sorted(self.skipped - wanted.keys()):
-            errors.warn(f"Nothing to skip: no batch {listed(unknown)} was found.", UserWarning)
+            errors.warn(f"Nothing was skipped: no batch {listed(unknown)} found.", UserWarning)
         new = [one for one in wanted if not self._is_there(one, known)]
         for one in wanted.keys() - {*new}:
             self.seen[one] = {"outcome": "unchanged", "jobs": known[one].counts["jobs"]}
@@ -162,17 +162,17 @@ class ArchiveRun:
         self.batches = {row["batch_id"]: row for row in rows.iter_rows(named=True)}
 
     def _created(self, batch_id: str) -> dt.datetime | None:
-        """When a batch was created, if that is known."""
+        """The creation time of a batch, if known."""
         return self.batches.get(batch_id, {}).get("first_created_at")
 
     def _is_there(self, batch_id: str, known: Mapping[str, Place]) -> bool:
-        """Whether the dataset has this batch as it is listed."""
+        """Whether the dataset has this batch with the listed counts."""
         if batch_id in known and batch_id in self.batches:
             return known[batch_id].counts == {one: self.batches[batch_id][one] for one in COUNTS}
         return batch_id in known
 
     def _by_month(self, batch_ids: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
-        """Batches by the month of their creation, so many at a time as fit into memory."""
+        """Batches by month of creation, in groups that fit into memory."""
         months: dict[str, list[str]] = defaultdict(list)
         for one in batch_ids:
             created = self._created(one)
@@ -182,10 +182,10 @@ class ArchiveRun:
             for some in frame_cache.by_size(zip(ids, jobs, strict=True)):
                 yield month, some
 
-    # --- what becomes of them ----------------------------------------------------------------
+    # --- outcomes ----------------------------------------------------------------------------
 
     def _read_and_write(self, month: str, ids: Sequence[str], known: Mapping[str, Place]) -> None:
-        # Refreshed, because the list of batches may be newer than what is cached.
+        # Refreshed, because the batch list may be newer than the cache.
         options = {"errors": "keep", "refresh": True, "documents": self.documents, **self.waiting}
         reading = self.box.read(ids, **options)
         counts = counts_of(reading.jobs)
@@ -202,7 +202,7 @@ class ArchiveRun:
         self.seen |= seen
 
     def _described(self, jobs: pl.DataFrame) -> pl.DataFrame:
-        """The jobs with all columns of the dataset, as far as they are known."""
+        """The jobs with all columns of the dataset; unknown values are null."""
         names = self.box.template_names()
         labels = {
             one: batch_label(self.batches[one], names, now=_LONG_AGO)
@@ -223,7 +223,7 @@ class ArchiveRun:
         return frames.with_columns(jobs, ARCHIVED_JOBS)
 
     def _rows(self) -> dict[str, dict[str, Any]]:
-        """What became of each batch (schema.RUNS), by its id."""
+        """The outcome of each batch (schema.RUNS), by its id."""
         places = self.dataset.batches()
         return {
             one: {
@@ -242,9 +242,9 @@ class ArchiveRun:
     def _write_log(
         self, done: Collection[str], *more: Mapping[str, Any]
     ) -> dict[str, dict[str, Any]]:
-        """Log the batches that were written or left out, and those that no log says are there.
+        """Log the batches that were written or left out, and unchanged ones that no log has yet.
 
-        Give what became of each batch.
+        Return the outcome of each batch.
         """
         seen = self._rows()
         rows: list[Mapping[str, Any]] = [
@@ -267,7 +267,7 @@ class ArchiveRun:
 def _outcome(
     batch_id: str, reading: Reading, counts: Counts | None, place: Place | None
 ) -> dict[str, Any]:
-    """What becomes of a batch, its jobs, and the reason if it is left out."""
+    """The outcome of a batch, its jobs, and the reason if it is left out."""
     if batch_id in reading.failures:
         return {"outcome": "incomplete", "reason": str(reading.failures[batch_id])}
     if counts is None:
@@ -281,10 +281,10 @@ def _outcome(
 
 
 def _back_to(start: dt.datetime, runs: pl.DataFrame) -> dt.datetime | None:
-    """How far back a run has to look that was asked for what is newer than ``start``.
+    """The time from which a run must read, if it was asked to read from ``start``.
 
-    That is to the last run that saw every batch (schema.RUNS), and to what was asked of those after
-    it, which did not; None is to the beginning.
+    It goes back to the last run that saw every batch (schema.RUNS), and to the start of any later
+    run that did not; None means from the beginning.
     """
     gap = pl.col("outcome").is_in(_GAPS).any()
     by_run = runs.group_by("run_at").agg(pl.col("since").first(), gap=gap)

@@ -1,8 +1,8 @@
 """One attempt at the network, in a separate thread.
 
-So one deadline holds from the name lookup to the last byte, whatever arrives slowly; Ctrl-C and
-Cancel end any wait within a second; and no traceback has the frames of requests, urllib3 or Box's
-SDK, whose variables hold the token.
+One deadline covers everything from the name lookup to the last byte. Ctrl-C and Cancel end any wait
+within a second. No traceback includes frames of requests, urllib3 or Box's SDK, whose variables
+hold the token.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ def run_apart(
     deadline_s: float,
     context: RequestContext,
 ) -> _Result:
-    """What ``work`` returns. ``failure`` makes the error to raise, from any error of ``work``.
+    """Return the result of ``work``. ``failure`` makes the error to raise from any error.
 
-    Work that is not done in time fails with a TimeoutError. Whoever stops waiting, on a Ctrl-C
-    too, shuts down its connections, so that the thread ends soon as well.
+    Work that is not done in time fails with a TimeoutError. When the caller stops waiting, also on
+    Ctrl-C, the connections are shut down, so that the thread ends soon.
 
     Raises:
         Cancelled: the context was cancelled.
     """
     attempt = _Attempt(work, failure)
     late = time.monotonic() + deadline_s
-    try:  # a Ctrl-C may come as soon as the thread has started
+    try:  # Ctrl-C may come as soon as the thread has started
         attempt.start()
         while attempt.is_alive():
             context.check()
@@ -52,7 +52,7 @@ def run_apart(
 
 
 def watch(connected: Any) -> None:
-    """Let the attempt that this thread is shut down a socket, once nobody waits for it."""
+    """Register a socket, to be shut down once nobody waits for this thread's attempt."""
     attempt = threading.current_thread()
     if isinstance(attempt, _Attempt):
         attempt.watch(connected)
@@ -72,20 +72,20 @@ class _Attempt(threading.Thread):
         try:
             self.result = self._work()
         except Exception as error:
-            self.failed = self._failure(error)  # not the error: its frames hold the token
+            self.failed = self._failure(error)  # not the error itself: its frames hold the token
         finally:
             for connected in self._sockets:
                 connected.close()
 
     def watch(self, connected: Any) -> None:
-        # A duplicate, because TLS takes the original away from its object.
+        # A duplicate, because TLS detaches the original socket.
         duplicate = socket.fromfd(connected.fileno(), socket.AF_INET, socket.SOCK_STREAM)
         self._sockets.append(duplicate)
         if self._stopped:
             self.stop()
 
     def stop(self) -> None:
-        """Shut down what is still open; does nothing once the work is done."""
+        """Shut down open connections; does nothing once the work is done."""
         self._stopped = True
         for connected in self._sockets:
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Where the bearer token comes from: a plain token, or Box's own SDK for everything else."""
+"""Sources of the bearer token: a plain token, a function, or Box's SDK."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Credentials(Protocol):
     def token(self) -> str: ...
 
     def refresh(self) -> bool:
-        """Get a new token after a 401; False if only a person can."""
+        """Get a new token after a 401; False if only the user can provide one."""
         ...
 
 
@@ -49,7 +49,7 @@ class Secret(str):
 
 
 class Token:
-    """A plain token, which only a person can replace. Its repr hides it."""
+    """A plain token, which only the user can replace. Its repr hides it."""
 
     def __init__(self, token: str) -> None:
         self._token = Secret(token)
@@ -62,7 +62,7 @@ class Token:
 
 
 class SdkCredentials:
-    """A token that Box's SDK fetches, and again when it has expired (JWT, CCG, OAuth)."""
+    """A token that Box's SDK fetches, and renews when it has expired (JWT, CCG, OAuth)."""
 
     def __init__(self, authentication: Authentication) -> None:
         self._authentication = authentication
@@ -78,7 +78,7 @@ class SdkCredentials:
         return run_apart(ask, self._failure, _DEADLINE_S, RequestContext())
 
     def _failure(self, error: Exception) -> Exception:
-        """This package's error for any of the SDK's, which hold the secrets."""
+        """Convert any error of the SDK, which holds secrets, to one of this package."""
         config = getattr(self._authentication, "config", None)
         names = ("client_secret", "private_key", "private_key_passphrase")
         secrets = filter(None, (getattr(config, name, None) for name in names))
@@ -100,7 +100,7 @@ class SdkCredentials:
 
 
 class AskedCredentials:
-    """A token that a function gives, and again when it has expired."""
+    """A token that a function returns, called again when the token has expired."""
 
     def __init__(self, ask: Callable[[], str]) -> None:
         self._ask = ask
@@ -119,9 +119,10 @@ class AskedCredentials:
 
 
 def _no_token(error: Exception) -> Exception:
-    """Which error the function raised, and on which line of its file: its text or the source may
-    contain a secret, and a chained error would show both."""
-    lines = traceback.extract_tb(error.__traceback__)[1:]  # below the one of `run_apart`
+    """Name the error that the function raised, and the line of its file.
+
+    Its text and source may contain a secret, and a chained error would show both."""
+    lines = traceback.extract_tb(error.__traceback__)[1:]  # below the frame of `run_apart`
     own = [line for line in lines if line.filename == lines[0].filename]
     place = f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
     return Unauthorized(
@@ -131,7 +132,7 @@ def _no_token(error: Exception) -> Exception:
 
 
 def as_secret(token: object) -> Secret | None:
-    """Hide a token from tracebacks. What is not text becomes empty and is refused later."""
+    """Hide a token from tracebacks. Anything but text becomes empty and is refused later."""
     return None if token is None else Secret(token if isinstance(token, str) else "")
 
 
@@ -159,12 +160,12 @@ class _RedactedEnvironment(dict[str, str]):
 def credentials(
     token: str | None, environment: Mapping[str, str] = os.environ, auth: object = None
 ) -> Credentials:
-    """The token or ``auth`` given, else what the environment names, else what a person types.
+    """The given token or ``auth``, otherwise the environment's, otherwise one that the user types.
 
     Raises:
-        NoCredentials: no credentials, and nobody to ask.
-        InvalidRequest: token and auth are both given, or one of them, or the file that the
-            environment names, is invalid.
+        NoCredentials: there are no credentials, and nobody can be asked.
+        InvalidRequest: token and auth are both given; or one of them, or the file named in the
+            environment, is invalid.
     """
     token, environment = as_secret(token), _RedactedEnvironment(environment)
     if auth is not None:
@@ -209,7 +210,7 @@ def _sdk_authentication(environment: Mapping[str, str]) -> Authentication:
     if path:
         return run_apart(
             lambda: BoxJWTAuth(JWTConfig.from_config_file(path)),
-            # The SDK's error may quote the file, and with it the key.
+            # The SDK's error may quote the file, and so the key.
             lambda error: InvalidRequest(
                 f"BOX_JWT_CONFIG_FILE={path} is invalid: it must be the JSON file that the Box "
                 f"Developer Console gives. Cause: {type(error).__name__}."
@@ -235,10 +236,10 @@ def _sdk_authentication(environment: Mapping[str, str]) -> Authentication:
 
 
 def _typed() -> str:
-    """Ask if a person can answer. No widget: its value would be saved with the notebook."""
+    """Ask, if a person can answer. No widget: its value would be saved in the notebook."""
     if not in_notebook() and not (sys.stdin and sys.stdin.isatty()):
         raise NoCredentials(f"No Box credentials. {_HOW}")
     try:
         return getpass.getpass("Box access token: ")
-    except (EOFError, NotImplementedError):  # a notebook that runs unattended
+    except (EOFError, NotImplementedError):  # an unattended notebook
         raise NoCredentials(f"No Box credentials. {_HOW}") from None

@@ -18,14 +18,14 @@ from boxdocgen_explore.schema import BatchList
 from boxdocgen_explore.text import long_ago
 
 _TOLERANCE: Final = dt.timedelta(hours=1)
-"""Jobs of one batch are created within minutes, in an order of their own."""
+"""Jobs of one batch are created within minutes, in any order."""
 
 _LEAST_BATCHES: Final = 8
-"""Batches that must be in order: by chance, so many are so once in 40,000 times."""
+"""Batches that must be in order: this happens by chance once in 40,000 cases."""
 
 
 def start_of(since: dt.datetime | dt.timedelta | None, now: dt.datetime) -> dt.datetime | None:
-    """The time that ``since`` means: a time with a time zone, or so long before ``now``.
+    """Convert ``since`` to a time: a time with a time zone, or a timedelta before ``now``.
 
     Raises:
         InvalidRequest: it is neither.
@@ -38,10 +38,10 @@ def start_of(since: dt.datetime | dt.timedelta | None, now: dt.datetime) -> dt.d
 
 
 class DownTo:
-    """Ends the list of all jobs once all newer ones than ``start`` were read.
+    """Ends the list of all jobs once all jobs newer than ``start`` were read.
 
-    The list has no documented order. So it is read to its end unless the jobs of all pages so far
-    are in the order of their creation, the newest first, and belong to many batches.
+    Box documents no order. The list is read to its end unless the jobs of all pages so far are
+    sorted by creation, newest first, and belong to many batches.
     """
 
     def __init__(self, start: dt.datetime) -> None:
@@ -104,7 +104,7 @@ def read_batch_list(
 def _counted(chain: Chain) -> BatchList:
     chain = chain.copy()
     jobs = frames.full_jobs(chain.frames())
-    # A chain that has just been restarted has no page.
+    # A restarted chain has no page yet.
     read_at = min((page.fetched_at for page in chain.pages), default=dt.datetime.now(dt.UTC))
     return BatchList(frames.batches(jobs), jobs.height, chain.complete, read_at, jobs)
 

@@ -1,4 +1,4 @@
-"""What a `Box` gives from the cache alone: nothing here calls Box for a batch."""
+"""The part of a `Box` that reads only the cache: nothing here calls Box for a batch."""
 
 from __future__ import annotations
 
@@ -40,13 +40,12 @@ class CachedBatches:
         return self.cached()
 
     def scan(self) -> pl.LazyFrame:
-        """One row per job of every completely cached batch, from the cache alone (schema.JOBS).
+        """One row per job of every completely cached batch, read only from the cache (schema.JOBS).
 
-        Nothing is read before it is collected, and then only the columns and rows that are asked
-        for; their order is not defined. A batch that is only partly cached is left out, with an
-        `IncompleteListWarning`.
+        Nothing is read until the frame is collected, and then only the requested columns and rows,
+        in no defined order. A partly cached batch is left out, with an `IncompleteListWarning`.
 
-        Source: what `read` cached of ``GET /docgen_batch_jobs/:batch_id``.
+        Source: cached pages of ``GET /docgen_batch_jobs/:batch_id``.
 
         >>> import boxdocgen_explore as bx
         >>> with bx.demo() as box:
@@ -79,9 +78,8 @@ class CachedBatches:
 
 
 def _scan(session: BoxSession, store: PageStore, origin: str) -> pl.LazyFrame:
-    """Stored rows are read file by file; other batches are read one after another, so that they
-    need not fit into memory together."""
-    line = errors.caller_line()  # polars collects in a thread of its own
+    """Read stored rows file by file, and other batches one after another, to save memory."""
+    line = errors.caller_line()  # polars collects in a separate thread
 
     def batches(
         columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _size: int | None
@@ -102,8 +100,9 @@ def _scan(session: BoxSession, store: PageStore, origin: str) -> pl.LazyFrame:
 def _parts(
     session: BoxSession, store: PageStore, predicate: pl.Expr | None, line: errors.Line
 ) -> Iterator[pl.LazyFrame]:
-    """The rows of all batches that a predicate on the batch id does not exclude. Only complete
-    chains count, because part of a batch must not be shown as if it were all of it."""
+    """The rows of all batches that a predicate on the batch id does not exclude.
+
+    Only complete chains count: part of a batch must not look like all of it."""
     others: list[str] = []
     yield from frame_cache.rows(store, endpoints.batches_root(session.host), others)
     wanted = _matching(others, predicate)
@@ -121,14 +120,14 @@ def _parts(
 
 
 def _matching(batch_ids: list[str], predicate: pl.Expr | None) -> list[str]:
-    """Without the batches that a predicate on the batch id excludes: these need not be read."""
+    """The batches that a predicate on the batch id does not exclude; others are not read."""
     if predicate is None or set(predicate.meta.root_names()) != {"batch_id"}:
         return batch_ids
     return pl.DataFrame({"batch_id": batch_ids}).filter(predicate)["batch_id"].to_list()
 
 
 def _chains(session: BoxSession, store: PageStore, batch_ids: Sequence[str]) -> Iterator[Chain]:
-    """The chains of these batches, as far as they are completely cached; they are then stored."""
+    """The completely cached chains of these batches, whose frames are then stored."""
     for start in range(0, len(batch_ids), _AT_ONCE):
         parsed = []
         for batch_id in batch_ids[start : start + _AT_ONCE]:

@@ -1,4 +1,4 @@
-"""The cached pages of one list: their keys, and their generations."""
+"""The cached pages of one list: their keys and generations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOG: Final = logging.getLogger(__name__)
 class CachedChain:
     """One list's pages, read with one limit. Every restart of a chain is a new generation.
 
-    Nothing is deleted if ``offline``.
+    Nothing is deleted while ``offline``.
     """
 
     store: PageStore
@@ -34,19 +34,19 @@ class CachedChain:
     offline: bool
     generation: int = 0
     keys: set[str] = field(init=False)
-    """Cached when this began: most pages of a new chain need not be looked up."""
+    """Keys cached at the start, so that most pages of a new chain need no lookup."""
 
     def __post_init__(self) -> None:
         self.use(self.limit)
 
     def use(self, limit: int) -> None:
-        """From now on mean the pages that were read with this limit."""
+        """Switch to the pages that were read with this limit."""
         self.limit = limit
         self._all = f"{self.paged.root(self.host)}limit={limit}/"
         self.keys = set(self.store.keys(self._all))
 
     def limits(self) -> list[int]:
-        """The limits that cached pages were read with: this one first, then the largest."""
+        """The limits of cached pages: the current one first, then the largest."""
         start = self.paged.root(self.host) + "limit="
         keys = self.store.keys(start)
         found = {key.removeprefix(start).partition("/")[0] for key in keys}
@@ -54,13 +54,13 @@ class CachedChain:
         return sorted(limits, key=lambda limit: (limit != self.limit, -limit))
 
     def generations(self) -> list[int]:
-        """Numbers of the generations that have pages, the newest first."""
+        """Numbers of the generations with pages, newest first."""
         numbers = {key.rsplit("/", 2)[1] for key in self.keys}
         return sorted((int(one) for one in numbers if one.isdecimal()), reverse=True)
 
     @property
     def prefix(self) -> str:
-        """How the keys of this generation's pages begin."""
+        """The common prefix of the keys of this generation."""
         return f"{self._all}{self.generation:06d}/"
 
     def page(self, marker: str | None) -> StoredPage | None:
@@ -76,7 +76,7 @@ class CachedChain:
         self._delete(self.store.keys(self.prefix))
 
     def delete_older(self) -> None:
-        """Delete what a complete chain has replaced."""
+        """Delete the generations that a complete chain has replaced."""
         if self.generation:  # nothing is older than the first
             self._delete([key for key in self.store.keys(self._all) if key < self.prefix])
 
@@ -95,7 +95,7 @@ def use_stored(
     max_age: dt.timedelta | None = None,
     **_: object,
 ) -> None:
-    """Complete `chain` with what is ``stored`` of it, if that is all of it and still fresh."""
+    """Complete `chain` from its ``stored`` frame, if that is complete and still fresh."""
     stored = chain.stored
     if stored is None or stored.pages[-1].parsed.next_marker is not None:
         return

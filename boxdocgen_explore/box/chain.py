@@ -1,7 +1,7 @@
-"""The chain of a list's pages, followed from the first page to the end marker.
+"""Follow a list's chain of pages from the first page to the end marker.
 
-A chain is complete if it began at the first page, used every marker once, contains no duplicate
-id and ended on an end marker. Box publishes no total, so nothing else can show it.
+A chain is complete if it started at the first page, used every marker once, contains no duplicate
+id and ended with an end marker. Box publishes no total, so there is no other proof.
 """
 
 from __future__ import annotations
@@ -29,16 +29,15 @@ _EMPTY_PAGES: Final = 50
 _MARKER_LIFE: Final = dt.timedelta(days=1)
 
 _PARSING: Final = threading.Lock()
-"""One page at a time: the GIL serialises parsing anyway, and two pages at once need twice the
-memory."""
+"""Parse one page at a time: the GIL serialises parsing, and two pages need twice the memory."""
 
 
 class IncompleteListWarning(UserWarning):
-    """A list that may have gaps: it moved while it was read, or began before its first page."""
+    """A list may have gaps: it changed while it was read, or its first page was not the first."""
 
 
 class _Restart(Exception):
-    """Restart from the first page; ``error`` is raised when no restarts are left."""
+    """Restart at the first page; ``error`` is raised if no restarts are left."""
 
     def __init__(self, error: errors.BoxDocGenError, *, moved: bool) -> None:
         self.error = error
@@ -58,16 +57,16 @@ def walk(
 ) -> Iterator[PageRead]:
     """Fill `chain` from the cache and from Box until it is complete; on an error it has the rest.
 
-    Each page is given as it arrives; a chain that is restarted begins with page 1 again.
+    Pages are yielded as they arrive; a restarted chain yields page 1 again.
 
-    1. Take the newest cached chain (offline: the newest complete one), what is stored of it first.
-    2. Follow it, reading again what has expired, and on a refresh whatever may have changed.
-    3. If a page no longer matches the rest, Box refuses a marker, or an id appears twice, start
-       a new chain at the first page, beside the cached one.
-    4. Once it is complete, delete the older ones.
+    1. Take the newest cached chain (offline: the newest complete one), stored frames first.
+    2. Follow it and read expired pages again; on a refresh, all pages that may have changed.
+    3. If a page no longer fits the rest, Box refuses a marker, or an id appears twice, start a
+       new chain at the first page, beside the cached one.
+    4. Once it is complete, delete the older chains.
 
-    A list that may shift (`PagedList.may_shift`) ends without an error, and not ``complete``; so
-    does one of which `PagedList.enough` was read.
+    A list that may shift (`PagedList.may_shift`), or of which `PagedList.enough` was read, ends
+    without an error but is not ``complete``.
 
     Raises:
         BrokenPage, BrokenChain: Box's pages are not what the API documents.
@@ -116,8 +115,7 @@ class _ChainReader:
     context: RequestContext | None
 
     def find_newest(self) -> None:
-        """Choose the generation to continue with, or the first; offline the newest complete one,
-        read with any limit."""
+        """Choose the generation to continue, or the first one; offline, the newest complete one."""
         limits = self.cached.limits() if self.session.offline else []
         for limit in limits:
             self.cached.use(limit)
@@ -130,7 +128,7 @@ class _ChainReader:
         self.cached.generation = max(self.cached.generations(), default=0)
 
     def run(self) -> Iterator[PageRead]:
-        """Page after page, from the first to the end."""
+        """Yield all pages from the first to the last."""
         self.chain.reset()
         self.chain.prefix = self.cached.prefix
         stored = self.chain.stored
@@ -146,7 +144,7 @@ class _ChainReader:
         self.chain.complete = at_end
 
     def _follow(self) -> Generator[PageRead, None, bool]:
-        """Page after page; returns false if it stopped before the end, because it has enough."""
+        """Yield pages; return False if enough pages were read before the end."""
         used = {page.parsed.next_marker for page in self.chain.pages}
         marker = self.chain.pages[-1].parsed.next_marker if self.chain.pages else None
         first_ids: set[str] = set()
@@ -168,7 +166,7 @@ class _ChainReader:
             empty = 0 if page.parsed.height else empty + 1
             if empty >= _EMPTY_PAGES:
                 raise self._broken(f"{empty} empty pages follow one another")
-            if page.first_id in first_ids:  # in a circle, under ever new markers
+            if page.first_id in first_ids:  # a loop with ever new markers
                 self._restart()
             if page.first_id is not None:
                 first_ids.add(page.first_id)
@@ -176,7 +174,7 @@ class _ChainReader:
     # --- one page ----------------------------------------------------------------------------
 
     def _page(self, marker: str | None) -> PageRead:
-        """The next page: from the cache while it is fresh, else from Box, checked, then cached."""
+        """The next page: from the cache while fresh, otherwise from Box, checked, then cached."""
         number = len(self.chain.pages) + 1
         cached = self._cached_page(number, marker)
         if cached and (self.session.offline or self._is_fresh(cached)):
@@ -212,7 +210,7 @@ class _ChainReader:
         try:
             page = self._checked(number, marker, answer)
             return replace(page, fingerprint=stored.fingerprint)
-        except errors.BrokenPage:  # cached by an older version that checked less: read it again
+        except errors.BrokenPage:  # cached by an older version with fewer checks: read it again
             return None
 
     def _cached_pages(self) -> Iterator[PageRead | None]:
@@ -254,10 +252,10 @@ class _ChainReader:
             hashlib.sha256(answer.body).hexdigest(),
         )
 
-    # --- what can go wrong with a chain ------------------------------------------------------
+    # --- broken chains -----------------------------------------------------------------------
 
     def _check_marker_age(self) -> None:
-        """Refuse to follow an old cached marker: Box may have changed its meaning."""
+        """Refuse to follow an old cached marker, whose meaning Box may have changed."""
         before = self.chain.pages[-1] if self.chain.pages else None
         old = before and before.from_cache and before.age > _MARKER_LIFE
         if before and old and not self.session.offline:
@@ -272,7 +270,7 @@ class _ChainReader:
         return _Restart(error, moved=False)
 
     def _broken(self, what: str) -> errors.BoxDocGenError:
-        """The pages of this generation can never make a chain: the next reader asks Box."""
+        """Delete this generation, which can never become a chain; the next reader asks Box."""
         self.cached.delete()
         page = self.chain.pages[-1]
         return self._error(page.number, what, errors.BrokenChain, page.request_id)

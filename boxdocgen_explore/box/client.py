@@ -1,4 +1,4 @@
-"""Box as one user sees it: what can be read, and what comes back."""
+"""Box as one user sees it: everything that can be read."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from boxdocgen_explore.text import visible
 
 
 class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextManager["Box"]):
-    """What one user of Box Doc Gen can see. `connect` and `demo` make one.
+    """Everything that one user of Box Doc Gen can see; made by `connect` and `demo`.
 
-    Close it after use, or use it in a ``with`` statement. Only GET is ever sent.
+    Close it after use, or use it in a ``with`` statement. It sends only GET requests.
 
     >>> import boxdocgen_explore as bx
     >>> with bx.demo() as box:
@@ -59,7 +59,7 @@ class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextMan
         self._on_close = on_close
         self.origin = origin
         self.story_batch_id: str | None = None
-        """On the demo, the batch to look at first."""
+        """In the demo, the batch to look at first."""
         self._story_now: dt.datetime | None = None
 
     def __repr__(self) -> str:
@@ -75,17 +75,17 @@ class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextMan
 
     @property
     def offline(self) -> bool:
-        """Whether only the cache is read."""
+        """Whether only the cache is used."""
         return self._session.offline
 
     @property
     def now(self) -> dt.datetime:
-        """The present (UTC); that of the demo is fixed: its batches were made the night before."""
+        """The current time (UTC); fixed in the demo, whose batches were made the night before."""
         return self._story_now or dt.datetime.now(dt.UTC)
 
     @property
     def calls(self) -> dict[str, int]:
-        """The calls that this connection has made, repeats included, by endpoint.
+        """The calls that this connection has made, including retries, by endpoint.
 
         >>> import boxdocgen_explore as bx
         >>> with bx.demo() as box:
@@ -97,7 +97,7 @@ class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextMan
 
     @property
     def user(self) -> User | None:
-        """Who reads, requested when first needed; None if Box does not say.
+        """The user who reads, requested when first needed; None if Box did not name one.
 
         Source: ``GET /users/me``.
         """
@@ -105,11 +105,11 @@ class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextMan
         return self._account.user
 
     def renew(self, token: str) -> None:
-        """Replace an expired token by a new one of the same user; then read again to continue.
+        """Replace an expired token with a new one of the same user; then read again to continue.
 
         Raises:
             InvalidRequest: not a token, or another user's.
-            Unauthorized: Box refuses it as well; the old one stays.
+            Unauthorized: Box refuses it, too; the old one stays.
         """
         token = as_secret(token) or ""  # tracebacks show the variables of this frame
         self._account.renew(token)
@@ -125,8 +125,8 @@ class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextMan
     ) -> pl.DataFrame:
         """One row per job of these batches, or of the `batches` since a time (schema.JOBS).
 
-        With details also schema.DETAILS, with documents schema.DOCUMENTS, with both
-        schema.DURATION. No ids give an empty frame. Raises and Source: as `read`.
+        ``details`` adds schema.DETAILS, ``documents`` adds schema.DOCUMENTS, both together also add
+        schema.DURATION. Without ids, the frame is empty. Raises and Source: as `read`.
 
         >>> import boxdocgen_explore as bx
         >>> with bx.demo() as box:
@@ -151,24 +151,24 @@ class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextMan
         progress: Progress | None = None,
         errors: Literal["raise", "keep"] = "raise",
     ) -> Reading:
-        """Jobs of one or several batches, and the pages that prove them.
+        """Jobs of one or several batches, with their pages as evidence.
 
         Parameters:
-            refresh: read again whatever may have changed.
+            refresh: read pages again that may have changed.
             details: add times (UTC), creators and source from the list of all jobs.
             documents: add name, size, SHA-1 and creation (UTC) of the output files, and whether
-                they exist: about one call per thousand documents. Of a batch at most 1,000 files
-                that are not in its folder are asked for, one by one.
+                they exist: about one call per thousand documents. At most 1,000 files per batch
+                that are not in its folder are requested one by one.
             limit: jobs per page, 1 to 1000.
-            max_age: read again whatever was cached longer ago.
-            cancelled: setting it from another thread stops the fetch.
-            progress: called with pages, jobs, and what is being waited for.
-            errors: "keep" returns incomplete batches, too, with their errors in ``failures``.
+            max_age: read pages again that were cached longer ago.
+            cancelled: set it from another thread to stop the fetch.
+            progress: called with pages, jobs, and the reason for a wait.
+            errors: "keep" also returns incomplete batches, with their errors in ``failures``.
 
         Raises:
             InvalidRequest: an argument is invalid.
-            BoxDocGenError: a batch is incomplete; ``error.reading`` has what arrived. With
-                several batches it is a BatchesFailed, which names each.
+            BoxDocGenError: a batch is incomplete; ``error.reading`` has the jobs that arrived.
+                For several batches it is a BatchesFailed, which names each.
 
         Source: ``GET /docgen_batch_jobs/:batch_id``, ``GET /docgen_jobs`` (details),
         ``GET /files/:id`` and ``GET /folders/:id/items`` (documents).
@@ -198,23 +198,21 @@ class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextMan
         cancelled: threading.Event | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Reading]:
-        """Look again and again until every job is final; each look gives a reading with a pace.
+        """Read repeatedly until every job is final; yields one reading with a pace per look.
 
-        Pages whose jobs are all final are not requested again. ``reading.pace`` says how far the
-        batches are, how fast they move and when they will be done, ``reading.calls`` how many
-        calls were made since the watch began.
+        Pages with only final jobs are not requested again. ``reading.pace`` has the progress, the
+        pace and the expected end; ``reading.calls`` counts the calls since the watch began.
 
         Parameters:
-            every: seconds between two looks; by default as the pace suggests, from 10 s to 5
-                minutes, and longer while nothing moves.
-            until: give up at this time (with a time zone), or after so long.
+            every: seconds between looks; by default 10 s to 5 minutes, depending on the pace.
+            until: stop at this time (with a time zone), or after this timedelta.
             details, documents, cancelled, progress: as `read`; a cancelled watch ends.
 
         Raises:
             InvalidRequest: an argument is invalid.
-            BoxDocGenError: as `read`; what may pass, such as a 503, is tried at the next looks.
+            BoxDocGenError: as `read`; temporary errors, such as 503, are retried at the next look.
 
-        Source: ``GET /docgen_batch_jobs/:batch_id``, again and again.
+        Source: ``GET /docgen_batch_jobs/:batch_id``, repeatedly.
 
         >>> import boxdocgen_explore as bx
         >>> with bx.demo() as box:
@@ -235,12 +233,12 @@ class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextMan
         progress: Progress | None = None,
         on_partial: Callable[[pl.DataFrame, int], None] | None = None,
     ) -> pl.DataFrame:
-        """One row per batch that this user can see (schema.BATCHES), the newest first.
+        """One row per batch that this user can see (schema.BATCHES), newest first.
 
-        ``since`` leaves out batches whose jobs were all created before (a time with a time zone,
-        or so long ago); the list of jobs is then read only as far as necessary, if it is in the
-        order of time. ``on_partial`` is called with the frame so far, and its number of jobs,
-        while pages arrive. A list that may have gaps comes with an `IncompleteListWarning`.
+        ``since`` (a time with a time zone, or a timedelta) leaves out batches whose jobs are all
+        older; the list of jobs is then read only as far as necessary, if it is sorted by time.
+        While pages arrive, ``on_partial`` is called with the frame so far and its number of jobs.
+        If the list may have gaps, an `IncompleteListWarning` is issued.
 
         Raises:
             BoxDocGenError: the list could not be read to its end.
@@ -269,7 +267,7 @@ class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextMan
         progress: Progress | None = None,
         on_partial: Callable[[pl.DataFrame, int], None] | None = None,
     ) -> BatchList:
-        """The batches, and how far the list of jobs that they were counted from was read.
+        """The batches, and how far the underlying list of jobs was read.
 
         Parameters, Raises and Source: as `batches`.
         """
@@ -282,7 +280,7 @@ class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextMan
         return replace(found, pages=pages)
 
     def document_calls(self, jobs: pl.DataFrame) -> int:
-        """How many calls the documents of these jobs cost if they are still in their folders."""
+        """The calls that the documents of these jobs cost, if they are still in their folders."""
         return expected_calls(jobs)
 
     def close(self) -> None:

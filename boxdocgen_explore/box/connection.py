@@ -1,4 +1,4 @@
-"""The two ways to a `Box`: connect, and the demo."""
+"""The two ways to get a `Box`: connect, and the demo."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _TTL_S: Final = 10.0
 _MOST_TTL_S: Final = 1_000_000_000
-"""About 30 years; with much more, the arithmetic of times fails."""
+"""About 30 years; much larger values overflow."""
 _RENAMED: Final = {"waits": "retry", "live_s": "ttl_s"}
 
 
@@ -45,28 +45,28 @@ def connect(
     retry: RetryPolicy | None = None,
     **renamed: Any,
 ) -> Box:
-    """Connect to Box with this token, or with the credentials that the environment names.
+    """Connect to Box with a token, or with credentials from the environment.
 
     Parameters:
-        token: else ``BOX_ACCESS_TOKEN``, or ``BOX_JWT_CONFIG_FILE``, or ``BOX_CLIENT_ID``,
-            ``BOX_CLIENT_SECRET``, ``BOX_SUBJECT_TYPE`` and ``BOX_SUBJECT_ID``; else a person is
-            asked.
+        token: defaults to ``BOX_ACCESS_TOKEN``, or ``BOX_JWT_CONFIG_FILE``, or ``BOX_CLIENT_ID``,
+            ``BOX_CLIENT_SECRET``, ``BOX_SUBJECT_TYPE`` and ``BOX_SUBJECT_ID``; without these, the
+            user is asked.
         auth: instead of a token, an auth object of Box's SDK, such as ``BoxJWTAuth``, or a function
             that returns a token; it is called again when Box refuses the last one (401).
-        base_url: another server than api.box.com; https, or this machine itself.
-        cache_dir: the cache; else the folder ``BOXDOCGEN_CACHE_DIR``, or the user's cache folder.
-        as_user: the id of another user to read as, if the token may.
-        offline: read the cache alone.
-        user: offline, whose pages (id or login) if there are those of several users.
-        calls_per_minute: 900 unless ``retry`` says otherwise. All connections of this process
-            as one user on one host count together; if their limits differ, the lowest applies.
-        ttl_s: how many seconds a page that may still change stays fresh.
-        retry: call rate, deadlines and repeats.
+        base_url: a server other than api.box.com; https, or this machine.
+        cache_dir: defaults to the folder ``BOXDOCGEN_CACHE_DIR``, or the user's cache folder.
+        as_user: the id of another user to read as, if the token allows it.
+        offline: read only the cache.
+        user: offline, the id or login of the user whose pages to read, if there are several.
+        calls_per_minute: 900 unless ``retry`` sets it. All connections of one user to one host in
+            this process count together; the lowest limit applies.
+        ttl_s: seconds for which a page that may still change stays fresh.
+        retry: call rate, deadlines and retries.
 
     Raises:
-        NoCredentials: no credentials, and nobody to ask.
-        InvalidRequest: an argument is invalid, or a proxy or the certificates that the environment
-            names.
+        NoCredentials: there are no credentials, and nobody can be asked.
+        InvalidRequest: an argument is invalid, or the environment names an invalid proxy or
+            certificates.
         StoreError: offline, without ``cache_dir`` and without a home folder.
 
     >>> connect("secret")
@@ -101,7 +101,7 @@ def connect(
 
 
 def _default_folder(*, offline: bool) -> Path | None:
-    """Where pages are cached; None, with a warning, if this user has no such place."""
+    """The folder to cache pages in; None, with a warning, if this user has none."""
     try:
         return default_cache_dir()
     except errors.StoreError as error:
@@ -122,7 +122,7 @@ def demo() -> Box:
 
     emulator = Emulator()
     emulator.start()
-    # The emulator has no call rate to respect, and is never slow.
+    # The emulator has no call rate and is never slow.
     policy = RetryPolicy(calls_per_minute=1_000_000, deadline_s=5, attempts=3)
     session = BoxSession(emulator.url, Token(DEMO_TOKEN), retry=policy)
     box = Box(session, origin="demo", cache_dir=None, ttl_s=_TTL_S, on_close=emulator.stop)

@@ -1,7 +1,7 @@
-"""A Parquet dataset of final batches, by month of creation, and the log of the runs that wrote it.
+"""A Parquet dataset of final batches, by month of creation, and the log of its runs.
 
-``month=2026-11/jobs-0000.parquet`` has complete batches, and says in its metadata which: it is
-written completely or not at all, so whatever interrupts a run, a batch is there once or not yet.
+``month=2026-11/jobs-0000.parquet`` has complete batches and lists them in its metadata. It is
+written completely or not at all, so even if a run is interrupted, a batch is there once or not yet.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from boxdocgen_explore.schema import ARCHIVED_JOBS, RUNS
 from boxdocgen_explore.text import replacing
 
 Counts = dict[str, int]
-"""Of one batch: its jobs, and how many have which status (names as in schema.BATCHES)."""
+"""The jobs of one batch and the number in each status (names as in schema.BATCHES)."""
 
 VERSION: Final = 1
-"""Of the dataset's columns and metadata. Columns are only ever added."""
+"""The version of the dataset's columns and metadata. Columns are only ever added."""
 
 _VERSION: Final = "boxdocgen.dataset"
 _BATCHES: Final = "boxdocgen.batches"
 _RUNS: Final = "_runs.parquet"
 UNKNOWN: Final = "unknown"
-"""The month of batches whose creation is not known, because no list of jobs could be read."""
+"""The month of batches without a creation time, because no list of jobs could be read."""
 _FULL: Final = 1_000_000
-"""Rows of a file to which no batch is added: each addition writes the file again."""
+"""No batch is added to a file with this many rows, because that rewrites the file."""
 
 TIMEOUT: Final = "5 minutes"
-"""For one request to object storage, a file's transfer included. polars has no limit by default."""
+"""For one request to object storage, including the transfer; polars has no limit by default."""
 
 _ATTEMPTS: Final = 5
 _LOCKED_S: Final = 600
@@ -51,24 +51,24 @@ _STORES: Final = {
     **dict.fromkeys(("gs", "gcs"), "GOOGLE_APPLICATION_CREDENTIALS"),
     **dict.fromkeys(("az", "azure", "abfs", "abfss"), "AZURE_STORAGE_ACCOUNT_NAME"),
 }
-"""Object storage that polars knows, and variables with its credentials."""
+"""Object storage that polars supports, and variables with its credentials."""
 
 
 class Place(NamedTuple):
-    """Which file has a batch, and what is there of it."""
+    """The file that has a batch, and the counts of its jobs."""
 
     file: str
     counts: Counts
 
     @property
     def is_undated(self) -> bool:
-        """Whether the month of its creation was not known when it was written."""
+        """Whether it was written without a creation time."""
         return self.file.startswith(f"month={UNKNOWN}/")
 
 
 @dataclass
 class Dataset:
-    """The files below a folder or a URL. ``parts`` has the batches of each file."""
+    """The files in a folder or at a URL. ``parts`` has the batches of each file."""
 
     root: str
     options: Mapping[str, Any]
@@ -76,7 +76,7 @@ class Dataset:
 
     @classmethod
     def at(cls, url: str | Path, storage_options: Mapping[str, str] | None) -> Dataset:
-        """The dataset at a folder or a URL, as it is now.
+        """Look at the dataset in a folder or at a URL.
 
         Raises:
             InvalidRequest: an argument is invalid.
@@ -86,7 +86,7 @@ class Dataset:
         scheme = re.match(r"(\w{2,}):/", url) if isinstance(url, str) else None
         if scheme and not (scheme[1] in _STORES and str(url).startswith(f"{scheme[1]}://")):
             known = ", ".join(f"{name}://" for name in _STORES)
-            raise InvalidRequest(f"The archive must be a folder, or begin with one of {known}.")
+            raise InvalidRequest(f"The archive must be a folder, or start with one of {known}.")
         root = checked_text("url", url) if scheme else str(checked_path("url", url))
         given = {"timeout": TIMEOUT, **(storage_options or {})}
         options = {"storage_options": given} if scheme else {}
@@ -99,11 +99,11 @@ class Dataset:
         return "://" in self.root
 
     def batches(self) -> dict[str, Place]:
-        """Every batch in it."""
+        """Every batch in the dataset."""
         return {one: Place(file, found[one]) for file, found in self.parts.items() for one in found}
 
     def runs(self) -> pl.DataFrame:
-        """What each run saw (schema.RUNS)."""
+        """The log of all runs (schema.RUNS)."""
         return self._read(_RUNS, RUNS)
 
     def log(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -128,19 +128,19 @@ class Dataset:
                     self._add_to(file, jobs.filter(pl.col("batch_id").is_in(some)))
             if not self._remote:
                 return
-            # Object storage knows no lock: another run may have written the same file meanwhile.
+            # Object storage has no locks: another run may have written the same file meanwhile.
             self._look()
             if ids <= self.batches().keys():
                 return
         raise StoreError(
-            f"Another run keeps writing to {self.root}. Run one at a time on object storage."
+            f"Another run keeps writing to {self.root}. On object storage, start one run at a time."
         )
 
     def _look(self) -> None:
         self.parts = {file: self._batches(file) for file in self._files()}
 
     def _places(self, month: str, batch_ids: Iterable[str]) -> dict[str, list[str]]:
-        """Into which file each batch goes: the one that has it, else the month's last one."""
+        """The file for each batch: the one that has it, otherwise the last one of the month."""
         known = self.batches()
         mine = sorted(file for file in self.parts if file.startswith(f"month={month}/"))
         last = mine[-1] if mine else f"month={month}/jobs-0000.parquet"
@@ -152,7 +152,7 @@ class Dataset:
         return places
 
     def _take_out(self, month: str, batch_ids: Collection[str]) -> None:
-        """Delete batches from a month. A run that is killed now adds them to theirs later."""
+        """Delete batches from a month. If the run is killed now, the next one adds them again."""
         gone = pl.col("batch_id").is_in(batch_ids)
         for file, batches in self.parts.items():
             if file.startswith(f"month={month}/") and not batches.keys().isdisjoint(batch_ids):
@@ -171,7 +171,7 @@ class Dataset:
     # --- files -------------------------------------------------------------------------------
 
     def _files(self) -> list[str]:
-        """All files of jobs, by their place below the root."""
+        """All files of jobs, as paths below the root."""
         pattern = "month=*/jobs-*.parquet"
         if not self._remote:
             return sorted(
@@ -189,23 +189,23 @@ class Dataset:
         return sorted("/".join(file.split("/")[-2:]) for file in found)
 
     def _batches(self, file: str) -> dict[str, Counts]:
-        """The batches in a file; none if it is corrupt, so that it is written again."""
+        """The batches in a file; none if it is corrupt, so that the batches are written again."""
         try:
             metadata = pl.read_parquet_metadata(f"{self.root}/{file}", **self.options)
             version = int(metadata[_VERSION])
             batches = msgspec.json.decode(metadata[_BATCHES], type=dict[str, Counts])
-        except OSError as error:  # the disk or the network: the file may be all right
+        except OSError as error:  # a failing disk or network: the file itself may be intact
             raise self._unusable(file, error) from None
         except (*_TROUBLE, KeyError, ValueError, RecursionError):
             return {}
         if version > VERSION:
             raise StoreError(
-                f"{self.root}/{file} was written by a newer boxdocgen_explore: update this one."
+                f"{self.root}/{file} was written by a newer boxdocgen_explore. Update this one."
             )
         return {one: counts for one, counts in batches.items() if "jobs" in counts}
 
     def _read(self, file: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-        """A file with these columns; without rows if there is no such file."""
+        """Read a file with these columns; a missing file has no rows."""
         try:
             path = f"{self.root}/{file}"
             return with_columns(
@@ -222,7 +222,7 @@ class Dataset:
         options: dict[str, Any] = {"metadata": metadata, "row_group_size": 100_000}
         target = f"{self.root}/{file}"
         try:
-            if self._remote:  # object storage shows a file once it is complete
+            if self._remote:  # object storage publishes a file once it is complete
                 frame.write_parquet(target, **options, **self.options)
                 return
             Path(target).parent.mkdir(parents=True, exist_ok=True)
@@ -232,7 +232,7 @@ class Dataset:
             raise self._unusable(file, error) from None
 
     def _is_missing(self, error: BaseException) -> bool:
-        """Whether a file does not exist, in the words of a disk or of object storage."""
+        """Whether the error of a disk or of object storage means that a file does not exist."""
         words = ("expanded paths were empty", "not found", "NoSuchKey")
         remote = self._remote and any(word in str(error) for word in words)
         return remote or isinstance(error, FileNotFoundError)
@@ -240,14 +240,14 @@ class Dataset:
     def _unusable(self, file: str, error: BaseException, *, damaged: bool = False) -> StoreError:
         what, _, causes = str(error).partition("\n\nCaused by:\n")
         reason = ": ".join(filter(None, (what.partition("\n")[0], causes.rpartition(": ")[2])))
-        # The disk's own words, without what polars puts before them.
+        # The message of the disk, without the prefix of polars.
         reason = reason.rpartition("IO error: ")[2]
         names = _STORES.get(self.root.partition("://")[0])
         advice = f" Check the network and the credentials ({names} and more)." if names else ""
         if damaged and file == _RUNS:
-            advice += " If you move it away, what earlier runs saw is lost, and no job."
+            advice += " If you move it away, you lose the log of earlier runs, but no jobs."
         elif damaged:
-            advice += " Move a damaged file away: the next run writes it again."
+            advice += " Move the damaged file away; the next run writes it again."
         return StoreError(
             f"The archive {self.root}/{file} cannot be used ({reason}). Check that it can be read "
             f"and written.{advice}"
@@ -255,7 +255,7 @@ class Dataset:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other runs of this machine and this network folder out, until the block ends."""
+        """Exclude other runs on this machine or network folder until the block ends."""
         if self._remote:
             yield
             return
@@ -263,7 +263,7 @@ class Dataset:
             yield
 
     def _lock(self) -> sqlite3.Connection:
-        """SQLite's lock on an empty database, which no killed process leaves behind."""
+        """Take SQLite's lock on an empty database; it disappears with the process."""
         try:
             Path(self.root).mkdir(parents=True, exist_ok=True)
             lock = sqlite3.connect(Path(self.root, ".lock"), timeout=0.2, isolation_level=None)
@@ -280,6 +280,6 @@ class Dataset:
 
 
 def counts_of(jobs: pl.DataFrame) -> dict[str, Counts]:
-    """The jobs of each batch, counted as in the list of batches."""
+    """The counts of each batch, as in the batch list."""
     counted = jobs.group_by("batch_id").agg(**COUNTS)
     return {row.pop("batch_id"): row for row in counted.iter_rows(named=True)}

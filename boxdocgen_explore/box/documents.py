@@ -1,8 +1,8 @@
-"""Documents: what is known of the output files that jobs name, with as few calls as possible.
+"""Look up the output files of jobs with as few calls as possible.
 
-Box makes the documents of a batch in one folder, and lists a folder a thousand files at a time. So
-one file, or three of a large batch, are asked for their folder, and that folder is listed. Files
-that are not in it, because they were moved or deleted, are asked for one by one.
+Box writes the documents of a batch to one folder, and lists a folder a thousand files at a time.
+The folder of one file (three in a large batch) is requested and listed. Files that are not in it
+were moved or deleted, and are requested one by one.
 """
 
 from __future__ import annotations
@@ -24,23 +24,22 @@ from boxdocgen_explore.schema import DOCUMENT_PAGES, DOCUMENTS, MAX_LIMIT, User
 from boxdocgen_explore.text import counted
 
 MAX_LOOKUPS: Final = 1000
-"""Files of one batch that are asked for one by one, at most."""
+"""The most files of one batch that are requested one by one."""
 
 _ID: Final = r"^[0-9A-Za-z_-]{1,100}$"
-"""What can be an id: it becomes part of an address that is called."""
+"""Valid ids: they become part of an address that is called."""
 
 _COLUMNS: Final = {"output_file_id": pl.String(), **DOCUMENTS}
 _ROUND: Final = 8
-"""Files of a batch that are asked for in the second round; each further round is as many times
-larger."""
+"""Files of a batch in the second round; each further round is larger by this factor."""
 
 
 class DocumentsWarning(UserWarning):
-    """Some documents could not be looked at: nothing is known about them."""
+    """Some documents could not be checked: nothing is known about them."""
 
 
 def expected_calls(jobs: pl.DataFrame) -> int:
-    """How many calls the documents of these jobs take if they are still in their folders."""
+    """The number of calls for the documents of these jobs, if they are still in their folders."""
     outputs = jobs.drop_nulls("output_file_id").group_by("batch_id")
     sizes = outputs.agg(pl.col("output_file_id").n_unique())["output_file_id"]
     return sum(_probes(size) + (-(-size // MAX_LIMIT) if size > 1 else 0) for size in sizes)
@@ -52,10 +51,10 @@ def _probes(outputs: int) -> int:
 
 @dataclass
 class DocumentSearch:
-    """Finds the output files of some batches.
+    """Finds the output files of batches.
 
     ``run_fetch`` reads lists and returns when they are read or failed. Afterwards ``documents``
-    has one row per file that was looked at, and ``pages`` one per answer (schema.DOCUMENT_PAGES).
+    has one row per checked file, and ``pages`` one per answer (schema.DOCUMENT_PAGES).
     """
 
     jobs: pl.DataFrame
@@ -76,24 +75,24 @@ class DocumentSearch:
         self._answers: list[tuple[PagedList, Chain, errors.BoxDocGenError | None]] = []
 
     def run(self) -> None:
-        """Round after round, until every file was looked at or `MAX_LOOKUPS` is reached.
+        """Run rounds until every file was checked or `MAX_LOOKUPS` is reached.
 
         Raises:
-            BoxDocGenError: Box could not be asked; what was found before stays.
+            BoxDocGenError: Box could not be reached; earlier results are kept.
         """
         round_size = 0
         while wanted := self._next(round_size):
-            # To list a folder for one file is not worth it, unless it is the batch's.
+            # Listing a folder for one file is not worth a call, unless it is the batch's folder.
             self._list(self._look_up(wanted), least=2 if round_size else 1)
             round_size = max(_ROUND, round_size * _ROUND)
 
     @property
     def documents(self) -> pl.DataFrame:
-        """One row per file that was looked at: ``output_file_id`` and schema.DOCUMENTS."""
+        """One row per checked file: ``output_file_id`` and schema.DOCUMENTS."""
         return pl.concat(self._found)
 
     def warning(self) -> str | None:
-        """The text of a warning about files of which nothing is known; None if there are none."""
+        """A warning about files of which nothing is known; None if there are none."""
         too_many = (
             f"not in the folder of the batch, and at most {MAX_LOOKUPS:,} of a batch are looked "
             "up one by one"
@@ -109,7 +108,7 @@ class DocumentSearch:
     # --- one round -----------------------------------------------------------------------------
 
     def _next(self, round_size: int) -> dict[str, str]:
-        """The files to ask for next, each with its batch: the first, middle and last at first."""
+        """The next files to request, by batch; first the first, middle and last file."""
         chosen: dict[str, str] = {}
         for batch_id, ids in self._open.items():
             size = min(round_size or _probes(len(ids)), len(ids))
@@ -119,7 +118,7 @@ class DocumentSearch:
         return chosen
 
     def _look_up(self, wanted: dict[str, str]) -> dict[str, list[str]]:
-        """Ask for files one by one; gives the folders that they are in, by batch."""
+        """Request files one by one; return their folders by batch."""
         self._lookups.update(wanted.values())
         lists = {endpoints.file(file_id, self.ttl_s): file_id for file_id in wanted}
         folders: dict[str, list[str]] = {}
@@ -141,8 +140,7 @@ class DocumentSearch:
         return folders
 
     def _list(self, folders: dict[str, list[str]], *, least: int) -> None:
-        """List the folder that most files of each batch are in, and at least so many, unless it
-        was listed before."""
+        """List the folder with most files of each batch, if it has enough and was not listed."""
         batches: dict[str, list[str]] = {}
         for batch_id, ids in folders.items():
             folder_id, files = Counter(ids).most_common(1)[0]
@@ -157,13 +155,13 @@ class DocumentSearch:
             endpoints.folder_items(folder_id, self.ttl_s, _Enough(ids))
             for folder_id, ids in wanted.items()
         ]
-        # Of a folder that may not be listed, the files are asked for one by one.
+        # If a folder may not be listed, its files are requested one by one.
         for paged, chain, _ in self._fetched(lists):
             folder_id = paged.path[1]
             self._take(folder_id, chain, wanted[folder_id], batches[folder_id])
 
     def _take(self, folder_id: str, chain: Chain, wanted: set[str], batches: list[str]) -> None:
-        """Keep what is wanted of a folder's items."""
+        """Record the requested files among a folder's items."""
         found: set[str] = set()
         for rows in chain.frames():
             is_wanted = pl.col("output_file_id").is_in(wanted)
@@ -180,7 +178,7 @@ class DocumentSearch:
     def _fetched(
         self, lists: list[PagedList]
     ) -> Iterator[tuple[PagedList, Chain, errors.BoxDocGenError | None]]:
-        """What became of each list; then raises the first error that is no answer about a file."""
+        """Yield the result of each list; then raise the first error not about a file."""
         if lists:
             fetch = self.run_fetch(lists)
             answers = [(one, fetch.chains[one].copy(), fetch.failures.get(one)) for one in lists]
@@ -201,7 +199,7 @@ class DocumentSearch:
                 status=200,
                 request_id=chain.pages[0].request_id,
             )
-        # The answer to a file in the trash is a 404; Box documents this field all the same.
+        # A file in the trash is answered with 404, but Box documents this field, too.
         if row["item_status"] not in (None, "active"):
             return _rows([file_id], found=False)
         return rows.with_columns(output_file_found=pl.lit(True)).select(*_COLUMNS)
@@ -242,8 +240,8 @@ class DocumentSearch:
 
 @dataclass(eq=False)
 class _Enough:
-    """Ends the listing of a folder: every wanted file was found, or as many pages were read as
-    there are files, so that asking for each would not have been dearer."""
+    """Ends the listing of a folder once every requested file was found, or as many pages were
+    read as there are files, because requesting each file would not cost more."""
 
     wanted: set[str]
 

@@ -1,4 +1,4 @@
-"""Box's endpoints: path and version, what parses their pages, how long those stay fresh."""
+"""Box's endpoints: path, version, parser, and time to live of their pages."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _END_TTL: Final = dt.timedelta(hours=1)
 
 @dataclass(frozen=True)
 class PagedList:
-    """One of Box's lists: where it is, how its pages are parsed, how long they stay fresh.
+    """One of Box's lists: its path, the parser of its pages, and how long they stay fresh.
 
-    ``id_column`` names the ids that must be unique (None: there are none), ``version`` is what
-    the header ``box-version`` must say. ``max_restarts`` is how often reading starts again when
-    pages move meanwhile; a list that ``may_shift`` is then read with a gap rather than not at
-    all. Reading ends early once ``enough`` says so of the pages so far. ``paged`` is false of a
-    single object, which is read like a list with one entry.
+    ``id_column`` has the ids that must be unique (None: there are none), ``version`` is the value
+    of the header ``box-version``. ``max_restarts`` limits how often reading starts again because
+    pages moved; after that, a list that ``may_shift`` is read with a gap rather than not at all.
+    Reading ends early once ``enough`` is true for the pages so far. A single object, for which
+    ``paged`` is false, is read like a list with one entry.
     """
 
     path: tuple[str, ...]
@@ -53,7 +53,7 @@ class PagedList:
         return rows.height > 0 and "status" in rows.columns and rows["status"].is_in(TERMINAL).all()
 
     def expires_in(self, chain: Chain, page: PageRead) -> dt.timedelta | None:
-        """How long a checked page stays fresh; None is for ever."""
+        """How long a checked page stays fresh; None means forever."""
         if self.batch_id is None or not page.final:
             return self.ttl
         if page.parsed.next_marker:
@@ -62,7 +62,7 @@ class PagedList:
         return _END_TTL if all(earlier.final for earlier in chain.pages) else self.ttl
 
     def root(self, host: str) -> str:
-        """How the cache keys of this list's pages begin, whatever their limit."""
+        """The prefix of the cache keys of this list's pages with any limit."""
         segments = [quote(part, safe="") for part in (host, *self.path)]
         query = [f"{name}={quote(value, safe='')}" for name, value in self.params]
         return "/".join([*segments, *query]) + "/"
@@ -82,7 +82,7 @@ def batch_jobs(batch_id: str, ttl_s: float) -> PagedList:
 def all_jobs(enough: Callable[[Chain], bool] | None = None) -> PagedList:
     """``/docgen_jobs``: every job that this user may see.
 
-    It has no documented order, and a busy enterprise adds to it all the time. It may have a
+    It has no documented order, and busy enterprises add to it all the time. It may have a
     thousand pages, so it is restarted less often than a batch.
     """
     return PagedList(
@@ -99,7 +99,7 @@ _ITEM_FIELDS: Final = "id,type,name,size,sha1,created_at"
 
 
 def file(file_id: str, ttl_s: float) -> PagedList:
-    """``/files/:id``: one output file, and the folder that it is in."""
+    """``/files/:id``: one output file and its folder."""
     return PagedList(
         ("files", file_id),
         f"file {file_id}",
@@ -113,7 +113,7 @@ def file(file_id: str, ttl_s: float) -> PagedList:
 
 
 def folder_items(folder_id: str, ttl_s: float, enough: Callable[[Chain], bool]) -> PagedList:
-    """``/folders/:id/items``: what is in a folder. People change it all the time."""
+    """``/folders/:id/items``: the items of a folder, which people change all the time."""
     return PagedList(
         ("folders", folder_id, "items"),
         f"folder {folder_id}",
@@ -146,9 +146,9 @@ def tags(template_id: str, version_id: str | None) -> PagedList:
 
 
 def me(session: BoxSession, context: RequestContext | None = None) -> User:
-    """``/users/me``: who this session is. Never cached: it decides whose cache may be opened.
+    """``/users/me``: the user of this session. Never cached: it decides whose cache is opened.
 
-    Box has it in version 2024.0 alone, and refuses the header ``box-version: 2025.0`` with 400.
+    Box has it only in version 2024.0, and refuses the header ``box-version: 2025.0`` with 400.
     """
     params = {"fields": "id,name,login,enterprise"}
     answer = session.get(("users", "me"), params, version=None, context=context)
@@ -177,12 +177,12 @@ def _text(value: object) -> str | None:
 
 
 def batches_root(host: str) -> str:
-    """How the cache keys of all batches begin."""
+    """The prefix of the cache keys of all batches."""
     return f"{quote(host, safe='')}/docgen_batch_jobs/"
 
 
 def cached_batches(store: PageStore, host: str) -> list[str]:
-    """Ids of the batches that have pages in the cache."""
+    """Ids of the batches with cached pages."""
     start = batches_root(host)
     keys = store.keys(start)
     return sorted({unquote(key[len(start) :].partition("/")[0]) for key in keys})

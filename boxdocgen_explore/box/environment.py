@@ -1,4 +1,4 @@
-"""Proxies and certificates that the environment names, checked before anything is sent."""
+"""Proxies and certificates from the environment, checked before any request."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from boxdocgen_explore.errors import InvalidRequest
 
 
 def environment_settings(base_url: str) -> dict[str, Any]:
-    """What requests takes of the environment for this address, resolved once: requests itself
-    would do so for every call.
+    """The settings that requests reads from the environment for this address.
+
+    They are read once here; requests would read them for every call.
 
     Raises:
         InvalidRequest: a proxy has no valid address, or the certificates cannot be read.
@@ -26,7 +27,7 @@ def environment_settings(base_url: str) -> dict[str, Any]:
     settings: dict[str, Any] = {**merge(base_url, {}, True, None, None)}
     # Secrets, because these addresses may have passwords.
     settings["proxies"] = {scheme: Secret(url) for scheme, url in settings["proxies"].items()}
-    if is_loopback(base_url):  # HTTP_PROXY without NO_PROXY would get the token
+    if is_loopback(base_url):  # HTTP_PROXY without NO_PROXY would receive the token
         settings["proxies"] = {}
     _check_proxy(select_proxy(base_url, settings["proxies"]))
     if base_url.startswith("https:") and isinstance(settings["verify"], str):
@@ -35,12 +36,12 @@ def environment_settings(base_url: str) -> dict[str, Any]:
 
 
 def _check_proxy(proxy: str | None) -> None:
-    try:  # as requests does it, which raises anything
+    try:  # requests parses it like this, and raises any exception
         if not proxy or urllib3.util.parse_url(prepend_scheme_if_needed(proxy, "http")).host:  # type: ignore[no-untyped-call]
             return
     except (ValueError, TypeError):
         pass
-    # Raised out here, and without the address: both may contain a password.
+    # Raised here and without the address, because the cause and the address may have a password.
     raise InvalidRequest(
         "The proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names has no valid address: it must "
         "be like http://proxy.example.com:3128."

@@ -1,4 +1,4 @@
-"""What Box's refusals mean: the error class, Box's words, and what the person can do."""
+"""The meaning of Box's refusals: the error class, Box's message, and advice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def client_error(response: Response) -> dict[str, str]:
-    """The texts of Box's ClientError body; none if the body is something else (nothing, HTML)."""
+    """The fields of Box's ClientError body; none if the body is anything else (empty, HTML)."""
     try:
         body = json.loads(response.content)
     except (ValueError, RecursionError):
@@ -20,7 +20,7 @@ def client_error(response: Response) -> dict[str, str]:
     if not isinstance(body, dict):
         return {}
     return {
-        # A lone surrogate cannot be printed.
+        # Lone surrogates are not printable.
         name: " ".join(value.encode("utf-8", "replace").decode().split())[:500]
         for name, value in body.items()
         if isinstance(value, str)
@@ -41,7 +41,7 @@ def error_class(status: int, by_marker: bool) -> type[errors.BoxError]:
 
 
 def explanation(kind: type[errors.BoxError], status: int) -> str:
-    """What happened, and what the person can do now."""
+    """What happened, and what to do about it."""
     if status == 202:
         return "Box is still preparing this. Try again in a moment."
     if 300 <= status < 400:
@@ -72,4 +72,4 @@ OPTIONS: dict[type[errors.BoxError], str] = {
     errors.NotFound: "as_user=, --as-user",
     errors.RateLimited: "calls_per_minute=",
 }
-"""What a program can set; a person at a screen cannot, so it belongs to the details."""
+"""Options for programs, which belong to the details: people at a screen cannot set them."""

@@ -1,7 +1,7 @@
-"""Fetch several lists at once: watched, cancelled and resumed together.
+"""Fetch several lists at once, with common progress, cancellation and resumption.
 
-Everything that may block runs in daemon threads, and the caller waits for them in short steps:
-so Ctrl-C and Cancel work within a second, even while a server keeps a connection open and silent.
+Everything that may block runs in daemon threads, and the caller waits for them in short steps.
+Therefore Ctrl-C and Cancel work within a second, even if a server keeps a connection open silently.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from boxdocgen_explore.cache import PageStore, frame_cache
 from boxdocgen_explore.pages.records import Chain, PageRead
 
 Progress = Callable[[int, int, str | None], None]
-"""Called with the pages and jobs that have arrived, and what is waited for (None: nothing)."""
+"""Called with the pages and jobs that arrived, and the reason for a wait (None: no wait)."""
 
 _STEP_S: Final = 0.1
 
@@ -66,7 +66,7 @@ class Fetch:
         ``progress`` is called in this thread, a few times a second; a progress bar by default.
 
         Raises:
-            Cancelled: ``cancelled`` was set; the chains hold what had arrived.
+            Cancelled: ``cancelled`` was set; the chains have the pages that arrived.
             BoxDocGenError: as ``open_store``.
         """
         todo = iter(self.lists)
@@ -87,13 +87,13 @@ class Fetch:
                 errors.warn(*self._warnings.popleft())
 
     def result(self, paged: PagedList) -> Chain:
-        """The chain of a list; raises the error that it ended with."""
+        """Return the chain of a list, or raise the error that it ended with."""
         if paged in self.failures:
             raise self.failures[paged]
         return self.chains[paged]
 
     def _step(self, progress: Progress) -> None:
-        """Handle one event of a worker, if there is one."""
+        """Handle the next event of a worker, if any."""
         RequestContext(self.cancelled).check()
         with suppress(queue.Empty):
             self._events.get(timeout=_STEP_S)()
@@ -104,7 +104,7 @@ class Fetch:
 
     def _work(self, todo: Iterator[PagedList], options: dict[str, Any]) -> None:
         worker = threading.get_ident()
-        # A warning must name the caller's line, which only the caller's thread knows.
+        # Warnings must name the caller's line, which only the caller's thread knows.
         errors.deliver_warnings.set(lambda *about: self._warnings.append(about))
         context = RequestContext(
             self.cancelled, lambda why: self._post(self._on_waiting, worker, why)
@@ -114,7 +114,7 @@ class Fetch:
             with self._loading:
                 if self._store is None:
                     self._load(store, options)
-            for paged in todo:  # shared: each list is one worker's
+            for paged in todo:  # shared, but each list belongs to one worker
                 if self.chains[paged].complete:
                     continue
                 if self.cancelled.is_set():
@@ -125,7 +125,7 @@ class Fetch:
             self._post(self._on_crash, error)
 
     def _load(self, store: PageStore, options: dict[str, Any]) -> None:
-        """Take what is stored of all batches at once; what is complete need not be followed."""
+        """Take the stored frames of all batches at once; complete ones need not be followed."""
         self._store = store
         host = self.session.host
         batches = {paged.root(host): paged for paged in self.lists if paged.batch_id}
@@ -140,7 +140,7 @@ class Fetch:
     def _follow(
         self, paged: PagedList, store: PageStore, options: dict[str, Any]
     ) -> errors.BoxDocGenError | None:
-        if self._refused:  # the other batches would be refused with this token as well
+        if self._refused:  # this token would be refused for the other batches, too
             error = copy.copy(self._refused)
             error.args = (f"Not requested, because the token was refused. {error}",)
             return error
@@ -162,7 +162,7 @@ class Fetch:
 
     def _on_page(self, paged: PagedList, page: PageRead) -> None:
         pages, jobs = self._arrived[paged]
-        if page.number == 1:  # the first of all, or of a chain that was restarted
+        if page.number == 1:  # the first page of the list, or of a restarted chain
             self.pages -= pages
             self.jobs -= jobs
             pages = jobs = 0

@@ -1,4 +1,4 @@
-"""Whether text from outside repeats a secret, in whatever way it is encoded."""
+"""Detect secrets in text from outside, in any encoding."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import unquote
 
-# Each begins with one character, because Python finds only these fast in a large page.
+# Each starts with a literal character: only these are found quickly in a large page.
 _ESCAPES: Final = {
     b"%": re.compile(rb"%(?:25)*([0-9a-fA-F]{2})"),
     b"\\": re.compile(rb"\\\\*(?:u00|x)([0-9a-fA-F]{2})"),
@@ -19,12 +19,12 @@ _NESTED: Final = 4
 _SHORTEST_TOKEN: Final = 16
 """Box's tokens have 32 characters and more; shorter strings could match page content by chance."""
 _SHORTEST: Final = 8
-"""Shorter secrets are looked for as they are: their base64 occurs by chance."""
+"""Shorter secrets are not searched for in base64, which would match by chance."""
 
 
 def repeats(content: bytes, secret: str) -> bool:
-    r"""Whether the secret is in the content: plain, in base64, as UTF-16 or UTF-32, and with any of
-    its characters escaped as in JSON, in an address or in HTML.
+    r"""Whether the content has the secret: plain, in base64, UTF-16 or UTF-32, or with any of its
+    characters escaped as in JSON, URLs or HTML.
 
     >>> repeats(rb"token=T0ken\u002bT0%6ben", "T0ken+T0ken")
     True
@@ -40,7 +40,7 @@ def without(secrets: Iterable[str], text: str) -> str:
 
 
 def secrets_of(token: str) -> list[str]:
-    """What a response must not repeat; some proxies and debugging servers echo the request."""
+    """Secrets that a response must not repeat; some proxies and debugging servers echo requests."""
     return [token] if len(token) >= _SHORTEST_TOKEN else []
 
 
@@ -56,7 +56,7 @@ def proxy_passwords(addresses: Iterable[str]) -> Iterator[str]:
 
 
 def _plain(content: bytes) -> bytes:
-    """Without escapes, also nested ones, and without the zeros of UTF-16."""
+    """Remove escapes, including nested ones, and the zeros of UTF-16."""
     for _ in range(_NESTED):
         before = content
         for mark, escape in _ESCAPES.items():
@@ -77,7 +77,7 @@ def _forms(secret: bytes) -> set[bytes]:
     forms = {_plain(secret)}
     if len(secret) < _SHORTEST:
         return forms
-    for shift in range(3):  # what is before it, for example "Bearer ", moves it within base64
+    for shift in range(3):  # a prefix such as "Bearer " shifts its base64
         start, end = -(-shift * 8 // 6), (shift + len(secret)) * 8 // 6
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             forms.add(encode(b"\0" * shift + secret)[start:end])

@@ -1,4 +1,4 @@
-"""Progress for people: a bar while it runs, then one plain line; nothing for programs."""
+"""Progress for people: a bar, then one line of text; nothing for programs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Final, TextIO
 from boxdocgen_explore.text import counted, shortened
 
 _SHORT_S: Final = 1.0
-"""What takes less needs no bar and no summary."""
+"""Quicker fetches show no bar and no summary."""
 _EVERY_S: Final = 0.1
 
 
 def interactive() -> bool:
-    """Whether a person watches: a terminal, or a notebook."""
+    """Whether a person is watching, in a terminal or a notebook."""
     try:
         return in_notebook() or sys.stderr.isatty()
-    except (AttributeError, ValueError):  # no standard error, as in a daemon, or a closed one
+    except (AttributeError, ValueError):  # standard error is missing, as in a daemon, or closed
         return False
 
 
@@ -31,15 +31,15 @@ def in_notebook() -> bool:
 
 
 def _stream() -> TextIO:
-    """Standard output is what a notebook shows as plain text; a terminal's is for results."""
+    """Standard output in a notebook, which shows it as text; standard error in a terminal."""
     return sys.stdout if in_notebook() else sys.stderr
 
 
 class ProgressBar(AbstractContextManager["ProgressBar"]):
-    """Pages, jobs and waits on one line, in notebooks and terminals alike.
+    """Shows pages, jobs and waits on one line, in notebooks and terminals.
 
-    Not shown if nobody watches, nor until a second has passed or something is waited for. A
-    terminal that takes nothing more is no error.
+    It appears after a second, or on the first wait, and only if somebody is watching. Errors of
+    the terminal are ignored.
     """
 
     def __init__(self, noun: str = "jobs") -> None:
@@ -52,7 +52,7 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
     def __call__(self, pages: int, jobs: int, waiting: str | None) -> None:
         self._pages, self._jobs = pages, jobs
         now = time.monotonic()
-        # A wait must be shown at once, because no job may arrive for a long time.
+        # Show waits at once, because no job may arrive for a long time.
         due = waiting != self._waiting or now - self._drawn_at > _EVERY_S
         shown = self._shown or waiting is not None or now - self._start > _SHORT_S
         self._waiting = waiting
@@ -63,7 +63,7 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
             self._drawn_at = now
 
     def _draw(self, text: str, end: str = "") -> None:
-        """Write the line again; one that wraps could not be."""
+        """Rewrite the line, which must not wrap."""
         text = shortened(text, shutil.get_terminal_size().columns - 1)
         with suppress(OSError):
             empty = " " * len(self._shown)

@@ -1,4 +1,4 @@
-"""The call rate: Box counts all calls of one user together, and so does this process."""
+"""The call rate: like Box, this process counts all calls of one user together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MINUTE_S: Final = 60
 
 
 class RateLimiter:
-    """Counts one user's calls of the last minute; the lowest limit of its connections applies.
+    """Counts a user's calls in the last minute; the lowest limit of its connections applies.
 
     >>> limiter, connection = RateLimiter(clock=lambda: 0.0), threading.Event()
     >>> [limiter.wait_s(connection, calls_per_minute=2) for _ in range(3)]
@@ -28,12 +28,12 @@ class RateLimiter:
 
     @property
     def limit(self) -> int:
-        """Calls per minute; 0 if every connection was closed."""
+        """Calls per minute; 0 once every connection is closed."""
         with self._lock:
             return min(self._limits.values(), default=0)
 
     def wait_s(self, connection: object, calls_per_minute: int) -> float:
-        """0.0, and the call counts; or how long this connection must wait before it asks again."""
+        """Count a call and return 0.0, or return the seconds to wait before asking again."""
         with self._lock:
             self._limits[connection] = calls_per_minute
             now = self._clock()
@@ -46,12 +46,12 @@ class RateLimiter:
             return 0.0
 
     def leave(self, connection: object) -> None:
-        """Forget the limit of a connection that was closed; its calls still count."""
+        """Forget the limit of a closed connection; its calls still count."""
         with self._lock:
             self._limits.pop(connection, None)
 
     def include(self, other: RateLimiter) -> None:
-        """Count what ``other`` has counted, too."""
+        """Add the calls that ``other`` has counted."""
         with self._lock, other._lock:
             self._calls = deque(sorted([*self._calls, *other._calls]))
 
@@ -67,7 +67,7 @@ def rate_limiter(host: str, name: str) -> RateLimiter:
 
 
 def same_user(host: str, token_digest: str, user_id: str) -> None:
-    """Let both names lead to one limiter, now that it is known whose token this is."""
+    """Let both names share one limiter, once the token's user is known."""
     before, limiter = rate_limiter(host, token_digest), rate_limiter(host, user_id)
     if before is not limiter:
         limiter.include(before)

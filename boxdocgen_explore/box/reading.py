@@ -1,4 +1,4 @@
-"""From the chains of several batches to one `Reading`: the jobs, and the evidence beside them."""
+"""Join the chains of several batches to one `Reading`: the jobs and the evidence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from boxdocgen_explore.schema import PAGES, RUNNING, User
 
 @dataclass(frozen=True)
 class BatchReader:
-    """Reads batches as one user: fetches their lists and joins what arrived."""
+    """Reads batches as one user: fetches their lists and joins the results."""
 
     account: Account
     origin: str
@@ -34,7 +34,7 @@ class BatchReader:
     template_names: Callable[[], Mapping[str, str]]
 
     def fetch(self, lists: Sequence[PagedList]) -> Fetch:
-        # /users/me is requested in a worker, so that it can be cancelled, too.
+        # A worker requests /users/me, so that this can be cancelled, too.
         return Fetch(self.account.session, lists, self.account.open, self.cancelled)
 
     def read(
@@ -46,9 +46,9 @@ class BatchReader:
         keep: bool = False,
         **options: Any,
     ) -> Reading:
-        """1. Fetch the batches, and with details the list of all jobs, side by side.
-        2. Join what arrived to one `Reading`; with documents, ask for them.
-        3. Raise what failed, with the reading; to keep the errors of batches, only what else did.
+        """1. Fetch the batches and, for details, the list of all jobs in parallel.
+        2. Join the results to one `Reading`, and look up documents if requested.
+        3. Raise errors, with the reading; those of batches only if they are not to be kept.
 
         Options as `walk`; Raises as `Box.read`.
         """
@@ -82,7 +82,7 @@ class BatchReader:
         return reading
 
     def _remember(self, reading: Reading) -> None:
-        """Note when each job of a running batch was first seen in its status."""
+        """Record when each job of a running batch was first seen in its status."""
         store, session = self.account.store, self.account.session
         if store is None or session.offline:
             return
@@ -99,7 +99,7 @@ class BatchReader:
     def _with_documents(
         self, reading: Reading, *, stopped: bool
     ) -> tuple[Reading, errors.BoxDocGenError | None]:
-        """The reading with what Box tells of the output files, as far as it could be asked."""
+        """The reading with the columns of the output files, as far as they could be read."""
         search = DocumentSearch(reading.jobs, self.ttl_s, self._fetched)
         problem: errors.BoxDocGenError | None = None
         try:
@@ -124,8 +124,8 @@ class BatchReader:
 
 
 def combine(fetch: Fetch, batches: Sequence[PagedList], user: User | None, origin: str) -> Reading:
-    """The chains of these batches as one Reading, as far as they arrived."""
-    # A cancelled worker may still be adding pages: from here on only this copy counts.
+    """The chains of these batches, as far as they arrived, as one Reading."""
+    # A cancelled worker may still add pages, so use only this copy from here on.
     chains = {paged: fetch.chains[paged].copy() for paged in batches}
     failures = {
         paged.batch_id or paged.name: fetch.failures.get(paged)
@@ -143,7 +143,7 @@ def combine(fetch: Fetch, batches: Sequence[PagedList], user: User | None, origi
 
 
 def with_details(reading: Reading, fetch: Fetch, full: Sequence[PagedList], origin: str) -> Reading:
-    """The reading with the columns that only the list of all jobs has, as far as it arrived."""
+    """The reading with the columns from the list of all jobs, as far as it arrived."""
     chains = {paged: fetch.chains[paged].copy() for paged in full}
     known = frames.full_jobs(rows for chain in chains.values() for rows in chain.frames())
     pages = evidence(origin, reading.user, chains)
@@ -177,7 +177,7 @@ def evidence(origin: str, user: User | None, chains: Mapping[PagedList, Chain]) 
 def error_for(
     failures: Mapping[str, errors.BoxDocGenError], batches: int
 ) -> errors.BoxDocGenError | None:
-    """The one error that those of some batches are raised as."""
+    """Combine the errors of batches in one error."""
     if batches == 1 or not failures:
         return next(iter(failures.values()), None)
     return errors.BatchesFailed(failures, batches)

@@ -1,6 +1,6 @@
-"""Retries of one request: what is repeated, how long to wait, and when to give up.
+"""Retries of one request: what to retry, how long to wait, and when to give up.
 
-Every wait is bounded, is reported to whoever watches, and ends within a second of a cancel.
+Every wait is bounded, is reported as progress, and ends within a second of a cancellation.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LOG: Final = logging.getLogger(__name__)
 _REPEATED: Final = frozenset({429, 500, 502, 503, 504})
 _LONGEST_BACKOFF_S: Final = 30
 _LONGEST_S: Final = 1_000_000
-"""A socket takes no timeout of a month."""
+"""Sockets reject a timeout of a month."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class RetryPolicy:
     """How fast to call and how long to wait; the defaults fit Box.
 
     Parameters:
-        calls_per_minute: of one user on one host, by this process; Box allows about 1000.
+        calls_per_minute: calls of one user to one host by this process; Box allows about 1000.
         connect_timeout_s: seconds until there is a connection.
-        read_timeout_s: seconds of silence within a response.
-        deadline_s: seconds for one page, repeats included, and for one response.
-        attempts: calls for one page, the first included.
-        backoff_s: most seconds before the first repeat, if Box names none; doubles, up to 30.
+        read_timeout_s: seconds without data within a response.
+        deadline_s: seconds for one page including retries, and for one response.
+        attempts: calls for one page, including the first.
+        backoff_s: most seconds before the first retry, unless Box sets it; doubles, up to 30.
 
     Raises:
         InvalidRequest: a value is not a number that fits.
@@ -65,11 +65,11 @@ class RetryPolicy:
 
 @dataclass
 class RequestContext:
-    """How one fetch is watched and stopped."""
+    """How one fetch reports progress and is stopped."""
 
     cancelled: threading.Event = field(default_factory=threading.Event)
     waiting: Callable[[str | None], None] = lambda _reason: None
-    """Called with what is being waited for, and with None once that is over."""
+    """Called with the reason for a wait, and with None once it is over."""
 
     def check(self) -> None:
         if self.cancelled.is_set():
@@ -81,9 +81,9 @@ class RequestContext:
 
 
 class Failed(Exception):
-    """An attempt without a usable response: the error that this is for a person, as kind and text.
+    """An attempt without a usable response: the class and text of the error to raise.
 
-    No exception of requests or urllib3 stays with it: they hold the request, and so the token.
+    It keeps no exception of requests or urllib3, which hold the request and so the token.
     """
 
     def __init__(self, kind: type[errors.BoxDocGenError], text: str, *, again: bool) -> None:
@@ -94,7 +94,7 @@ class Failed(Exception):
 
 
 def log_attempt(url: str, page: int | None, started: float, ended: str) -> None:
-    """Log how an attempt ended that started at this time of `time.monotonic`."""
+    """Log the end of an attempt that started at this time of `time.monotonic`."""
     place, seconds = f", page {page}" if page else "", time.monotonic() - started
     _LOG.debug("GET %s: %s%s, %.0f ms", url, ended, place, seconds * 1000)
 
@@ -102,10 +102,10 @@ def log_attempt(url: str, page: int | None, started: float, ended: str) -> None:
 def retrying(
     attempt: Callable[[], Response], policy: RetryPolicy, context: RequestContext, url: str
 ) -> Response | Failed:
-    """Call ``attempt``, and again if that may help; return what came of the last one.
+    """Call ``attempt``, retry it if that may help, and return the last result.
 
     urllib3's own Retry is not used: it loses Box's last response, fails on a malformed
-    retry-after, does not repeat a cut body, and cannot be interrupted.
+    retry-after, does not retry truncated bodies, and cannot be interrupted.
 
     Raises:
         Cancelled: the context was cancelled.
@@ -140,14 +140,14 @@ def _may_pass(outcome: Response | Failed) -> bool:
 
 
 def _wait_s(outcome: Response | Failed, number: int, policy: RetryPolicy) -> float:
-    """What Box asks for, else a random time, so that not all clients come back at once."""
+    """The time that Box asks for, otherwise a random one, so that clients do not return at once."""
     named = None if isinstance(outcome, Failed) else _retry_after_s(outcome)
     longest = min(_LONGEST_BACKOFF_S, policy.backoff_s * 2.0 ** min(number - 1, 60))
     return random.uniform(0, longest) if named is None else named  # noqa: S311 - no secret
 
 
 def _retry_after_s(response: Response) -> float | None:
-    """Seconds from the header: a number or an HTTP date; None if there is none, or nonsense."""
+    """Seconds in the header, a number or an HTTP date; None if it is missing or invalid."""
     text = response.headers.get("retry-after", "")
     try:
         seconds = float(text)

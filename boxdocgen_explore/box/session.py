@@ -1,6 +1,6 @@
-"""The HTTP session of one user: the token, the version header, and errors in plain words.
+"""The HTTP session of one user: the token, the version header, and readable errors.
 
-Nothing but GET is ever sent from here, and the cache is unknown here.
+It sends only GET requests, and knows nothing of the cache.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ WORKERS: Final = 16
 """Lists read at once."""
 
 _CONNECTIONS: Final = 8 * WORKERS
-"""Open at most: several reads, a batch list and a widget may run at once."""
+"""Most open connections: several reads, a batch list and a widget may run at once."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class BoxSession:
     <BoxSession: api.box.com>
     """
 
-    host: str = "no host"  # for the repr of one whose address was refused
+    host: str = "no host"  # for the repr of a session whose address was refused
 
     def __init__(
         self,
@@ -99,12 +99,12 @@ class BoxSession:
         self.as_user = as_user
         self.offline = offline
         self.login: str | None = None
-        """This user's login, for error messages, once it is known."""
+        """The user's login for error messages, once known."""
         self._rate_name: str | None = None
-        """Whose call rate this counts on: a digest of the token, then the user's id."""
+        """The key of the shared call rate: a digest of the token, later the user's id."""
         self._policy = retry or RetryPolicy()
         self.calls: Counter[str] = Counter()
-        """Calls that were sent, repeats included, by endpoint."""
+        """Calls sent, including retries, by endpoint."""
         self._counting = threading.Lock()
         self._refreshing = threading.Lock()
         self._adapter = Transport(_CONNECTIONS)
@@ -120,20 +120,20 @@ class BoxSession:
         return f"<BoxSession: {self.host}>"
 
     def identify(self, user: User | None) -> None:
-        """Say who this is, once it is known: all connections of a user share one call rate."""
+        """Set the user, once known: all connections of a user share one call rate."""
         self.login = user.login if user else None
         if user and self._rate_name:
             same_user(self.host, self._rate_name, user.id)
             self._rate_name = user.id
 
     def with_token(self, token: str) -> BoxSession:
-        """The same session with another token, whose user is not known yet."""
+        """The same session with another token, whose user is unknown yet."""
         other = copy.copy(self)
         other.credentials, other.login = Token(token), None
         return other
 
     def offline_copy(self) -> BoxSession:
-        """The same session, which never calls Box."""
+        """The same session, without calls to Box."""
         other = copy.copy(self)
         other.offline = True
         return other
@@ -147,9 +147,9 @@ class BoxSession:
         context: RequestContext | None = None,
         page: int | None = None,
     ) -> Answer:
-        """GET one resource; ``path`` is its segments, each percent-encoded here.
+        """GET one resource; ``path`` has its segments, which are percent-encoded here.
 
-        ``version`` is the endpoint's, for the header ``box-version``; None sends no header.
+        ``version`` is that of the endpoint, for the header ``box-version``; None sends no header.
         ``page`` is the number of a list's page, for the log.
 
         Raises:
@@ -161,7 +161,7 @@ class BoxSession:
         url = _url(path)
         if self.offline:
             raise errors.NotCached(
-                "This is not in the cache, and only the cache is read: read it once online.\n"
+                "This is not in the cache, and only the cache may be read. Read it once online.\n"
                 f"GET {url}, offline=True"
             )
         headers = self._headers | ({"box-version": version} if version else {})
@@ -217,7 +217,7 @@ class BoxSession:
         return outcome
 
     def _exchange(self, request: requests.Request, token: str) -> Response:
-        """One request and its response. Only here is the token in a variable as plain text."""
+        """Send one request. Only here, a variable holds the token as plain text."""
         prepared = request.prepare()
         prepared.headers["Authorization"] = f"Bearer {token}"
         timeout = self._policy.connect_timeout_s, self._policy.read_timeout_s
@@ -228,7 +228,7 @@ class BoxSession:
             for secret in secrets_of(token):
                 if repeats(head, secret) or repeats(response.content, secret):
                     raise Unacceptable("a page that repeats the token")
-        # The header has done its work, and must not stay with the response.
+        # The header was used, and must not stay with the response.
         response.request.headers.pop("Authorization", None)
         return response
 
@@ -249,7 +249,7 @@ class BoxSession:
         return Failed(errors.Unreachable, text, again=may_pass(error))
 
     def _refreshed(self, refused: str) -> bool:
-        with self._refreshing:  # several workers may meet the same expired token at once
+        with self._refreshing:  # several workers may find the token expired at the same time
             return self.credentials.token() != refused or self.credentials.refresh()
 
     def _refusal(

@@ -1,4 +1,4 @@
-"""The pages of batches one by one, for batches that do not fit into memory."""
+"""Pages one at a time, for batches that do not fit into memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from boxdocgen_explore.schema import MAX_LIMIT
 
 
 class PageStream:
-    """The part of a `Box` that gives pages one by one."""
+    """The part of a `Box` that yields pages one at a time."""
 
     _account: Account
     _ttl_s: float
@@ -36,19 +36,19 @@ class PageStream:
         limit: int = MAX_LIMIT,
         cancelled: threading.Event | None = None,
     ) -> Iterator[pl.DataFrame]:
-        """One frame per page (schema.JOBS), batch after batch, in memory that does not grow.
+        """Yield one frame per page (schema.JOBS), batch after batch, in nearly constant memory.
 
-        Of earlier pages only their evidence and 8 bytes per job remain, to check what `read`
-        checks: **the pages of a batch are all of it only if the iteration ends without an error.**
+        Only evidence and 8 bytes per job are kept of earlier pages, for the checks of `read`.
+        **A batch is complete only if the iteration ends without an error.**
 
         Parameters:
             refresh, limit, cancelled: as `read`.
 
         Raises:
             InvalidRequest: an argument is invalid; raised at once.
-            BoxDocGenError: a batch is incomplete, or changed while it was read, so that the pages
-                that were given do not belong together. The other batches are read first; with
-                several batches it is a BatchesFailed. ``error.reading`` is None.
+            BoxDocGenError: a batch is incomplete, or changed while it was read, so that its pages
+                do not belong together. The other batches are read first. For several batches it
+                is a BatchesFailed. ``error.reading`` is None.
 
         Source: ``GET /docgen_batch_jobs/:batch_id``.
 
@@ -74,13 +74,13 @@ class PageStream:
             except errors.BoxDocGenError as error:
                 error.batch_id = error.batch_id or batch_id
                 if isinstance(error, errors.Cancelled | errors.Unauthorized):
-                    raise  # no other batch can be read, either
+                    raise  # no other batch can be read either
                 failures[batch_id] = error
         if failure := error_for(failures, len(ids)):
             raise failure
 
     def _stream(self, paged: PagedList, options: dict[str, Any]) -> Iterator[PageRead]:
-        """Each page once: if the chain is restarted, it must begin with what was given."""
+        """Yield each page once; a restarted chain must start with the pages already yielded."""
         store = self._account.open(options["context"])
         chain = StreamedChain()
         given: list[pl.Series] = []

@@ -1,4 +1,4 @@
-"""What a `Box` says of templates: their names, and the tags of each version."""
+"""Templates: their names, and the tags of each version."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TemplateLists:
         return frames.templates(self._list(endpoints.templates(), refresh))
 
     def template_names(self) -> dict[str, str]:
-        """Give template names by file id; empty if Box refuses them, because names are optional.
+        """Return template names by file id; empty if Box refuses them, because names are optional.
 
         Source: ``GET /docgen_templates``.
         """
@@ -40,11 +40,11 @@ class TemplateLists:
             return {}
 
     def tags(self, template_id: str, version_id: str | None = None) -> pl.DataFrame:
-        """One row per tag of a template's version (schema.TAGS); the current one by default.
+        """One row per tag of a template version (schema.TAGS), by default the current one.
 
         Raises:
             InvalidRequest: an id is invalid.
-            BoxDocGenError: the list could not be read; status 202 while Box prepares it.
+            BoxDocGenError: the list could not be read; its status is 202 while Box prepares it.
 
         Source: ``GET /docgen_templates/:id/tags``.
         """

@@ -1,4 +1,4 @@
-"""HTTP with limits, beneath the session: connections, and responses that are not too much."""
+"""HTTP with limits, below the session: connections and bounded responses."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from requests import Response
 
 LARGEST_BODY_BYTES: Final = 64 << 20
-"""Decoded, of one response: six times a page of 1,000 jobs with 10 kB of messages each."""
+"""Largest decoded response: six times a page of 1,000 jobs with 10 kB of messages each."""
 
 ACCEPTED_ENCODING: Final = "gzip"
-"""The one compression that every installation decodes in bounded memory."""
+"""The only compression that every installation decodes in bounded memory."""
 
 _USERINFO: Final = re.compile("//.*@")
 
@@ -32,15 +32,15 @@ _MOST_INFORMATIONAL: Final = 20
 
 
 class Unacceptable(Exception):
-    """A response that no page of Box is like; says what it is."""
+    """A response that Box never sends; the text describes it."""
 
 
 class _MoreFollows(HTTPException):
-    """A connection on which more arrived than one response to one request."""
+    """More than one response to one request arrived on a connection."""
 
 
 class _Response(HTTPResponse):
-    """A response with few informational ones before it, and with nothing behind it."""
+    """A response after few informational ones, and with nothing after it."""
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -104,7 +104,7 @@ class _TLSPool(urllib3.HTTPSConnectionPool):
 
 
 class Transport(HTTPAdapter):
-    """Trusts the system's certificates, and so a company's own authority."""
+    """Trusts the system's certificates, including a company's own authority."""
 
     def __init__(self, connections: int) -> None:
         self._tls = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -124,15 +124,15 @@ def read_body(response: Response) -> None:
     """Read the complete body into the response.
 
     Raises:
-        Unacceptable: it is too large, or compressed in a way that was not asked for.
-        requests.ConnectionError: it is cut, or is not what its headers say.
+        Unacceptable: it is too large, or compressed in a way that was not requested.
+        requests.ConnectionError: it is truncated, or does not match its headers.
     """
     chunks, size = [], 0
     try:
         encoding = response.headers.get("content-encoding", "").lower()
         if encoding not in {"", "identity", ACCEPTED_ENCODING}:
             raise Unacceptable(f"a body compressed as {shortened(encoding, 50)!r}")
-        # read1 returns what is there; read would block until the full chunk has arrived.
+        # read1 returns available data; read would block until the full chunk has arrived.
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             size += len(chunk)
             if size > LARGEST_BODY_BYTES:
@@ -147,8 +147,8 @@ def read_body(response: Response) -> None:
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether another attempt may succeed: not with a wrong address or certificate, nor with
-    headers that are too long or too many."""
+    """Whether another attempt may succeed: not after a wrong address or certificate, or too many
+    or too long headers."""
     if not isinstance(error, requests.RequestException) or isinstance(error, ValueError):
         return False
     cause: BaseException | None = error
@@ -161,7 +161,7 @@ def may_pass(error: Exception) -> bool:
 
 
 def cause_of(error: BaseException) -> str:
-    """What went wrong at first, without the name and password of a proxy."""
+    """The first cause of an error, without the name and password of a proxy."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     words = str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Watching batches: look again until every job is final, with as few calls as the pace allows."""
+"""Watch batches until every job is final, with as few calls as the pace allows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from boxdocgen_explore.schema import MAX_LIMIT, OBSERVATIONS
 
 _MAY_PASS: Final = (errors.Unreachable, errors.RateLimited, errors.ServerError)
 _TRIES: Final = 5
-"""Looks in a row that may fail like that."""
+"""The most consecutive looks that may fail."""
 
 _LONGEST_S: Final = 1_000_000_000
 
@@ -32,9 +32,9 @@ def watch(
     until: dt.datetime | dt.timedelta | None,
     **options: Any,
 ) -> Iterator[Reading]:
-    """See `Box.watch`; ``history`` gives what earlier watches saw (schema.TRANSITIONS)."""
+    """See `Box.watch`; ``history`` returns what earlier watches saw (schema.TRANSITIONS)."""
     if reader.account.session.offline:
-        raise errors.InvalidRequest("A watch asks Box again and again, so it cannot be offline.")
+        raise errors.InvalidRequest("A watch reads from Box repeatedly: it does not work offline.")
     if every is not None and not number("every", every, _LONGEST_S):
         raise errors.InvalidRequest("every must be a number of seconds above 0.")
     return _Watch(reader, ids, history, every, _seconds_left(until), options).looks()
@@ -62,7 +62,7 @@ class _Watch:
     calls: int = 0
 
     def looks(self) -> Iterator[Reading]:
-        """Look, give the reading, wait; until all is final, the time is over, or a cancel."""
+        """Read, yield the reading and wait, until all jobs are final or the time is over."""
         end = time.monotonic() + self.seconds
         reading: Reading | None = None
         while True:
@@ -79,7 +79,7 @@ class _Watch:
                 return
 
     def _look(self, *, refresh: bool) -> Reading | None:
-        """One reading with its pace; None if Box could not be asked, which may pass."""
+        """One reading with its pace; None after a temporary error."""
         before = self.reader.account.session.calls.total()
         options = {"limit": MAX_LIMIT, "refresh": refresh, "max_age": None, **self.options}
         try:

@@ -1,4 +1,4 @@
-"""The cache on disk: checked pages go in; the same pages come out, for their user alone."""
+"""The cache on disk: checked pages go in, and come out only for their user."""
 
 from boxdocgen_explore.cache import frame_cache
 from boxdocgen_explore.cache.first_seen import remember, transitions, watched_batches

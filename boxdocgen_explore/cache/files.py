@@ -1,4 +1,4 @@
-"""The files of the page store: created by one process at a time, recognized, quarantined."""
+"""The files of the page store: created by one process at a time, recognised, quarantined."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from boxdocgen_explore.errors import StoreError
 
 APPLICATION: Final = 0x62786467
 VERSION: Final = 2
-"""Of the file's layout: a file of another version is quarantined."""
+"""The version of the file's layout; files of other versions are quarantined."""
 
 _BUSY_S: Final = 30
 _ABANDONED_S: Final = 86_400
@@ -24,16 +24,16 @@ _SIDE_FILES: Final = ("-wal", "-shm", "")
 
 
 def is_current(path: Path, *, read_only: bool = False) -> bool:
-    """Whether a file is a store of this package and version, as far as its header shows.
+    """Whether a file is a store of this package and version, according to its header.
 
-    Nothing is added to it: it may be another program's database. SQLite reads it, because whoever
-    closes a file releases all locks that its process has on it: other processes would then delete
-    the write-ahead log of a connection that is still in use.
+    Nothing is written to it: it may be another program's database. SQLite reads it, because closing
+    a file releases all locks that the process has on it, and other processes would then delete the
+    write-ahead log of a connection that is still in use.
 
     Raises:
         OSError, sqlite3.OperationalError: the file cannot be read.
     """
-    path.stat()  # whose error says more than SQLite's
+    path.stat()  # whose error is clearer than SQLite's
     where = uri(path, read_only=read_only)
     with closing(sqlite3.connect(where, uri=True, timeout=_BUSY_S)) as database:
         try:
@@ -47,14 +47,13 @@ def is_current(path: Path, *, read_only: bool = False) -> bool:
 
 
 def uri(path: Path, *, read_only: bool) -> str:
-    """How SQLite is to open a file; to read in a folder that cannot be written, without its own
-    side files."""
+    """The URI to open a file; in a read-only folder, without SQLite's side files."""
     mode = "mode=ro" if os.access(path.parent, os.W_OK) else "immutable=1"
     return f"file:{quote(str(path))}?{mode if read_only else 'mode=rw'}"
 
 
 def inode(path: Path | str) -> int | None:
-    """Which file this is, whatever becomes of its name; None if there is none."""
+    """Identify a file even after it is renamed; None if there is no file."""
     try:
         return Path(path).stat().st_ino
     except OSError:
@@ -62,7 +61,7 @@ def inode(path: Path | str) -> int | None:
 
 
 def quarantine(path: Path) -> str:
-    """Rename a file that is not a usable store, so that nothing is destroyed; gives its new name.
+    """Rename a file that is not a usable store, so that nothing is lost; return its new name.
 
     Another process may have renamed it already.
     """
@@ -74,10 +73,10 @@ def quarantine(path: Path) -> str:
 
 
 def create(path: Path, make: Callable[[str], None]) -> None:
-    """Make the database under a temporary name and link it into place, if there is none.
+    """Create the database under a temporary name and link it into place, if there is none.
 
-    Two processes that open a new database in WAL mode at once get "database is locked", whatever
-    the busy timeout; with a link exactly one of them wins and the other one uses its file.
+    If two processes open a new database in WAL mode at once, they get "database is locked",
+    whatever the busy timeout. With a link, exactly one wins, and the other uses its file.
     """
     private_folder(path.parent)
     delete_abandoned(path.parent)
@@ -99,7 +98,7 @@ def create(path: Path, make: Callable[[str], None]) -> None:
 
 
 def delete_abandoned(folder: Path) -> None:
-    """Delete the temporary files of killed processes, once they are a day old."""
+    """Delete temporary files of killed processes that are a day old."""
     now = datetime.now(UTC).timestamp()
     for path in [*folder.glob(".new-*.sqlite*"), *folder.glob(".*.part")]:
         with suppress(OSError):
@@ -108,9 +107,8 @@ def delete_abandoned(folder: Path) -> None:
 
 
 def delete_emptied(path: Path, owner: Path) -> None:
-    """Delete the owner file (personal data as well: the next connection writes it again), the
-    quarantined stores of this package, what killed processes left behind, and a store that nobody
-    uses, with its folders.
+    """Delete the owner file (personal data; the next connection writes it again), quarantined
+    stores of this package, leftovers of killed processes, and an unused store with its folders.
 
     Raises:
         StoreError: they cannot be deleted.
@@ -125,17 +123,17 @@ def delete_emptied(path: Path, owner: Path) -> None:
             _delete(path)
     except OSError as error:
         raise unusable(path, error) from None
-    with suppress(OSError):  # not empty: somebody else's files
+    with suppress(OSError):  # not empty: files of other programs
         path.parent.rmdir()
         path.parent.parent.rmdir()
 
 
 def _is_unused(path: Path) -> bool:
-    """Whether no connection, of any process, has a store open."""
+    """Whether no connection of any process has a store open."""
     file = uri(path, read_only=False)
     try:
         with closing(sqlite3.connect(file, timeout=0, uri=True)) as database:
-            # The mode without side files: SQLite changes to it for the only connection alone.
+            # SQLite switches to the mode without side files only for a single connection.
             database.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.OperationalError:
         return False
@@ -143,8 +141,7 @@ def _is_unused(path: Path) -> bool:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a quarantined file, which nobody uses, was a store of any version, as far as is
-    known."""
+    """Whether a quarantined file, which nobody uses, is known to have been a store."""
     with path.open("rb") as file:
         header = file.read(100)
     return not header or header[68:72] == APPLICATION.to_bytes(4, "big")
@@ -156,13 +153,13 @@ def _delete(path: Path) -> None:
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder that its owner alone can read."""
+    """Create a folder that only its owner can read."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
 
 
 def unusable(path: Path | None, error: Exception) -> StoreError:
-    """The error that says which folder cannot be used, why, and how to choose another."""
+    """The error for a folder that cannot be used: which, why, and how to choose another."""
     return StoreError(
         f"The cache folder {path and path.parent} cannot be used ({error}). Choose another with "
         "cache_dir= or --cache-dir."

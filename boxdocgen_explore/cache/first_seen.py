@@ -1,6 +1,6 @@
-"""When each job was first seen in its status: Box does not say, so that this package remembers it.
+"""When each job was first seen in its status, because Box does not publish it.
 
-One entry per batch that was seen running, beside the batch's pages.
+There is one entry per batch that was seen running, beside the batch's pages.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from boxdocgen_explore.cache.store import PageStore
 from boxdocgen_explore.schema import RUNNING, TRANSITIONS
 
 FIRST_SEEN: Final = "first_seen"
-"""The second part of the keys of these entries, which are no pages."""
+"""The second part of the keys of these entries, which are not pages."""
 
 _STATUS: Final = ["batch_id", "job_id", "status"]
 
 
 def transitions(store: PageStore, host: str, batch_id: str) -> pl.DataFrame | None:
-    """What was seen of a batch (schema.TRANSITIONS); None if it was never seen running."""
+    """The observations of a batch (schema.TRANSITIONS); None if it was never seen running."""
     entry = store.page(_key(host, batch_id))
     if entry is None:
         return None
@@ -33,8 +33,8 @@ def transitions(store: PageStore, host: str, batch_id: str) -> pl.DataFrame | No
         return None
     if frame.schema != pl.Schema(TRANSITIONS):
         return None
-    # The file may have been changed, and the clock may have been wrong: no row may be without a
-    # time, from the future, or there twice.
+    # The file may have been changed, and the clock may have been wrong: drop rows without a time,
+    # from the future, or duplicated.
     past = pl.col("first_seen_at") <= datetime.now(UTC)
     return frame.drop_nulls().filter(past).unique(_STATUS, maintain_order=True)
 
@@ -47,7 +47,7 @@ def watched_batches(store: PageStore, host: str) -> set[str]:
 def remember(
     store: PageStore, host: str, batch_id: str, jobs: pl.DataFrame, seen_at: datetime
 ) -> None:
-    """Note the statuses of a batch's jobs; nothing is stored of a batch never seen running."""
+    """Record the statuses of a batch's jobs, unless the batch was never seen running."""
     before = transitions(store, host, batch_id)
     if before is None and not jobs["status"].is_in(list(RUNNING)).any():
         return

@@ -1,7 +1,7 @@
-"""The rows of cached pages as frames, in a few Parquet files within the page store.
+"""Rows of cached pages as frames, in a few Parquet files within the page store.
 
-Reading them is much faster than parsing the pages again. They can be deleted at any time. New
-rows are appended as a new file; small files are merged once there are many.
+Reading them is much faster than parsing the pages again. They can be deleted at any time. New rows
+become a new file; small files are merged once there are many.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from boxdocgen_explore.cache.store import PageStore
 
 _FULL: Final = 250_000
-"""Rows of a file that is large enough: for one batch all of it is read."""
+"""Rows of a file that is large enough: reading one batch reads the complete file."""
 
 _MANY_FILES: Final = 8
 _PARTIAL_PAGES: Final = 10
-"""Of a batch that still runs, fewer final pages are not worth a frame."""
+"""Fewer final pages of a batch that still runs are not worth a frame."""
 
 _T = TypeVar("_T")
 
 
 def load(store: PageStore, roots: Iterable[str]) -> dict[str, StoredChain]:
-    """What is stored of each list, given as the root of its keys, if it has one chain."""
+    """The stored frame of each list, by the root of its keys, if it has a single chain."""
     by_file: dict[str, dict[str, Entry]] = defaultdict(dict)
     with store.database("frames could not be looked up") as database:
         for root, entry in frame_index.find(database, roots).items():
@@ -52,8 +52,9 @@ def load(store: PageStore, roots: Iterable[str]) -> dict[str, StoredChain]:
 
 
 def rows(store: PageStore, root: str, others: list[str]) -> Iterator[pl.LazyFrame]:
-    """The rows of the lists below a root of which all pages are stored; files are in memory until
-    they are collected. The ids of the other lists are added to ``others``.
+    """The rows of all completely stored lists below a root; files are in memory until collected.
+
+    The ids of the other lists are added to ``others``.
 
     Raises:
         StoreError: the cached pages cannot be listed.
@@ -64,7 +65,7 @@ def rows(store: PageStore, root: str, others: list[str]) -> Iterator[pl.LazyFram
     for file, (ids, jobs) in by_file.items():
         try:
             content = _content(store, file)
-        except UNREADABLE:  # another process may have merged it
+        except UNREADABLE:  # another process may have merged the file
             others += ids
             continue
         if jobs == height(file):
@@ -84,7 +85,7 @@ def _lists(store: PageStore, root: str) -> Lists:
 
 
 def save(store: PageStore, chains: Iterable[Chain]) -> None:
-    """Store what these chains have that is not stored yet, if it is worth a file."""
+    """Store new pages of these chains, if they are worth a file."""
     if store.read_only:
         return
     worth = [(chain, pages) for chain in chains if (pages := _worth_storing(chain))]
@@ -104,7 +105,7 @@ def _content(store: PageStore, file: str) -> bytes:
 
 
 def _append(store: PageStore, group: Sequence[tuple[Chain, Sequence[PageRead]]]) -> None:
-    """Write the rows of some chains as one file, and note where they are."""
+    """Write the rows of chains as one file, and record their places."""
     frames, entries, start = [], [], 0
     for chain, pages in group:
         stored = chain.stored
@@ -123,8 +124,8 @@ def _append(store: PageStore, group: Sequence[tuple[Chain, Sequence[PageRead]]])
 
 
 def _merge(database: sqlite3.Connection) -> None:
-    """Write the rows of small files as one, once there are many; without files that have more rows
-    than all smaller ones, because whoever reads a new batch would wait for those of many others."""
+    """Merge small files once there are many, but no file with more rows than all smaller ones:
+    reading a new batch would then mean reading many others."""
     small = [file for file in frame_index.files(database) if height(file) < _FULL // 2]
     while small and 2 * height(largest := max(small, key=height)) > sum(map(height, small)):
         small.remove(largest)
@@ -147,8 +148,8 @@ def _merge(database: sqlite3.Connection) -> None:
 
 
 def _worth_storing(chain: Chain) -> Sequence[PageRead]:
-    """A final chain's pages; the first pages of another one, if there are twice as many as
-    before; none if nothing is new, a page could not be cached, or a warning belongs to them."""
+    """The pages to store: all of a final chain, or the first ones of another chain if they have
+    doubled; none if nothing is new, a page could not be cached, or a warning belongs to them."""
     pages: Sequence[PageRead] = chain.pages
     if not chain.complete or not all(page.fingerprint for page in pages):
         return []
@@ -162,7 +163,7 @@ def _worth_storing(chain: Chain) -> Sequence[PageRead]:
 
 
 def _rows_are_stored(chain: Chain, stored: StoredChain, pages: Sequence[PageRead]) -> bool:
-    """Whether the end page was read again, and says what is stored."""
+    """Whether the end page was read again with the stored content."""
     if stored.prefix != chain.prefix or len(stored.pages) != len(pages):
         return False
     again = zip(pages, stored.pages, strict=True)
@@ -174,7 +175,7 @@ def _rows_of(pages: Iterable[PageRead]) -> int:
 
 
 def _entry(chain: Chain, pages: Sequence[PageRead], file: str, start: int) -> Entry:
-    """The pages become JSON, with the number of their rows instead of the rows."""
+    """Encode pages as JSON, with the number of their rows instead of the rows."""
     cached = [replace(page, from_cache=True) for page in pages]
     text = msgspec.json.encode(cached, enc_hook=lambda rows: rows.height)
     places = " ".join(page_place(page.marker) for page in pages)
@@ -186,7 +187,7 @@ def _entry(chain: Chain, pages: Sequence[PageRead], file: str, start: int) -> En
 
 
 def _checksum(entry: Entry) -> bytes:
-    """Of what an entry says, wherever its rows are."""
+    """The digest of an entry, independent of the place of its rows."""
     about = f"{entry.prefix} {entry.jobs} {entry.complete:d}{entry.places}"
     return hashlib.sha256(about.encode() + entry.pages).digest()
 
@@ -209,7 +210,7 @@ def _stored(entry: Entry, jobs: pl.DataFrame, source: pl.DataFrame | None) -> St
 
 
 def by_size(sized: Iterable[tuple[_T, int]]) -> Iterator[list[_T]]:
-    """Groups of about as many rows as a file of rows should have, and as fit into memory."""
+    """Groups of rows that are as large as a file should be and fit into memory."""
     group: list[_T] = []
     rows = 0
     for one, more in sized:

@@ -1,7 +1,7 @@
-"""The rows of cached pages in Parquet files, and which rows belong to which pages.
+"""Parquet files with rows of cached pages, and an index of which rows belong to which pages.
 
 Both are tables beside the pages. The database deletes an entry as soon as one of its pages changes
-(`frame_table`), so an entry that is found was made from the pages that are there.
+(`frame_table`), so every entry matches the current pages.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UNREADABLE: Final = (
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
 )
-"""What a corrupt file or entry may raise."""
+"""The errors that a corrupt file or entry may raise."""
 
 _FIND: Final = """
 SELECT prefix, file, start, jobs, complete, places, CAST(pages AS BLOB) FROM frames
@@ -38,8 +38,8 @@ WHERE prefix = rtrim((SELECT min(key) FROM responses WHERE key >= :root AND key 
     AND prefix = rtrim((SELECT max(key) FROM responses WHERE key >= :root AND key < :end), :place)
 """
 
-# One statement, because another process may store or delete pages between two. Whatever has an
-# entry is there, even if an index is too damaged to find all keys.
+# One statement, because another process may store or delete pages between two. Lists with an entry
+# are included, even if a damaged index does not find all keys.
 _LISTS: Final = """
 WITH chains AS (
     SELECT rtrim(key, :place) AS prefix FROM responses WHERE key >= :root AND key < :end
@@ -62,7 +62,7 @@ _PLACE: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 _COLUMNS: Final = {name: dtype for name, dtype in JOBS.items() if name != "origin"}
 _PARSER: Final = 3
-"""Raised when the same pages give other rows than before: files made until then are ignored."""
+"""Increased if the same pages yield other rows than before: older files are then ignored."""
 
 _VERSION: Final = hashlib.sha256(f"{_PARSER} {_COLUMNS}".encode()).hexdigest()[:8]
 _FILE: Final = re.compile(rf"{_VERSION}-(\d+)-[0-9a-f]{{32}}")
@@ -71,9 +71,9 @@ _FEW_BATCHES: Final = 8
 
 @dataclass(frozen=True)
 class Entry:
-    """The rows ``start`` to ``start + jobs`` of a file: the first pages of a chain, or, if
-    ``complete``, all of them. ``places`` are the last parts of their keys between blanks, ``pages``
-    their records as JSON. A new entry has their ``fingerprints``, too."""
+    """The rows ``start`` to ``start + jobs`` of a file: the first pages of a chain, or all of
+    them if ``complete``. ``places`` has the last parts of their keys between blanks, ``pages``
+    their records as JSON. A new entry also has their ``fingerprints``."""
 
     prefix: str
     file: str
@@ -90,7 +90,7 @@ class Entry:
 
 
 def list_of(prefix: str) -> str:
-    """The id of the list that the pages of a chain belong to, whatever limit they were read with.
+    """The id of the list of a chain's pages, whatever limit they were read with.
 
     >>> list_of("api.box.com/docgen_batch_jobs/123/limit=1000/000000/")
     '123'
@@ -102,7 +102,7 @@ def list_of(prefix: str) -> str:
 
 
 def find(database: sqlite3.Connection, roots: Iterable[str]) -> dict[str, Entry]:
-    """The entry of each list, given as the root of its keys, of which one chain is cached."""
+    """The entry of each list with a single cached chain, by the root of its keys."""
     found = {}
     for root in roots:
         for row in database.execute(_FIND, _range(root)):
@@ -114,15 +114,15 @@ Lists = tuple[dict[str, tuple[list[str], int]], list[str]]
 
 
 def lists(database: sqlite3.Connection, root: str) -> Lists:
-    """All lists below a root: by file, the ids of those of which it has all rows, and how many
-    rows these are; and the ids of the others."""
+    """All lists below a root: the ids of completely stored ones and their number of rows, by
+    file; and the ids of the others."""
     (others,) = database.execute("PRAGMA data_version").fetchone()
     return _lists(database, root, others, database.total_changes)
 
 
 @lru_cache(maxsize=1)
 def _lists(database: sqlite3.Connection, root: str, *_state: int) -> Lists:
-    """Found once per state of the database, because whoever scans does so often."""
+    """Computed once per state of the database, because scans are frequent."""
     ids, rows, others = defaultdict[str, list[str]](list), Counter[str](), list[str]()
     for prefix, file, jobs in database.execute(_LISTS, _range(root)):
         (ids[file] if file and height(file) else others).append(list_of(prefix))
@@ -135,13 +135,13 @@ def _range(root: str) -> dict[str, str]:
 
 
 def entries_of(database: sqlite3.Connection, file: str) -> list[Entry]:
-    """The entries of a file in the order of their rows, without places and pages."""
+    """The entries of a file, in the order of their rows, without places and pages."""
     query = "SELECT prefix, file, start, jobs, complete FROM frames WHERE file = ? ORDER BY start"
     return [Entry(*row) for row in database.execute(query, (file,))]
 
 
 def add(database: sqlite3.Connection, entries: Iterable[Entry]) -> None:
-    """Add entries, one per list, unless a page is no longer the one with this fingerprint."""
+    """Add entries, one per list, unless the fingerprint of a page has changed."""
     cached = (
         f"SELECT key, CAST(substr(value, 1, {FINGERPRINT_BYTES}) AS BLOB) FROM responses "  # noqa: S608 - a number
         "WHERE key >= ? AND key < ?"
@@ -157,7 +157,7 @@ def add(database: sqlite3.Connection, entries: Iterable[Entry]) -> None:
 
 
 def move(database: sqlite3.Connection, file: str, moves: Iterable[tuple[Entry, int]]) -> None:
-    """Rows of these entries were copied to another file, where they start there."""
+    """Update entries whose rows were copied to another file, starting at these rows."""
     values = [(file, start, entry.prefix) for entry, start in moves]
     database.executemany("UPDATE frames SET file = ?, start = ? WHERE prefix = ?", values)
 
@@ -166,34 +166,34 @@ def move(database: sqlite3.Connection, file: str, moves: Iterable[tuple[Entry, i
 
 
 def files(database: sqlite3.Connection) -> list[str]:
-    """The files that this version of the parser made."""
+    """The files made by this version of the parser."""
     query = "SELECT name FROM frame_files WHERE typeof(name) = 'text' ORDER BY rowid"
     names = database.execute(query)
     return [name for (name,) in names if _FILE.fullmatch(name)]
 
 
 def height(file: str) -> int:
-    """How many rows a file has, which its name says."""
+    """The number of rows of a file, which is part of its name."""
     match = _FILE.fullmatch(file)
     return int(match[1]) if match else 0
 
 
 def parquet(frames: Sequence[pl.DataFrame]) -> tuple[str, bytes]:
-    """Some rows as a file: its name, which is that of its content, and its content."""
+    """Encode rows as a file: its name, derived from its content, and the content."""
     jobs, buffer = pl.concat(frames), io.BytesIO()
-    # In small row groups: a batch is read without the others, and in little memory.
+    # Small row groups, so that a batch is read without the others and with little memory.
     jobs.write_parquet(buffer, row_group_size=20_000, compression_level=1)
     content = buffer.getvalue()
     return _name(jobs.height, content), content
 
 
 def write(database: sqlite3.Connection, file: str, content: bytes) -> None:
-    """Add a file; one of the same name has the same content."""
+    """Add a file; files of the same name have the same content."""
     database.execute("INSERT OR REPLACE INTO frame_files VALUES (?, ?)", (file, content))
 
 
 def delete_unused(database: sqlite3.Connection) -> None:
-    """Delete the files that have no entry."""
+    """Delete files without an entry."""
     database.execute(_UNUSED)
 
 

@@ -1,7 +1,6 @@
 """The tables of `frame_index`, in the page store's own database.
 
-The database itself deletes an entry as soon as one of its pages is written or deleted, whatever
-program does it.
+The database itself deletes an entry as soon as any program writes or deletes one of its pages.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ CREATE TABLE IF NOT EXISTS frame_files (name TEXT PRIMARY KEY, content BLOB NOT 
 
 _EVENTS: Final = {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}
 
-# A key's last part says where a page is in its chain: "first", or the digest of a marker.
+# The last part of a key is the page's place in its chain: "first", or the digest of a marker.
 _TRIGGER: Final = """
 CREATE TRIGGER IF NOT EXISTS frames_{event} AFTER {event} ON responses BEGIN
     DELETE FROM frames
@@ -32,10 +31,10 @@ END;
 
 
 def prepare(database: sqlite3.Connection) -> None:
-    """Create the tables and triggers where they are missing.
+    """Create missing tables and triggers.
 
-    Without triggers, for example after another program created the table of pages again, nobody
-    knows whether the entries are still right.
+    If triggers are missing, for example because another program created the table of pages again,
+    the entries may be wrong and are deleted.
     """
     database.executescript(_TABLES)
     query = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'responses'"
@@ -46,6 +45,6 @@ def prepare(database: sqlite3.Connection) -> None:
 
 
 def clear(database: sqlite3.Connection) -> None:
-    """Delete all rows, those of deleted pages among them."""
+    """Delete all rows, including those of deleted pages."""
     database.execute("DELETE FROM frames")
     database.execute("DELETE FROM frame_files")

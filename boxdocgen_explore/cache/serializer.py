@@ -1,4 +1,4 @@
-"""One cached page as bytes: a serializer for requests-cache that runs no code when it reads."""
+"""A serializer of cached pages for requests-cache that runs no code when reading."""
 
 from __future__ import annotations
 
@@ -32,19 +32,18 @@ _HEADERS: Final = ("box-request-id", "content-type", "date")
 class CorruptEntry(KeyError):
     """A cache entry that fails its integrity check.
 
-    A KeyError, because requests-cache takes it for a missing key and logs nothing.
+    A KeyError, which requests-cache treats as a missing key, without logging.
     """
 
 
 class StoredPage(CachedResponse):
-    """A cached page. ``fingerprint`` has its first bytes in the store: they differ if anything in
-    it does."""
+    """A cached page. ``fingerprint``, its first bytes in the store, identifies its content."""
 
     fingerprint: bytes = b""
 
 
 class _Head(msgspec.Struct, omit_defaults=True):
-    """What is cached beside a page's body. Request and cookies are not: they hold secrets."""
+    """The metadata cached with a body; not request and cookies, which have secrets."""
 
     key: str
     created_at: Annotated[datetime, msgspec.Meta(tz=True)]
@@ -59,7 +58,7 @@ _head = msgspec.json.Decoder(_Head)
 def cached_page(
     key: str, response: Response, fetched_at: datetime, expires: datetime | None
 ) -> StoredPage:
-    """What is cached of a response: its body, when it was fetched, and its request id."""
+    """The cached part of a response: its body, time and request id."""
     headers = {name: response.headers[name] for name in _HEADERS if name in response.headers}
     return _page(_Head(key, fetched_at, headers, response.status_code, expires), response.content)
 
@@ -102,10 +101,10 @@ def _load(stored: bytes) -> StoredPage:
         page = _page(_head.decode(plain[4:end]), plain[end:])
         page.fingerprint = checksum
         return page
-    except Exception as error:  # a checksum is no signature: anything may be in the file
+    except Exception as error:  # a checksum is not a signature: the file may contain anything
         raise CorruptEntry(type(error).__name__) from None
 
 
 SERIALIZER: Final = SerializerPipeline([Stage(dumps=_dump, loads=_load)], is_binary=True)
-"""Head as JSON, body as it came, Zstandard level 1, SHA-256: a tenth of JSON's size, and unlike
-pickle it runs no code that somebody else put into the file."""
+"""Head as JSON, unchanged body, Zstandard level 1, SHA-256: a tenth of the size of JSON and,
+unlike pickle, safe to read."""

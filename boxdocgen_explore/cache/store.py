@@ -1,7 +1,7 @@
 """The page store: raw pages on disk, one SQLite file per host and Box user, by requests-cache.
 
-Only checked pages come in here (``box.chain`` says when), the file runs no code when it is read,
-every page carries a checksum over itself and its key, and keys are listed without decoding a page.
+Only checked pages are stored (by ``box.chain``). Reading the file runs no code. Every page has a
+checksum over itself and its key, and keys are listed without decoding pages.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 
 _BUSY_MS: Final = 30_000
 _BUSY_AGAIN_MS: Final = 100
-"""Once the file was locked for so long: else every page waits."""
+"""Wait this long for a locked file, but only once and not for every page."""
 
 _CORRUPT: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-"""SQLite's codes for a file that is corrupt, or has other tables than ours."""
+"""SQLite's codes for a corrupt file, or one with other tables."""
 
 
 class StoreWarning(UserWarning):
-    """A problem with the cache folder; what was read is complete all the same."""
+    """A problem with the cache folder; the result is complete nevertheless."""
 
 
 class _Pages(SQLiteDict):
-    """SQLiteDict in SQLite's autocommit mode: each statement is done completely, or raises.
+    """SQLiteDict in SQLite's autocommit mode: each statement succeeds completely, or raises.
 
-    The original retries for ever on a read-only file, and rolls back silently on a full disk.
+    The original retries forever on a read-only file, and silently rolls back on a full disk.
     """
 
     def init_db(self) -> None:  # type: ignore[no-untyped-def, unused-ignore]
@@ -54,7 +54,7 @@ class _Pages(SQLiteDict):
     @contextmanager
     def connection(self, commit: bool = False) -> Iterator[sqlite3.Connection]:
         with super().connection() as connection:
-            # A damaged key is another key, and no error that hides all others.
+            # A damaged key becomes another key, instead of an error that hides all others.
             connection.text_factory = _text
             yield connection
 
@@ -66,7 +66,7 @@ class _Pages(SQLiteDict):
 
 
 class _ReadOnlyPages(_Pages):
-    """The same, never written to."""
+    """The same, but read-only."""
 
     def init_db(self) -> None:  # type: ignore[no-untyped-def, unused-ignore]
         self.db_path = files.uri(Path(self.db_path), read_only=True)
@@ -78,8 +78,8 @@ class _ReadOnlyPages(_Pages):
 class PageStore:
     """Checked pages by key; in memory if ``path`` is None.
 
-    A problem with the file after it was opened is a warning, and the page counts as not cached:
-    Box can still be asked. A corrupt file is quarantined, and a new one created.
+    If a file fails after it was opened, a warning is issued and the page counts as not cached, so
+    that Box is read. A corrupt file is quarantined, and a new one created.
 
     Raises:
         StoreError: the file cannot be created, opened or written (read, if ``read_only``).
@@ -88,8 +88,8 @@ class PageStore:
     def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
         self.path = path
         self.read_only = read_only
-        # One connection for all threads: a page takes about a millisecond, so that nobody notices
-        # that they take turns.
+        # One connection for all threads: a page takes about a millisecond, so waiting for other
+        # threads is not noticeable.
         self._lock = threading.Lock()
         self._warned: set[str] = set()
         try:
@@ -116,7 +116,7 @@ class PageStore:
         return _open(self.path)
 
     def page(self, key: str) -> StoredPage | None:
-        """The cached page, expired or not; None if there is none or it is corrupt."""
+        """The cached page, expired or not; None if it is missing or corrupt."""
         cached: StoredPage | None = None
         with self._guarded("a cached page could not be read"):
             try:
@@ -130,7 +130,7 @@ class PageStore:
     def save(
         self, key: str, response: Response, fetched_at: datetime, expires: datetime | None
     ) -> bytes | None:
-        """Cache a checked page; gives its fingerprint."""
+        """Cache a checked page; return its fingerprint."""
         page = cached_page(key, response, fetched_at, expires)
         if not self.read_only:
             with self._guarded("pages could not be cached on disk"):
@@ -139,24 +139,24 @@ class PageStore:
         return None
 
     def keys(self, prefix: str = "") -> list[str]:
-        """All keys that begin with a prefix, sorted."""
-        # A range on the primary key: listing one batch must not read the complete table.
+        """All keys with a prefix, sorted."""
+        # A range of the primary key, so that listing one batch does not read the complete table.
         query = "SELECT key FROM responses WHERE key >= ? AND key < ? ORDER BY key"
         with self.database("pages could not be listed") as database:
             return [key for (key,) in database.execute(query, (prefix, prefix + "\x7f"))]
         return []
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete these pages, or none of them."""
+        """Delete all of these pages, or none."""
         if not self.read_only:
             with self.database("pages could not be deleted", write=True):
                 self._pages.bulk_delete(list(keys))  # type: ignore[no-untyped-call]
 
     @contextmanager
     def database(self, what: str, *, write: bool = False) -> Iterator[sqlite3.Connection]:
-        """The connection, for one thread at a time; to ``write`` everything or nothing.
+        """The connection, for one thread at a time; ``write`` starts a transaction.
 
-        An error of the file ends the block, and is a warning that begins with ``what``.
+        An error of the file ends the block with a warning that starts with ``what``.
         """
         with self._guarded(what), self._pages.connection() as connection:
             if not write:
@@ -167,14 +167,14 @@ class PageStore:
                 yield connection
 
     def clear(self, older_than: timedelta | None = None) -> int:
-        """Delete all pages, or those fetched longer ago; gives their number."""
+        """Delete all pages, or those fetched longer ago; return their number."""
         before = keys = self.keys()
         if older_than is not None:
             now = datetime.now(UTC)
             oldest = long_ago(now, older_than)
             pages = ((key, self.page(key)) for key in keys)
             fetched = ((key, page.created_at if page else None) for key, page in pages)
-            # Nobody knows the age of a page from the future.
+            # The age of a page from the future is unknown.
             keys = [key for key, at in fetched if not at or not oldest <= at <= now]
         self.delete(keys)
         with self.database("the file could not be made smaller") as database:
@@ -189,7 +189,7 @@ class PageStore:
 
     @contextmanager
     def _guarded(self, what: str) -> Iterator[None]:
-        """One thread at a time; an error of the file is a warning, and a corrupt file replaced."""
+        """One thread at a time; turn errors of the file into warnings; replace a corrupt file."""
         with self._lock:
             try:
                 yield
@@ -203,7 +203,7 @@ class PageStore:
                             connection.execute(f"PRAGMA busy_timeout = {_BUSY_AGAIN_MS}")
 
     def _warn_once(self, what: str) -> None:
-        """A full disk is one message, not one per page."""
+        """Warn of a full disk once, not for every page."""
         if what not in self._warned:
             self._warned.add(what)
             warn(f"{self.path}: {what}.", StoreWarning)
@@ -211,7 +211,7 @@ class PageStore:
     def _recreate(self, path: Path) -> None:
         self._pages.close()  # type: ignore[no-untyped-call]
         try:
-            if files.inode(path) == self._pages.inode:  # else another process has replaced it
+            if files.inode(path) == self._pages.inode:  # otherwise another process has replaced it
                 self._quarantine(path)
             self._pages = self._opened()
         except (OSError, sqlite3.Error) as error:
@@ -252,6 +252,6 @@ def _make(name: str) -> None:
     with pages.connection() as connection:
         connection.execute(f"PRAGMA application_id = {files.APPLICATION}")
         connection.execute(f"PRAGMA user_version = {files.VERSION}")
-        # Into the one file, from the write-ahead log; on a full disk, closing would not say so.
+        # Write the log back to the file; on a full disk, closing would not report the error.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     pages.close()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Which user's pages are where: one folder per host and Box user, with ``owner.json`` in it."""
+"""The folders of users: one per host and Box user, with the file ``owner.json``."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _LARGEST_OWNER_BYTES: Final = 100_000
 
 
 def online_cache(user: User | None, folder: Path | None) -> PageStore:
-    """The cache of this user; in memory if Box does not say who it is, or without a folder.
+    """The cache of this user; in memory if the user is unknown, or without a folder.
 
-    A folder that cannot be used is a warning: Box is read all the same.
+    If the folder cannot be used, a warning is issued, and Box is read nevertheless.
     """
     if user is None:
         errors.warn(
@@ -50,7 +50,7 @@ def online_cache(user: User | None, folder: Path | None) -> PageStore:
 
 
 def _replacement(path: Path, error: errors.StoreError) -> PageStore:
-    """Instead of a store that cannot be written: the same, read-only, or one in memory."""
+    """The replacement for a store that cannot be written: read-only, or in memory."""
     try:
         store = PageStore(path, read_only=True)
         rest = "Cached pages are used; no new page is cached."
@@ -66,14 +66,14 @@ def _write_owner(folder: Path, user: User) -> None:
         if _owner(folder) != user:
             with replacing(path, private=True) as part:
                 part.write_bytes(msgspec.json.encode(asdict(user)))
-        os.utime(path)  # offline reading takes the user who read last, unless one is named
+        os.utime(path)  # by default, offline reading opens the latest user's cache
     except OSError as error:
         text = f"{path} cannot be written ({error}); offline reading will not find this user."
         errors.warn(text, StoreWarning)
 
 
 def _owner(folder: Path) -> User | None:
-    """Whose folder this is; None if its file is missing, corrupt or of another folder."""
+    """The owner of a folder; None if its file is missing, corrupt or of another folder."""
     try:
         with (folder / _OWNER).open("rb") as file:
             user = msgspec.json.decode(file.read(_LARGEST_OWNER_BYTES), type=User)
@@ -83,9 +83,9 @@ def _owner(folder: Path) -> User | None:
 
 
 def offline_cache(folder: Path | None, wanted: str | None) -> tuple[User, PageStore]:
-    """The cache of the user with this id or login; by default, of the last one who read online.
+    """The cache of the user with this id or login, by default of the last one who read online.
 
-    If there are others, a warning says whose it is.
+    If there are several users, a warning names the one chosen.
 
     Raises:
         NotCached: nothing is cached for such a user.
@@ -120,7 +120,7 @@ def _last_used(path: Path) -> float:
 
 
 def default_cache_dir() -> Path:
-    """Where pages are cached by default.
+    """The default cache folder.
 
     Raises:
         StoreError: this user has no home folder, as in some containers.
@@ -135,13 +135,13 @@ def default_cache_dir() -> Path:
 
 
 def _found(folder: Path, pattern: str) -> list[Path]:
-    """The files of a cache folder, without those that vanish meanwhile."""
-    # Path.glob raises if a folder vanishes, or has a name that is too long.
+    """The files of a cache folder, except those that vanish meanwhile."""
+    # Path.glob raises if a folder vanishes or its name is too long.
     return [folder / name for name in sorted(glob.glob(pattern, root_dir=folder))]  # noqa: PTH207
 
 
 def _size_bytes(folder: Path) -> int:
-    """The size of all files in a folder, without those that vanish meanwhile."""
+    """The size of all files in a folder, except those that vanish meanwhile."""
     sizes = 0
     for path in _found(folder, "*"):
         with suppress(OSError):
@@ -151,7 +151,7 @@ def _size_bytes(folder: Path) -> int:
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """One user's cached pages, counted; ``trouble`` says why they could not be counted."""
+    """The counts of one user's cached pages; ``trouble`` is the reason if counting failed."""
 
     host: str
     login: str
@@ -163,7 +163,7 @@ class CacheInfo:
 
 
 def cache_info(folder: Path) -> Iterator[CacheInfo]:
-    """Every store in a cache folder; nothing is changed.
+    """All stores in a cache folder, which are not changed.
 
     Raises:
         InvalidRequest: no folder can have this name.
@@ -186,10 +186,10 @@ def cache_info(folder: Path) -> Iterator[CacheInfo]:
 
 
 def clear(folder: Path, *, older_than: timedelta | None = None) -> int:
-    """Delete cached pages, all or those fetched longer ago; gives their number.
+    """Delete all cached pages, or those fetched longer ago; return their number.
 
-    A cache that is then empty goes, with its quarantined stores and its folder, if nobody uses it;
-    files of other programs do not.
+    An empty cache that nobody uses is removed with its quarantined stores and its folder; files of
+    other programs stay.
 
     Raises:
         InvalidRequest: an argument is invalid.

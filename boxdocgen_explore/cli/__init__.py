@@ -1,8 +1,8 @@
-"""``boxdocgen``, the command line: arguments go in, printed lines and an exit status come out.
+"""The command line ``boxdocgen``: arguments go in, printed lines and an exit status come out.
 
-Exit status: 0 done, 1 findings (``audit --fail-on`` says which) or evidence that does not match, 2
-usage or a file that cannot be read or written, 3 Box refused or failed, no credentials, or an
-unexpected error, 130 Ctrl-C, 143 SIGTERM.
+Exit status: 0 done; 1 findings (see ``audit --fail-on``) or evidence that does not match; 2 wrong
+usage, or a file that cannot be read or written; 3 Box refused or failed, no credentials, or an
+unexpected error; 130 Ctrl-C; 143 SIGTERM.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ _MODULES: Final = {
     "emulator": ("emulator",),
     "caches": ("cache",),
 }
-"""Modules, and the commands in each."""
+"""The commands in each module."""
 
 _LOG: Final = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit status; every error is one line on standard error.
+    """Run one command and return its exit status; every error is one line on standard error.
 
     Raises:
         SystemExit: the arguments ask for help, or JupyterLab ended.
     """
     given = sys.argv[1:] if arguments is None else [*arguments]
     verbose = not {"-v", "--verbose"}.isdisjoint(given)
-    # What holds if the arguments are wrong; else they are parsed into it.
+    # Used as it is if the arguments are wrong; otherwise they are parsed into it.
     options = argparse.Namespace(command=None, json="--json" in given, verbose=verbose, result="")
     ended: SystemExit | None = None
     with terminal.standard_streams(), _sigterm_stops(), ExitStack() as log:
         warnings.showwarning = _show_warning
         try:
             status = _run(given, options, log)
-        except SystemExit as end:  # of --help, or of JupyterLab, whose status may be 1 or a text
+        except SystemExit as end:  # from --help, or JupyterLab, whose status may be 1 or a text
             known = end.code in (None, terminal.DONE, terminal.USAGE)
             status, ended = int(end.code or terminal.DONE) if known else terminal.REFUSED, end
             if isinstance(end.code, str):
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except terminal.OutputFailed as error:
             _report(options, error)
             status = terminal.USAGE
-        except BaseException as error:  # polars' panics are no Exception
+        except BaseException as error:  # panics of polars are not an Exception
             _report_unexpected(options, error)
             status = terminal.REFUSED
         try:
@@ -103,7 +103,7 @@ def _sigterm_stops() -> Iterator[None]:
 
 
 def _run(arguments: list[str], options: argparse.Namespace, log: ExitStack) -> int:
-    """Parse the arguments, open the log, and run; errors that are foreseen become the status."""
+    """Parse the arguments, open the log and run; expected errors become the status."""
     from boxdocgen_explore.cli.log import logging_to
     from boxdocgen_explore.errors import BoxDocGenError, BrokenBag, InvalidRequest, StoreError
 
@@ -115,7 +115,7 @@ def _run(arguments: list[str], options: argparse.Namespace, log: ExitStack) -> i
         _, others = parser.parse_known_args(arguments, options)
         if others and options.command != "lab":
             parser.error(f"unrecognized arguments: {' '.join(others)}")
-        options.others = others  # of JupyterLab: they may hold a password
+        options.others = others  # JupyterLab's options, which may have a password
         logged = (one for one in arguments if one not in others)
         log.enter_context(logging_to(options.log, logged))
         to_stdout = options.json or terminal.STDOUT in vars(options).values()
@@ -136,7 +136,7 @@ def _run(arguments: list[str], options: argparse.Namespace, log: ExitStack) -> i
 
 
 def _report(options: argparse.Namespace, error: BaseException, *texts: str) -> None:
-    """Say why a command fails: on standard error, with ``--json`` as JSON, and for the log."""
+    """Report why a command fails, on standard error, with ``--json`` as JSON, and for the log."""
     from boxdocgen_explore.cli.results import failure_values, show_json
 
     texts = texts or (str(error),)
@@ -150,7 +150,7 @@ def _report(options: argparse.Namespace, error: BaseException, *texts: str) -> N
 
 def _report_unexpected(options: argparse.Namespace, error: BaseException) -> None:
     what = shortened("".join(traceback.format_exception_only(error)).strip(), 500)
-    please = "Please report it under Issues on this project's page; -v shows the traceback."
+    please = "Please report it in this project's issues; -v shows the traceback."
     _report(options, error, f"unexpected error, {what}. {please}")
     _LOG.debug("Traceback", exc_info=error)
     if options.verbose:
@@ -168,7 +168,7 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises what is wrong with arguments as InvalidRequest; no option can be abbreviated."""
+    """Raises InvalidRequest for wrong arguments; options cannot be abbreviated."""
 
     def __init__(self, **options: Any) -> None:
         from boxdocgen_explore.cli.options import HelpFormatter
@@ -181,7 +181,7 @@ class _Parser(argparse.ArgumentParser):
         raise InvalidRequest(f"{message} (see {self.prog} --help)") from None
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        # argparse's own hides that standard output is full.
+        # argparse's own method hides that standard output is full.
         if file is sys.stdout:
             say(message, end="")
         else:
@@ -189,7 +189,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser(command: str = "") -> argparse.ArgumentParser:
-    """The parser of this command alone, which starts sooner; of all of them if there is none."""
+    """The parser of this command only, which starts faster, or of all commands."""
     from boxdocgen_explore.cli.options import epilog
 
     about = "Read, explore and audit Box Doc Gen batches."
@@ -199,13 +199,13 @@ def _parser(command: str = "") -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     wanted = [name for name, its in _MODULES.items() if command in its]
     for name in wanted or _MODULES:
-        # Imported here, so that an error in it is reported like any other.
+        # Imported here, so that its errors are reported like any other.
         import_module(f"{__name__}.{name}").add_commands(commands)
     return parser
 
 
 def parser() -> argparse.ArgumentParser:
-    """All commands as shtab wants them, which writes completions for a shell."""
+    """All commands, for shtab, which writes shell completions."""
     import shtab
 
     from boxdocgen_explore.cli.options import parse_path

@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from boxdocgen_explore.reporting import AuditResult, Report, Scope
 
 _MOST_VERSIONS: Final = 20
-"""Template versions of which the tags are looked up: each costs a call."""
+"""The most template versions whose tags are looked up: each costs a call."""
 
 
 def add_commands(commands: Any) -> None:
     example = "boxdocgen audit --demo 12345600319 -o audit.html --evidence audit.zip"
     command = add_command(commands, "audit", audit, example, "findings (--fail-on)")
-    command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
+    command.add_argument("ids", nargs="*", metavar="ID", help="batch ids; none with --since")
     path_option(command, "-o", "--output", about="an .html file")
     path_option(command, "--evidence", about="an evidence bag, a .zip file")
     command.add_argument(
@@ -53,28 +53,28 @@ def add_commands(commands: Any) -> None:
         about="a manifest, as CSV: column external_id, a row per document; or batch_id and jobs",
     )
     path_option(command, "--markdown", about="a summary as .md; - prints it")
-    path_option(command, "--junit", about="test results as .xml")
+    path_option(command, "--junit", about="test results as JUnit .xml")
     command.add_argument(
         "--fail-on",
         choices=("error", "running", "warning"),
         default="running",
-        help="what is exit status 1: errors, also jobs still running, also warnings",
+        help="causes of exit status 1: errors; also running jobs; also warnings",
     )
     command.add_argument(
         "--max-age",
         type=parse_age,
         metavar="AGE",
-        help="read pages again that are older; by default as they expire",
+        help="read pages again that are older; by default when they expire",
     )
     path_option(
-        command, "--history", about="compare with the earlier audits there", metavar="FOLDER"
+        command, "--history", about="compare with earlier audits in this folder", metavar="FOLDER"
     )
     column_options(command)
     command.add_argument("--title", metavar="TEXT", help="the report's title")
     command.add_argument("--prepared-by", metavar="NAME", help="who prepared the audit")
     command.add_argument("--reviewed-by", metavar="NAME", help="who reviewed it")
-    command.add_argument("--sample", type=int, metavar="N", help="list N jobs to look at by hand")
-    command.add_argument("--seed", metavar="S", help="of the sample; by default a random one")
+    command.add_argument("--sample", type=int, metavar="N", help="list N jobs for manual review")
+    command.add_argument("--seed", metavar="S", help="the seed of the sample; random by default")
     command.add_argument(
         "--redact",
         action="append",
@@ -88,7 +88,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _policy_options(command: argparse.ArgumentParser) -> None:
-    keys = command.add_argument_group("Policy", "Each key of a policy file; options win over it.")
+    keys = command.add_argument_group("Policy", "The keys of a policy file; options override it.")
     path_option(keys, "--policy", about="a policy file, as TOML")
     for name, default in DEFAULTS.items():
         about = ABOUT[name]
@@ -103,7 +103,7 @@ def _policy_options(command: argparse.ArgumentParser) -> None:
         elif name == "control_total":
             keys.add_argument(flag(name), nargs=2, metavar=("IDS", "SHA256"), help=about)
         else:
-            about = f"{about}; may be given again"
+            about = f"{about}; can be repeated"
             keys.add_argument(flag(name), dest=name, action="append", metavar="VALUE", help=about)
 
 
@@ -141,7 +141,7 @@ def audit(options: argparse.Namespace) -> int:
 def _write_files(
     result: AuditResult, options: argparse.Namespace
 ) -> tuple[Report | None, Report | None]:
-    """Write the files that the options name; give the report and the evidence bag."""
+    """Write the files named by the options; return the report and the evidence bag."""
     from boxdocgen_explore import reporting
     from boxdocgen_explore.cli import audit_outputs as outputs
     from boxdocgen_explore.sealing import write_evidence
@@ -176,7 +176,7 @@ def _print(
 
     if options.json:
         say(outputs.as_json(result, report, bag, calls, failure))
-        options.json = False  # it has the failure, too
+        options.json = False  # it includes the failure
     elif options.markdown == STDOUT:
         say(outputs.as_markdown(result))
     elif not options.quiet:
@@ -185,7 +185,7 @@ def _print(
 
 
 def _checked(options: argparse.Namespace) -> tuple[dict[str, Any], Policy]:
-    """The options that the policy and the arguments declare: a mistake must cost no call."""
+    """The options declared by the policy and the arguments: a mistake must not cost a call."""
     from boxdocgen_explore import reporting
     from boxdocgen_explore.sealing import NOT_EMBEDDED, policy_files
 
@@ -194,7 +194,9 @@ def _checked(options: argparse.Namespace) -> tuple[dict[str, Any], Policy]:
     if options.output:
         output_path("the report", options.output, *reporting.HTML_ENDINGS)
     if options.embed_evidence and not options.output:
-        raise InvalidRequest("--embed-evidence puts the evidence into the report: name it with -o.")
+        raise InvalidRequest(
+            "--embed-evidence embeds the evidence in the report: name the report with -o."
+        )
     if options.embed_evidence and options.redact:
         raise InvalidRequest(NOT_EMBEDDED)
     if options.history:
@@ -212,12 +214,12 @@ def _checked(options: argparse.Namespace) -> tuple[dict[str, Any], Policy]:
     reporting.drawn(pl.DataFrame(schema=JOBS), options.sample, options.seed)
     given, policy = checked_settings(_declared(options)), read_policy(options.policy)
     if options.evidence or options.embed_evidence:
-        policy_files(policy)  # no bag can hold a name of any kind
+        policy_files(policy)  # a bag has every name
     return given, policy
 
 
 def _declared(options: argparse.Namespace) -> dict[str, Any]:
-    """What the options declare of a policy's keys."""
+    """The keys of a policy that the options declare."""
     given = {name: value for name in DEFAULTS if (value := getattr(options, name)) is not None}
     if "control_total" in given and given["control_total"][0].isdecimal():
         given["control_total"][0] = int(given["control_total"][0])
@@ -227,7 +229,7 @@ def _declared(options: argparse.Namespace) -> dict[str, Any]:
 def _read(
     box: Box, options: argparse.Namespace
 ) -> tuple[Reading, Scope | None, BoxDocGenError | None]:
-    """What arrived, of which batches, and the error if something did not; that is a result, too."""
+    """The reading, its batch ids, and the error if something failed; that is a result, too."""
     from boxdocgen_explore.reporting import Scope
 
     ids, scope, listing = options.ids, None, bool(options.since)
@@ -251,7 +253,7 @@ def _read(
 
 
 def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
-    """The ids of the batches with jobs created since then, or without creation times."""
+    """The ids of batches with jobs created since then, or without creation times."""
     from boxdocgen_explore.reporting import Scope
     from boxdocgen_explore.text import long_ago, moment
 
@@ -282,7 +284,7 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
 
 
 def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:
-    """The tags of the template versions whose jobs have errors, if Box gives them."""
+    """The tags of the template versions whose jobs have errors, if Box returns them."""
     version = ["template_file_id", "template_file_version_id"]
     failing = jobs.filter(pl.col("errors").list.len() > 0)
     used = failing.select(version).drop_nulls().unique(maintain_order=True)

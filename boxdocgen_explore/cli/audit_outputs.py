@@ -1,4 +1,4 @@
-"""What ``boxdocgen audit`` prints and writes: lines, Markdown, JSON and JUnit XML."""
+"""The output of ``boxdocgen audit``: lines, Markdown, JSON and JUnit XML."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def as_text(
     bag: Report | None = None,
     calls: int | None = None,
 ) -> str:
-    """The conclusion, with the calls if they are given, and the statements; then each rule
-    that found something, with its first finding."""
+    """The conclusion (with the number of calls, if given), the statements, and each rule that found
+    something, with its first finding."""
     lines = [result.conclusion + ("" if calls is None else f"; {counted(calls, 'call')}")]
     lines += [f"{name:11}{statement}" for name, statement in result.statements.items()]
     history = result.history or {}
@@ -56,7 +56,7 @@ def as_text(
 
 
 def as_markdown(result: AuditResult) -> str:
-    """A summary for mail or chat; no text in it can become markup, a link or a mention."""
+    """A summary for mail or chat; no text in it becomes markup, a link or a mention."""
     from boxdocgen_explore.reporting import trend
 
     first, *lines = map(_escaped, as_text(result).splitlines())
@@ -80,7 +80,7 @@ def as_json(
     calls: int,
     failure: BoxDocGenError | None,
 ) -> str:
-    """Everything as JSON; ``schema_version`` changes if a key goes or means something else."""
+    """Everything as JSON; ``schema_version`` changes if a key is removed or changes its meaning."""
     from boxdocgen_explore.reporting.evidence import setting_text
 
     users = result.pages.select("user_id", "user_login").unique(maintain_order=True)
@@ -130,8 +130,8 @@ def as_json(
 def as_junit(result: AuditResult, fail_on: str) -> bytes:
     """One test case per batch and rule: an error is a failure, not evaluated is skipped.
 
-    Warnings are failures if ``fail_on`` is "warning", else text beside the test case. The first
-    test case is the conclusion, which fails if and only if the exit status is 1.
+    Warnings are failures if ``fail_on`` is "warning", otherwise text beside the test case. The
+    first test case is the conclusion, which fails exactly if the exit status is 1.
     """
     bad = ("error", "warning") if fail_on == "warning" else ("error",)
     root = ElementTree.Element("testsuites", name="boxdocgen audit")
@@ -150,14 +150,14 @@ def as_junit(result: AuditResult, fail_on: str) -> bytes:
                 ElementTree.SubElement(case, "skipped", message=_xml(lacks))
             elif verdict == "found":
                 own = found.get((batch_id, rule), result.findings.clear())
-                # What several batches share names none of them.
+                # Findings on several batches name none of them.
                 shared = found.get((None, rule)) if own.height < number else None
                 all_of_it = own if shared is None else pl.concat([own, shared])
                 ordered = all_of_it.sort(
                     pl.col("severity").replace_strict(_RANK), maintain_order=True
                 )
                 details, severity = ordered.select("detail", "severity")
-                first = {"message": _xml(details[0]), "type": severity[0]}  # errors are first
+                first = {"message": _xml(details[0]), "type": severity[0]}  # errors come first
                 failure = ("failure", first) if severity[0] in bad else ("system-out", {})
                 ElementTree.SubElement(case, *failure).text = _xml("\n".join(details))
         _count(suite)
@@ -188,5 +188,5 @@ def _escaped(text: str) -> str:
 
 
 def _xml(text: str) -> str:
-    """Text that XML can hold: a character that it cannot is shown as its code."""
+    """Text for XML: characters that XML forbids are shown as their codes."""
     return shortened(visible(text))

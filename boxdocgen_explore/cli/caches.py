@@ -1,4 +1,4 @@
-"""``boxdocgen cache``: what is on disk, and how to delete it."""
+"""``boxdocgen cache``: show and delete cached pages."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from boxdocgen_explore.text import counted
 
 def add_commands(commands: Any) -> None:
     example = "boxdocgen cache info"
-    about = "Show or delete what is cached"
+    about = "Show or delete cached pages"
     group = commands.add_parser("cache", help=about, description=about, epilog=epilog(example))
     actions = group.add_subparsers(dest="action", required=True, metavar="COMMAND")
     info = add_command(actions, "info", cache_info, example)
     example = "boxdocgen cache clear --older-than 90d"
     clear = add_command(actions, "clear", cache_clear, example)
-    about = "only what is older, such as 90d; by default everything"
+    about = "only pages that are older, such as 90d; by default all"
     clear.add_argument("--older-than", type=parse_age, metavar="AGE", help=about)
     for command in (info, clear):
         cache_option(command)
@@ -43,12 +43,12 @@ def cache_info(options: argparse.Namespace) -> int:
 
 
 def cache_clear(options: argparse.Namespace) -> int:
-    """Delete what is cached, all of it or what is older than an age."""
+    """Delete all cached pages, or those older than an age."""
     from boxdocgen_explore.cache import default_cache_dir, users
 
     folder = options.cache_dir or default_cache_dir()
-    if options.cache_dir and not folder.is_dir():  # the default one may not exist yet
-        raise InvalidRequest(f"There is no folder {folder}: see boxdocgen cache info.")
+    if options.cache_dir and not folder.is_dir():  # the default folder may not exist yet
+        raise InvalidRequest(f"The folder {folder} does not exist: see boxdocgen cache info.")
     pages = users.clear(folder, older_than=options.older_than)
     values = {"folder": str(folder), "deleted_pages": pages}
     show(options, [f"{counted(pages, 'page')} deleted from {folder}"], values)

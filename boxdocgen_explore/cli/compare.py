@@ -1,4 +1,4 @@
-"""The commands on two sets of jobs: compare, and resubmit."""
+"""The commands compare and resubmit."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _OF_JOBS: Final = pl.col("job_id").is_not_null()
 
 def add_commands(commands: Any) -> None:
     example = "boxdocgen compare --demo 12345600319 12345600312"
-    findings = "a job that was final has changed or vanished, or pages are missing"
+    findings = "a final job changed or vanished, or pages are missing"
     command = add_command(commands, "compare", compare, example, findings)
-    command.add_argument("before", metavar="BEFORE", help="a batch, or the .html of a report")
+    command.add_argument("before", metavar="BEFORE", help="a batch id, or a report's .html file")
     command.add_argument("after", metavar="AFTER", help="another one, or the same one read later")
     box_options(command)
     example = "boxdocgen resubmit --demo 12345600319 -o again.csv"
@@ -45,7 +45,7 @@ def add_commands(commands: Any) -> None:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Count two batches or reports side by side, and name jobs that should not have changed."""
+    """Compare two batches or reports, and list jobs that should not have changed."""
     from boxdocgen_explore.auditing.compare import compare as compared
 
     named = (options.before, options.after)
@@ -85,7 +85,7 @@ def _is_report(named: str) -> bool:
 
 
 def _jobs(named: str, box: Box | None, options: argparse.Namespace) -> Reading:
-    """The jobs of a report, or of a batch at Box, with their pages."""
+    """The jobs and pages of a report, or of a batch at Box."""
     from boxdocgen_explore.reporting import read_report
 
     if box is None or _is_report(named):
@@ -108,13 +108,13 @@ _KINDS = {
 
 
 def _kinds(wanted: pl.DataFrame) -> str:
-    """How many documents have to be requested again for which reason."""
+    """Count the documents to request again by reason."""
     counts = {kind: wanted.filter(pl.col("status").eq_missing(kind)).height for kind in _KINDS}
     return ", ".join(f"{count:,} {_KINDS[kind]}" for kind, count in counts.items() if count)
 
 
 def resubmit(options: argparse.Namespace) -> int:
-    """List what has to be requested again: failed, completed with errors, or without a job."""
+    """List the documents to request again: failed, completed with errors, or without a job."""
     from boxdocgen_explore.auditing import read_manifest
     from boxdocgen_explore.auditing.resubmissions import resubmission
     from boxdocgen_explore.export import WRITERS
@@ -122,7 +122,7 @@ def resubmit(options: argparse.Namespace) -> int:
     if options.output:
         output_path("the file", options.output, ".csv")
     if options.expected:
-        read_manifest(options.expected)  # a typing error must cost no call
+        read_manifest(options.expected)  # a typing error must not cost a call
     box = connected(options)
     reading = box.read(options.ids, refresh=options.refresh)
     wanted = resubmission(reading, expected=options.expected)

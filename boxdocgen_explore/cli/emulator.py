@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Any) -> None:
     command = add_command(commands, "emulator", emulator, "boxdocgen emulator --fault list")
-    command.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    command.add_argument("--port", type=int, default=0, help="0 chooses a free port")
     about = "date the batches up to today; by default up to 3 Nov 2026, the same every day"
     command.add_argument("--now", action="store_true", help=about)
     command.add_argument(
@@ -25,7 +25,7 @@ def add_commands(commands: Any) -> None:
         action="append",
         default=[],
         metavar="NAME[:OPTION=VALUE,...]",
-        help="misbehave, again and again unless times= limits it; --fault list names all faults",
+        help="simulate a fault on every call, or as often as times= allows; --fault list shows all",
     )
 
 

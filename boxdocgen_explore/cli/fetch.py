@@ -1,4 +1,4 @@
-"""The commands that read batches and pass them on: batches, fetch, open, archive."""
+"""The commands that read batches: batches, fetch, open, archive."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _LONGEST_NAME: Final = 40
 _LONGEST_RUN: Final = timedelta(days=14)
-"""Box makes a million documents in this time."""
+"""In this time, Box generates a million documents."""
 _NO_BATCHES: Final = "No batches{}. Box shows them only to their creator, often a service account."
 
 
@@ -47,12 +47,14 @@ def add_commands(commands: Any) -> None:
     command = add_command(
         commands, "fetch", fetch, "boxdocgen fetch --demo 12345600319 -o jobs.parquet"
     )
-    command.add_argument("ids", nargs="*", metavar="ID", help="batches; none with --since")
+    command.add_argument("ids", nargs="*", metavar="ID", help="batch ids; none with --since")
     since_option(command)
     about = "a .parquet, .csv, .xlsx or .ndjson file; - for standard output"
     path_option(command, "-o", "--output", about=about)
     command.add_argument(
-        "--format", choices=("csv", "ndjson", "parquet", "xlsx"), help="of -o -, by default csv"
+        "--format",
+        choices=("csv", "ndjson", "parquet", "xlsx"),
+        help="format of -o -, by default csv",
     )
     column_options(command)
     box_options(command)
@@ -70,14 +72,14 @@ def add_commands(commands: Any) -> None:
         action="append",
         default=[],
         metavar="ID",
-        help="leave out a batch that cannot be read; may be given again",
+        help="leave out a batch that cannot be read; can be repeated",
     )
     documents_option(command)
     box_options(command)
 
 
 def batches(options: argparse.Namespace) -> int:
-    """List the batches that this user can see, the newest first."""
+    """List the batches that this user can see, newest first."""
     from boxdocgen_explore.verdict import batch_label_parts
 
     box = connected(options)
@@ -109,7 +111,9 @@ def fetch(options: argparse.Namespace) -> int:
     ending = f".{options.format}" if options.format else ".csv"
     to_stdout = options.output == STDOUT
     if options.format and not to_stdout:
-        raise InvalidRequest("--format is for -o -; otherwise the ending of the file says it.")
+        raise InvalidRequest(
+            "--format only works with -o -; otherwise, the file name ends with the format."
+        )
     if to_stdout and options.json:
         raise InvalidRequest("--json and -o - both print the result: choose one.")
     if options.output and not to_stdout:
@@ -187,7 +191,7 @@ def open_view(options: argparse.Namespace) -> int:
 def archive(options: argparse.Namespace) -> int:
     """Write final batches as a Parquet dataset, fetching those that it does not have.
 
-    What was left out is listed, and why; with ``--quiet`` only what is a reason for exit status 1.
+    Batches left out are listed with the reason; with ``--quiet`` only those that cause status 1.
     """
     box = connected(options)
     given = {name: getattr(options, name) for name in ("since", "skip", "documents")}
@@ -203,7 +207,7 @@ def archive(options: argparse.Namespace) -> int:
     findings = left_out.filter(wrong).height
     for row in left_out.filter(wrong if options.quiet else True).iter_rows(named=True):
         lines.append(_left_out(row))
-        if options.quiet:  # cron mails what is printed, not a status
+        if options.quiet:  # cron mails output, not a status
             note(plain(lines[-1]))
     show(options, lines or [_NO_BATCHES.format("")], {"batches": written.to_dicts()})
     options.result = "; ".join(lines) or options.result
@@ -211,12 +215,12 @@ def archive(options: argparse.Namespace) -> int:
 
 
 def _left_out(row: Mapping[str, Any]) -> str:
-    """Say what became of a batch (schema.ARCHIVED), since when, why, and what to do."""
+    """Describe why a batch was left out (schema.ARCHIVED), since when, and what to do."""
     batch_id, outcome, since = row["batch_id"], row["outcome"], row["left_out_since"]
     what_happened, *_ = row["reason"].splitlines()
     again = since < datetime.now(UTC) - timedelta(days=1)
     if outcome == "still running":
         since = row["batch_created_at"] or since
     elif again:
-        what_happened += f" --skip {batch_id} leaves it out from now on."
+        what_happened += f" To leave it out for good, use --skip {batch_id}."
     return f"batch {batch_id} was left out: {outcome} since {moment(since)}. {what_happened}"

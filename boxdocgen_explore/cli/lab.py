@@ -24,7 +24,7 @@ _NEWS: Final = "@jupyterlab/apputils-extension:announcements"
 def add_commands(commands: Any) -> None:
     command = add_command(commands, "lab", lab, "boxdocgen lab --no-browser")
     credential_variables(command)
-    command.description = f"{command.description}; further options are JupyterLab's"
+    command.description = f"{command.description}; other options are passed to JupyterLab"
 
 
 def lab(options: argparse.Namespace) -> int:
@@ -33,49 +33,49 @@ def lab(options: argparse.Namespace) -> int:
 
     from boxdocgen_explore.box import auth
 
-    with redirect_stdout(sys.stderr if options.json else sys.stdout):  # it is not the result
+    with redirect_stdout(sys.stderr if options.json else sys.stdout):  # not the result
         if auth.in_environment():
-            say("Credentials found. In the notebook, replace bx.demo() by bx.connect().")
+            say("Credentials found. In the notebook, replace bx.demo() with bx.connect().")
         else:
-            say("No Box credentials are set: the notebook shows the demo, synthetic data.")
+            say("No Box credentials found: the notebook shows synthetic demo data.")
         folder = notebooks(Path.cwd())
     others = [one for one in options.others if one != "--"]
     server = LabApp.initialize_server(argv=others, config=_settings(folder))
     server.web_app.settings["page_config_hook"] = _without_news
     address = server.display_url.split()[0]
     values = {"url": address, "notebooks": str(folder)}
-    # Printed when it listens: whoever reads the line may go there at once.
+    # Printed once it listens, so that the address works at once.
     server.io_loop.add_callback(show, options, [f"JupyterLab: {address}"], values)
     server.start()
     return DONE
 
 
 def _without_news(_handler: object, page: dict[str, Any]) -> dict[str, Any]:
-    """Turn off the extension that asks about news on the first screen, whatever news_url is."""
+    """Disable the extension that asks about news on the first screen, whatever news_url is."""
     disabled = page.get("disabledExtensions") or []
     return {**page, "disabledExtensions": [*disabled, _NEWS]}
 
 
 def _settings(folder: Path) -> Config:
-    """Give settings that the command line and the user's configuration files override."""
+    """Set defaults that the command line and the user's configuration override."""
     from traitlets.config import Config
 
     settings = Config()
     settings.ServerApp.root_dir = str(folder)
-    # Containers run as root; JupyterLab would refuse to start.
+    # As root, as in containers, JupyterLab would refuse to start.
     settings.ServerApp.allow_root = hasattr(os, "geteuid") and os.geteuid() == 0
     settings.ServerApp.log_level = settings.LabApp.log_level = "WARN"
     settings.LabApp.default_url = f"/lab/tree/{_START}"
-    # No call to any host about news and updates.
+    # No calls about news and updates.
     settings.LabApp.news_url = None
     settings.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
     return settings
 
 
 def notebooks(start: Path) -> Path:
-    """Give the folder to open: a checkout's own notebooks, else copies of the package's in `start`.
+    """Return the folder to open: that of a checkout, otherwise `start` with copied notebooks.
 
-    A file that is already there is not replaced.
+    Existing files are not replaced.
     """
     checkout = Path(__file__).resolve().parents[2] / "notebooks"
     if (checkout / _START).exists() and (checkout.parent / "pyproject.toml").exists():

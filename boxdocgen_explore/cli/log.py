@@ -1,4 +1,4 @@
-"""``--log FILE``: which run it is, its calls and waits, its end; several may append to one file."""
+"""``--log FILE``: a run with its calls, waits and end; several runs may share a file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from boxdocgen_explore.errors import InvalidRequest
 
 _LOG: Final = logging.getLogger(__name__)
 _SECRET: Final = re.compile(r"(?:(?<=//)|[^\s/=:]+:(?!//))\S*@|\?\S+")
-"""What an address may hold, in an argument or in an error about it: user:password@, ?signature=."""
+"""Secrets in addresses, in arguments or errors: user:password@, ?signature=."""
 
 
 class _LogFile(logging.FileHandler):
-    """Says once that the disk is full; `logging` itself would print a traceback for every line."""
+    """Reports a full disk once; `logging` itself would print a traceback for every line."""
 
     _failed = False
 
@@ -32,7 +32,7 @@ class _LogFile(logging.FileHandler):
 
 
 class _Line(logging.Formatter):
-    """One line per record, whatever text from outside it has, without secrets of addresses."""
+    """One line per record, without secrets in addresses."""
 
     converter = staticmethod(time.gmtime)
 
@@ -42,7 +42,7 @@ class _Line(logging.Formatter):
 
 @contextmanager
 def logging_to(path: Path | None, arguments: Iterable[str]) -> Iterator[None]:
-    """Append to this file meanwhile, first the version and the arguments.
+    """Append to this file, starting with the version and the arguments.
 
     Raises:
         InvalidRequest: opening it failed.

@@ -1,4 +1,4 @@
-"""What several commands share: options, the connection, reading and files."""
+"""Shared parts of commands: options, the connection, reading and files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w":
 
 
 class HelpFormatter(argparse.HelpFormatter):
-    """Every default is shown, and each line of an epilog stays a line."""
+    """Shows every default, and keeps the lines of an epilog."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         fill = super()._fill_text
@@ -42,7 +42,7 @@ class HelpFormatter(argparse.HelpFormatter):
 
 
 def epilog(example: str, findings: str = "") -> str:
-    """What stands below the options; ``findings`` says what exit status 1 is, if there is one."""
+    """The text below the options; ``findings`` explains exit status 1, if there is one."""
     one = f"1 {findings}, " if findings else ""
     return (
         f"Example: {example}\n"
@@ -61,52 +61,54 @@ def add_command(
     command: argparse.ArgumentParser = commands.add_parser(
         name, help=about, description=about, epilog=epilog(example, findings)
     )
-    command.add_argument("--json", action="store_true", help="the result as JSON, errors too")
+    command.add_argument("--json", action="store_true", help="the result as JSON, including errors")
     command.add_argument("-q", "--quiet", action="store_true", help="print errors alone")
     command.add_argument(
-        "-v", "--verbose", action="store_true", help="say more: calls, an error's traceback"
+        "-v", "--verbose", action="store_true", help="more output: calls, the traceback of an error"
     )
-    path_option(command, "--log", about="append the run, its calls, waits and end to a file")
+    path_option(command, "--log", about="append calls, waits and the result to a file")
     command.set_defaults(run=run)
     return command
 
 
 def path_option(command: Any, *names: str, about: str, metavar: str = "FILE") -> None:
-    """Add an option, or an argument, that is a path."""
+    """Add an option or argument that is a path."""
     command.add_argument(*names, type=parse_path, metavar=metavar, help=about)
 
 
 def box_options(command: argparse.ArgumentParser) -> None:
-    """Add the options that say where Box is read, and how."""
+    """Add the options of commands that read Box."""
     group = command.add_argument_group("Box")
     group.add_argument("--demo", action="store_true", help="read the built-in synthetic batches")
     group.add_argument("--base-url", metavar="URL", help=f"another server; by default {BOX_URL}")
     cache_option(command, group)
-    group.add_argument("--as-user", metavar="ID", help="read as this user, if the token may")
-    group.add_argument("--refresh", action="store_true", help="read again what may have changed")
-    group.add_argument("--offline", action="store_true", help="read only what is cached")
+    group.add_argument("--as-user", metavar="ID", help="read as this user, if the token allows it")
+    group.add_argument(
+        "--refresh", action="store_true", help="read pages again that may have changed"
+    )
+    group.add_argument("--offline", action="store_true", help="read only the cache")
     group.add_argument(
         "--user",
         metavar="LOGIN",
-        help="with --offline: whose pages to read; by default those of the last reader",
+        help="with --offline, the user whose pages to read; by default the last one",
     )
     credential_variables(command)
     command.epilog = f"{command.epilog}{_NETWORK}"
 
 
 def credential_variables(command: argparse.ArgumentParser) -> None:
-    """Name the variables that hold credentials."""
+    """Add the variables that hold credentials."""
     command.epilog = f"{command.epilog}{_CREDENTIALS}"
 
 
 def cache_option(command: argparse.ArgumentParser, group: Any = None) -> None:
-    about = "the cache; by default $BOXDOCGEN_CACHE_DIR, or a folder of this user"
+    about = "the cache folder; by default $BOXDOCGEN_CACHE_DIR, or the user's cache folder"
     path_option(group or command, "--cache-dir", about=about, metavar="DIR")
     command.epilog = f"{command.epilog}, BOXDOCGEN_CACHE_DIR"
 
 
 def since_option(command: argparse.ArgumentParser) -> None:
-    about = "only batches of the last 7d, for example"
+    about = "only recent batches, for example of the last 7d"
     command.add_argument("--since", type=_parse_since, metavar="AGE", help=about)
 
 
@@ -124,7 +126,7 @@ def documents_option(command: argparse.ArgumentParser) -> None:
 
 
 def connected(options: argparse.Namespace) -> Box:
-    """Connect to the Box that the options name."""
+    """Connect as the options specify."""
     from boxdocgen_explore.box import connect, demo
 
     if options.demo:
@@ -137,7 +139,7 @@ def connected(options: argparse.Namespace) -> Box:
 def read(
     box: Box, ids: Sequence[str], options: argparse.Namespace
 ) -> tuple[Reading, BatchesFailed | None]:
-    """Read batches; give those that are complete, and the error of the others.
+    """Read batches; return the reading, and the error of incomplete ones.
 
     Raises:
         BoxDocGenError: no batch could be read completely.
@@ -159,13 +161,13 @@ def progress_of(options: argparse.Namespace) -> Callable[[int, int, str | None],
 
 
 def verdict_line(reading: Reading, box: Box, options: argparse.Namespace) -> str:
-    """Write the verdict; with ``-v`` also how many calls were made so far."""
+    """Print the verdict; with ``-v`` also the number of calls so far."""
     calls = f" · {counted(sum(box.calls.values()), 'call')}" if options.verbose else ""
     return plain(f"{reading.verdict}{calls}")
 
 
 def recent(box: Box, options: argparse.Namespace) -> BatchList:
-    """List the batches since ``--since``; say with ``-v`` how far the list of jobs was read."""
+    """List the batches since ``--since``; with ``-v``, report how far the list of jobs was read."""
     progress = progress_of(options)
     listed = box.batch_list(options.since, refresh=options.refresh, progress=progress)
     if options.verbose:
@@ -176,7 +178,7 @@ def recent(box: Box, options: argparse.Namespace) -> BatchList:
 
 
 def parse_path(text: str) -> Path:
-    """Parse the path that an option gives."""
+    """Parse a path."""
     try:
         return checked_path("the file or folder", text)
     except InvalidRequest as error:
@@ -191,7 +193,7 @@ def _parse_since(text: str) -> timedelta:
 
 
 def parse_time(text: str) -> datetime:
-    """Parse the time that an option gives, in ISO 8601.
+    """Parse a time in ISO 8601.
 
     >>> parse_time("2026-11-03T02:14Z")
     datetime.datetime(2026, 11, 3, 2, 14, tzinfo=datetime.timezone.utc)
@@ -205,7 +207,7 @@ def parse_time(text: str) -> datetime:
 
 
 def parse_age(text: str) -> timedelta:
-    """Parse the age that an option gives, such as 90d, 12h or 30m.
+    """Parse an age such as 90d, 12h or 30m.
 
     >>> parse_age("90d").days
     90

@@ -1,7 +1,7 @@
 """``boxdocgen render``: a notebook, run from top to bottom, as one HTML page.
 
-The page needs no network and no kernel; an explorer in it filters as in a report, by the jobs that
-the page contains. The browser runs the page's own script alone, and nothing of the notebook.
+The page needs no network and no kernel. Explorers in it filter the jobs that the page contains. The
+browser runs only the page's own script, and nothing from the notebook.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.verdict import RENDER
 
 _WIDGET: Final = "application/vnd.jupyter.widget-view+json"
-# A cell's code is folded, and needs no script to unfold. Formulas, diagrams and scripts of outputs
-# would need scripts from elsewhere, and are left out or stay as they were typed.
+# Code is folded, and unfolds without a script. Formulas, diagrams and scripts in outputs would need
+# scripts from elsewhere: they are left out, or stay as source text.
 _CELLS: Final = """
 {%- extends 'basic/index.html.j2' -%}
 {%- block input -%}
@@ -37,8 +37,8 @@ _CELLS: Final = """
 {%- endblock -%}
 {%- block data_javascript -%}{%- endblock -%}
 """
-# Elements that can send a reader, or a request, elsewhere in spite of that policy. Whatever
-# surrounds them, a browser only ever sees one where its name follows "<" directly.
+# Elements that can navigate or send a request despite that policy. A browser only recognises one
+# if its name directly follows "<", whatever surrounds it.
 _CALLING: Final = re.compile(
     r"<(?=/?(?:applet|base|embed|fencedframe|form|frame|frameset|iframe|link|meta|object|portal|script)"
     r"(?![a-z0-9]))",
@@ -52,9 +52,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument("notebook", type=parse_path, metavar="NOTEBOOK")
     target = command.add_mutually_exclusive_group(required=True)
     path_option(target, "-o", "--output", about="an .html file")
-    target.add_argument(
-        "--in-place", action="store_true", help="write the outputs into the notebook"
-    )
+    target.add_argument("--in-place", action="store_true", help="write the outputs to the notebook")
 
 
 def render(options: argparse.Namespace) -> int:
@@ -92,9 +90,9 @@ def read(notebook: Path) -> Any:
 
 
 def run(path: Path, *, for_page: bool = False) -> Any:
-    """Read a notebook, run it in its folder, and give it with what its cells show.
+    """Read a notebook, run it in its folder, and return it with its outputs.
 
-    What is shown says its date, not its age. ``for_page`` adds the jobs of explorers (`to_html`).
+    Outputs show their date instead of their age. ``for_page`` adds the explorers' jobs (`to_html`).
 
     Raises:
         InvalidRequest: it cannot be read, a cell raised an error, or its kernel ended.
@@ -110,7 +108,7 @@ def run(path: Path, *, for_page: bool = False) -> Any:
         kernel_name="python3",
         resources={"metadata": {"path": str(path.resolve().parent)}},
         store_widget_state=False,
-        # The kernel writes to this terminal, too, and its warnings are of no use here.
+        # The kernel also writes to this terminal, and its warnings are not useful here.
         extra_arguments=["--log-level=ERROR"],
     )
     try:
@@ -119,17 +117,17 @@ def run(path: Path, *, for_page: bool = False) -> Any:
         raise InvalidRequest(f"A cell failed: {error.ename}: {error.evalue}") from None
     except DeadKernelError as error:
         raise InvalidRequest(f"The kernel ended before the notebook did: {error}") from None
-    # Of a progress bar, only the last line stays.
+    # Keep only the last line of a progress bar.
     CoalesceStreamsPreprocessor().preprocess(notebook, {})  # type: ignore[no-untyped-call]
     _remove_invisible(notebook)
     return notebook
 
 
 def _remove_invisible(notebook: Any) -> None:
-    """Remove widgets, their state and execution times: they need the kernel, or change often."""
+    """Remove widgets, their state and execution times, which need the kernel or change often."""
     notebook.metadata.pop("widgets", None)
     language = notebook.metadata.get("language_info", {})
-    # The version of Python and of its tools is not visible, and changes often.
+    # Versions of Python and its tools are not visible, and change often.
     notebook.metadata["language_info"] = {key: language[key] for key in language if key == "name"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
@@ -138,9 +136,9 @@ def _remove_invisible(notebook: Any) -> None:
 
 
 def _without_widgets(outputs: Iterable[Any]) -> Iterator[Any]:
-    """Give the outputs without widgets, blank text, and the name that stands for a widget.
+    """Return the outputs without widgets, blank text, and names of widgets.
 
-    An explorer's snapshot names its widget, too, by an id that is another one in each run.
+    An explorer's snapshot also names its widget, by an id that differs in each run.
     """
     ids = []
     for output in outputs:
@@ -156,8 +154,8 @@ def _without_widgets(outputs: Iterable[Any]) -> Iterator[Any]:
 def to_html(notebook: Any, title: str) -> str:
     """Convert a notebook with its outputs to a page that contains everything it shows.
 
-    Explorers filter as in a report. Formulas and diagrams, which need scripts, stay as they were
-    typed; so does markup that would call another host, such as frames, forms, prefetched links and
+    Explorers filter as in a report. Formulas and diagrams, which need scripts, stay source text, as
+    does markup that would call another host, such as frames, forms, prefetched links and
     redirections.
     """
     from nbconvert import HTMLExporter
@@ -179,7 +177,7 @@ def to_html(notebook: Any, title: str) -> str:
 
 
 def _take_views(notebook: Any) -> list[Any]:
-    """Take the explorers' data out of the outputs, and put an element for the view in its place."""
+    """Replace the explorers' data in the outputs with elements for the view."""
     from boxdocgen_explore.view import VIEW_MIME
 
     views: list[Any] = []

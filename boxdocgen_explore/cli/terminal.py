@@ -1,6 +1,6 @@
-"""What a command says: standard output and error, even if they are closed, full or left.
+"""Standard output and error, even if they are closed or full, or nobody reads them.
 
-Nothing here needs another package, so that an installation that is broken can still say so.
+This module needs no other package, so that a broken installation can still report errors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DONE, FINDINGS, USAGE, REFUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 """Exit statuses. The last two are those of shells for programs that a signal ended."""
 
 STDOUT: Final = Path("-")
-"""What an option names in place of a file to mean standard output."""
+"""Stands for standard output in options that take a file."""
 
 _COLOURS: Final = {
     **dict.fromkeys(("completed", "matches"), 32),
@@ -36,10 +36,10 @@ class OutputFailed(Exception):
 
 @contextmanager
 def standard_streams() -> Iterator[None]:
-    """Replace the streams that are closed, and let none fail for a character that it lacks."""
+    """Replace closed streams, and escape characters that a stream cannot encode."""
     if None in (sys.stdin, sys.stdout, sys.stderr):
-        # A file that is opened later must not get the number of a standard stream: whatever a
-        # library writes to standard error would be written into that file.
+        # A file that is opened later must not get the number of a standard stream: libraries
+        # that write to standard error would write to that file.
         while os.open(os.devnull, os.O_RDWR) < 2:
             pass
     with ExitStack() as stack:
@@ -53,7 +53,7 @@ def standard_streams() -> Iterator[None]:
 
 
 def say(text: str, end: str = "\n", *, flush: bool = False) -> bool:
-    """Print a result; False if nobody reads it any more (``| head``), which is no error.
+    """Print a result; False if nobody reads it any more (``| head``), which is not an error.
 
     Raises:
         OutputFailed: writing failed.
@@ -68,7 +68,7 @@ def say(text: str, end: str = "\n", *, flush: bool = False) -> bool:
 
 
 def say_bytes(content: bytes) -> None:
-    """Write a file to standard output; that nobody reads it to its end is no error.
+    """Write a file to standard output; it is not an error if nobody reads it to its end.
 
     Raises:
         OutputFailed: writing failed.
@@ -84,7 +84,7 @@ def say_bytes(content: bytes) -> None:
 
 
 def stdout_is_closed() -> bool:
-    """Whether standard output was closed, so that `standard_streams` put a file in its place."""
+    """Whether standard output was closed, so that `standard_streams` replaced it with a file."""
     return getattr(sys.stdout, "name", None) == os.devnull
 
 
@@ -95,7 +95,7 @@ def note(text: str) -> None:
 
 
 def painted(text: str) -> str:
-    """Colour the status words at the starts of lines, on a terminal or if $FORCE_COLOR is set."""
+    """Colour status words at the start of lines, on a terminal or if $FORCE_COLOR is set."""
     wanted = os.environ.get("FORCE_COLOR") or sys.stdout.isatty()
     if os.environ.get("NO_COLOR") or not wanted:
         return text
@@ -103,7 +103,7 @@ def painted(text: str) -> str:
 
 
 def flush() -> None:
-    """Write what is still buffered; Python does so at its end, with an exit status of its own.
+    """Write buffered output; at its end, Python would do so with its own exit status.
 
     Raises:
         OutputFailed: writing to standard output failed.
@@ -124,6 +124,6 @@ def _failed(error: Exception) -> OutputFailed:
 
 
 def plain(text: str) -> str:
-    """Write text from outside on one line, without anything that commands a terminal."""
+    """Text from outside on one line, without control characters for terminals."""
     short = shortened(text)
     return "".join(character if character.isprintable() else " " for character in short)

@@ -1,4 +1,4 @@
-"""``boxdocgen verify``: an evidence bag goes in; what matches and what does not comes out."""
+"""``boxdocgen verify``: check an evidence bag, and report what does not match."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from boxdocgen_explore.errors import InvalidRequest
 def add_commands(commands: Any) -> None:
     findings = "the bag does not match"
     command = add_command(commands, "verify", verify, "boxdocgen verify audit.zip", findings)
-    path_option(command, "file", about="a bag, or a report with one")
-    command.add_argument("--seal", metavar="HEX", help="the seal that was stored elsewhere")
+    path_option(command, "file", about="a bag, or a report with an embedded bag")
+    command.add_argument("--seal", metavar="HEX", help="the seal that you stored elsewhere")
     command.add_argument(
-        "--against-box", action="store_true", help="read its batches again, and compare"
+        "--against-box", action="store_true", help="read its batches from Box again, and compare"
     )
     box_options(command)
 
@@ -27,7 +27,7 @@ def verify(options: argparse.Namespace) -> int:
     from boxdocgen_explore import sealing
 
     if options.against_box and options.offline:
-        raise InvalidRequest("--against-box asks Box: it cannot be combined with --offline.")
+        raise InvalidRequest("--against-box reads from Box and cannot be combined with --offline.")
     box = connected(options) if options.against_box else None
     found = sealing.verify(options.file, options.seal, box=box)
     about = {"ok": found.ok, "level": found.level, "seal": found.seal}

@@ -1,4 +1,4 @@
-"""``boxdocgen watch``: batch ids go in; progress, pace and expected end come out."""
+"""``boxdocgen watch``: show progress, pace and expected end of batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.text import counted, shortened
 
 _GIVE_UP: Final = timedelta(hours=1)
-"""A batch that stands still for so long is not waited for, unless that is asked for."""
+"""A watch ends after this time without change, unless --until-done is given."""
 
 
 def add_commands(commands: Any) -> None:
@@ -27,18 +27,18 @@ def add_commands(commands: Any) -> None:
         "--every",
         type=float,
         metavar="SECONDS",
-        help="between two looks; by default as the pace suggests, 10 s to 5 minutes",
+        help="between checks; by default 10 s to 5 minutes, depending on the pace",
     )
     command.add_argument(
         "--timeout",
         type=parse_age,
         metavar="AGE",
-        help="give up after 3h, for example; by default after an hour without change",
+        help="stop after this time, such as 3h; by default after an hour without change",
     )
     command.add_argument(
         "--until-done",
         action="store_true",
-        help="go on even if nothing changes for an hour, which otherwise ends the watch",
+        help="continue even if nothing changes for an hour",
     )
     box_options(command)
 
@@ -59,7 +59,7 @@ def watch(options: argparse.Namespace) -> int:
         if on_one_line and reading is not None:
             say("")
     if reading is None:
-        text = "The time was over before Box gave these batches."
+        text = "The time ran out before Box returned these batches."
         show(options, [text], {"verdict": text, "calls": sum(box.calls.values())})
         return FINDINGS
     result = run_audit(reading, templates=box.template_names())
@@ -74,13 +74,13 @@ def _stands_still(reading: Reading) -> bool:
 
 
 def _show(reading: Reading, options: argparse.Namespace, *, on_one_line: bool) -> bool:
-    """Show a look; False if nobody reads any more. A line per look, or one that is overwritten."""
+    """Show a reading on a new line, or overwrite the last one; False if nobody reads any more."""
     if options.json:
         pace = reading.pace.as_dict() if reading.pace else {}
         values = {**pace, "verdict": reading.verdict, "calls": reading.calls}
         return show_json(options, values)
     text = plain(f"{reading.pace} · {counted(reading.calls or 0, 'call')}")
     if on_one_line:
-        width = shutil.get_terminal_size().columns - 1  # one that wraps cannot be overwritten
+        width = shutil.get_terminal_size().columns - 1  # a line that wraps cannot be overwritten
         return say("\r" + shortened(text, width).ljust(width), end="", flush=True)
     return options.quiet or say(text, flush=True)

@@ -1,4 +1,4 @@
-"""Pages: the bytes of one of Box's pages go in, checked and typed rows come out."""
+"""Pages: the bytes of a page from Box go in, checked and typed rows come out."""
 
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.parse import Parse, ParsedPage

@@ -15,10 +15,10 @@ from boxdocgen_explore.pages.fields import Path, RecordSpec
 
 
 def frame(entries: Sequence[Any], spec: RecordSpec) -> pl.DataFrame:
-    """The columns of a spec, one row per entry as its decoder makes them.
+    """The columns of a spec, one row per decoded entry.
 
     Raises:
-        BrokenPage: a text that should be a time is none.
+        BrokenPage: a time is invalid.
     """
     columns = spec.columns.items()
     return pl.DataFrame(
@@ -36,7 +36,7 @@ def _values(entries: Sequence[Any], path: Path) -> list[Any]:
 
 def _series(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
     if len(values) > 1 and values.count(values[0]) == len(values):
-        # In many columns all values are the same: that value is then in memory once.
+        # In many columns, all values are equal: such a value is stored once.
         return _series(name, values[:1], dtype).new_from_index(0, len(values))
     if isinstance(dtype, pl.List):
         return _lists(name, values)
@@ -56,8 +56,8 @@ _TEXTS: Final = frozenset({str, type(None)})
 
 
 def _lists(name: str, values: list[Any]) -> pl.Series:
-    """A column of lists. polars is slow at making them of Python's lists one by one, and fast at
-    reading them from JSON; and most are empty or null."""
+    """A column of lists. polars converts Python's lists slowly, but reads JSON fast; and most lists
+    are empty or null."""
     filled = [row for row, value in enumerate(values) if value]
     lists = _NO_LISTS
     if filled:
@@ -76,7 +76,7 @@ _NO_LISTS: Final = pl.Series([None, []], dtype=_LIST)
 
 
 def _times(texts: pl.Series) -> pl.Series:
-    """Times in UTC, of the years that Python knows, too."""
+    """Times in UTC, within the years that Python supports."""
     utc = texts.str.replace("Z$", "+00:00").str
     times = utc.to_datetime(
         "%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", time_zone="UTC", strict=False

@@ -1,4 +1,4 @@
-"""The entries of Box's lists: which field becomes which column, and what checks the types."""
+"""The entries of Box's lists: the column of each field, and the checks of types."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from msgspec import UnsetType as Unset
 from boxdocgen_explore.schema import DETAILS, DOCUMENTS, JOBS, TAGS, TEMPLATES
 
 Path = tuple[str, ...]
-"""Where a field is: ``("failures", "errors")``."""
+"""The path of a field, such as ``("failures", "errors")``."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column, and the path of the entry's field that it is made of."""
+    """A column and the path of its field in an entry."""
 
     path: Path
     dtype: pl.DataType
@@ -32,8 +32,8 @@ class Column:
 class RecordSpec:
     """The entries of one of Box's lists, by column.
 
-    ``required`` names the columns whose text must not be missing, ``types`` what Box documents as
-    the ``type`` of an entry (under its own name: "") and of the objects in it.
+    ``required`` has the columns that must have a text, ``types`` the documented ``type`` of an
+    entry (named "") and of the objects in it.
     """
 
     columns: Mapping[str, Column]
@@ -42,13 +42,13 @@ class RecordSpec:
 
     @cached_property
     def fields(self) -> Mapping[str, Set[str]]:
-        """The documented fields of an entry; with each, the documented fields in it (or none)."""
+        """The documented fields of an entry, each with the documented fields in it (or none)."""
         found: dict[str, set[str]] = {"type": set()}
         for column in self.columns.values():
             outer, *inner = column.path
             found.setdefault(outer, set()).update(inner, ["type"] * len(inner))
         if "enterprise" in found:
-            found["enterprise"].add("name")  # documented by Box, but no column is made of it
+            found["enterprise"].add("name")  # documented by Box, but not used for a column
         return found
 
     @cached_property
@@ -65,7 +65,7 @@ class RecordSpec:
             paths: list[Path] = [(outer, inner) for inner in names] or [(outer,)]
             kinds |= dict.fromkeys(paths, _TEXT)
         kinds |= {column.path: _kind(column.dtype) for column in self.columns.values()}
-        # An object of another type has another meaning, whatever its fields are called.
+        # An object of another type has another meaning, even if it has the same fields.
         kinds |= {
             (outer, "type") if outer else ("type",): Literal[name]
             for outer, name in self.types.items()
@@ -92,12 +92,12 @@ _TEXT: Any = str | int
 def _kind(dtype: pl.DataType) -> Any:
     if dtype == pl.Int64:
         return _NUMBER
-    # An empty tuple costs the garbage collector nothing, and most are empty.
+    # Most are empty, and an empty tuple costs the garbage collector nothing.
     return tuple[_TEXT | None, ...] if isinstance(dtype, pl.List) else _TEXT
 
 
 def _struct(name: str, kinds: Mapping[Path, Any], required: Set[Path]) -> Any:
-    """A struct type with these fields; all but the required ones may be null or absent."""
+    """A struct type with these fields; only the required ones must be there."""
     fields: list[Any] = []
     for outer, group in groupby(sorted(kinds), key=itemgetter(0)):
         inner = {path[1:]: kinds[path] for path in group if path[1:]}
@@ -108,7 +108,7 @@ def _struct(name: str, kinds: Mapping[Path, Any], required: Set[Path]) -> Any:
 
 
 def _columns(schema: Mapping[str, pl.DataType], **paths: str) -> dict[str, Column]:
-    """The columns of a schema; each is made of the field of the same name if no path is given."""
+    """The columns of a schema, by default from the fields of the same name."""
     return {
         name: Column(tuple(paths.get(name, name).split(".")), dtype)
         for name, dtype in schema.items()
@@ -175,4 +175,4 @@ ITEM: Final = RecordSpec(
     required=("output_file_id", "type"),
     types={"parent": "folder"},
 )
-"""A file, or an item in a folder: those of other types are not files."""
+"""A file, or an item in a folder, which is not a file if it has another type."""

@@ -1,4 +1,4 @@
-"""Pages -> frames: the jobs of some batches, the list of batches, templates and their tags."""
+"""Pages -> frames: the jobs of batches, the batch list, templates and their tags."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ COUNTS: Final = {
     **{known: pl.col("status").eq(known).sum().cast(pl.Int64) for known in STATUSES},
     "other": pl.col("status").is_in(STATUSES).not_().sum().cast(pl.Int64),
 }
-"""How many jobs a group has, and how many of them have which status (names as in BATCHES)."""
+"""The number of jobs in a group, in total and by status (names as in BATCHES)."""
 
 
 def jobs(pages: Iterable[pl.DataFrame], origin: str) -> pl.DataFrame:
-    """Pages in order -> one `jobs` frame (schema.JOBS); ``origin`` is where they came from."""
+    """Pages in order -> one `jobs` frame (schema.JOBS); ``origin`` names their host."""
     rows = pl.concat([_empty({n: t for n, t in JOBS.items() if n != "origin"}), *pages])
     return rows.with_columns(pl.lit(origin).alias("origin"))
 
 
 def with_details(jobs: pl.DataFrame, full: pl.DataFrame) -> pl.DataFrame:
-    """`jobs` with the detail columns (schema.DETAILS), joined on the job id; else null."""
+    """`jobs` with the detail columns (schema.DETAILS), joined on the job id; null if missing."""
     return jobs.join(
         full.select("job_id", *DETAILS).unique("job_id"),
         on="job_id",
@@ -42,7 +42,7 @@ def with_details(jobs: pl.DataFrame, full: pl.DataFrame) -> pl.DataFrame:
 def with_documents(jobs: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
     """`jobs` with the columns of their output files (schema.DOCUMENTS), joined on the file's id.
 
-    With the details, also ``duration_s`` (schema.DURATION).
+    With details, also ``duration_s`` (schema.DURATION).
     """
     joined = jobs.join(
         documents.select("output_file_id", *DOCUMENTS).unique("output_file_id", keep="first"),
@@ -60,7 +60,7 @@ def with_durations(jobs: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_columns(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """The frame with exactly these columns; those that it lacks are null."""
+    """The frame with exactly these columns; missing ones are null."""
     return frame.select(
         (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
         for name, dtype in schema.items()
@@ -74,7 +74,7 @@ def full_jobs(pages: Iterable[pl.DataFrame]) -> pl.DataFrame:
 
 
 def batches(full: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `full_jobs` -> one row per batch (schema.BATCHES), the newest first."""
+    """The rows of `full_jobs` -> one row per batch (schema.BATCHES), newest first."""
     return (
         full.group_by("batch_id")
         .agg(

@@ -1,8 +1,8 @@
 """One page's bytes -> a typed frame.
 
-A lenient reader of JSON turns ``{}`` into a row of nulls and ``true`` into a text, drops fields
-that it does not know, and keeps one of two equal keys. So every entry is checked while it is
-decoded, and no key of the body may be lost without being reported.
+A lenient JSON reader turns ``{}`` into a row of nulls and ``true`` into a text, drops unknown
+fields, and keeps one of two equal keys. Therefore every entry is checked while it is decoded, and
+no key of the body is dropped without a report.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from boxdocgen_explore.text import what_is_wrong
 class ParsedPage:
     """One page, checked and typed; ``rows`` has one row per entry.
 
-    ``next_marker`` is None at the end, ``limit`` is None if Box does not say which it used;
-    ``unknown_fields`` are those that this package does not know. ``names_previous`` says if Box
-    names a page before this one.
+    ``next_marker`` is None at the end, ``limit`` is None if Box does not return it,
+    ``unknown_fields`` has undocumented fields. ``names_previous`` is true if Box names a previous
+    page.
     """
 
     rows: pl.DataFrame
@@ -63,7 +63,7 @@ def page(body: bytes) -> ParsedPage:
     ['7']
 
     Raises:
-        BrokenPage: this is not what the API promises; names the field and the entry.
+        BrokenPage: this is not what Box documents; the text names the field and the entry.
     """
     return _parse(body, JOB)
 
@@ -102,7 +102,7 @@ def _parse(body: bytes, spec: RecordSpec) -> ParsedPage:
     odd = b"\\" in body and _ODD_ESCAPE.search(body) is not None
     try:
         if odd:
-            json.loads(body)  # replacing its escapes could turn into JSON what is none
+            json.loads(body)  # replacing its escapes could turn invalid JSON into valid JSON
             body = _ESCAPE.sub(_plain_escape, body)
         answer, unknown = _decode(body, spec)
     except msgspec.ValidationError as error:
@@ -124,7 +124,7 @@ def _parse(body: bytes, spec: RecordSpec) -> ParsedPage:
     unknown_fields = sorted(name.replace("\0", "\ufffd") for name in names)
     return ParsedPage(
         rows,
-        answer.next_marker or None,  # Box ends a list with null, an empty text, or no marker at all
+        answer.next_marker or None,  # Box ends a list with null, an empty text or no marker
         None if answer.limit is msgspec.UNSET else answer.limit,
         unknown_fields,
         bool(answer.prev_marker),
@@ -134,8 +134,8 @@ def _parse(body: bytes, spec: RecordSpec) -> ParsedPage:
 def _decode(body: bytes, spec: RecordSpec) -> tuple[Any, set[Path]]:
     """The page as structs, and the paths of its undocumented fields.
 
-    A key that is undocumented, or appears twice, is missing from the structs: then the body has
-    more colons than the structs have when they are encoded again.
+    Undocumented and duplicate keys are missing from the structs, so the body has more colons than
+    the structs when they are encoded again.
     """
     answer = spec.decoder.decode(body)
     colons = body.count(b":")
@@ -159,7 +159,7 @@ def _unknown(answer: dict[str, Any], spec: RecordSpec) -> set[Path]:
 
 
 def _raise_duplicate(body: bytes) -> NoReturn:
-    """Name the key that appears twice; one parser believes its first value, another its last."""
+    """Name the duplicate key, of which some parsers use the first value, others the last."""
 
     def check(pairs: list[tuple[str, Any]]) -> None:
         seen: set[str] = set()
@@ -172,8 +172,8 @@ def _raise_duplicate(body: bytes) -> NoReturn:
     raise BrokenPage("a field appears twice in one object")
 
 
-# Escapes that hide a colon; NUL, which many a reader takes for the end of a text; and half a
-# surrogate pair, which no text can hold and which is therefore read as NUL.
+# Escapes that hide a colon; NUL, which ends a text for many readers; and lone surrogates, which are
+# invalid in text and are therefore read as NUL.
 _ODD_ESCAPE: Final = re.compile(rb"\\u(?:0000|003[aA]|[dD][89a-fA-F])")
 _ESCAPE: Final = re.compile(
     rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<colon>\\u003[aA])|(?P<half>\\u[dD][89a-fA-F]..)|\\.",

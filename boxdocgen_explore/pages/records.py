@@ -1,4 +1,4 @@
-"""What a page that was read is, and what a chain of them is."""
+"""Records of pages and of chains of pages."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from boxdocgen_explore.schema import MAX_LIMIT
 class PageRead:
     """One checked page of a chain, with its evidence.
 
-    The body is not here: two copies of a million jobs would not fit into memory. ``final`` is
-    true if the page has jobs and all of them are terminal, so that they no longer change;
-    ``expires`` is when it must be read again (None: never). ``fingerprint`` identifies the page in
+    It does not keep the body, because two copies of a million jobs need too much memory. ``final``
+    is true if the page has jobs and all of them are terminal, so that they no longer change;
+    ``expires`` is the time to read it again (None: never). ``fingerprint`` identifies the page in
     the cache (None: it could not be cached).
     """
 
@@ -42,10 +42,9 @@ class PageRead:
         return dt.datetime.now(dt.UTC) - self.fetched_at
 
     def is_fresh(self, max_age: dt.timedelta | None, *, refresh: bool) -> bool:
-        """Whether it need not be read again; on a ``refresh``, only what never expires need not.
+        """Whether it is still valid; on a ``refresh``, only pages that never expire are.
 
-        A page from the future must: the clock was wrong when it was read, or is now, so that
-        nobody knows how old it is.
+        A page from the future is not fresh: the clock was or is wrong, so its age is unknown.
         """
         age = self.age
         if age < dt.timedelta() or (max_age is not None and age > max_age):
@@ -53,7 +52,7 @@ class PageRead:
         return self.expires is None or (not refresh and dt.datetime.now(dt.UTC) < self.expires)
 
     def evidence(self) -> dict[str, Any]:
-        """What is recorded of this page, whatever list it belongs to."""
+        """The evidence of this page, for any list."""
         return {
             "page": self.number,
             "marker_sha256": marker_sha256(self.marker),
@@ -76,7 +75,7 @@ class PageRead:
 class StoredChain:
     """The first pages of a cached chain, or all of them, with their ``jobs`` in one frame.
 
-    ``prefix`` begins the keys of the pages; ``file`` and ``start`` say where the rows are stored,
+    ``prefix`` is common to the keys of the pages. The rows start at row ``start`` of ``file``;
     ``source`` has all rows of that file if they were read together.
     """
 
@@ -88,7 +87,7 @@ class StoredChain:
     source: pl.DataFrame | None = None
 
     def follows(self, other: StoredChain) -> bool:
-        """Whether its rows are directly behind those of another one."""
+        """Whether its rows directly follow those of another one."""
         end = other.start + other.jobs.height
         return self.source is not None and self.source is other.source and self.start == end
 
@@ -98,7 +97,7 @@ class Chain:
     """The pages of one list as they arrive; ``complete`` once none is missing.
 
     ``head`` has the rows of the first ``head_pages`` pages in one frame if they were ``stored``;
-    their ids are known to be unique. ``prefix`` begins the cache keys of the pages.
+    their ids are known to be unique. ``prefix`` is common to the cache keys of the pages.
     """
 
     pages: list[PageRead] = field(default_factory=list)
@@ -113,19 +112,19 @@ class Chain:
         self.pages.append(page)
 
     def reset(self) -> None:
-        """Remove all pages, so that the chain can be read from the first page."""
+        """Remove all pages, to read the chain from the first page again."""
         self.pages.clear()
         self.complete, self.head, self.head_pages = False, None, 0
 
     def start_with(self, stored: StoredChain, pages: int) -> None:
-        """Begin with the first pages of what is stored."""
+        """Start with stored pages."""
         self.pages = stored.pages[:pages]
         self.head = stored.jobs.head(sum(page.parsed.height for page in self.pages))
         self.head_pages = pages
 
     def copy(self) -> Chain:
-        """The chain as it is now. A worker may be adding pages: ``complete`` is read first, so
-        that no page is missing from a copy that is complete."""
+        """A copy of the current chain. A worker may be adding pages: ``complete`` is read first, so
+        that a complete copy has all pages."""
         complete = self.complete
         return replace(self, pages=[*self.pages], complete=complete)
 
@@ -144,7 +143,7 @@ class Chain:
         return self.head is not None and bool(self.head[id_column].is_in(ids.implode()).any())
 
     def duplicates(self, id_column: str | None) -> list[int]:
-        """Per page, how many of its ids an earlier row has."""
+        """The number of ids per page that an earlier row has, too."""
         if id_column is None or self.complete:
             return [0] * len(self.pages)
         repeated = ~_ids(self.frames(), id_column).is_first_distinct()
@@ -157,7 +156,7 @@ class Chain:
 
 @dataclass
 class StreamedChain(Chain):
-    """A chain without rows: it has the evidence of each page, and a hash of 8 bytes per job id."""
+    """A chain without rows: the evidence of each page, and a hash of 8 bytes per job id."""
 
     hashes: list[pl.Series] = field(default_factory=list)
 
@@ -176,8 +175,8 @@ class StreamedChain(Chain):
 
 
 def frames_of(chains: Iterable[Chain]) -> Iterator[pl.DataFrame]:
-    """The rows of several chains, in order. What is stored side by side stays together: thousands
-    of small frames would make everything slower that is done with the jobs."""
+    """The rows of several chains, in order. Rows that are stored together stay together, because
+    thousands of small frames would slow down all work on the jobs."""
     together: list[StoredChain] = []
     for chain in chains:
         stored = chain.stored
@@ -207,7 +206,7 @@ def _ids(frames: Iterable[pl.DataFrame], id_column: str) -> pl.Series:
 
 def _any_twice(texts: pl.Series) -> bool:
     if len(texts) > MAX_LIMIT:
-        # Sorted hashes first, which take a fraction of the memory.
+        # Compare sorted hashes first, which need a fraction of the memory.
         hashes = texts.hash().sort()
         if not (hashes[1:] == hashes[:-1]).any():
             return False
@@ -215,10 +214,10 @@ def _any_twice(texts: pl.Series) -> bool:
 
 
 def marker_sha256(marker: str | None) -> str | None:
-    """A marker's digest for keys and evidence; None for the first page and the end."""
+    """The digest of a marker, for keys and evidence; None for the first page and the end."""
     return hashlib.sha256(marker.encode()).hexdigest() if marker else None
 
 
 def page_place(marker: str | None) -> str:
-    """The last part of a page's cache key: where it is in its chain."""
+    """The last part of a page's cache key: its place in the chain."""
     return marker_sha256(marker) or "first"

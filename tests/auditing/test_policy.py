@@ -212,8 +212,8 @@ def test_what_of_a_policy_matched_nothing_is_said(policy, tmp_path):
     tables = '[defaults]\nmax_failed_share = 0.1\n[template.x]\n[batch."9*"]\n[batch."1*"]\n'
     result = run_audit(two_batches(), policy=policy(tables + WAIVER + nothing), now=NOON)
     assert result.unused == [
-        'The table [template."x"] of the policy is about no batch here.',
-        'The table [batch."9*"] of the policy is about no batch here.',
+        'The table [template."x"] of the policy matches no batch here.',
+        'The table [batch."9*"] of the policy matches no batch here.',
         "This waiver matched nothing: error-share, Dana Ruiz, until 2026-11-03.",
     ]
     text = write_report(result, tmp_path / "audit.html").path.read_text("utf-8")

@@ -223,7 +223,7 @@ def test_a_batch_that_cannot_be_read_can_be_skipped(
     assert outcomes(first)["1001"] == outcomes(again)["1001"] == "incomplete"
     since = first.filter(batch_id="1001")["left_out_since"].item()
     assert again.filter(batch_id="1001")["left_out_since"].item() == since
-    with pytest.warns(UserWarning, match="Nothing to skip: no batch 1002 was found"):
+    with pytest.warns(UserWarning, match="Nothing was skipped: no batch 1002 found"):
         written = box.archive(tmp_path, skip=["1001", "1002", "1003"])
     assert outcomes(written) == {"1001": "skipped", "1003": "unchanged", "1004": "unchanged"}
     assert runs(tmp_path).filter(outcome="skipped")["complete"].to_list() == [False]
@@ -235,7 +235,7 @@ def test_an_address_that_is_no_object_storage_makes_no_folder(
     box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(errors.InvalidRequest, match="a folder, or begin with one of s3://, s3a://"):
+    with pytest.raises(errors.InvalidRequest, match="a folder, or start with one of s3://, s3a://"):
         box.archive(url)
     assert not [*tmp_path.glob("*:*")]
 
@@ -353,7 +353,7 @@ def test_a_log_that_cannot_be_read_is_an_error_and_stays(
         log.write_bytes(content)
     before = log.read_bytes()
     with pytest.raises(
-        errors.StoreError, match=r"_runs\.parquet cannot be used .* earlier runs saw is lost"
+        errors.StoreError, match=r"_runs\.parquet cannot be used .* lose the log of earlier runs"
     ):
         box.archive(log.parent)
     assert log.read_bytes() == before

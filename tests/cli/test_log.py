@@ -57,7 +57,7 @@ def test_the_log_says_which_run_it_was_and_how_it_ended(
     assert kept[0].startswith(f"Start of boxdocgen {__version__}: fetch 1002 --log ")
     assert kept[1].startswith("End with exit status 0: 3 of 3 completed · its only page read")
     assert re.match("End with exit status 3: Box does not have this.*, request id .+", kept[3])
-    assert kept[5].startswith("End with exit status 2: --format is for -o -;")
+    assert kept[5].startswith("End with exit status 2: --format only works with -o -;")
     assert DEMO_TOKEN not in str(records())
     assert logging.getLogger("boxdocgen_explore").level == logging.NOTSET  # as it was before
 

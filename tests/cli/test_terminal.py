@@ -94,7 +94,7 @@ def test_an_unexpected_error_is_one_line_and_status_3_and_verbose_shows_more(
     assert main(["fetch", STORY]) == 3
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"boxdocgen: unexpected error, {kind.__name__}: first second")
-    assert "report it under Issues" in line
+    assert "report it in this project's issues" in line
     assert "\x1b" not in line
     assert main(["fetch", STORY, "-v"]) == 3
     printed = capsys.readouterr().err

@@ -158,4 +158,4 @@ def test_a_watch_that_box_never_answered_says_so_as_json_too(box, capsys):
     assert main([*command, "--json"]) == 1
     values = json.loads(capsys.readouterr().out)
     assert [*values] == ["schema_version", "command", "verdict", "calls"]
-    assert values["verdict"] == "The time was over before Box gave these batches."
+    assert values["verdict"] == "The time ran out before Box returned these batches."

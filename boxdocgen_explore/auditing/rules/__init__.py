@@ -23,4 +23,4 @@ RULES: Final[tuple[Rule, ...]] = tuple(
     for value in vars(file).values()
     if isinstance(value, Rule)
 )
-"""Every rule, in the order of a report: file by file, as they are declared there."""
+"""Every rule, in the order of reports: by file, in the order of declaration."""

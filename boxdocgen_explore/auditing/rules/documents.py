@@ -1,8 +1,7 @@
-"""Rules about documents: do the output files exist, with content of their own, and made in time?
+"""Rules about documents: do output files exist, have distinct content, and arrive in time?
 
-A document that Box was not asked about can be neither right nor wrong, so no rule passes for it
-(`auditing.needs`). A document that does not exist is found once, by `missing-document`; the other
-rules are about documents that exist.
+No rule passes for documents that were not checked (`auditing.needs`). A document that does not
+exist is found only by `missing-document`; the other rules are about existing documents.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ _SIZE, _SHA1 = pl.col("output_file_size_bytes"), pl.col("output_file_sha1")
 def missing_document(inputs: AuditInput) -> pl.DataFrame:
     """Every output file that a job names exists.
 
-    Somebody waits for a document that was made and is gone.
+    Somebody may wait for a document that was made but no longer exists.
     """
-    # Box answers alike whether a file is gone or this user may not know of it.
+    # Box gives the same answer if a file is gone and if this user may not see it.
     detail = pl.format(
         "Box has no output file {} for this user: it was deleted, is in the trash, or was moved "
         "to where this user has no access.",
@@ -49,7 +48,7 @@ def empty_document(inputs: AuditInput) -> pl.DataFrame:
     """
     empty = _existing(inputs.jobs).filter(_SIZE == 0)
     name = pl.lit("")
-    if "output_file_name" in empty.columns:  # without it the finding is the same
+    if "output_file_name" in empty.columns:  # the finding is the same without it
         name = pl.format(' "{}"', "output_file_name").fill_null("")
     return per_job(empty, pl.format("Output file {}{} is empty: 0 bytes.", _FILE, name))
 
@@ -63,9 +62,9 @@ def empty_document(inputs: AuditInput) -> pl.DataFrame:
 def identical_documents(inputs: AuditInput) -> pl.DataFrame:
     """No two documents of a batch have the same content.
 
-    Two people may have got the same document.
+    Two people may have received the same document.
     """
-    # Empty files are alike, too; `empty-document` finds them one by one.
+    # Empty files are equal, too; `empty-document` finds them individually.
     filled = _existing(inputs.jobs).filter(_SIZE > 0).drop_nulls("output_file_sha1")
     same = (
         filled.unique("output_file_id", keep="first", maintain_order=True)
@@ -93,7 +92,7 @@ def identical_documents(inputs: AuditInput) -> pl.DataFrame:
 def slow_document(inputs: AuditInput) -> pl.DataFrame:
     """No document took longer than slow_document_s.
 
-    A document that waits for so long may come too late.
+    A document that takes this long may arrive too late.
     """
     threshold_s = inputs.thresholds.slow_document_s
     slow = (

@@ -1,4 +1,4 @@
-"""Rules about identity and outcome: is each job counted once, did it change, how many failed?"""
+"""Rules about identity and outcome: unique jobs, changed jobs, shares of failures."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def duplicate_job(inputs: AuditInput) -> pl.DataFrame:
 def changed_final_job(inputs: AuditInput) -> pl.DataFrame:
     """No job that was final in the earlier reading has changed or vanished since.
 
-    A final job no longer changes; if it does, somebody changed its record.
+    Final jobs do not change; if one does, its record was changed.
     """
     assert inputs.earlier is not None  # noqa: S101 - the rule needs it
     _, vanished, changed = changes(inputs.earlier, inputs)
-    # What may stand on a page that was not read has not vanished.
+    # A job that may be on an unread page has not vanished.
     gone = vanished.filter(pl.col("item").is_in(sorted(TERMINAL)), pl.col("detail").is_null())
     rows = pl.concat([changed, gone.with_columns(detail=pl.lit("it is not here"))])
     return rows.select(
@@ -55,7 +55,7 @@ def failed_share(inputs: AuditInput) -> pl.DataFrame:
 def error_share(inputs: AuditInput) -> pl.DataFrame:
     """The share of final jobs completed with errors in a batch is at most max_error_share.
 
-    The document may be incomplete: a tag without data stays in it as it was typed.
+    The document may be incomplete: tags without data stay in it unreplaced.
     """
     most = inputs.thresholds.max_error_share
     return _share(inputs, "completed_with_error", "completed with errors", most)

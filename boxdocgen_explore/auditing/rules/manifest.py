@@ -1,4 +1,4 @@
-"""Rules about what was expected: is everything here, was it made once, and is nothing else here?"""
+"""Rules about expected documents: all requested, made once, and no others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _expected(inputs: AuditInput) -> Manifest:
 def manifest_missing(inputs: AuditInput) -> pl.DataFrame:
     """Everything in the manifest is here.
 
-    Somebody may wait for a document that no job here makes.
+    Somebody may wait for a document that no job here generates.
     """
     expected = _expected(inputs)
     if expected.counts:
@@ -66,7 +66,7 @@ def manifest_missing(inputs: AuditInput) -> pl.DataFrame:
 def manifest_not_made(inputs: AuditInput) -> pl.DataFrame:
     """Every document in the manifest that was requested was made, in any of its jobs.
 
-    Whatever share of failures is accepted, this document does not exist.
+    This document does not exist, even if the share of failures is accepted.
     """
     expected, failed = _expected(inputs), pl.col("status").eq_missing("failed")
     if expected.counts:
@@ -102,7 +102,7 @@ def manifest_not_made(inputs: AuditInput) -> pl.DataFrame:
 def manifest_unexpected(inputs: AuditInput) -> pl.DataFrame:
     """Everything here is in the manifest.
 
-    A document was requested that nobody intended.
+    A document may have been requested by mistake.
     """
     expected = _expected(inputs)
     has = f"the manifest, which has {listed(expected.rows[expected.key[-1]], most=3)}."
@@ -123,7 +123,7 @@ def _surplus(has: str, expected: int | None, here: int) -> str:
 
 
 def _counts(inputs: AuditInput) -> pl.DataFrame:
-    """Count each batch's jobs, manifest first: expected (null: not in it), here, failed."""
+    """Count the jobs of each batch, manifest first: expected (null: not in it), here, failed."""
     here = inputs.jobs.group_by("batch_id", maintain_order=True).agg(
         here=pl.col("job_id").n_unique().cast(pl.Int64),
         failed=pl.col("job_id").filter(status="failed").n_unique().cast(pl.Int64),
@@ -144,7 +144,7 @@ def _counts(inputs: AuditInput) -> pl.DataFrame:
 def control_total_agrees(inputs: AuditInput) -> pl.DataFrame:
     """The external ids here are those that the sender has counted and hashed (control_total).
 
-    A document is missing, or one was made that the sender knows nothing of.
+    A document is missing, or the sender does not know of one.
     """
     assert inputs.thresholds.control_total is not None  # noqa: S101 - the rule needs it
     ids, digest = inputs.thresholds.control_total
@@ -169,7 +169,7 @@ def doubled_external_id(inputs: AuditInput) -> pl.DataFrame:
 
     Somebody may receive a document twice. An error if unique_external_ids is set.
     """
-    # A manifest of ids by batch may expect the same person in each of them, every month say.
+    # A manifest of ids by batch may expect the same person in each of them, such as monthly.
     by_batch = inputs.expected and inputs.expected.key == ("batch_id", "external_id")
     key = ["external_id", _TEMPLATE, *(["batch_id"] if by_batch else [])]
     twice = (
@@ -179,7 +179,7 @@ def doubled_external_id(inputs: AuditInput) -> pl.DataFrame:
         .agg(*BATCHES, pl.col("external_id", _TEMPLATE).first(), jobs=pl.col("job_id").n_unique())
         .filter(pl.col("jobs") > 1)
     )
-    # A batch that was run twice is one finding, not one per document.
+    # A batch that was run twice is a single finding, not one per document.
     causes = twice.group_by("batch_id", "of_batches", template=_TEMPLATE, maintain_order=True)
     severity = "error" if inputs.thresholds.unique_external_ids else "warning"
     return per_group(
@@ -202,7 +202,7 @@ def doubled_external_id(inputs: AuditInput) -> pl.DataFrame:
 def duplicate_run(inputs: AuditInput) -> pl.DataFrame:
     """No batch repeats another's external ids and template within duplicate_run_days.
 
-    A request may have been sent twice. A batch of which every job failed may be sent again.
+    A request may have been sent twice. A batch whose jobs all failed may be sent again.
     """
     most, ids = dt.timedelta(days=inputs.thresholds.duplicate_run_days), pl.col("external_id")
     runs = (

@@ -1,4 +1,4 @@
-"""Rules about messages: what Box warns of, why jobs failed, and which tags are named."""
+"""Rules about messages: warnings, failure reasons and tags."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ mixed_enterprise: Rule = _mixed("mixed-enterprise", "enterprise", ("enterprise_i
 def source_host(inputs: AuditInput) -> pl.DataFrame:
     """Every page was read from one of hosts; if none are named, from api.box.com.
 
-    Another server may send whatever it likes. For information only if no hosts are named.
+    Another server may send any data. For information only if no hosts are given.
     """
     hosts = inputs.thresholds.hosts
     found = _unexpected(
@@ -94,7 +94,7 @@ def unexpected_enterprise(inputs: AuditInput) -> pl.DataFrame:
 def _unexpected(
     rows: pl.DataFrame, noun: str, wanted: Collection[str] | None, *columns: str, thing: str = "job"
 ) -> pl.DataFrame:
-    """Find values that were not declared; a row may match by any of the columns."""
+    """Find undeclared values; a row may match in any of the columns."""
     known = pl.any_horizontal(pl.col(one).is_in(wanted or ()) for one in columns).fill_null(False)
     end = f"; expected: {listed(sorted(wanted or ()), most=3) or 'none'}."
     others = rows.filter(~known).group_by(

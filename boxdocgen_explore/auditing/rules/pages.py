@@ -1,4 +1,4 @@
-"""Rules about the evidence: were all pages read, lately, and do they fit together?"""
+"""Rules about the evidence: complete, recent and consistent pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def chain_incomplete(inputs: AuditInput) -> pl.DataFrame:
         ends=_NEXT.last().is_null(),
         complete=pl.col("complete").fill_null(False).all(),
     )
-    # Why a batch could not be read explains more than where its pages end, so it comes first.
+    # The error that ended a batch explains more than its last page, so it comes first.
     gaps: dict[str | None, list[str]] = {
         batch_id: [" ".join(str(error).split()).removesuffix(".")]
         for batch_id, error in inputs.failures.items()
@@ -43,7 +43,7 @@ def chain_incomplete(inputs: AuditInput) -> pl.DataFrame:
     return pl.DataFrame({"batch_id": list(gaps), "detail": details})
 
 
-# Pages without jobs may well be alike.
+# Pages without jobs may be equal.
 _BODIES: Final = pl.col("body_sha256").filter(pl.col("jobs") > 0).drop_nulls()
 _FAULTS: Final = {
     "its pages are not numbered consecutively": (
@@ -103,7 +103,7 @@ def missing_job(inputs: AuditInput) -> pl.DataFrame:
     Box publishes no total: that list is the only other count. Batches that still run are left out.
     """
     assert inputs.listed is not None  # noqa: S101 - the rule needs it
-    # A running batch may have got jobs between the two readings.
+    # A running batch may have received jobs between the two readings.
     running = inputs.jobs.filter(pl.col("status").is_in(sorted(RUNNING)))["batch_id"].unique()
     audited = pl.col("batch_id").is_in([*inputs.batches, *inputs.failures])
     listed = inputs.listed.filter(audited, ~pl.col("batch_id").is_in(running.implode()))
@@ -129,7 +129,7 @@ def stale_evidence(inputs: AuditInput) -> pl.DataFrame:
     Jobs may have been added since.
     """
     most, now = dt.timedelta(days=inputs.thresholds.stale_days), inputs.now
-    # Pages of final jobs are cached for ever, so only the newest page says when that was.
+    # Pages of final jobs are cached forever, so only the newest page shows when it was read.
     return per_group(
         inputs.last_read.filter(now - pl.col("last_read") > most),
         lambda last_read: (

@@ -1,4 +1,4 @@
-"""Rules about statuses: do messages and times agree with them, and are all of them known?"""
+"""Rules about statuses: consistent messages and times, and known values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IS_RUNNING = _STATUS.is_in(sorted(RUNNING)).fill_null(False)
 def no_message(inputs: AuditInput) -> pl.DataFrame:
     """Jobs that failed or completed with errors carry a message.
 
-    Without a reason the failure cannot be fixed.
+    Without a reason, the failure cannot be fixed.
     """
     silent = inputs.reasons.filter(pl.col("reason") == NO_REASON)
     return per_group(
@@ -36,7 +36,7 @@ def no_message(inputs: AuditInput) -> pl.DataFrame:
 def errors_though_completed(inputs: AuditInput) -> pl.DataFrame:
     """Completed jobs carry no errors.
 
-    Status and messages contradict each other. An error if a tag is named: it may be unfilled.
+    Status and messages contradict each other. An error if a tag is named, which may be unfilled.
     """
     errors = pl.col("errors").list.drop_nulls().list.join("; ")
     severity = pl.when(tag(errors).is_not_null()).then(pl.lit("error")).otherwise(pl.lit("warning"))
@@ -73,7 +73,7 @@ def running_too_long(inputs: AuditInput) -> pl.DataFrame:
     Jobs that run for so long usually need somebody to act.
     """
     hours = inputs.thresholds.running_hours
-    # What happened since is not known; a page with running jobs is as new as the newest page.
+    # Later changes are unknown; a page with running jobs is as new as the newest page.
     read_at = pl.min_horizontal(pl.lit(inputs.now), pl.col("last_read"))
     late = (
         inputs.jobs.filter(_IS_RUNNING)
@@ -96,7 +96,7 @@ def running_too_long(inputs: AuditInput) -> pl.DataFrame:
 def unknown_status(inputs: AuditInput) -> pl.DataFrame:
     """Every status is one that Box documents.
 
-    It is not known whether such a job is final, or has a document.
+    It is unknown whether such a job is final or has a document.
     """
     unknown = inputs.jobs.filter(~_STATUS.is_in(STATUSES).fill_null(False))
     return per_group(

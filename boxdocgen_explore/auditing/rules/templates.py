@@ -1,4 +1,4 @@
-"""Rules about templates: which version made the documents, and may it be used?"""
+"""Rules about templates: the versions that made the documents, and whether they are allowed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _VERSION: Final = "template_file_version_id"
 def several_templates(inputs: AuditInput) -> pl.DataFrame:
     """A batch uses one template in one version.
 
-    A request names one; several mean that the jobs come from different requests.
+    A request names one; several mean that the jobs are from different requests.
     """
     used = inputs.jobs.group_by("batch_id", maintain_order=True).agg(
         templates=pl.col(_TEMPLATE).drop_nulls().unique(maintain_order=True),
