@@ -1,10 +1,10 @@
 """A jobs frame, or a reading, goes in; an Altair chart comes out.
 
-A chart holds no jobs, only one row per bar or piece of a bar, so that a chart of a million jobs is
-a few kilobytes. The view draws the same specs in the browser (see `figures`).
+A chart has no jobs, only one row per bar or piece of a bar, so a chart of a million jobs has a few
+kilobytes. The view draws the same specs in the browser (see `figures`).
 
 Importing this module registers the renderer "boxdocgen" with Altair, and enables it unless another
-one was chosen: with it, charts show in JupyterLab and notebooks without the network.
+one was chosen. It shows charts in JupyterLab and notebooks without the network.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ __all__ = [
 renderer.register()
 
 with contextlib.suppress(ImportError):
-    # Altair looks numpy up in sys.modules, and fails while another thread is importing it.
+    # Altair looks up numpy in sys.modules, and fails while another thread imports it.
     import_module("numpy")
 
 
 def outcomes(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
-    """Draw how many jobs have each status, problems first.
+    """Draw the number of jobs by status, problems first.
 
     ``jobs`` is a reading, or a frame with the column ``status``.
 
@@ -70,7 +70,7 @@ def outcomes(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
 
 
 def output_types(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
-    """Draw how many jobs asked for each output type, by status.
+    """Draw the number of jobs by output type and status.
 
     ``jobs`` is a reading, or a frame with the columns ``output_type`` and ``status``.
 
@@ -84,11 +84,11 @@ def output_types(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
 
 
 def reasons(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
-    """Draw why jobs failed or completed with errors, the most frequent reason first.
+    """Draw why jobs failed or completed with errors, most frequent reason first.
 
     ``jobs`` is a reading, or a frame with the columns ``job_id``, ``status`` and ``errors``. A job
-    counts once for each of its reasons (`analysis.reasons`); if there are several, a subtitle
-    explains the sum.
+    counts once for each of its reasons (`analysis.reasons`); a subtitle explains the total if jobs
+    have several reasons.
 
     Source: ``failures.errors`` of each job.
 
@@ -106,7 +106,7 @@ def by_batch(
     """Draw the statuses of each batch, in order of appearance.
 
     ``jobs`` is a reading, or a frame with the columns ``batch_id`` and ``status``. With details, a
-    batch is named by its template and its time; ``templates`` gives names by file id.
+    batch is named by its template and its time; ``templates`` has names by file id.
 
     Source: ``batch.id`` and ``status`` of each job.
 
@@ -120,10 +120,10 @@ def by_batch(
 def by_template(
     jobs: Reading | pl.DataFrame, templates: Mapping[str, str] | None = None
 ) -> alt.LayerChart:
-    """Draw the statuses of each template version, the most used version first.
+    """Draw the statuses of each template version, most used version first.
 
     ``jobs`` is a reading, or a frame with the columns ``template_file_id``,
-    ``template_file_version_id`` and ``status``; ``templates`` gives names by file id.
+    ``template_file_version_id`` and ``status``; ``templates`` has names by file id.
 
     Source: ``template_file.id``, ``template_file_version.id`` and ``status`` of each job.
 
@@ -157,12 +157,12 @@ def over_time(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
 def durations(
     jobs: Reading | pl.DataFrame, templates: Mapping[str, str] | None = None
 ) -> alt.LayerChart:
-    """Draw how long the documents took, from a few seconds to hours.
+    """Draw the durations of documents, from a few seconds to hours.
 
-    ``jobs`` is a reading with details and documents, or a frame with ``duration_s``: an inference,
-    the creation of the output file minus that of the job. Jobs without a document are left out; a
-    subtitle gives the median and the 95th percentile, by template if there are a few.
-    ``templates`` gives names by file id.
+    ``jobs`` is a reading with details and documents, or a frame with ``duration_s``: inferred
+    from the creation of the output file and that of the job. Jobs without a document are left out;
+    a subtitle shows the median and the 95th percentile, by template if there are only a few.
+    ``templates`` has names by file id.
 
     Raises InvalidRequest if there is no column ``duration_s``.
 
@@ -177,7 +177,7 @@ def durations(
 
 
 def documents_over_time(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
-    """Draw how many documents were made in each interval of 1 minute or more, in UTC.
+    """Draw the number of documents made per interval of at least 1 minute, in UTC.
 
     ``jobs`` is a reading with documents, or a frame with ``output_file_created_at``.
 
@@ -195,7 +195,7 @@ def documents_over_time(jobs: Reading | pl.DataFrame) -> alt.LayerChart:
 
 
 def status_color(jobs: Reading | pl.DataFrame) -> alt.Color:
-    """Give the fixed colours of the statuses of these jobs, for a chart of your own.
+    """Return the fixed colours of the statuses of these jobs, for your own charts.
 
     >>> status_color(pl.DataFrame({"status": ["completed", "failed"]}))["scale"].to_dict()
     {'domain': ['failed', 'completed'], 'range': ['#C2022F', '#0280B3']}
@@ -204,7 +204,7 @@ def status_color(jobs: Reading | pl.DataFrame) -> alt.Color:
 
 
 def figures() -> list[dict[str, Any]]:
-    """List the charts of the view: what a `Figure` states, and its Vega-Lite spec.
+    """List the charts of the view: the fields of their `Figure`, and their Vega-Lite specs.
 
     The specs read a data set named "counts" with the rows of `bars`, and follow three signals:
     ``width`` (pixels), ``ink`` and ``ghost`` (colours, for light and dark).
@@ -215,7 +215,7 @@ def figures() -> list[dict[str, Any]]:
             "most_bars": MOST_BARS,
             "spec": spec(figure, alt.NamedData("counts"), legend=None)
             .properties(background="transparent", padding=0)
-            .to_dict(validate=False),  # tests validate; here it would take half as long again
+            .to_dict(validate=False),  # tests validate; here it would take 50 % longer
         }
         for figure in FIGURES.values()
     ]
@@ -228,7 +228,7 @@ def _draw(
     *,
     subtitle: str | None = None,
 ) -> alt.LayerChart:
-    """Draw the figure of this name as a chart that needs no view: light card, legend."""
+    """Draw the figure of this name as a stand-alone chart, with light card and legend."""
     figure = FIGURES[name]
     rows = renderer.writable(bars(name, analysis.jobs_of(jobs), templates))
     statuses = dict.fromkeys(row["status"] for row in rows if row["status"] is not None)

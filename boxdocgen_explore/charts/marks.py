@@ -1,4 +1,4 @@
-"""What the charts have in common: the numbers that they compute, and the marks that show them."""
+"""Common parts of the charts: computed numbers and marks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LINE_PX: Final = 15
 
 
 def ghosts(**encoding: Any) -> Any:
-    """Draw each bar of all jobs, pale, behind the bar of the jobs shown."""
+    """Draw the bar of all jobs, pale, behind the bar of the jobs shown."""
     ghosts = named("ghosts").mark_rect(color=alt.expr("ghost"), cursor="pointer", aria=False)
     return ghosts.encode(**encoding)
 
@@ -26,7 +26,7 @@ def pieces(figure: Figure, legend: Sequence[str] | None, **encoding: Any) -> Any
 
 
 def row_of(**encoding: Any) -> Any:
-    """Lay an invisible mark over a bar's row or column: it has the total, and takes clicks."""
+    """Lay an invisible mark over the row or column of a bar, for the total and for clicks."""
     mark = named("rows").mark_rect(opacity=0, cursor="pointer")
     return mark.encode(**encoding, **about("about"))
 
@@ -34,12 +34,12 @@ def row_of(**encoding: Any) -> Any:
 def layered(
     marks: list[Any], row: Any, legend: Sequence[str] | None, steps: Any, data: Any, height: int
 ) -> Any:
-    """Put marks above one another, over the steps of another chart.
+    """Layer marks on top of each other, over the steps of another chart.
 
-    In the view the rows are on top, each one a button, and the view finds the piece under the
-    pointer. In a chart with a legend they are below, so that each piece has its own tooltip.
+    In the view, rows are on top as buttons, and the view finds the piece under the pointer. In a
+    chart with a legend, rows are below, so that each piece has its own tooltip.
 
-    Altair copies a chart at every step; that is cheap for ``steps``, which has no marks.
+    Altair copies a chart at every step, which is cheap for ``steps`` because it has no marks.
     """
     layers = [*marks, row] if legend is None else [row, *marks]
     chart = alt.layer(*layers, data=data, height=height)
@@ -48,12 +48,11 @@ def layered(
 
 
 def counted(chart: Any, figure: Figure, span: str, name: str = "datum.label") -> Any:
-    """Add what every chart computes: totals, texts, and lengths of at least 3 px.
+    """Add the computations of every chart: totals, texts, and lengths of at least 3 px.
 
-    No step writes a field that it reads: when new rows or a new width make Vega repeat only some
-    of the steps, such a field would be summed up twice.
-    ``span`` is the length in pixels of the longest bar, and ``name`` what a bar is called, as Vega
-    expressions.
+    No step writes a field that it reads: after new rows or a new width, Vega repeats only some
+    steps, and would add up such a field twice. ``span`` is the length of the longest bar in pixels,
+    ``name`` the name of a bar, both as Vega expressions.
     """
     part, total, word = "group_shown", "jobs_shown", ""
     if figure.by_status:
@@ -67,7 +66,7 @@ def counted(chart: Any, figure: Figure, span: str, name: str = "datum.label") ->
     return (
         chart.transform_calculate(
             zero="0",
-            # Not a scale: a status that Box adds later must not take the colour of a known one.
+            # Not a scale: unknown statuses must not take the colour of a known one.
             colour="".join(f"datum.status == '{s}' ? '{c}' : " for s, c in COLOURS.items())
             + f"'{UNKNOWN_COLOUR}'",
             failed="datum.status == 'failed' ? datum.shown : 0",
@@ -78,14 +77,14 @@ def counted(chart: Any, figure: Figure, span: str, name: str = "datum.label") ->
             group_failed="sum(failed)",
             groupby=["group"],
         )
-        # With the signal "share", every bar is 1 long.
+        # With the signal "share", every bar has length 1.
         .transform_calculate(
             full="share ? 1 : datum.group_all",
             part="share ? datum.shown / max(1, datum.group_shown) : datum.shown",
             ghost="share ? datum.all / max(1, datum.group_all) : datum.all",
         )
         .transform_joinaggregate(most="max(full)")
-        # One job of many thousands must be visible: no bar is shorter than 3 px.
+        # A single job of many thousands must be visible: no bar is shorter than 3 px.
         .transform_calculate(least=f"3 * datum.most / max(1, {span})")
         .transform_calculate(
             solid="datum.shown > 0 ? max(datum.part, datum.least) : 0",
@@ -107,7 +106,7 @@ def counted(chart: Any, figure: Figure, span: str, name: str = "datum.label") ->
 
 
 def named(name: str) -> Any:
-    """Start a layer with one mark per bar; the view finds its marks by this name."""
+    """Start a layer with one mark per bar; the view finds the marks by this name."""
     return alt.Chart(name=name).transform_filter(alt.datum.piece == 0)
 
 
@@ -129,7 +128,7 @@ def number(field: str) -> str:
 
 
 def percent(part: str, total: str, word: str) -> str:
-    """Append a share; some jobs are never rounded to 0 %, nor most jobs to 100 %."""
+    """Append a share, which is never rounded to 0 % or 100 %."""
     share = f"100 * datum.{part} / datum.{total}"
     return (
         f" + (datum.{part} == 0 ? ''"

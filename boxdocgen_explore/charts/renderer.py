@@ -1,7 +1,7 @@
-"""Charts in notebooks without the network: one bundle of formats, of which a reader takes one.
+"""Charts in notebooks without the network: a bundle of formats, of which readers choose one.
 
-JupyterLab draws Vega 5 itself; GitHub, converters and older readers take the SVG or the PNG; a
-terminal takes the numbers. The bundle has no HTML, because Altair's loads scripts from a CDN.
+JupyterLab draws Vega 5 itself; GitHub, converters and older readers use SVG or PNG; a terminal uses
+the numbers. The bundle has no HTML, because Altair's HTML loads scripts from a CDN.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from boxdocgen_explore.text import visible
 NAME: Final = "boxdocgen"
 VEGA_MIME: Final = "application/vnd.vega.v5+json"
 
-# Characters that XML does not allow. vl-convert writes every text into SVG to measure it, and one
-# of these ends the process there, kernel included.
+# Characters that XML does not allow. vl-convert writes every text to SVG to measure it, where one
+# of these ends the process, including the kernel.
 _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 _TEXTS: Final = ("group-title", "group-subtitle", "guide-label", "guide-title")
-"""Vega's styles of all texts around a chart."""
+"""Vega's styles for all texts around a chart."""
 
 _LONGEST: Final = 1001
-"""Characters of a text in a chart, as long as a reason: one of megabytes takes hours to measure."""
+"""The longest text in a chart, as for a reason: a text of megabytes takes hours to measure."""
 
 
 def writable(value: Any) -> Any:
-    """Replace characters that no SVG allows, in a text or all texts of a spec; cut long texts.
+    """Replace characters that SVG does not allow in texts of a spec, and truncate long texts.
 
     >>> writable({"status": "a\\x07b"}) == {"status": "a\\ufffdb"}
     True
@@ -50,7 +50,7 @@ def register() -> None:
 
 
 def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Give a Vega-Lite spec as Vega 5, SVG, PNG and plain text, all on an opaque light card."""
+    """Return a Vega-Lite spec as Vega 5, SVG, PNG and plain text, all on an opaque light card."""
     import vl_convert
 
     spec = writable(spec)
@@ -61,7 +61,7 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
     vega["config"] = _light(vega.get("config", {}))
     text = json.dumps(vega)
     return {
-        # The readers that know this MIME type have Vega 5, and check the schema's major version.
+        # Readers of this MIME type have Vega 5, and check the schema's major version.
         VEGA_MIME: {**vega, "$schema": "https://vega.github.io/schema/vega/v5.json"},
         "image/svg+xml": vl_convert.vega_to_svg(text),
         "image/png": vl_convert.vega_to_png(text, scale=1),
@@ -70,7 +70,7 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def _light(config: dict[str, Any]) -> dict[str, Any]:
-    """Name Vega's usual colours: JupyterLab's dark theme replaces those that are not named."""
+    """Set Vega's default colours explicitly: JupyterLab's dark theme replaces unset ones."""
     given = config.get("style", {})
     texts = {name: {"fill": "black", **given.get(name, {})} for name in _TEXTS}
     title, subtitle = (texts[name]["fill"] for name in _TEXTS[:2])

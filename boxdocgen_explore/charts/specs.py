@@ -1,8 +1,8 @@
 """The Vega-Lite of the charts: rows of counts in, marks out.
 
-A spec reads one row per piece of a bar (see `charts.bars`) and computes the rest, so that the same
-spec draws in Python and in the browser. Bars are placed by pixel, not by a band scale: long reasons
-wrap over several lines without being cut, and every row is as high as its text.
+A spec reads one row per piece of a bar (see `charts.bars`) and computes the rest, so the same spec
+works in Python and in the browser. Bars are placed by pixels, not by a band scale, so that long
+reasons wrap over several lines and every row is as high as its text.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def spec(figure: Figure, data: Any, legend: Sequence[str] | None) -> alt.LayerCh
 
 
 def _bars(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
-    """Lay one row per group from top to bottom: wrapped label, bar, number."""
+    """Draw one row per group from top to bottom: wrapped label, bar, number."""
     label_px = f"floor(width * {figure.label_share})"
     length = alt.Scale(
         nice=False,
@@ -87,7 +87,7 @@ def _bars(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
 
 
 def _days(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
-    """Stand one column per UTC day on a time axis, which shows a week or more."""
+    """Draw one column per UTC day on a time axis of at least a week."""
     steps = alt.Chart().transform_filter("test(regexp('^[0-9]{4}-'), datum.label)")
     steps = counted(steps, figure, "height").transform_calculate(
         start="toDate(datum.label)", ms=str(24 * 3600 * 1000)
@@ -97,7 +97,7 @@ def _days(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
 
 
 def _intervals(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
-    """Stand one column per interval, such as 2026-11-03T02:15Z/PT5M, on a time axis in UTC."""
+    """Draw one column per interval, such as 2026-11-03T02:15Z/PT5M, on a time axis in UTC."""
     named_as = "utcFormat(toDate(split(datum.label, '/')[0]), '%-d %b %H:%M') + ' UTC'"
     steps = counted(alt.Chart(), figure, "height", name=named_as).transform_calculate(
         start="toNumber(toDate(split(datum.label, '/')[0]))",
@@ -109,7 +109,7 @@ def _intervals(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
 def _columns(
     figure: Figure, data: Any, legend: Sequence[str] | None, steps: Any, *, least: int, axis: str
 ) -> Any:
-    """Stand a column on each ``start``, ``ms`` wide; the axis is long enough for ``least``."""
+    """Draw a column at each ``start``, ``ms`` wide; the axis has room for ``least`` columns."""
     time_axis = alt.Axis(
         labelExpr=axis,
         title=None,
@@ -148,7 +148,7 @@ def _columns(
 
 
 def _wrapped(text: str, characters: str) -> str:
-    """Break a text into lines at spaces; words longer than a line after "_", or anywhere."""
+    """Break a text into lines at spaces, and long words after "_" or anywhere."""
     most = f"' + {characters} + '"
     ways = rf"(.{{1,{most}}})(?:\\s+|$)|(.{{1,{most}}}_)|(.{{{most}}})"
     pattern = f"regexp('{ways}', 'g')"

@@ -1,4 +1,4 @@
-"""What one emulator serves and remembers: its data, the armed faults, and the calls so far."""
+"""The state of one emulator: its data, armed faults, and the calls so far."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_RECORDS: Final = 10_000
 
 @dataclass(frozen=True)
 class Call:
-    """A call that came in: no token, only the id of the user that it was served as (or None)."""
+    """A received call: no token, only the id of the user it was served as (or None)."""
 
     method: str
     path: str
@@ -33,7 +33,7 @@ class Call:
 
 
 class Strike(NamedTuple):
-    """A fault that has struck, and the path of the call (below the base URL)."""
+    """A fault that struck, and the path of the call (below the base URL)."""
 
     fault: str
     path: str
@@ -41,7 +41,7 @@ class Strike(NamedTuple):
 
 @dataclass
 class Trigger:
-    """An armed fault, and the calls that it waits for."""
+    """An armed fault, and the calls that trigger it."""
 
     fault: Fault
     options: dict[str, Any]
@@ -90,7 +90,7 @@ class Backend:
 
     @property
     def strikes(self) -> list[Strike]:
-        """The last 10,000 faults that have struck, oldest first."""
+        """The last 10,000 faults that struck, oldest first."""
         with self._lock:
             return list(self._strikes)
 
@@ -112,10 +112,10 @@ class Backend:
         times: int | None = 1,
         **options: Any,
     ) -> None:
-        """Arm one of `FAULTS`: for one path or any, for one page (from 1) or any, so many times.
+        """Arm one of `FAULTS`, for one path or any, for one page (from 1) or any.
 
-        ``times=None`` is forever. Faults strike in the order in which they were armed, one per
-        call. Raises ValueError if a name, an option or a value is invalid.
+        It strikes ``times`` times; None means forever. Faults strike in the order in which they
+        were armed, one per call. Raises ValueError if a name, an option or a value is invalid.
         """
         if name not in BY_NAME:
             raise ValueError(f"No fault is called {name!r}; there are {', '.join(BY_NAME)}.")
@@ -134,7 +134,7 @@ class Backend:
             self._triggers.clear()
 
     def intercept(self, call: Interception) -> Reply:
-        """The reply to send: from the first fault that matches, else the right one."""
+        """The reply to send: from the first matching fault, otherwise the correct one."""
         with self._lock:
             trigger = next((armed for armed in self._triggers if armed.matches(call)), None)
             if trigger is None:
@@ -148,14 +148,14 @@ class Backend:
 
 
 def parse_fault(text: str) -> dict[str, Any]:
-    """A fault as a person types it, as keyword arguments of `Emulator.fault`.
+    """Parse a typed fault to keyword arguments of `Emulator.fault`.
 
     >>> parse_fault("rate-limit:page=2,times=1,retry_after=30")
     {'page': 2, 'times': 1, 'retry_after': '30', 'name': 'rate-limit'}
     """
     name, _, rest = text.partition(":")
     options: dict[str, Any] = {}
-    # Not at every comma, because a date and a body may contain some.
+    # Not at every comma, because dates and bodies may contain commas.
     for part in filter(None, re.split(r",(?=\w+=|$)", rest)):
         key, equals, value = part.partition("=")
         is_count = key in ("page", "times")

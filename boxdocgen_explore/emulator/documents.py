@@ -1,4 +1,4 @@
-"""Output files: what Box tells of a document, and of the folder that it is in."""
+"""Output files and their folders, as Box returns them."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 Item = dict[str, Any]
-"""A file or folder as Box lists it."""
+"""A file or folder, as Box lists it."""
 
 _EMPTY_SHA1: Final = hashlib.sha1(b"", usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder, for example the destination of a batch."""
+    """A folder, such as the destination of a batch."""
 
     id: str
     name: str
 
     def item(self, fields: str | None = None) -> Item:
-        """The folder with these fields, separated by commas; None are all."""
+        """The folder with these comma-separated fields; None means all."""
         known = {"type": "folder", "id": self.id, "sequence_id": "0", "etag": "0"}
         return chosen(known | {"name": self.name}, fields)
 
 
 @dataclass(frozen=True)
 class Document:
-    """An output file. ``state`` says whether it can be read: a "trashed" or "deleted" file is a
-    404, a "forbidden" one a 403. ``created_at`` is written as Box writes times."""
+    """An output file. ``state`` controls access: "trashed" and "deleted" files are a 404,
+    "forbidden" ones a 403. ``created_at`` has Box's format."""
 
     id: str
     name: str
@@ -40,7 +40,7 @@ class Document:
     state: Literal["active", "trashed", "deleted", "forbidden"] = "active"
 
     def item(self, fields: str | None = None) -> Item:
-        """The file with these fields, separated by commas; None are all that the emulator has."""
+        """The file with these comma-separated fields; None means all that the emulator has."""
         known = {
             "type": "file",
             "id": self.id,
@@ -62,7 +62,7 @@ class Document:
 
 
 def chosen(item: Item, fields: str | None) -> Item:
-    """An item with these fields, separated by commas (none: all); type, id and etag always."""
+    """An item with these comma-separated fields (none: all), and always type, id and etag."""
     if not fields:
         return item
     wanted = {"type", "id", "etag", *(name.strip() for name in fields.split(","))}
@@ -70,13 +70,13 @@ def chosen(item: Item, fields: str | None) -> Item:
 
 
 def content(seed: str) -> tuple[int, str]:
-    """Size in bytes and SHA-1 of a document; the seed stands for what is written in it."""
+    """Size in bytes and SHA-1 of a document; the seed stands for its content."""
     sha1 = hashlib.sha1(seed.encode(), usedforsecurity=False).hexdigest()
     return 40_000 + int(sha1[:4], 16), sha1
 
 
 def plain_document(job: dict[str, Any]) -> Document | None:
-    """The output file of a job in Box's full form, made 15 seconds after the job was created.
+    """The output file of a job in Box's full form, made 15 seconds after the job.
 
     >>> plain_document({"output_file": None}) is None
     True

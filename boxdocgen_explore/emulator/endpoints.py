@@ -1,4 +1,4 @@
-"""Box's read-only endpoints: what each of them answers to a user who may ask.
+"""Box's read-only endpoints, and their answers to an authorised user.
 
 To add an endpoint, write a function and add it to `ENDPOINTS`.
 """
@@ -41,7 +41,7 @@ def standard(job: Job) -> Job:
 
 @dataclass(frozen=True)
 class Request:
-    """One call: who asks, with which parameters, how long after the emulator started."""
+    """One call: its user, its parameters, and its time since the emulator started."""
 
     enterprise: Enterprise
     user: User
@@ -60,7 +60,7 @@ class Request:
     def page_of_jobs(
         self, name: str, batches: list[Batch], form: Callable[[Job], Job] = standard
     ) -> ListPage:
-        """A page of the jobs of several batches as one list; only its own jobs are made."""
+        """A page of one list with the jobs of several batches; only its own jobs are created."""
 
         def read(start: int, stop: int) -> list[Job]:
             page: list[Job] = []
@@ -85,7 +85,7 @@ def me(request: Request) -> Reply:
         "status": "active",
     }
     fields = request.query.get("fields")
-    if fields:  # Box gives the enterprise only if it is asked for
+    if fields:  # Box returns the enterprise only on request
         known["enterprise"] = {"type": "enterprise", "id": user.enterprise_id}
     return json_reply(chosen(known, fields))
 

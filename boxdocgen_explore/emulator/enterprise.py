@@ -1,4 +1,4 @@
-"""Who and what the emulator serves: users, templates, batches and their jobs."""
+"""The data of the emulator: users, templates, batches and their jobs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Job = dict[str, Any]
 """One job in Box's full form."""
 
 FULL_ONLY: Final = ("created_at", "created_by", "enterprise", "source")
-"""The fields that the full form of a job has and the standard form has not."""
+"""The fields that only the full form of a job has."""
 
 DEMO_TOKEN: Final = "demo-token"  # noqa: S105 - it gives access to synthetic data only
 
 
 @dataclass(frozen=True)
 class User:
-    """Somebody with a token. ``may_act_as`` is an administrator's right to use ``as-user``.
+    """A user with a token. ``may_act_as`` is an administrator's right to use ``as-user``.
 
     >>> User("7", "Ada", "ada@example.com", token="t").enterprise_id
     '910967'
@@ -38,7 +38,7 @@ class User:
 
     @property
     def reference(self) -> dict[str, str]:
-        """The user as they appear in the jobs that it created."""
+        """The user, as it appears in the jobs that it created."""
         return {"type": "user", "id": self.id, "name": self.name, "login": self.login}
 
 
@@ -56,7 +56,7 @@ class Tag:
 
 @dataclass(frozen=True)
 class Template:
-    """A template and the tags of each version, oldest first (None: Box has not read them yet)."""
+    """A template and the tags of each version, oldest first (None: not processed by Box yet)."""
 
     id: str
     name: str | None
@@ -65,10 +65,10 @@ class Template:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Batch:
-    """Jobs in a stable order, each found by its place; times are seconds since the start.
+    """Jobs in a stable order, accessed by place; times are seconds since the start.
 
-    Only the jobs of a batch that ``runs`` change with time. A page that holds the job at
-    ``broken_at`` is a 500.
+    Only jobs of a batch that ``runs`` change with time. A page with the job at ``broken_at`` is a
+    500.
     """
 
     id: str
@@ -82,7 +82,7 @@ class Batch:
         raise NotImplementedError
 
     def document(self, place: int, elapsed_s: float) -> Document | None:
-        """The output file of the job at a place, if it has been made by then."""
+        """The output file of the job at a place, if it exists by then."""
         raise NotImplementedError
 
     def documents(self, elapsed_s: float) -> list[Document]:
@@ -91,12 +91,12 @@ class Batch:
 
     @cached_property
     def job_places(self) -> dict[str, int]:
-        """Where each job is, by its id."""
+        """The place of each job, by its id."""
         return {self.job(place, 0.0)["id"]: place for place in range(self.size)}
 
     @cached_property
     def document_places(self) -> dict[str, int]:
-        """Where the job of each output file is, by the file's id."""
+        """The place of each output file's job, by the file's id."""
         made = ((place, self.document(place, inf)) for place in range(self.size))
         return {document.id: place for place, document in made if document}
 
@@ -109,7 +109,7 @@ def _documents(batch: Batch, elapsed_s: float) -> list[Document]:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _GivenJobs(Batch):
-    """A batch of jobs that somebody has made."""
+    """A batch of given jobs."""
 
     jobs: Sequence[Job]
 
@@ -121,10 +121,9 @@ class _GivenJobs(Batch):
 
 
 class Enterprise:
-    """Batches and templates; a test may change them between two calls.
+    """Batches and templates; tests may change them between calls.
 
-    ``changed`` has the output files that were moved, deleted or changed after they were made, by
-    id.
+    ``changed`` has output files that were moved, deleted or changed later, by id.
 
     >>> enterprise = Enterprise.of({"1001": 2500, "1002": 0})
     >>> jobs = enterprise.jobs("1001")
@@ -144,7 +143,7 @@ class Enterprise:
     def of(
         cls, batches: Mapping[str, int | Sequence[Job]], *, owner: User = DEMO_USER
     ) -> Enterprise:
-        """Batch ids, each with its jobs in Box's full form, or with a number of completed jobs."""
+        """From batch ids, each with jobs in Box's full form or a number of completed jobs."""
         enterprise = cls(templates=[PLAIN_TEMPLATE])
         for batch_id, jobs in batches.items():
             enterprise.put(batch_id, jobs, owner=owner)
@@ -157,7 +156,7 @@ class Enterprise:
         if isinstance(jobs, int):
             jobs = [plain_job(batch_id, number, owner) for number in range(jobs)]
         given = _GivenJobs(id=batch_id, size=len(jobs), owner=owner, jobs=_copies(jobs))
-        # One assignment, because the server may be reading in its own thread.
+        # One assignment, because the server may be reading in another thread.
         self._batches[batch_id] = given
 
     def jobs(self, batch_id: str) -> list[Job]:
@@ -171,15 +170,15 @@ class Enterprise:
         return batch if batch and batch.owner.id == user.id else None
 
     def batches(self, user: User) -> list[Batch]:
-        """This user's batches, the latest first."""
+        """This user's batches, latest first."""
         return [batch for batch in reversed([*self._batches.values()]) if batch.owner.id == user.id]
 
     def documents(self, batch_id: str) -> list[Document]:
-        """The output files of a batch, as they are in the end."""
+        """The output files of a batch, in their final state."""
         return [self.changed.get(one.id, one) for one in self._batches[batch_id].documents(inf)]
 
     def document(self, file_id: str, user: User, elapsed_s: float) -> Document | None:
-        """An output file, if its batch is this user's and it has been made by then."""
+        """An output file, if its batch belongs to this user and it exists by then."""
         for batch in self.batches(user):
             place = batch.document_places.get(file_id)
             if place is not None and (made := batch.document(place, elapsed_s)):
@@ -188,7 +187,7 @@ class Enterprise:
 
     def folder(self, folder_id: str, user: User, elapsed_s: float) -> list[Document] | None:
         """The files in a folder that this user can see; None if there is no such folder."""
-        # Every batch makes its documents in a folder whose id follows from the batch's.
+        # Every batch writes its documents to a folder whose id is derived from that of the batch.
         batches = [batch for batch in self.batches(user) if folder_id == f"19{batch.id}"]
         found = {one.id: one for batch in batches for one in batch.documents(elapsed_s)}
         for file_id in self.changed:
@@ -200,7 +199,7 @@ class Enterprise:
 
 
 def _copies(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs as they come out of JSON: nothing is shared with the given ones."""
+    """Deep copies of the jobs, as JSON returns them."""
     copies: list[Job] = msgspec.json.decode(msgspec.json.encode(jobs))
     return copies
 

@@ -1,8 +1,8 @@
 """Faults by name: what can go wrong between a client and Box, on demand.
 
-A fault is a function from an intercepted call to the reply that is sent instead of the right one;
-its docstring describes it to users. To add a fault, write a function with ``@fault``. Its options
-may be typed on a command line, so they also accept text.
+A fault is a function that turns an intercepted call into a reply; its docstring is its description
+for users. To add a fault, write a function with ``@fault``. Its options may come from the command
+line, so they also accept text.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from boxdocgen_explore.emulator.replies import (
 class Interception:
     """A call that a fault may change.
 
-    ``found`` is the right reply, or the page that it is made from if a list was asked for;
-    ``earlier_strikes`` counts how often the fault at hand has struck before.
+    ``found`` is the correct reply or, for a list, the page that it is made from.
+    ``earlier_strikes`` counts the earlier strikes of this fault.
     """
 
     path: str
@@ -44,12 +44,12 @@ class Interception:
 
     @property
     def page(self) -> ListPage:
-        """The page, for faults that strike nothing else."""
+        """The page, for faults that strike only pages."""
         return cast("ListPage", self.found)
 
 
 class Fault(NamedTuple):
-    """A fault, and which pages it can strike (None: any call)."""
+    """A fault, and the pages that it can strike (None: any call)."""
 
     name: str
     apply: Callable[..., Reply]
@@ -62,7 +62,7 @@ BY_NAME: Final[dict[str, Fault]] = {}
 def fault(
     name: str, *, on: Callable[[ListPage], bool] | None = None
 ) -> Callable[[Callable[..., Reply]], Callable[..., Reply]]:
-    """Declare a fault; ``on`` says which pages it can strike, None means any call."""
+    """Declare a fault; ``on`` selects the pages that it can strike, None means any call."""
 
     def declare(apply: Callable[..., Reply]) -> Callable[..., Reply]:
         BY_NAME[name] = Fault(name, apply, on)
@@ -71,7 +71,7 @@ def fault(
     return declare
 
 
-# Faults of the reply: errors, other bodies, and what the connection does.
+# Faults of the reply: errors, other bodies, and the connection.
 
 RetryAfter = float | str | datetime | None
 
@@ -122,7 +122,7 @@ def slow(call: Interception, seconds: float = 1.0) -> Reply:
 
 @fault("silent")
 def silent(call: Interception) -> Reply:
-    """Headers and half of the body, then nothing more, ever."""
+    """Headers and half of the body, then silence."""
     return replace(call.reply, delivery="silent")
 
 
@@ -152,7 +152,7 @@ def html_200(call: Interception) -> Reply:
 
 @fault("other-body")
 def other_body(call: Interception, body: str = "{}") -> Reply:
-    """200 with body={} in place of the right one."""
+    """200 with body={} instead of the correct one."""
     return Reply(200, body.encode())
 
 
@@ -165,7 +165,7 @@ def garbage(call: Interception, seed: int | str = 0) -> Reply:
 
 @fault("expired-token")
 def expired_token(call: Interception) -> Reply:
-    """401 as for a token that has expired."""
+    """401, as for an expired token."""
     return unauthorized()
 
 
@@ -181,7 +181,7 @@ def expired_marker(call: Interception) -> Reply:
     return bad_parameter("marker")
 
 
-# Faults of one page: where its markers lead, and which entries it has.
+# Faults of one page: its markers and entries.
 
 
 @fault("repeating-marker", on=lambda page: True)
@@ -273,7 +273,7 @@ def _retry_after(value: RetryAfter) -> dict[str, str]:
 
 
 def _is_yes(value: bool | str) -> bool:
-    """A switch, which may have been typed: ``gzip=yes``."""
+    """A switch, which may be text: ``gzip=yes``."""
     return str(value).lower() in ("true", "yes", "1")
 
 
@@ -287,7 +287,7 @@ def _with_field(page: ListPage, jobs: int | str, name: str, value: Any) -> Reply
 
 
 def _resized(page: ListPage, size: int) -> Reply:
-    """The page with another number of entries, and a next marker that continues behind them."""
+    """The page with another number of entries, and a next marker that continues after them."""
     end = page.position + size
     entries = page.entry_list.read(page.position, end)
     return _with_marker(replace(page, entries=entries), page.entry_list.next_marker(end))

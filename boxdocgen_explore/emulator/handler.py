@@ -1,4 +1,4 @@
-"""HTTP as Box speaks it: who may call, in which version, and how a reply is sent."""
+"""HTTP like Box's: authorisation, versions, and sending replies."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RECORDED_HEADERS: Final = ("accept", "accept-encoding", "as-user", "box-version"
 
 
 class Handler(RequestHandler):
-    """One call: checked, recorded, answered, and sent as far as the fault allows."""
+    """One call: checked, recorded and answered, as far as the fault allows."""
 
     backend: Backend
     endpoint: Endpoint
@@ -109,7 +109,7 @@ class Handler(RequestHandler):
 
     def _check_version(self) -> None:
         version = self.request.headers.get("box-version")
-        # Doc Gen has version 2025.0 only; all else is 2024.0, the version of a call without one.
+        # Doc Gen has only version 2025.0; everything else has 2024.0, the default version.
         supported = BOX_VERSION if self.path.startswith("/docgen_") else OTHER_VERSION
         if version != supported and (version is not None or supported != OTHER_VERSION):
             message = "Unsupported API version specified in 'box-version' header."
@@ -119,7 +119,7 @@ class Handler(RequestHandler):
     async def _send(self, reply: Reply) -> None:
         if reply.delay_s:
             await asyncio.sleep(reply.delay_s)
-        # A client that is gone by now is not an error.
+        # A disconnected client is not an error.
         with contextlib.suppress(StreamClosedError):
             if reply.delivery == "complete":
                 self._write(reply)
@@ -138,7 +138,7 @@ class Handler(RequestHandler):
             self.clear_header("content-type")
 
     async def _send_part(self, reply: Reply) -> None:
-        """Send what the fault leaves of a reply, past tornado, which would complete it."""
+        """Send part of a reply, bypassing tornado, which would complete it."""
         stream = self.detach()
         try:
             if reply.delivery != "drop":
@@ -162,7 +162,7 @@ def _head(reply: Reply) -> bytes:
 
 
 class _FastGZip(GZipContentEncoding):
-    """The fastest level, because the bytes only go through loopback."""
+    """The fastest level, because the bytes only cross loopback."""
 
     GZIP_LEVEL = 1
 

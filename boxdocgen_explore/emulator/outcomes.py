@@ -1,8 +1,8 @@
-"""How a document can turn out, and what Box then says: the demo's errors and warnings.
+"""Outcomes of documents with Box's messages: the demo's errors and warnings.
 
 Box publishes two texts, for a missing tag and for an unused one; the demo uses them word for word.
-All other texts are invented. They contain numbers, quoted names and ids, so that grouping the
-messages of one cause is not trivial.
+All other texts are invented. They contain numbers, quoted names and ids, so that grouping messages
+by cause is not trivial.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Failures = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ends: its status, and Box's errors and warnings (None: Box gave no reason)."""
+    """The end of a job: its status, and Box's errors and warnings (None: no reason)."""
 
     status: str
     errors: tuple[str, ...] | None = ()
@@ -28,7 +28,7 @@ class Outcome:
         if self.errors is None:
             return None
         given = {"errors": self.errors, "warnings": self.warnings}
-        if not any(given.values()):  # most jobs: quickly, because a page asks a thousand times
+        if not any(given.values()):  # most jobs: quick, because a page needs a thousand
             return {"errors": [], "warnings": []}
         details = _details(Random(seed))  # noqa: S311 - demo data, no secret
         return {kind: [text.format_map(details) for text in texts] for kind, texts in given.items()}
@@ -47,13 +47,13 @@ def _details(random: Random) -> dict[str, object]:
 
 
 NEW_TAG: Final = "offer.relocation_allowance"
-"""The tag that version 5 of the offer letter asks for, and that the input data does not have."""
+"""The tag that version 5 of the offer letter introduced, and that the input data lacks."""
 
 # Box's two documented texts, with the demo's tags.
 _MISSING_TAG: Final = f"The tag '{NEW_TAG}' was not provided in the input data."
 _UNUSED_TAG: Final = "The tag 'candidate.middle_name' was provided but not used in the template."
 
-# Two of the invented texts write a tag as it stands in a template, in (doubled) double braces.
+# Two of the invented texts show a tag as in a template, in (doubled) double braces.
 _BAD_IMAGE: Final = "The image 'photo-{file}.png' could not be read: unsupported format."
 _BAD_DATE: Final = (
     "The value '31.02.2026' of tag {{{{offer.start_date}}}} in row {row} is not a date."
@@ -103,7 +103,7 @@ OFFER_LETTERS: Final[dict[Outcome, int]] = {
 """The story's batch: 1,487 of 3,000 failed, 1,412 because of one tag; 96 completed with errors."""
 
 FEW_PROBLEMS: Final = {TIMED_OUT: 2, NO_REASON: 1, IMAGE_SKIPPED: 3, UNUSED_TAG: 20}
-"""The batch of offer letters a week earlier, on which the story's batch can be judged."""
+"""The batch of offer letters a week earlier, for comparison with the story's batch."""
 
 _EVERYDAY_FAILURES: Final = (TIMED_OUT, INTERNAL, NO_ACCESS, FOLDER_FULL, NO_REASON)
 _EVERYDAY_FLAWS: Final = (IMAGE_SKIPPED, TABLE_CUT, DATE_AS_IS)

@@ -1,7 +1,7 @@
-"""Lists by pages: limits, markers, and what one page contains.
+"""Paged lists: limits, markers and pages.
 
-A marker is the position of a page's first entry with a checksum over it and the list's name. So it
-is opaque, nobody guesses one, and one list's marker is refused by every other list.
+A marker is the position of a page's first entry, with a checksum over it and the list's name. It is
+opaque and not guessable, and other lists refuse it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CHECKSUM_BYTES: Final = 30
 
 @dataclass(frozen=True)
 class EntryList:
-    """A list that is read by pages: ``read(start, stop)`` gives entries in a stable order."""
+    """A paged list: ``read(start, stop)`` returns entries in a stable order."""
 
     name: str
     size: int
@@ -30,17 +30,17 @@ class EntryList:
 
     @classmethod
     def of(cls, name: str, items: Sequence[Any], entry: Callable[[Any], Any]) -> EntryList:
-        """A list of items in memory, each turned into an ``entry`` when its page is sent."""
+        """A list of items in memory, converted by ``entry`` when their page is sent."""
         return cls(name, len(items), lambda start, stop: [entry(one) for one in items[start:stop]])
 
     def marker(self, position: int) -> str:
-        """The marker of the page that begins at a position."""
+        """The marker of the page that starts at a position."""
         place = position.to_bytes(_POSITION_BYTES, "big")
         checksum = hashlib.blake2b(place + self.name.encode(), digest_size=_CHECKSUM_BYTES)
         return base64.urlsafe_b64encode(checksum.digest() + place).decode()
 
     def next_marker(self, end: int) -> str | None:
-        """The marker of the page that follows one that ends at ``end``; None after the last."""
+        """The marker of the page after one that ends at ``end``; None after the last page."""
         return self.marker(end) if end < self.size else None
 
 
@@ -73,7 +73,7 @@ class ListPage:
 
 
 def page_at(entry_list: EntryList, position: int, limit: int, *, by_marker: bool) -> ListPage:
-    """The page that begins at ``position``, with the markers of its neighbours."""
+    """The page that starts at ``position``, with the markers of its neighbours."""
     end = position + limit
     markers = {
         "next_marker": entry_list.next_marker(end),
@@ -84,7 +84,7 @@ def page_at(entry_list: EntryList, position: int, limit: int, *, by_marker: bool
 
 
 def offset_page(entry_list: EntryList, query: dict[str, str], default: int) -> Reply:
-    """The page of a folder by offset, as Box gives it to a call without ``usemarker=true``."""
+    """A page of a folder by offset, as Box returns it without ``usemarker=true``."""
     limit = _limit(query, default)
     offset = query.get("offset") or "0"
     if not re.fullmatch(r"[0-9]{1,9}", offset):
@@ -97,7 +97,7 @@ def offset_page(entry_list: EntryList, query: dict[str, str], default: int) -> R
 def requested_page(
     entry_list: EntryList, query: dict[str, str], default: int = MAX_LIMIT
 ) -> ListPage:
-    """The page that a query asks for; an invalid limit or marker is a 400."""
+    """The page for a query; an invalid limit or marker is a 400."""
     limit = _limit(query, default)
     marker = query.get("marker") or "0"
     if marker == "0":
@@ -111,7 +111,7 @@ def _position(entry_list: EntryList, marker: str) -> int:
     except ValueError:
         place = b""
     position = int.from_bytes(place, "big")
-    # Only the list itself makes its markers; one beyond the end is from before it shrank.
+    # Only the list itself creates its markers; one beyond the end is from before it shrank.
     if position > entry_list.size or entry_list.marker(position) != marker:
         raise Refusal(bad_parameter("marker"))
     return position

@@ -1,4 +1,4 @@
-"""What goes back to the client: replies, and Box's errors."""
+"""Replies to clients, including Box's errors."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import msgspec
 from tornado.web import HTTPError
 
 Delivery = Literal["complete", "silent", "cut", "headers", "drop"]
-"""How much is sent: everything; headers and half of the body, then silence or the end; headers
-alone; nothing."""
+"""The part that is sent: everything; headers and half of the body, then silence or the end; only
+headers; nothing."""
 
 HELP_URL = "https://developer.box.com/guides/api-calls/permissions-and-errors/common-errors/"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """One HTTP response: what it says, when it is sent, and how much of it is sent."""
+    """One HTTP response: its content, its delay, and the part of it that is sent."""
 
     status: int
     body: bytes = b""
@@ -31,7 +31,7 @@ class Reply:
 
 
 class Refusal(HTTPError):
-    """Raised while a call is handled, to send a reply that is an error of Box's."""
+    """Raised while a call is handled, to reply with an error of Box."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
@@ -44,7 +44,7 @@ def json_reply(value: Any, status: int = 200) -> Reply:
 
 
 def request_id() -> str:
-    """A new id. At Box, the one in an error's body is not the one in the header."""
+    """A new id. At Box, the id in an error's body differs from that in the header."""
     return uuid.uuid4().hex[:20]
 
 
@@ -56,7 +56,7 @@ def client_error(
     context: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
-    """Box's ClientError; without code and message it has HTTP's own words for the status."""
+    """Box's ClientError; code and message default to HTTP's reason phrase."""
     phrase = HTTPStatus(status).phrase
     body = {
         "type": "error",
@@ -71,12 +71,12 @@ def client_error(
 
 
 def unauthorized() -> Reply:
-    """The error for a token that is missing, unknown or expired: no body, only a header."""
+    """The error for a missing, unknown or expired token: no body, only a header."""
     return Reply(401, headers={"WWW-Authenticate": 'Bearer realm="Service", error="invalid_token"'})
 
 
 def forbidden(code: str = "access_denied_insufficient_permissions") -> Reply:
-    """The error for what this user must not read."""
+    """The error for content that this user must not read."""
     return client_error(403, code, "Access denied")
 
 
@@ -87,5 +87,5 @@ def bad_parameter(name: str) -> Reply:
 
 
 def not_found() -> Refusal:
-    """The error for an id that does not exist, or that this user may not see."""
+    """The error for an id that does not exist or is not visible to this user."""
     return Refusal(client_error(404))

@@ -24,15 +24,15 @@ class Emulator(Backend):
     Parameters
     ----------
     port:
-        Where to listen; 0 takes a free one.
+        The port to listen on; 0 chooses a free one.
     enterprise:
-        What to serve; None is the demo's story.
+        The data to serve; None is the demo's story.
     users:
-        Who may call, each with their own token; None is the one demo user.
+        The users, each with its own token; None is the demo user.
     clock:
         Seconds since the start, for the batch that still runs; None is real time.
 
-    Raises ValueError if there is no such port, and OSError from `start` if it is taken.
+    Raises ValueError for an invalid port, and OSError from `start` if it is taken.
 
     >>> import json, urllib.request
     >>> with Emulator() as emulator:
@@ -51,7 +51,7 @@ class Emulator(Backend):
         clock: Callable[[], float] | None = None,
     ) -> None:
         super().__init__(story() if enterprise is None else enterprise, users or [DEMO_USER], clock)
-        if not 0 <= port <= 65535:  # a socket would be made, and never closed
+        if not 0 <= port <= 65535:  # a socket would be created and never closed
             raise ValueError(f"Port {port} does not exist: choose one from 0 to 65535.")
         self._requested_port = port
         self._port: int | None = None
@@ -60,25 +60,27 @@ class Emulator(Backend):
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port that the emulator listens on."""
         if self._port is None:
-            raise RuntimeError("The emulator is not running; call start(), or use it in a with.")
+            raise RuntimeError(
+                "The emulator is not running. Call start(), or use it in a with statement."
+            )
         return self._port
 
     @property
     def url(self) -> str:
-        """Base URL, in place of ``https://api.box.com/2.0``."""
+        """The base URL, instead of ``https://api.box.com/2.0``."""
         return f"http://127.0.0.1:{self.port}{BASE_PATH}"
 
     def start(self) -> Emulator:
-        """Listen; does nothing if it already does."""
+        """Start to listen; does nothing if it already listens."""
         with self._switching:
             if self._thread is None:
                 self._start()
         return self
 
     def _start(self) -> None:
-        # Bound here and not in the thread, so that the caller gets the error if the port is taken.
+        # Bound here and not in the thread, so that the caller gets the error for a taken port.
         listening = socket.create_server(("127.0.0.1", self._requested_port), backlog=128)
         listening.setblocking(False)
         self._port = listening.getsockname()[1]
@@ -90,8 +92,8 @@ class Emulator(Backend):
         self._thread.start()
 
     def stop(self) -> None:
-        """Close every connection, silent ones too; does nothing if it is not running."""
-        # Two threads may stop it at once: the one that leaves the with, and another.
+        """Close every connection, including silent ones; does nothing if it is not running."""
+        # Two threads may stop it at once: the one that leaves the with statement, and another.
         with self._switching:
             if self._thread is not None:
                 self._loop.call_soon_threadsafe(self._closing.set)
@@ -99,7 +101,7 @@ class Emulator(Backend):
                 self._thread = self._port = None
 
     def join(self) -> None:
-        """Wait until another thread stops it; Ctrl-C ends the wait, on Windows too."""
+        """Wait until another thread stops it; Ctrl-C ends the wait, also on Windows."""
         thread = self._thread
         while thread is not None and thread.is_alive():
             thread.join(0.5)
@@ -131,8 +133,8 @@ def serve(
 ) -> None:
     """Run the demo until it is interrupted; ``started`` is called once it listens.
 
-    ``now`` is as for `story`, ``faults`` are typed as for `parse_fault`. Raises OSError if the port
-    is taken, and ValueError if it or a fault is invalid, before anything listens.
+    ``now`` is that of `story`; ``faults`` are texts for `parse_fault`. Raises OSError for a taken
+    port, and ValueError for an invalid port or fault, before it listens.
     """
     emulator = Emulator(port, story(now))
     for text in faults:

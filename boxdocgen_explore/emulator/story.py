@@ -1,8 +1,8 @@
 """The demo's enterprise: six weeks of letters, and the night on which half of them failed.
 
-Everything follows from a seed and a fixed clock: it is the same on every machine and every day,
-except for the one batch that still runs, which follows the emulator's clock. Jobs are made when
-they are requested: a job is a function of its batch and its place there.
+Everything is derived from a seed and a fixed clock, so it is the same on every machine and day,
+except for the running batch, which follows the emulator's clock. Jobs are created on request: a job
+is a function of its batch and its place.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STORY_BATCH_ID: Final = "12345600319"
 """Offer letters, 3 Nov 02:14: the batch that went wrong."""
 
 STORY_NOW: Final = datetime(2026, 11, 3, 8, 0, tzinfo=UTC)
-"""When the demo's emulator starts, by the demo's calendar."""
+"""The start of the demo's emulator, in the demo's calendar."""
 
 _SUMMER_TIME_ENDS: Final = datetime(2026, 11, 1, 9, tzinfo=UTC)
 _JOB_ID_STEP: Final = 13
@@ -43,7 +43,7 @@ _WAITING_JOBS: Final = 150
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Mailing(Batch):
-    """One batch of the story: everything that its jobs follow from."""
+    """One batch of the story: everything from which its jobs are derived."""
 
     ordinal: int
     created_at: datetime
@@ -94,7 +94,7 @@ class Mailing(Batch):
 
     @staticmethod
     def _done_s(place: int) -> float:
-        """When a job is final, in seconds after the batch was created: one after another."""
+        """When a job becomes final, in seconds after the batch was created: one after another."""
         return 6 + (place + 1) * 60 / _PER_MINUTE
 
     @cached_property
@@ -104,16 +104,16 @@ class Mailing(Batch):
 
     @cached_property
     def _outcomes(self) -> dict[int, Outcome]:
-        """Places of the jobs that did not simply complete."""
+        """Places of jobs with another outcome than completed."""
         random = Random(f"letters of autumn/{self.id}")  # noqa: S311 - demo data, no secret
         counts = everyday(self.size, random) if self.counts is None else self.counts
         drawn = [outcome for outcome, jobs in counts.items() for _ in range(jobs)]
-        # Only random() is the same in every version of Python, so no shuffle() and no sample().
+        # Only random() is the same in every version of Python, so no shuffle() and sample() here.
         places = sorted(range(self.size), key=lambda _: random.random()) if drawn else []
         return dict(zip(places, drawn, strict=False))
 
     def _state(self, place: int, elapsed_s: float) -> tuple[str, Failures | None]:
-        """Status and failures; a batch that runs is done in the order of its places."""
+        """Status and failures; a running batch is processed in the order of its places."""
         if self.runs:
             ahead_s = self._done_s(place) - self.age_at_start_s - max(0.0, elapsed_s)
             if ahead_s > 0:
@@ -131,7 +131,7 @@ def _box_time(begin: datetime, later_s: int) -> str:
     return time.astimezone(timezone(timedelta(hours=hours))).isoformat()
 
 
-# When (2026, UTC), template, its version, jobs; then what is special about the batch.
+# Time (2026, UTC), template, version, jobs; then the specials of the batch.
 _DIARY: Final[tuple[tuple[str, str, int, int, dict[str, Any]], ...]] = (
     ("09-24 13:05", "Onboarding letter", 1, 12, {}),
     ("09-25 02:30", "Payslip", 2, 1240, {}),
@@ -188,13 +188,12 @@ _CREATOR: Final = {
 
 
 def story(now: datetime = STORY_NOW) -> Enterprise:
-    """A new copy of the demo's enterprise, all of whose times move with ``now``: changes to one do
-    not show in another."""
+    """A new copy of the demo's enterprise, whose times are relative to ``now``."""
     by_name = {template.name: template for template in TEMPLATES}
     story_at = next(at for at, row in enumerate(_DIARY) if row[4].get("counts") is OFFER_LETTERS)
     batches = []
     for at, (when, name, version, size, special) in enumerate(_DIARY):
-        # Ids rise with time, unevenly, through the story's own.
+        # Ids rise unevenly with time, and include the fixed id of the story.
         batch_id = str(int(STORY_BATCH_ID) + 9 * (at - story_at) + 5 * (at - story_at) % 7)
         template = by_name[name]
         age = STORY_NOW - datetime.fromisoformat(f"2026-{when}+00:00")
@@ -216,12 +215,12 @@ def story(now: datetime = STORY_NOW) -> Enterprise:
 
 
 _CHANGED: Final = (85, 160, 243, 988, 991)
-"""Places of jobs of that night that made a document which was changed later."""
+"""Places of jobs of that night whose document was changed later."""
 
 
 def _changed_since(night: Mailing) -> dict[str, Document]:
-    """What happened to the letters of that night: one deleted, one moved, one empty, and one
-    with the content of another."""
+    """Changed letters of that night: one deleted, one moved, one empty, and one with the content
+    of another."""
     made = (night.document(place, 0.0) for place in _CHANGED)
     deleted, moved, empty, first, second = (letter for letter in made if letter)
     changed = [

@@ -1,4 +1,4 @@
-"""The demo's templates: a dozen with names, and one that Box has not read yet."""
+"""The demo's templates: a dozen with names, and one that Box has not processed yet."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _OFFER_2: Final = (*_OFFER, _PHOTO)
 _OFFER_4: Final = (*_OFFER_2, _IF_REMOTE)
 _INVOICE_2: Final = (*_COMPANY, _LINES)
 
-# Name, and the tags of each version, the first version first.
+# Name, and the tags of each version, oldest version first.
 _CONTENTS: Final[tuple[tuple[str | None, tuple[tuple[Tag, ...] | None, ...]], ...]] = (
     ("Offer letter", (_OFFER, _OFFER_2, _OFFER_2, _OFFER_4, (*_OFFER_4, _tag(NEW_TAG)))),
     ("Payslip", ((*_PERSON, _LINES), (*_PERSON, _LINES), (*_PERSON, _LINES, _tag("iban")))),

@@ -23,15 +23,14 @@ def explore(
     templates: Mapping[str, str] | None = None,
     state: Mapping[str, Any] | None = None,
 ) -> Explorer:
-    """Explore jobs interactively: of a `Box` (with a picker), of a `Reading`, or of a jobs frame.
+    """Explore jobs interactively, of a `Box` (with a picker), a `Reading` or a jobs frame.
 
-    If a cell of a notebook runs again, its explorer continues with the filters, the sort order and
-    the batches that it had.
+    If a notebook cell runs again, its explorer keeps its filters, sort order and batches.
 
     Parameters:
-        what: a Box; on the demo it opens with the batch that has a story.
-        templates: names by file id, for jobs without a Box to ask; a reading asks its own.
-        state: filters, as ``explorer.state`` gave them earlier; ``{}`` begins without any.
+        what: a Box, a Reading or a jobs frame; the demo opens with the batch that failed.
+        templates: names by file id, for jobs without a Box; a reading reads them from its own.
+        state: filters, as in ``explorer.state``; ``{}`` starts without filters.
 
     Raises:
         InvalidRequest: the state is invalid, or ``what`` is not one of these.

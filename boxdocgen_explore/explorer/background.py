@@ -1,4 +1,4 @@
-"""Runs one task in a thread, so that the kernel stays free; the next one supersedes it."""
+"""Run one task in a thread, so that the kernel stays free; the next task supersedes it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 
 class Background:
-    """Runs one task at a time; each gets the event that tells it to stop.
+    """Runs one task at a time; each gets an event that stops it.
 
-    A task must show nothing once it was superseded: it asks `is_current`.
+    A superseded task must show nothing: it checks `is_current`.
     """
 
     def __init__(self) -> None:
@@ -17,7 +17,7 @@ class Background:
         self._worker: threading.Thread | None = None
 
     def supersede(self) -> None:
-        """Stop what runs; nothing of it is shown any more."""
+        """Stop the running task, which shows nothing more."""
         before, self._cancelled = self._cancelled, threading.Event()
         before.set()
         if self._worker is not None and self._worker is not threading.current_thread():
@@ -27,10 +27,10 @@ class Background:
         """Run a task in a thread."""
         worker = threading.Thread(target=task, args=[self._cancelled], daemon=True)
         worker.start()
-        self._worker = worker  # after the start: only then can it be joined
+        self._worker = worker  # after the start, because only started threads can be joined
 
     def run(self, task: Callable[[threading.Event], None]) -> None:
-        """Run a task in this thread, and wait for it."""
+        """Run a task in this thread and wait for it."""
         task(self._cancelled)
 
     def is_current(self, cancelled: threading.Event) -> bool:

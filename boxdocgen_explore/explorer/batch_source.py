@@ -1,4 +1,4 @@
-"""What the explorer asks of Box, and the list of batches that it offers meanwhile."""
+"""The part of a `Box` that the explorer uses, and its batch list."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Source(Protocol):
-    """The part of a `Box` that the explorer uses, which must not import `box` itself."""
+    """The part of a `Box` that the explorer uses; the explorer must not import `box`."""
 
     @property
     def story_batch_id(self) -> str | None: ...
     @property
     def origin(self) -> str: ...
 
-    # How they are called, `Box` says.
+    # `Box` defines their signatures.
     def read(self, *_: Any, **__: Any) -> Reading: ...
 
     def watch(self, *_: Any, **__: Any) -> Iterator[Reading]: ...
@@ -42,7 +42,7 @@ class Source(Protocol):
 
 
 class Opening(NamedTuple):
-    """What an explorer of a Box loads first: these batches, and what belongs to them."""
+    """The first request of an explorer: batches, and what to load with them."""
 
     ids: list[str]
     documents: bool
@@ -50,22 +50,22 @@ class Opening(NamedTuple):
 
 
 _CACHED_S: Final = 240.0
-"""For so long after it was read, the list of all jobs is in the cache."""
+"""The list of all jobs stays in the cache for this long."""
 
 
 _MOST_LISTED: Final = 200_000
-"""Jobs of a list that stay in memory, to look for other versions of a template."""
+"""Jobs of a list to keep in memory, to look for other versions of a template."""
 
 _GROWTH: Final = 1.1
-"""While the list is read, its batches are shown again each time it has grown so much: all that is
-sent to the browser is then at most eleven times the list."""
+"""While the list is read, its batches are updated each time it has grown by this factor, so that
+the browser gets at most eleven times the list."""
 
 
 class BatchListLoader(Background):
-    """Reads the list of batches in the background.
+    """Reads the batch list in the background.
 
-    ``on_read`` is called in that thread at the end, whether all of the list was read or not.
-    ``calls`` is how many calls the list takes while it is not cached; 0 until it was read.
+    ``on_read`` is called in that thread at the end, even if the list is incomplete. ``calls`` is
+    the number of calls for an uncached list; 0 until it was read.
     """
 
     calls: int = 0
@@ -81,19 +81,19 @@ class BatchListLoader(Background):
         self._listed: pl.DataFrame | None = None
 
     def read(self) -> None:
-        """Read the list, or read it again."""
+        """Read the list, possibly again."""
         self.started = True
         self.supersede()
         self.start(self._load)
 
     def is_cached(self, cancelled: threading.Event) -> bool:
-        """Whether times and creators cost no call; if the list is being read, wait for it."""
+        """Whether times and creators cost no call; waits while the list is being read."""
         while self.is_running and not cancelled.is_set():
             self.join(0.2)
         return time.monotonic() - self._read_at < _CACHED_S
 
     def other_jobs(self, jobs: pl.DataFrame) -> pl.DataFrame | None:
-        """All listed jobs of the templates of these jobs; None if the list is not there."""
+        """All listed jobs with the templates of these jobs; None without a list."""
         if self._listed is None:
             return None
         templates = jobs["template_file_id"].drop_nulls().unique()
@@ -109,7 +109,7 @@ class BatchListLoader(Background):
 
 
 def load_batch_list(picker: Picker, source: Source, stopped: threading.Event) -> BatchList | None:
-    """Offer batches while pages of the list arrive; give the list if all was read."""
+    """Show batches while pages of the list arrive; return the list if it is complete."""
     cached: list[str] = []
     names: Mapping[str, str] = {}
     batches = pl.DataFrame(schema=dict(BATCHES))
@@ -135,12 +135,12 @@ def load_batch_list(picker: Picker, source: Source, stopped: threading.Event) ->
         if full.complete:
             listing = "complete"
         else:
-            status = "Jobs were added during the reading, so batches may be missing."
+            status = "Jobs were added while the list was read, so batches may be missing."
     except NotCached:
         listing = "complete"
-        status = "These batches are in the cache. The list of all batches is not in it."
+        status = "These batches are in the cache; the list of all batches is not."
     except Cancelled:
-        status = "The list was stopped, so there may be more batches."
+        status = "Reading the list was cancelled, so there may be more batches."
     except BoxDocGenError as error:
         status = f"The list could not be read completely, so there may be more batches. {error}"
     finally:

@@ -1,4 +1,4 @@
-"""The table of batches with the field "Batch ids", as a widget; `picker` puts buttons around it."""
+"""The widget with the table of batches and the field "Batch ids"; `picker` adds buttons."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class BatchTable(anywidget.AnyWidget):
     """The table "Batches", its search, the field "Batch ids" and the button "Load".
 
     The browser sorts, searches and selects. It sends ``{"event": "load", "text": typed,
-    "selected": [id, ...]}``: one message with the ids that are on the screen, because values that
-    are synced by themselves can arrive after it; and ``{"event": "retry"}``.
+    "selected": [id, ...]}`` in one message, because values that are synced separately may arrive
+    later; and ``{"event": "retry"}``.
 
     ``rows`` are `table_rows`; ``loaded``, ``partial`` and ``cached`` are ids of batches that are
-    loaded, not read completely, or in the cache. ``status`` is a line on the list of batches, and
-    ``listing`` says if it is being "read", was "complete", or "failed", so that it can be read
-    again. Only if ``expanded``, more is shown than the field and its button.
+    loaded, incomplete, or in the cache. ``status`` is a line about the batch list; ``listing`` is
+    "read" while it is read, "complete", or "failed", so that it can be read again. Unless
+    ``expanded``, only the field and its button are shown.
     """
 
     _esm = script(*with_imports("picker.js"))
@@ -55,10 +55,10 @@ class BatchTable(anywidget.AnyWidget):
 def table_rows(
     batches: pl.DataFrame, cached: Collection[str], names: Mapping[str, str]
 ) -> list[list[Any]]:
-    """Give a row per batch (schema.BATCHES), and per other id that is cached.
+    """Return one row per batch (schema.BATCHES), and per other cached id.
 
-    A row is an id, the two parts of its `batch_label`, its creation (seconds since 1970), and the
-    counts of its jobs by status; of a batch that is only cached, no more than the id is known.
+    A row has an id, the two parts of its `batch_label`, its creation (seconds since 1970), and the
+    counts of its jobs by status. Of a batch that is only cached, only the id is known.
     """
     rows: list[list[Any]] = []
     for batch in batches.iter_rows(named=True):

@@ -1,6 +1,6 @@
-"""The explorer: the picker around the view, and the reading between them.
+"""The explorer: picker, view, and the reading between them.
 
-Batches are read in a thread, so that the kernel stays free; a cancel keeps what has arrived.
+Batches are read in a thread, so that the kernel stays free; after a cancel, arrived jobs are kept.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from boxdocgen_explore.view.widget import View
 
 
 class Explorer(ipywidgets.VBox):  # type: ignore[misc]
-    """Picker, filters, charts and table over the jobs that are loaded; made by `explore`.
+    """Picker, filters, charts and table of the loaded jobs; created by `explore`.
 
-    ``state`` is a plain dict (`filters.check_state`) that follows what a person does; setting it
-    filters the view, and ``observe`` and ``link`` work on it. A state that is invalid raises
-    InvalidRequest. Errors of a reading never raise: the view shows them under its verdict.
+    ``state`` is a plain dict (`filters.check_state`) that follows the user's actions. Setting it
+    filters the view; ``observe`` and ``link`` work on it. An invalid state raises InvalidRequest.
+    Errors of a reading are not raised: the view shows them under its verdict.
 
     >>> import boxdocgen_explore as bx
     >>> with bx.demo() as box:
@@ -89,7 +89,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             self._list = BatchListLoader(self.picker, source, self._draw_listed)
 
     def _open(self, source: Source, opening: Opening | None) -> None:
-        """Load the first batches; on the demo they are there before the next cell runs."""
+        """Load the first batches; in the demo before the next cell runs."""
         story = [source.story_batch_id] if source.story_batch_id else []
         ids, self._documents, self._details = opening or (story, False, False)
         if ids and story:
@@ -98,7 +98,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             self._start(ids)
 
     def leave(self) -> Opening:
-        """Stop asking Box, because another explorer takes this one's place; say where it was."""
+        """Stop reading, because another explorer replaces this one; return its first request."""
         self.cancel()
         self.picker.watch.value = False
         return Opening(self._ids, self._documents, self._details)
@@ -111,7 +111,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         return f"<Explorer: {self._verdict.dated().text}>"
 
     def _display_(self) -> View:
-        """Give marimo, which shows no ipywidgets around it, the view."""
+        """Return the view for marimo, which shows no ipywidgets around it."""
         return self.view
 
     def _ipython_display_(self) -> None:
@@ -120,28 +120,28 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     @property
     def jobs(self) -> pl.DataFrame:
-        """The jobs that the filters show, one row per job (`schema.JOBS`)."""
+        """The jobs that match the filters, one row per job (`schema.JOBS`)."""
         return filters.shown(self._loaded, self.state, self._templates)
 
     @property
     def loaded(self) -> pl.DataFrame:
-        """All jobs that are loaded, one row per job (`schema.JOBS`)."""
+        """All loaded jobs, one row per job (`schema.JOBS`)."""
         return self._loaded
 
     @property
     def reading(self) -> Reading | None:
-        """The jobs that are loaded, with the pages that prove them; None for a plain frame."""
+        """The loaded jobs with their pages as evidence; None for a plain frame."""
         return self._reading
 
     @property
     def query(self) -> pl.Expr:
-        """The polars expression of the filters: `jobs` is ``loaded.filter(query)``."""
+        """The filters as a polars expression: `jobs` is ``loaded.filter(query)``."""
         return filters.query(self.state, self._templates)
 
     def load(self, ids: Sequence[str], *, refresh: bool = False) -> None:
-        """Read these batches in the background and show them, instead of what is being read.
+        """Read and show these batches in the background, instead of those being read.
 
-        ``refresh`` reads pages again that may have changed. Without a Box nothing happens.
+        ``refresh`` reads pages again that may have changed. Without a Box, nothing happens.
         """
         if self._source is None:
             return
@@ -155,27 +155,27 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._background.start(partial(self._read, ids, refresh))
 
     def load_documents(self) -> None:
-        """Load the loaded batches with documents, and durations if the list of jobs is cached."""
+        """Add documents to the loaded batches, and durations if the list of jobs is cached."""
         self._documents = True
         self.load(self._ids)
 
     def load_dates(self) -> None:
-        """Load the loaded batches with the times and creators of their jobs."""
+        """Add times and creators of jobs to the loaded batches."""
         self._details = True
         self.load(self._ids)
 
     def refresh(self) -> None:
-        """Read again what may have changed in the loaded batches."""
+        """Read pages of the loaded batches again that may have changed."""
         if self._ids:
             self.load(self._ids, refresh=True)
 
     def cancel(self) -> None:
-        """Stop reading and keep what has arrived; if no batch is being read, stop the list."""
+        """Stop reading and keep the jobs that arrived; if no batch is being read, stop the list."""
         if not self._background.cancel() and self._list:
             self._list.cancel()
 
     def wait(self, timeout_s: float | None = None) -> Explorer:
-        """Wait until batches and the list of batches are read: for scripts, not for notebooks."""
+        """Wait until batches and the batch list are read; for scripts, not for notebooks."""
         self._read_list()
         self._background.join(timeout_s)
         if self._list:
@@ -183,21 +183,21 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         return self
 
     def _read_list(self) -> None:
-        """Read the list of batches, once the explorer is shown: reading it delays what is drawn."""
+        """Read the batch list once the explorer is shown, because reading delays drawing."""
         if self._list and not self._list.started:
             self._list.read()
 
     def open(self) -> Path | None:
-        """Write the view to a private temporary file, show it in the browser, give its path."""
+        """Write the view to a private temporary file, open it in the browser, return its path."""
         if self.comm is None or "_saved" not in vars(self):
-            # ipywidgets' constructor means the channel to the page (marimo has one already).
+            # In ipywidgets' constructor, this is the channel to the page (marimo has one already).
             super().open()
             return None
         names: dict[str, Any] = {"templates": self._templates, "labels": self.view.batch_labels}
         return open_page(page(self._loaded, self._verdict, state=self.state, **names))
 
     def snapshot(self) -> HTML:
-        """Draw what is shown now, filters included, as HTML without scripts (displays itself)."""
+        """Draw the current view, with its filters, as HTML without scripts (displays itself)."""
         return HTML(self._bundle()["text/html"])  # type: ignore[no-untyped-call]
 
     @cached_property
@@ -217,11 +217,11 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         elif event == "save":
             save = partial(self.view.save, self.jobs, str(content["name"]), self._reading)
             threading.Thread(target=save, daemon=True).start()
-        elif self._source is not None and not self._ids:  # drawn: now a batch is to be named
+        elif self._source is not None and not self._ids:  # drawn: name a batch now
             self.picker.table.focus()
 
     def _read(self, ids: list[str], refresh: bool, cancelled: threading.Event) -> None:
-        """Read and show; nothing is shown once another request has superseded this one."""
+        """Read and show, unless another request supersedes this one."""
         self._request = ids, refresh
         try:
             assert self._source is not None  # noqa: S101 - only called with a source
@@ -245,7 +245,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             return
         arrived = outcome.reading if outcome.reading and outcome.reading.jobs.height else None
         if arrived and ids == self._ids and arrived.jobs.height < self._loaded.height:
-            arrived = None  # a refresh that failed half-way: the jobs from before say more
+            arrived = None  # after a failed refresh, the earlier jobs are more complete
         if arrived:
             self._show(arrived, ids)
         before = "" if arrived or not self._ids else "The jobs below were read before."
@@ -261,7 +261,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if self._source is not None and unknown:
             self._templates |= self._source.template_names()
         self._loaded = jobs
-        self.__dict__.pop("_verdict", None)  # that of the jobs before
+        self.__dict__.pop("_verdict", None)  # the cause of the earlier jobs
         verdict = self._verdict.as_dict()
         self.picker.show_loaded(self._ids, set(verdict["incomplete_batches"]))
         with self.view.hold_sync():

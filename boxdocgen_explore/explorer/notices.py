@@ -1,4 +1,4 @@
-"""What the explorer says under the verdict: errors in full, and what a reading could not tell."""
+"""Notices under the verdict: errors in full, and gaps in a reading."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _NAME: Final = pl.coalesce("external_id", pl.format("job {}", "job_id"))
 
 
 def reading_notice(reading: Reading, labels: Mapping[str, str]) -> str:
-    """Write why batches are incomplete; of a complete reading, what is wrong with documents.
+    """Explain why batches are incomplete, or else problems with documents.
 
-    ``labels`` are the names of batches by id.
+    ``labels`` has the names of batches by id.
     """
     if reading.failures:
         return _failures(reading.failures, labels)
@@ -27,9 +27,9 @@ def reading_notice(reading: Reading, labels: Mapping[str, str]) -> str:
 
 
 def error_notice(error: BoxDocGenError, remark: str, labels: Mapping[str, str]) -> str:
-    """Write on the first line what happened and what to do, and a remark; details follow.
+    """What happened, what to do, and a remark on the first line; details follow.
 
-    The view folds all but the first line. Batches are named.
+    The view folds all lines but the first. Batches are named.
     """
     failures = {error.batch_id: error} if error.batch_id else {}
     failures = error.failures if isinstance(error, BatchesFailed) else failures
@@ -38,14 +38,14 @@ def error_notice(error: BoxDocGenError, remark: str, labels: Mapping[str, str]) 
 
 
 def can_retry(error: BoxDocGenError) -> bool:
-    """Whether the same request may succeed if it is sent again."""
+    """Whether the same request may succeed when repeated."""
     if isinstance(error, BatchesFailed):
         return any(map(can_retry, error.failures.values()))
     return not isinstance(error, errors.NotFound | errors.Forbidden | errors.InvalidRequest)
 
 
 def _failures(failures: Mapping[str, BoxDocGenError], labels: Mapping[str, str]) -> str:
-    """Write each different message once, with its batches; the details of each batch follow."""
+    """Each distinct message once, with its batches; the details of each batch follow."""
     batches: dict[str, list[str]] = {}
     details = []
     for batch_id, error in failures.items():
@@ -62,7 +62,7 @@ def _failures(failures: Mapping[str, BoxDocGenError], labels: Mapping[str, str])
 
 
 def _documents(reading: Reading) -> str:
-    """Write what is wrong with documents: missing ones, empty ones, and those not looked at."""
+    """Problems with documents: missing, empty and unchecked ones."""
     jobs = reading.jobs
     if "output_file_found" not in jobs.columns:
         return ""

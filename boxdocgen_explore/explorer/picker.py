@@ -1,6 +1,6 @@
 """The batch picker: the table of batches, and buttons around it.
 
-It has batches and buttons, and does not know where the batches come from.
+It does not know where the batches come from.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _HIDE: Final = "Hide the list"
 
 
 class Picker(ipywidgets.VBox):  # type: ignore[misc]
-    """Chooses batches; calls ``on_load`` with their ids, and what belongs to its other buttons.
+    """Chooses batches: calls ``on_load`` with their ids, and the callbacks of its other buttons.
 
-    ``labels`` has the name of each listed batch by its id (`batch_label`). ``on_retry`` is set by
-    whoever reads the list of batches; it is called if a person wants that again.
+    ``labels`` has the name of each listed batch by its id (`batch_label`). ``on_retry`` reads the
+    batch list again.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self.table.on_msg(lambda _widget, command, _buffers: self.obey(command))
 
     def obey(self, command: Mapping[str, Any]) -> None:
-        """Do what the table sent (see `BatchTable`): load what was typed, or else is selected."""
+        """Handle a message of the table (see `BatchTable`): load typed or else selected ids."""
         if command["event"] == "retry":
             self.on_retry()
             return
@@ -82,7 +82,7 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self.fold.value = True
 
     def show_loaded(self, ids: Sequence[str], partial: Collection[str]) -> None:
-        """Mark what is loaded, and what of it not completely; hide the list."""
+        """Mark loaded and partly loaded batches; hide the list."""
         with self.table.hold_sync():
             self.table.loaded, self.table.partial = list(ids), sorted(partial)
             self.table.cached = sorted({*self.table.cached, *ids})
@@ -90,22 +90,22 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self._draw_fold()
 
     def offer_columns(self, jobs: pl.DataFrame, document_calls: int, list_calls: int) -> None:
-        """Show the buttons that load what these jobs do not have, and the calls that each costs."""
+        """Show the buttons for data that these jobs lack, with the number of calls."""
         _offer(self.documents, "documents", 0 if "output_file_found" in jobs else document_calls)
         dated = "created_at" in jobs or jobs.is_empty()
         _offer(self.dates, "dates", 0 if dated else list_calls)
 
     def known_jobs(self, ids: Collection[str]) -> int | None:
-        """Count the jobs of these batches as listed; None unless all of them are listed."""
+        """The listed number of jobs of these batches; None unless all are listed."""
         rows = self._offered.filter(pl.col("batch_id").is_in(list(ids)))
         return int(rows["jobs"].sum()) if rows.height == len(ids) else None
 
     def offer(
         self, batches: pl.DataFrame, cached: Collection[str], names: Mapping[str, str]
     ) -> None:
-        """Show these batches (schema.BATCHES), and other ids that are cached.
+        """Show these batches (schema.BATCHES), and other cached ids.
 
-        ``names`` are the templates' by file id.
+        ``names`` has template names by file id.
         """
         self._offered = batches
         rows = batches.iter_rows(named=True)
@@ -116,7 +116,7 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self._draw_fold()
 
     def list_status(self, text: str, listing: str) -> None:
-        """Say how far the list of batches is (see `BatchTable`)."""
+        """Show the state of the batch list (see `BatchTable`)."""
         with self.table.hold_sync():
             self.table.listing = listing
             self.table.status = text or ("" if self.table.rows else _NO_BATCHES)
@@ -124,7 +124,7 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self._allow_cancel()
 
     def busy(self, text: str, *, done: int = 0, total: int | None = None) -> None:
-        """Show that pages are being read: ``done`` jobs of ``total``, if that is known."""
+        """Show progress: ``done`` jobs of ``total``, if known."""
         known = f' max="{total}" value="{min(done, total)}"' if total else ""
         bar = f'<progress aria-label="Reading pages"{known}></progress>'
         self.progress.value = f"{bar} <span>{html.escape(text)}</span>"
@@ -132,7 +132,7 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         self._allow_cancel()
 
     def idle(self, *, loaded: bool) -> None:
-        """Nothing is being read; with something ``loaded``, Refresh can be pressed."""
+        """Nothing is being read; Refresh is enabled if something is ``loaded``."""
         self.progress.value = ""
         self.refresh.disabled = not loaded
         self._reading = False

@@ -1,7 +1,7 @@
-"""Running a cell again: its explorer continues with the batches, filters and order of the last run.
+"""When a cell runs again, its explorer keeps the batches, filters and order of the last run.
 
-A cell is recognised by the id that the notebook sends with what it runs. Where none is sent, such
-as in a script, every explorer begins afresh.
+A cell is recognised by the id that the notebook sends with its code. Without an id, as in scripts,
+every explorer starts from scratch.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from weakref import WeakValueDictionary
 from IPython.core.getipython import get_ipython
 
 explorers: Final[WeakValueDictionary[Hashable, Any]] = WeakValueDictionary()
-"""The explorer that the last run of each place made."""
+"""The explorer that the last run created, by place."""
 _run: dict[Hashable, int] = {}
-"""How many explorers each place has made in the run that goes on; the key `_ID` names the run."""
+"""The number of explorers created in the current run, by place; the key `_ID` has the run."""
 _ID: Final = "run"
 
 
 def place(origin: str) -> Hashable | None:
-    """Name the cell that runs, the data's origin, and how many explorers this run made before."""
+    """Identify the running cell, the origin of the data, and the number of the explorer."""
     message: dict[str, Any] = getattr(get_ipython(), "parent_header", None) or {}
     cell = (message.get("metadata") or {}).get("cellId")
     run = (message.get("header") or {}).get("msg_id")

@@ -1,8 +1,7 @@
-"""The two outputs of an explorer's cell: the widget, and below it what a saved notebook shows.
+"""The two outputs of an explorer's cell: the widget, and the snapshot for saved notebooks.
 
-JupyterLab shows a widget without its kernel as an error, whatever HTML stands beside it in the
-same output. So the snapshot is an output of its own. It follows what the widget shows, and the
-widget hides it while it is there (``front_end/cell.js``).
+JupyterLab shows a widget without its kernel as an error, even if the same output has HTML. So the
+snapshot is a separate output. It follows the widget, which hides it (``front_end/cell.js``).
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from ipywidgets import DOMWidget
 from boxdocgen_explore.view.widget import View
 
 _PAUSE_S: Final = 0.3
-"""So long after a change it is drawn: of several in a row, only the last."""
+"""The snapshot is drawn this long after a change, and only once for several changes."""
 _DRAWN: Final = ["state", "verdict", "cause", "notice", "batch_labels", "templates", "payload"]
-"""The values of a view that its snapshot shows."""
+"""The values of a view in its snapshot."""
 
 
 def variable_of(value: object) -> str:
-    """Give the name of a value in the notebook: its variable, else its output, such as _5."""
+    """Return the name of a value in the notebook: its variable, or its output, such as _5."""
     names = [*getattr(get_ipython(), "user_ns", {}).items()]
     named = [name for name, one in names if one is value and name.strip("_")]
     return min(named, key=lambda name: (name[0] == "_", name), default="")
 
 
 class Saved:
-    """Displays a widget around a view, and below it the snapshot that ``draw`` gives (MIME types).
+    """Displays a widget around a view, and below it the snapshot from ``draw`` (by MIME type).
 
-    Once it is displayed, it follows the view. While the view is loading, nothing is drawn. The view
-    learns what the notebook calls the widget.
+    Once displayed, the snapshot follows the view, but not while it is loading. The view gets the
+    name of the widget in the notebook.
     """
 
     def __init__(self, widget: DOMWidget, view: View, draw: Callable[[], dict[str, Any]]) -> None:
@@ -43,12 +42,12 @@ class Saved:
         self._timer: threading.Timer | None = None
         self._sending = threading.Lock()
         view.explorer_id = widget.model_id
-        view.on_msg(lambda *_: self._name())  # an output such as _5 is known only after its cell
+        view.on_msg(lambda *_: self._name())  # an output such as _5 exists only after its cell
         view.observe(lambda _change: self._update_soon(), _DRAWN)
 
     def display(self) -> None:
-        """Show both in the cell that runs."""
-        # The text beside the widget is never updated, so that the snapshot alone has one.
+        """Show both in the running cell."""
+        # The text beside the widget is never updated, so only the snapshot has one.
         self._name()
         bundle = self._widget._repr_mimebundle_() | {"text/plain": ""}
         display(bundle, raw=True)  # type: ignore[no-untyped-call]
@@ -78,12 +77,12 @@ class Saved:
                 self._send(self._sent, update=True)
 
     def _drawn(self) -> dict[str, Any]:
-        """Draw; what fails is said in the snapshot's place, because the widget works without it."""
+        """Draw, or show the error instead of the snapshot: the widget works without it."""
         try:
             return self._draw()
         except Exception as error:
             why = f"{type(error).__name__} while it was drawn"
-            return {"text/html": f"<p>There is no snapshot: {why}. The explorer works without.</p>"}
+            return {"text/html": f"<p>There is no snapshot: {why}. The explorer itself works.</p>"}
 
     def _send(self, drawn: dict[str, Any], *, update: bool) -> None:
         name = self._widget.model_id

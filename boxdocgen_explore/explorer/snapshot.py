@@ -1,7 +1,7 @@
-"""What an explorer shows, as HTML without scripts: for notebooks that nobody can run.
+"""A snapshot of an explorer as HTML without scripts, for notebooks that are not run.
 
-A notebook that is opened untrusted, on a web page, without its kernel or after conversion has no
-widgets; below the widget it therefore contains this picture of its charts, with its first rows.
+A notebook has no widgets if it is untrusted, on a web page, without its kernel, or converted.
+Therefore it contains this picture of its charts and first rows below the widget.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from boxdocgen_explore.view.widget import View
 
 HEADING: Final = "Snapshot. Run the notebook to filter."
 _ROWS: Final = 10
-"""As many as are seen on the screen."""
+"""As many rows as the screen shows."""
 _COLUMNS: Final = ("status", "external_id", "errors", "template_file_id", "output_file_id")
 _BATCHES: Final = 20
 _EMBEDDED: Final = ("verdict", "cause", "state", "templates", "batch_labels")
-"""The values of a view that a page of the notebook gets."""
+"""The values of a view in a rendered page."""
 _NO_LISTS: Final = {"text", "created", "compare_by", "measure", "sort", "columns", "widths"}
 
 
 def is_rendering() -> bool:
-    """Whether this kernel runs a notebook for readers who come later: nothing changes for them."""
+    """Whether this kernel runs a notebook for later readers, for whom nothing changes."""
     return RENDER in os.environ
 
 
 def snapshot_bundle(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> dict[str, Any]:
-    """Give the snapshot by its MIME type, and for a page all that its view needs.
+    """Return the snapshot by MIME type and, for a page, all values of its view.
 
-    Only for a page are the jobs in the output, so that a notebook that is saved does not grow.
+    Only a page includes the jobs, so that saved notebooks do not grow.
     """
     shown = {"text/html": _snapshot(jobs, verdict, view)}
     if os.environ.get(RENDER) != "page":
@@ -50,9 +50,9 @@ def snapshot_bundle(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -
 
 
 def _snapshot(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> str:
-    """Give verdict, batches, filters, charts, counts and first rows, as HTML.
+    """Return verdict, batches, filters, charts, counts and first rows as HTML.
 
-    ``jobs`` are all jobs that are loaded; what else is shown are the values of the ``view``.
+    ``jobs`` are all loaded jobs; everything else comes from the values of the ``view``.
     """
     state, templates = view.state, view.templates
     shown = filters.shown(jobs, state, templates)
@@ -77,7 +77,7 @@ def _snapshot(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> str:
 
 
 def _filters(state: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """Name what filters, as the view does; the order of rows does not."""
+    """Describe the filters like the view does, without the order of rows."""
     named = []
     for key, values in state.items():
         if values and key not in _NO_LISTS:

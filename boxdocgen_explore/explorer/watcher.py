@@ -1,4 +1,4 @@
-"""Watching in the background: while Watch is ticked, each look is shown with its progress."""
+"""Watch in the background: while Watch is ticked, each look is shown with its progress."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from boxdocgen_explore.schema import DETAILS, DOCUMENTS, DURATION, JOBS
 class Watcher:
     """Watches batches in a thread until all jobs are final, or until `stop`.
 
-    ``show`` gets each reading and its progress (`View.watching`), ``ended`` the error that ended
-    the watch, or None; both are called in the thread.
+    ``show`` gets each reading and its progress (`View.watching`), ``ended`` the final error or
+    None; both are called in the thread.
     """
 
     source: Source
@@ -32,7 +32,7 @@ class Watcher:
     _showing: threading.RLock = field(default_factory=threading.RLock, init=False)
 
     def start(self, ids: Sequence[str], *, documents: bool) -> None:
-        """Watch these batches, and no others any more."""
+        """Watch these batches instead of any others."""
         self.stop()
         self._stopped = threading.Event()
         threading.Thread(
@@ -40,11 +40,11 @@ class Watcher:
         ).start()
 
     def stop(self) -> bool:
-        """Stop watching; false if nothing was watched."""
+        """Stop watching; False if nothing was watched."""
         stopped, self._stopped = self._stopped, None
         if stopped is None:
             return False
-        with self._showing:  # or a look that came too late would replace what is shown next
+        with self._showing:  # otherwise a late look would replace the next content
             stopped.set()
         return True
 
@@ -83,7 +83,7 @@ def _progress(reading: Reading, before: Reading | None) -> dict[str, Any]:
 
 
 def with_known_details(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Add times and creators from an earlier reading: they never change, and would cost calls."""
+    """Add times and creators from an earlier reading: they never change, and cost calls."""
     if "created_at" not in before.columns or "created_at" in after.columns:
         return after
     joined = frames.with_details(after, before)
@@ -94,7 +94,7 @@ def with_known_details(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFram
 
 
 def changed_jobs(before: pl.DataFrame, after: pl.DataFrame) -> pl.Series:
-    """Say for each job after a look whether its status is another one than before it."""
+    """Whether the status of each job changed since the last look."""
     known = before.select("job_id", before="status").unique("job_id")
     joined = after.select("job_id", "status").join(
         known, on="job_id", how="left", maintain_order="left"

@@ -54,13 +54,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Report:
-    """A written report: where it is, its verdict, and the digest to store elsewhere.
+    """A written report: its path, its verdict, and the digest to store in another place.
 
-    If it has an evidence bag, or is in one, the bag's ``seal`` is to be stored instead; in the
-    second case, ``path`` is the bag's.
+    If it has an evidence bag, or is in one, store the bag's ``seal`` instead. If it is in a bag,
+    ``path`` is that of the bag.
     ``verdict`` is the conclusion with its statements: population, outcome, expected, checks.
-    ``complete`` says whether all pages were read, all jobs are final, every rule that was asked
-    for could be evaluated, and none found an error.
+    ``complete`` is true if all pages were read, all jobs are final, every requested rule could be
+    evaluated, and none found an error.
     """
 
     path: Path
@@ -81,10 +81,10 @@ def write_report(
     title: str | None = None,
     notes: str | Sequence[str] = (),
 ) -> Report:
-    """Write the result of `run_audit` as a file that its owner alone can read.
+    """Write the result of `run_audit` to a file that only its owner can read.
 
     Raises:
-        InvalidRequest: the file cannot be written; an existing one then stays as it was.
+        InvalidRequest: the file cannot be written; an existing one then stays unchanged.
     """
     target = output_path("path", path, *HTML_ENDINGS)
     text, digest = sealed_report(result, audit_record(result, title, notes))
@@ -94,7 +94,7 @@ def write_report(
 
 
 def sealed_report(result: AuditResult, record: Mapping[str, Any]) -> tuple[str, str]:
-    """Give the HTML of a report, drawn from its record, and the digest in it."""
+    """Return the HTML of a report, made from its record, and its digest."""
     return embedded.sealed(document.html(result, record))
 
 
@@ -109,13 +109,13 @@ def read_report(path: str | os.PathLike[str], *, evidence: Literal[True]) -> Rea
 
 
 def read_report(path: str | os.PathLike[str], *, evidence: bool = False) -> pl.DataFrame | Reading:
-    """Return all jobs that a report contains, with the columns that were not left out.
+    """Return all jobs of a report, with the columns that it includes.
 
     With ``evidence``, return a `Reading`: these jobs, the pages, the answers about documents (None
     if documents were not read), and the text of each error that left a batch incomplete.
 
-    The digest in the file is recomputed first, and covers all that the file says; a match shows
-    only that the file is consistent.
+    The digest in the file covers its complete content, and is recomputed first. A match shows only
+    that the file is consistent.
 
     Raises:
         InvalidRequest: the file is not a report, or was changed after it was written.

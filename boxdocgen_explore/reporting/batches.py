@@ -1,4 +1,4 @@
-"""The batches of an audit, one by one: what each is, its jobs, and what the audit says of it."""
+"""The batches of an audit: names, jobs and conclusions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _STATUS: Final = pl.col("status")
 
 
 def batch_rows(result: AuditResult) -> list[dict[str, Any]]:
-    """Give one row per batch, as values that JSON can hold.
+    """Return one row per batch, as values for JSON.
 
     ``template`` (its name), ``created_at`` (of the first job; ISO 8601, UTC) and ``created_by``
-    are None if that was not read, or was left out. ``complete`` is None without evidence.
+    are None if they were not read or were left out. ``complete`` is None without evidence.
     """
     checks = batch_checks(result)
     counted = {row["batch_id"]: row for row in _counts(result).iter_rows(named=True)}
@@ -28,7 +28,7 @@ def batch_rows(result: AuditResult) -> list[dict[str, Any]]:
 
 
 def batch_checks(result: AuditResult) -> dict[str, dict[str, int]]:
-    """Count by batch the rules that passed, found something, and were not performed."""
+    """Count the rules that passed, had findings, and were not performed, by batch."""
     verdicts: dict[str, list[str]] = {batch_id: [] for batch_id in result.batches}
     verdicts |= dict(result.batch_verdicts.group_by("batch_id").agg("verdict").iter_rows())
     words = {"passed": "passed", "found": "found", "not_performed": "not evaluated"}
@@ -48,7 +48,7 @@ _NOTHING: Final[dict[str, Any]] = {
 
 
 def _counts(result: AuditResult) -> pl.DataFrame:
-    """Count the jobs of each batch; columns that were not read or were left out say nothing."""
+    """Count the jobs of each batch; columns that were not read or were left out are null."""
     own = result.jobs.drop_nulls("batch_id").group_by("batch_id")
     return own.agg(
         jobs=pl.len(),
@@ -78,7 +78,7 @@ def _row(result: AuditResult, batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def _conclusion(result: AuditResult, batch: dict[str, Any], *, complete: bool | None) -> str:
-    """Say of one batch what `AuditResult.conclusion` says of all."""
+    """The conclusion on one batch, like `AuditResult.conclusion` on all."""
     if not complete:
         return "No evidence" if complete is None else "Scope limited"
     if {*result.exceptions_of(batch["batch_id"])} - {"not-final"}:

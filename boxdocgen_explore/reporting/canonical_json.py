@@ -1,4 +1,4 @@
-"""Canonical JSON (RFC 8785): one value has one text, so that it has one digest."""
+"""Canonical JSON (RFC 8785): each value has exactly one text, and so one digest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def canonical(value: Any) -> str:
-    r"""Write JSON by RFC 8785: keys in the order of UTF-16, no spaces, numbers as in JavaScript.
+    r"""JSON according to RFC 8785: keys in UTF-16 order, no spaces, numbers as in JavaScript.
 
     >>> canonical({"b": [1.0, 1e21, 5e-7, None], "a": "é\n"})
     '{"a":"é\\n","b":[1,1e+21,5e-7,null]}'
@@ -26,7 +26,7 @@ def canonical(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     if not isinstance(value, float):
         return text
-    # Both languages write the shortest digits, but choose exponents differently.
+    # Both languages write the shortest digits, but use different exponents.
     plain = value == 0 or 1e-6 <= abs(value) < 1e21
     text = format(Decimal(text), "f") if plain else re.sub("(e[+-])0*", r"\1", text)
     return text.removesuffix(".0").replace("-0", "0") if value == 0 else text.removesuffix(".0")

@@ -1,4 +1,4 @@
-"""Fills in the template of a report: its sections can be read without any script."""
+"""Fill in the template of a report, whose sections are readable without scripts."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ _HOW: Final = {
     "evidence": "audit a reading; a plain frame says nothing of its pages",
     **{name: f"{about} ({flag(name)})" for name, about in ABOUT.items()},
 }
-"""How to provide what is missing, by the beginning of its name."""
+"""How to provide a missing input, by the start of its name."""
 
 
 def html(result: AuditResult, record: Mapping[str, Any]) -> str:
-    """Write the report without its seals."""
+    """The report without its seals."""
     visible = result.jobs.select(result.columns)
     return document(
         pack(visible),
@@ -69,7 +69,7 @@ def html(result: AuditResult, record: Mapping[str, Any]) -> str:
 def statements(
     record: Mapping[str, Any], pages: pl.DataFrame, document_pages: pl.DataFrame | None
 ) -> str:
-    """Write what the report states, above the view; nothing but these arguments is in it."""
+    """The statements of the report, above the view, from these arguments only."""
     groups = list(_grouped(record))
     batches, clock = record["batch_table"], record["settings"].get("now")
     return fill(
@@ -102,7 +102,7 @@ def _other_hosts(record: Mapping[str, Any]) -> list[str]:
 
 
 def _grouped(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Group the findings by severity and rule, in the order in which they are."""
+    """Group the findings by severity and rule, in their order."""
     checks = {rule["name"]: rule["checks"] for rule in record["rules"]}
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for one in record["findings"]:
@@ -123,15 +123,15 @@ def _grouped(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _link(state: Mapping[str, Any]) -> str:
-    """Write the address of these filters; none if no address can hold them."""
+    """The address of these filters; empty if they do not fit in an address."""
     try:
         return fragment(state)
-    except InvalidRequest:  # an id with NUL, in a frame that is not Box's
+    except InvalidRequest:  # an id with NUL, in a frame that is not from Box
         return ""
 
 
 def _state(rule: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Give the filters that show the jobs of these findings; none if they are too many."""
+    """The filters that show the jobs of these findings; none if there are too many."""
     jobs = [one["job_id"] for one in found if one["job_id"]]
     batches = list(dict.fromkeys(one["batch_id"] for one in found if one["batch_id"]))
     if jobs:
@@ -141,7 +141,7 @@ def _state(rule: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _not_performed(record: Mapping[str, Any]) -> dict[str, tuple[list[str], str]]:
-    """By what is missing: the rules that need it, and how to provide it."""
+    """The missing inputs, each with the rules that need it and how to provide it."""
     missing: dict[str, tuple[list[str], str]] = {}
     for one in record["verdicts"]:
         if one["verdict"] == "not evaluated":
@@ -153,7 +153,7 @@ def _not_performed(record: Mapping[str, Any]) -> dict[str, tuple[list[str], str]
 
 
 def _print_header(title: str) -> str:
-    """Write the title, whatever it contains, at the top of each printed page."""
+    """A style that prints the title, with any content, at the top of each page."""
     shown = shortened(visible(title), 80)
     text = "".join(one if one.isalnum() else f"\\{ord(one):x} " for one in shown)
     return f'@page {{ @top-left {{ content: "{text}" }} }}\n'

@@ -1,4 +1,4 @@
-"""The sample of a report: jobs for an auditor to look at, drawn so that others draw the same."""
+"""The sample of a report: jobs for manual review, drawn reproducibly."""
 
 from __future__ import annotations
 
@@ -26,17 +26,19 @@ _SHOWN: Final = (
 
 
 def drawn(jobs: pl.DataFrame, n: int | None, seed: int | str | None) -> dict[str, Any] | None:
-    """Draw n jobs, or all if there are fewer, and say how; None if none are asked for.
+    """Draw n jobs, or all if there are fewer, and describe how; None if none were requested.
 
     Without a seed, a random one is used.
-    ``meaning`` says what 0 and 1 deviations would show; it is empty without SciPy.
+    ``meaning`` explains what 0 and 1 deviations would show; it is empty without SciPy.
 
     Raises:
         InvalidRequest: the size or the seed is invalid.
     """
     if n is None:
         if seed is not None:
-            raise InvalidRequest("A seed is for a sample: say how many jobs (sample=, --sample).")
+            raise InvalidRequest(
+                "A seed needs a sample: give its number of jobs (sample=, --sample)."
+            )
         return None
     seed = secrets.randbelow(10**9) if seed is None else seed
     rows = sample(jobs, whole_number("sample", n, _MOST), seed)

@@ -1,13 +1,12 @@
-"""The data inside a report: packed jobs, evidence and record as JSON, under one digest.
+"""The data in a report: packed jobs, evidence and record as JSON, under one digest.
 
-The digest covers every other byte of the file as well: among the data are the SHA-256 of each part
-of the text that a person reads, which a browser can check, and of the file without its seals.
+The digest also covers every other byte of the file: the data include the SHA-256 of each part of
+the visible text, which a browser can check, and of the file without its seals.
 
 The evidence is an object with "pages" (`schema.PAGES`), "document_pages" (`schema.DOCUMENT_PAGES`,
-or null) and "failures" (the error's text by batch). A batch of which no page was read is known by
-its failure alone.
+or null) and "failures" (the error's text by batch). A batch without pages appears only there.
 
-An evidence bag in the file is among these other bytes, and its seal is in the text.
+An evidence bag in the file is part of these other bytes, and its seal is part of the text.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _T = TypeVar("_T")
 
 
 def evidence_as_json(reading: Reading) -> str:
-    """Write the evidence as JSON that may stand inside a script element."""
+    """The evidence as JSON that is safe inside a script element."""
     from jinja2.utils import htmlsafe_json_dumps
 
     documents = reading.document_pages
@@ -54,13 +53,13 @@ def evidence_as_json(reading: Reading) -> str:
 
 
 def packed_record(record: Mapping[str, Any]) -> str:
-    """Write the record as canonical JSON, which may hold 100,000 findings: gzip in base64."""
+    """The record as canonical JSON, in base64 of gzip because it may have 100,000 findings."""
     content = gzip.compress(canonical(record).encode(), mtime=0)
     return base64.b64encode(content).decode()
 
 
 def sealed(page: str) -> tuple[str, str]:
-    """Fill in the seals that the page has no text for yet; give it with its digest."""
+    """Fill in the missing seals of the page; return it with its digest."""
     texts = {part[2]: _sha256(_visible_text(part[0])) for part in _TEXT_PART.finditer(page)}
     written = canonical({**texts, "file": _sha256(page)})
     digest = _digest({**dict(_PART.findall(page)), "text": written})
@@ -70,7 +69,7 @@ def sealed(page: str) -> tuple[str, str]:
 
 
 def _visible_text(markup: str) -> str:
-    """What a browser gives as an element's text, with one space for any number of them."""
+    """The text of an element as a browser returns it, with collapsed spaces."""
     return " ".join(html.unescape(re.sub("<[^>]*>", "", markup)).split())
 
 
@@ -93,7 +92,7 @@ def _sha256(text: str) -> str:
 
 @dataclass(frozen=True)
 class Embedded:
-    """A report whose digest is right: its text without the seals, and the data in it."""
+    """A report with a matching digest: its text without the seals, and its data."""
 
     path: Path
     text: str
@@ -111,7 +110,7 @@ class Embedded:
 
 
 def read(path: Path) -> Embedded:
-    """Read a report's data back.
+    """Read the data of a report.
 
     Raises:
         InvalidRequest: the file is not a report, or was changed after it was written.
@@ -126,7 +125,7 @@ def read(path: Path) -> Embedded:
 
 
 def parsed_report(path: Path, text: str) -> Embedded:
-    """Give the data of a report with this text; ``path`` names it in errors. Raises as `read`."""
+    """Return the data of a report with this text; ``path`` is for errors. Raises as `read`."""
     parts = _PART.findall(text)
     data = dict(parts)
     if not len(data) == len(parts) == 5:
@@ -143,7 +142,7 @@ def parsed_report(path: Path, text: str) -> Embedded:
 
 
 def with_bag(report: str, bag: bytes, seal: str) -> tuple[str, str]:
-    """Put an evidence bag, and its seal, into the report that is in it; give the new digest, too.
+    """Embed an evidence bag and its seal in the bag's report; also return the new digest.
 
     Raises:
         InvalidRequest: it is not a report, or was changed after it was written.
@@ -172,7 +171,7 @@ def _reading(jobs: pl.DataFrame, evidence: Any) -> Reading:
 
 
 def frame_of(rows: list[dict[str, Any]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
-    """Make a frame of rows that were JSON, in which times are text."""
+    """Build a frame from rows of JSON, with times as text."""
     times = [name for name, dtype in schema.items() if isinstance(dtype, pl.Datetime)]
     parsed = [
         row | {name: row[name] and dt.datetime.fromisoformat(row[name]) for name in times}

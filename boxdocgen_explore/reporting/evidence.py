@@ -1,4 +1,4 @@
-"""The evidence of a report: who read what, when, from where, and whether it is consistent."""
+"""The evidence of a report: who read which batches, when, from where, and whether it fits."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _READER_STAYS: Final = (
 def facts(
     result: AuditResult, notes: Sequence[str], settings: Mapping[str, Any], code: Mapping[str, str]
 ) -> list[tuple[str, Sequence[str]]]:
-    """List terms and sentences, in the order in which an auditor asks for them."""
+    """Terms and sentences, in the order in which auditors need them."""
     calls, listed_in = result.reading.calls, result.reading.list_pages
     pages = result.pages if result.pages.height or listed_in is None else listed_in
     if pages.is_empty():
         source = [
-            ("Evidence", ["No evidence: a plain frame of jobs does not say how it was read."])
+            ("Evidence", ["No evidence: a plain frame of jobs does not show how it was read."])
         ]
     else:
         versions = listed(pages["box_version"].drop_nulls().unique().sort())
@@ -90,11 +90,11 @@ def _times(pages: pl.DataFrame, now: dt.datetime, noun: str) -> list[str]:
 
 
 def _calls(calls: int) -> str:
-    return f"{counted(calls, 'call')} to Box for these batches, repeats included."
+    return f"{counted(calls, 'call')} to Box for these batches, including retries."
 
 
 def _documents(result: AuditResult) -> list[tuple[str, Sequence[str]]]:
-    """What was looked at, and when; nothing if documents were not read."""
+    """The checked documents, and when; empty if documents were not read."""
     facts: list[tuple[str, Sequence[str]]] = []
     pages, counts = result.reading.document_pages, _document_counts(result)
     if pages is not None:
@@ -180,7 +180,7 @@ def _audit(result: AuditResult, settings: Mapping[str, Any], code: Mapping[str, 
 
 
 def _applied(group: Mapping[str, Any]) -> str:
-    """Say what a policy asks of a group of batches, where that is not the default."""
+    """The options of a policy for a group of batches that differ from the defaults."""
     values = [
         f"{name}: {setting_text(group[name])}"
         for name, default in DEFAULTS.items()
@@ -191,10 +191,10 @@ def _applied(group: Mapping[str, Any]) -> str:
 
 
 def setting_text(value: object) -> str:
-    """Write the value of an option, as far as a person wants to read it."""
+    """The value of an option, shortened for people."""
     if isinstance(value, Mapping):  # a file, or a frame
         return ", ".join(f"{name} {setting_text(one)}" for name, one in value.items())
-    if isinstance(value, Reading):  # its text has messages, which may have been left out
+    if isinstance(value, Reading):  # its text has messages, which may be redacted
         return f"a reading of {counted(len(value), 'job')}"
     if isinstance(value, pl.DataFrame):
         return f"a frame of {counted(value.height, 'row')}"
@@ -204,6 +204,6 @@ def setting_text(value: object) -> str:
 
 
 def rules_version(rules: Sequence[Rule]) -> str:
-    """Name a table of rules by its content: the same table has the same version anywhere."""
+    """The version of a table of rules, derived from its content."""
     table = [[rule.name, rule.severity, rule.checks, rule.why, *rule.needs] for rule in rules]
     return hashlib.sha256(json.dumps(table).encode()).hexdigest()[:12]

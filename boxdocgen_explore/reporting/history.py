@@ -1,4 +1,4 @@
-"""A folder with one file per audit, its record: what the next audit of it is compared with."""
+"""A folder with the records of audits, with which later audits are compared."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _IN_WORDS: Final = {
 
 
 def check_history(folder: Path) -> None:
-    """Raise InvalidRequest if a history cannot be there; the first audit makes the folder."""
+    """Raise InvalidRequest if the folder is unusable; the first audit creates it."""
     place = folder if folder.exists() else folder.parent
     if not place.is_dir() or not os.access(place, os.W_OK):
         raise InvalidRequest(f"The history needs a folder; {folder} cannot be made or written.")
 
 
 def with_history(result: AuditResult, folder: Path) -> AuditResult:
-    """Compare an audit with those in a folder; files that are no audits are named and skipped."""
+    """Compare an audit with those in a folder; other files are reported and skipped."""
     facts = {"performed": _performed(result), "shares": _shares(result)}
     record = audit_record(replace(result, history=facts), None, ())
     now = msgspec.convert(record, Run)
@@ -48,12 +48,12 @@ def with_history(result: AuditResult, folder: Path) -> AuditResult:
         name: [{**msgspec.to_builtins(one.finding), "since": one.since.isoformat()} for one in seen]
         for name, seen in compared(now, earlier, options)._asdict().items()
     }
-    if result.removed:  # an earlier audit may have had what this one leaves out
+    if result.removed:  # an earlier audit may have values that this one leaves out
         for row in (
             row for name in ("resolved", "accepted", "not_performed") for row in changes[name]
         ):
             row |= {"detail": PLACEHOLDER, "about": None}
-    # Batches that were read again are one point: else they would draw a flat line.
+    # Batches that were read again are one point; otherwise they would draw a flat line.
     last = {frozenset(run.outcome): run for run in (*earlier, now)}
     in_order = sorted(last.values(), key=lambda run: run.audited_at)[-_MOST_AUDITS:]
     of_templates = [] if "template_file_id" in result.removed else in_order
@@ -77,20 +77,20 @@ def with_history(result: AuditResult, folder: Path) -> AuditResult:
 
 
 def append_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write the record of an audit as a new file, which another audit at the same time does too.
+    """Write the record of an audit to a new file, also if another audit does so at the same time.
 
     Raises:
         InvalidRequest: it cannot be written.
     """
     path = folder / f"{record['audited_at'][:19].replace(':', '')}-{secrets.token_hex(4)}.json"
-    with suppress(OSError):  # writing the file says why not
+    with suppress(OSError):  # writing the file reports why
         folder.mkdir(exist_ok=True)
     with output_file(path, private=True) as part:
         part.write_bytes(msgspec.json.encode(record))
 
 
 def _runs(folder: Path) -> tuple[list[Run], list[str]]:
-    """The audits in a folder, in the order of time, and the names of files that are none."""
+    """The audits in a folder, in order of time, and the names of other files."""
     runs: list[Run] = []
     skipped: list[str] = []
     for path in sorted(folder.glob("*.json")):
@@ -132,4 +132,4 @@ def _statement(
     else:
         text = "There is no earlier audit, so it is not known which findings are new."
     names = listed(skipped)
-    return text + (f" Skipped, because they are no audits of this kind: {names}." if names else "")
+    return text + (f" Skipped, because they are not audits of this kind: {names}." if names else "")

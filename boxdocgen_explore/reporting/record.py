@@ -1,7 +1,7 @@
-"""The record of an audit: everything that the report states, as JSON has it.
+"""The record of an audit: everything that the report states, as JSON.
 
-The report is drawn from it and contains it, an evidence bag has it as ``audit.json``, and whoever
-repeats the audit on the original pages must arrive at the same one.
+The report is made from it and contains it. An evidence bag has it as ``audit.json``. Repeating the
+audit on the original pages must give the same record.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _TITLE: Final = "Audit of Box Doc Gen batches"
 def audit_record(
     result: AuditResult, title: str | None, notes: str | Sequence[str]
 ) -> dict[str, Any]:
-    """Give the record of an audit; times are ISO 8601, in UTC.
+    """Return the record of an audit; times are ISO 8601 in UTC.
 
     Raises:
-        InvalidRequest: title or notes are no texts.
+        InvalidRequest: title or notes are not texts.
     """
     notes, code, settings = checked_texts("notes", notes), stated_code(), _settings(result.settings)
     noun = "Batch" if len(result.batches) == 1 else "Batches"
@@ -81,12 +81,12 @@ def audit_record(
 
 
 def stated_rule(rule: Rule) -> dict[str, str]:
-    """Give a rule as the record states it."""
+    """A rule, as in the record."""
     return {name: getattr(rule, name) for name in ("name", "severity", "checks", "why")}
 
 
 def manifest_file(expected: str | os.PathLike[str] | pl.DataFrame) -> tuple[str, bytes]:
-    """Give a manifest's file name and content; of a frame, the CSV file that it would be."""
+    """Return a manifest's file name and content; a frame is converted to CSV."""
     if isinstance(expected, pl.DataFrame):
         return "manifest.csv", expected.select(~cs.nested()).write_csv().encode()
     path = Path(expected).expanduser()
@@ -94,12 +94,12 @@ def manifest_file(expected: str | os.PathLike[str] | pl.DataFrame) -> tuple[str,
 
 
 def stated_code() -> dict[str, str]:
-    """Give this package's version and the SHA-256 of its code (`build_cache.sources`)."""
+    """Return the version of this package and the SHA-256 of its code (`build_cache.sources`)."""
     return {"package": version("boxdocgen-explore"), "sha256": build_cache.sources()}
 
 
 def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """An audit's options, sorted; a manifest by its name and SHA-256, a frame by its rows."""
+    """The options of an audit, sorted; a manifest as name and SHA-256, a frame as its rows."""
     stated = dict(settings)
     if "expected" in stated:
         name, content = manifest_file(stated["expected"])
@@ -126,7 +126,7 @@ def _outcome(result: AuditResult) -> dict[str, dict[str, int]]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
+    """A value for JSON."""
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).isoformat()
     if isinstance(value, Policy):

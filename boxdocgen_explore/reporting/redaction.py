@@ -1,7 +1,7 @@
-"""Takes out of the jobs what must not be in the file, before they are audited or written.
+"""Remove data that must not be in the file, before jobs are audited or written.
 
-Findings quote messages and charts group by them, so redaction comes first. Rules that read a
-redacted column are not evaluated: they would find what is not there.
+Redaction comes first because findings quote messages and charts group by them. Rules that read a
+redacted column are not evaluated, because their findings would be wrong.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ REDACTABLE: Final[dict[str, tuple[str, ...]]] = {
     "external_id": ("external_id",),
     "documents": ("output_file_name",),
 }
-"""What ``redact`` may name, and the columns that go with it.
+"""The values of ``redact`` and their columns.
 
 Names of documents often contain names of people. The reader's login and user id stay, even if the
-reader is one of the creators: the evidence says as whom Box was read."""
+reader is one of the creators, because they are part of the evidence."""
 
 PLACEHOLDER: Final = "(left out)"
 _SCHEMA: Final = {**JOBS, **DETAILS, **DOCUMENTS, **DURATION}
@@ -55,7 +55,7 @@ def redact_jobs(
 def redact_document_pages(
     pages: pl.DataFrame | None, removed: Collection[str]
 ) -> pl.DataFrame | None:
-    """Take out the ids of files and folders if their columns were removed from the jobs.
+    """Remove ids of files and folders whose columns were removed from the jobs.
 
     Raises:
         InvalidRequest: the frame lacks columns.
@@ -71,7 +71,7 @@ def redact_document_pages(
 def skipped_rules(
     rules: Iterable[Rule], removed: Sequence[str], manifests: Sequence[Any]
 ) -> dict[str, str]:
-    """Name the rules that cannot be evaluated, each with the columns that it would miss."""
+    """The rules that cannot be evaluated, each with its missing columns."""
     has_ids = not manifests or not all(read_manifest(one).counts for one in manifests)
     skipped = {}
     for rule in rules:
@@ -107,7 +107,7 @@ def _redacted(redact: str | Collection[str]) -> set[str]:
 
 
 def _mask(name: str) -> pl.Expr:
-    """Keep the number of messages, because a missing one is a finding; null everything else."""
+    """Keep the number of messages, because a missing one is a finding; set all else to null."""
     if _SCHEMA[name] != pl.List(pl.String):
         return pl.lit(None, _SCHEMA[name]).alias(name)
     blank = pl.element().is_null() | (pl.element().str.strip_chars() == "")

@@ -1,4 +1,4 @@
-"""One audit: what was read, what the rules found, and the conclusion in a few statements."""
+"""The result of an audit: the reading, the findings, and the conclusion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from boxdocgen_explore.schema import PROBLEMS, RUNNING, STATUSES, WAIVED
 from boxdocgen_explore.text import counted, listed, moment, percent
 
 CHAIN_RULES: Final = ("chain-incomplete", "chain-inconsistent", "foreign-job", "duplicate-job")
-"""The rules that decide whether a batch was read completely; they are always evaluated."""
+"""The rules on completeness, which are always evaluated."""
 _SHARE_RULES: Final = ("failed-share", "error-share")
 
 _STATUS: Final = pl.col("status")
@@ -30,14 +30,14 @@ _PROBLEM: Final = _STATUS.is_in(PROBLEMS).fill_null(False)
 
 @dataclass(frozen=True)
 class AuditResult:
-    """Everything that a report says. Frames as in `schema`; ``pages`` is empty without evidence.
+    """The content of a report. Frames as in `schema`; ``pages`` is empty without evidence.
 
-    The ``reading`` lacks what was left out: ``removed`` names these columns, ``columns`` the
-    others. ``chain_findings`` are those of `CHAIN_RULES`, even if ``rules`` lacks them;
-    ``unevaluated`` names the rules that ``settings`` ask for, but that could not be evaluated.
-    ``names`` are templates' by file id, ``state`` the filters of the view. ``history`` is that of
-    `reporting.history`, None if the audit was not compared with earlier ones; ``sample`` that of
-    `reporting.drawn`, None if no jobs were drawn; ``unused`` says what of a policy matched nothing.
+    The ``reading`` lacks redacted data: ``removed`` has these columns, ``columns`` the others.
+    ``chain_findings`` are those of `CHAIN_RULES`, even if ``rules`` lacks them. ``unevaluated`` has
+    the rules that ``settings`` request but that could not be evaluated. ``names`` has template
+    names by file id, ``state`` the filters of the view. ``history`` is that of `reporting.history`
+    (None: not compared with earlier audits), ``sample`` that of `reporting.drawn` (None: no
+    sample), ``unused`` describes parts of a policy that matched nothing.
     """
 
     reading: Reading
@@ -75,7 +75,7 @@ class AuditResult:
 
     @cached_property
     def thresholds(self) -> list[dict[str, Any]]:
-        """What each group of batches had to meet; several groups only by a policy."""
+        """The options of each group of batches; only a policy makes several groups."""
         groups = []
         for part in self.parts:
             values = {name: part.options.get(name, value) for name, value in DEFAULTS.items()}
@@ -85,7 +85,7 @@ class AuditResult:
         return groups
 
     def exceptions_of(self, batch_id: str) -> list[str]:
-        """The rules with an exception that is about this batch, alone or with others."""
+        """The rules with an exception about this batch, alone or with others."""
         waived = self.findings.filter(severity=WAIVED, batch_id=batch_id)["rule"].to_list()
         return [
             rule
@@ -95,7 +95,7 @@ class AuditResult:
 
     @cached_property
     def batch_verdicts(self) -> pl.DataFrame:
-        """What the rules say of each batch (`schema.BATCH_VERDICTS`)."""
+        """The verdict of each rule on each batch (`schema.BATCH_VERDICTS`)."""
         return batch_verdicts(self.parts)
 
     @cached_property
@@ -106,9 +106,9 @@ class AuditResult:
 
     @cached_property
     def incomplete(self) -> list[str]:
-        """Ids of the batches whose evidence does not show that they were read completely."""
+        """Ids of the batches that the evidence does not show to be complete."""
         batch_ids = self.chain_findings["batch_id"]
-        if batch_ids.null_count():  # a finding that names no batch is about all of them
+        if batch_ids.null_count():  # a finding without a batch is about all of them
             return self.batches or [""]
         return batch_ids.unique(maintain_order=True).to_list()
 
@@ -147,7 +147,7 @@ class AuditResult:
 
     def fails(self, on: str) -> bool:
         """Whether something is wrong; ``on`` "error" accepts running jobs and warnings, "running"
-        only warnings, "warning" nothing."""
+        only warnings, "warning" neither."""
         evaluated = {*self.verdicts.filter(pl.col("verdict") != "not evaluated")["rule"]}
         accepted = {*_SHARE_RULES} <= evaluated - {*self.exceptions}
         wrong = _UNKNOWN if accepted else _UNKNOWN | _PROBLEM
@@ -159,19 +159,19 @@ class AuditResult:
 
     @property
     def demo(self) -> bool:
-        """Whether anything is the demo's; without jobs, the list of all jobs says so."""
+        """Whether anything is from the demo; without jobs, the list of all jobs shows it."""
         listed = self.reading.list_pages
         return self.view_verdict.demo or (listed is not None and "demo" in listed["host"])
 
     @property
     def _quiet(self) -> bool:
-        """Whether no job is no fault: the list has older ones, so this user does see batches."""
+        """Whether it is normal that there are no jobs: the list of all jobs has older ones."""
         older = self.reading.list_pages if self.scope.since else None
         return older is not None and bool(older["jobs"].sum())
 
     @cached_property
     def conclusion(self) -> str:
-        """The result in two or three words; only "No exceptions noted" says that all is well."""
+        """The result in two or three words; only "No exceptions noted" is good."""
         if self.complete and not self.exceptions and self.jobs.height:
             return "No exceptions noted"
         if self.population != "complete":
@@ -195,8 +195,8 @@ class AuditResult:
 
     @cached_property
     def statements(self) -> dict[str, str]:
-        """A sentence each: "Population" (all jobs?), "Outcome" (how many failed?), "Expected" (what
-        became of the documents of a manifest, if there is one), "Checks"."""
+        """One sentence each: "Population" (all jobs?), "Outcome" (how many failed?), "Expected"
+        (the outcome of a manifest, if there is one), "Checks"."""
         expected = "".join(f"{one}. " for one in self._expected()).strip()
         return {
             "Population": f"{self.population.capitalize()}: {self._population()}.",
@@ -212,7 +212,7 @@ class AuditResult:
         return text if text.startswith(self.conclusion) else f"{self.conclusion}. {text}"
 
     def _population(self) -> str:
-        """Say what was read and what is missing, as whom, and when (UTC)."""
+        """What was read and what is missing, as whom, and when (UTC)."""
         jobs, number = counted(self.jobs.height, "job"), len(self.batches)
         batches = f"batch {self.batches[0]}" if number == 1 else counted(number, "batch")
         known = self.reading.user.login if self.reading.user else None
@@ -238,14 +238,14 @@ class AuditResult:
         return "; ".join([*gaps, f"{every} of {batches}, {read}"])
 
     def _expected(self) -> Iterator[str]:
-        """Say what became of what manifests expect, if all jobs were read."""
+        """The outcome of the manifests' documents, if all jobs were read."""
         for part in () if self.incomplete else self.parts:
             expected = part.inputs.same_manifest.expected
             if expected and not expected.counts and "external_id" not in self.removed:
                 yield reconciled(expected, part.inputs.same_manifest.jobs)
 
     def _outcome(self) -> str:
-        """Count what needs attention: '2 of 41 jobs failed (4.9 %), 3 still running'."""
+        """Count jobs that need attention: '2 of 41 jobs failed (4.9 %), 3 still running'."""
         jobs = self.jobs.height
         cause = f", {self.view_verdict.cause}" if self.view_verdict.cause else ""
         counts = {

@@ -41,7 +41,7 @@ from boxdocgen_explore.view.filters import check_state
 
 
 class ReportOptions(InputOptions, total=False):
-    """The options of `report` that are the audit's, and those of its record."""
+    """The options of `report` for the audit and its record."""
 
     rules: Sequence[Rule] | None
     policy: str | os.PathLike[str] | Policy | None
@@ -52,7 +52,7 @@ class ReportOptions(InputOptions, total=False):
 
 
 class EvidenceOptions(ReportOptions, total=False):
-    """The options of `evidence` that are the report's."""
+    """The options of `evidence` for the report."""
 
     scope: Scope | str | None
     templates: Mapping[str, str] | pl.DataFrame | None
@@ -80,11 +80,12 @@ def run_audit(
 ) -> AuditResult:
     """Audit a reading, an explorer or a jobs frame; ``options`` are those of `audit`.
 
-    ``audited_at`` (UTC) is when the audit took place that is repeated; by default, it is now.
-    The other arguments are those of `report`.
+    ``audited_at`` (UTC) is the time of the audit that is repeated; the default is now. The other
+    arguments are those of `report`.
 
-    1. Redact the jobs. 2. Evaluate the rules that can be evaluated without the removed columns.
-    3. Evaluate those of `CHAIN_RULES` that ``rules`` lacks: they decide what is complete.
+    1. Redact the jobs.
+    2. Evaluate the rules that do not need the removed columns.
+    3. Evaluate those of `CHAIN_RULES` that ``rules`` lacks, which decide on completeness.
 
     Raises:
         InvalidRequest: an option, the state, or a column to leave out is invalid.
@@ -137,7 +138,7 @@ def run_audit(
 def _read(
     what: Any, state: Mapping[str, Any] | None, scope: Scope
 ) -> tuple[Reading, Mapping[str, str], Mapping[str, Any] | None]:
-    """The reading, and of an explorer, all of whose rows count, its template names and state."""
+    """The reading; for an explorer also its template names and state (all its rows count)."""
     names: Mapping[str, str] = {}
     if isinstance(getattr(what, "loaded", None), pl.DataFrame):
         names, state = what.view.templates, what.state if state is None else state
@@ -149,7 +150,7 @@ def _read(
 
 
 def _manifests(options: Mapping[str, Any], policy: Policy) -> list[Any]:
-    """The manifests that count: the one given, or else those of the policy."""
+    """The manifests: the given one, otherwise those of the policy."""
     if "expected" in options:
         return [options["expected"]]
     return [own["expected"] for own in policy.settings.values() if "expected" in own]
@@ -158,7 +159,7 @@ def _manifests(options: Mapping[str, Any], policy: Policy) -> list[Any]:
 def _settings(
     options: Mapping[str, Any], policy: Policy, removed: Collection[str]
 ) -> dict[str, Any]:
-    """What was declared, as it is written to the file: without names that were left out."""
+    """The declarations as written to the file, without redacted names."""
     settings = dict(options) | ({"policy": policy} if policy.name else {})
     if "creators" in settings and "created_by_login" in removed:
         settings["creators"] = PLACEHOLDER
@@ -168,7 +169,7 @@ def _settings(
 def _unevaluated(
     rules: Sequence[Rule], parts: Sequence[Evaluation], *, documents: bool
 ) -> list[str]:
-    """The rules that were asked for in some part, and could not be evaluated there."""
+    """The requested rules that could not be evaluated in some part."""
     in_vain = set[str]()
     for part in parts:
         asked = _requested(rules, part.options, documents=documents)
@@ -179,9 +180,9 @@ def _unevaluated(
 def _requested(
     rules: Sequence[Rule], options: Mapping[str, Any], *, documents: bool
 ) -> frozenset[str]:
-    """Name the rules that options ask for, and reading documents: a manifest asks for its rules.
+    """The rules that options, a manifest or reading documents request.
 
-    If one of them is not evaluated, what the auditor asked for was not done.
+    If one of them is not evaluated, the auditor's request was not fulfilled.
     """
     asked = {name for name, value in options.items() if value is not None and value is not False}
     return frozenset(
@@ -194,7 +195,7 @@ def _requested(
 def _chain_findings(
     reading: Reading, rules: Sequence[Rule], findings: pl.DataFrame
 ) -> pl.DataFrame:
-    """What the package's own rules on chains found, those included that ``rules`` lacks."""
+    """The findings of the package's own rules on chains, also of those that ``rules`` lacks."""
     ours = [rule for rule in RULES if rule.name in CHAIN_RULES]
     evaluated = [rule.name for rule in ours if rule in rules]
     absent = [rule for rule in ours if rule not in rules]
@@ -203,7 +204,7 @@ def _chain_findings(
 
 
 def _without_filters(state: Mapping[str, Any], removed: Sequence[str]) -> dict[str, Any]:
-    """Drop the filters by removed columns: they would name values, and show no job."""
+    """Drop filters by removed columns, which would reveal values and match no job."""
     columns = {"reason": ["errors"], "text": SEARCHED, "day": ["created_at"]}
     state = check_state(state)
     return {key: state[key] for key in state if not {*columns.get(key, [key])} & {*removed}}
@@ -212,7 +213,7 @@ def _without_filters(state: Mapping[str, Any], removed: Sequence[str]) -> dict[s
 def _template_frame(
     templates: Mapping[str, str] | pl.DataFrame | None, known: Mapping[str, str]
 ) -> pl.DataFrame:
-    """Names of templates as a frame (`schema.TEMPLATES`), however they were given."""
+    """Names of templates in any form, as a frame (`schema.TEMPLATES`)."""
     if not isinstance(templates, pl.DataFrame):
         names = {**known, **template_names(templates)}
         return pl.DataFrame(list(names.items()), schema=TEMPLATES, orient="row")

@@ -1,4 +1,4 @@
-"""What an audit was asked to cover."""
+"""The requested scope of an audit."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Scope:
-    """What the audit was asked to cover, in a sentence; the batches named here or ``since``.
+    """The requested scope as a sentence, with the named batches or ``since``.
 
-    ``list_complete`` is False if the list of batches may have gaps; ``listed_at`` (UTC) is when
-    the oldest page of that list was read, ``login`` the user who read it, ``list_pages`` its pages
-    and ``listed`` its jobs, as in a `Reading`.
+    ``list_complete`` is False if the batch list may have gaps. ``listed_at`` (UTC) is when the
+    oldest page of that list was read, ``login`` the user who read it, ``list_pages`` its pages and
+    ``listed`` its jobs, as in a `Reading`.
     """
 
     sentence: str = ""

@@ -1,4 +1,4 @@
-"""The share of jobs that failed, by template, over several audits: rows for a table, and a line."""
+"""The share of failed jobs by template over several audits: rows of a table, and a line."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Final
 from boxdocgen_explore.text import listed, percent
 
 _COLUMNS: Final = 5
-"""Audits that the table has; the line has all of the history's."""
+"""Audits in the table; the line has all audits of the history."""
 
 
 def trend(history: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Give the ``heads`` of the columns, and ``rows``: ``template``, ``cells``, and the ``points``
-    of a line in a box of 96 by 24."""
+    """Return the ``heads`` of the columns, and ``rows``: ``template``, ``cells``, and the
+    ``points`` of a line in a box of 96 by 24."""
     audits = history["trend"] if history else []
     by_template = [
         {one["template_file_id"]: one for one in audit["shares"] if one["jobs"]} for audit in audits

@@ -1,6 +1,6 @@
-"""A reading goes in; a report or an evidence bag comes out, which anybody can verify.
+"""A reading goes in; a report or an evidence bag that anyone can verify comes out.
 
-The folder is not called ``evidence``, because that would hide the function of this name.
+The folder is not called ``evidence``, which would hide the function of this name.
 """
 
 from __future__ import annotations
@@ -70,25 +70,25 @@ def report(
 
     Parameters:
         what: a reading; an explorer (all its rows, and its filters are set when the file opens);
-            or a jobs frame, for which the report says "no evidence".
+            or a jobs frame, for which the report shows "no evidence".
         path: a file whose name ends in .html.
-        scope: a sentence that says what the audit was asked to cover.
+        scope: the requested scope of the audit, as a sentence.
         templates: template names by file id, or the frame of `Box.templates`.
         state: the filters that are set when the file opens, as in ``explorer.state``.
         columns: the columns to include (default: all).
         redact: "creators", "errors", "warnings", "external_id", "documents" (the names of the
-            output files): left out of the audit and the file, and the report says so. The
-            reader's login and user id stay, even if the reader is one of the creators.
+            output files): left out of the audit and the file, which the report mentions.
+            The reader's login and user id stay, even if the reader is one of the creators.
         notes: sentences for the evidence, such as `sample_recipe` returns.
-        embed_evidence: put the bag that `evidence` writes into the file: a button "Re-perform"
-            checks it in the browser. It has all that Box answered, so nothing can be left out.
-        options: what `audit` takes: ``expected``, ``rules``, ``tags``, ``now``, thresholds; also
-            ``prepared_by`` and ``reviewed_by``, names (if one is missing, there is a line to sign),
-            and ``sample`` and ``seed``: so many jobs are listed to be looked at (`sample`).
+        embed_evidence: embed the bag that `evidence` writes, for the button "Re-perform" in the
+            browser. It has all answers of Box, so it cannot be combined with redaction.
+        options: options of `audit`: ``expected``, ``rules``, ``tags``, ``now``, thresholds; also
+            the names ``prepared_by`` and ``reviewed_by`` (without one, there is a line to sign),
+            and ``sample`` and ``seed``, to list jobs for manual review (`sample`).
 
     Raises:
         InvalidRequest: an argument is invalid, the file cannot be written, or ``embed_evidence``
-            is asked for and Box's answers are not at hand.
+            is requested and Box's answers are not available.
 
     Source: `schema.PAGES` and `schema.DOCUMENT_PAGES` for the evidence, `schema.JOBS`,
     `schema.DETAILS` and `schema.DOCUMENTS` for the rest.
@@ -126,22 +126,22 @@ def evidence(
     notes: str | Sequence[str] = (),
     **options: Unpack[EvidenceOptions],
 ) -> Report:
-    """Audit a reading and write a zip file with all that is needed to audit it again.
+    """Audit a reading and write a zip file with everything needed to audit it again.
 
     It has every answer of Box byte for byte, the report, the manifest, and a script that checks
-    them; ``data/FORMAT.md`` in it explains the rest. The seal that is returned stands for all of
-    it: store it elsewhere. The file is readable by its owner only.
+    them; ``data/FORMAT.md`` in it explains the rest. The returned seal covers all of it: store it
+    in another place. The file is readable by its owner only.
 
     Parameters:
         what: a reading, or an explorer that has one; its Box must still be open.
         path: a file whose name ends in .zip.
         title, notes: those of `report`.
-        options: what `report` and `audit` take. With ``redact`` or ``columns``, the answers are
-            not in the bag, only their SHA-256.
+        options: options of `report` and `audit`. With ``redact`` or ``columns``, the bag has only
+            the SHA-256 of the answers.
 
     Raises:
         InvalidRequest: an argument is invalid, an answer is no longer cached, or the file cannot
-            be written; an existing one then stays as it was.
+            be written; an existing one then stays unchanged.
 
     >>> import tempfile, boxdocgen_explore as bx
     >>> with bx.demo() as box:
@@ -169,9 +169,9 @@ def write_evidence(
     title: str | None = None,
     notes: str | Sequence[str] = (),
 ) -> Report:
-    """Write the result of `run_audit` and the answers that it is about, as `evidence` does.
+    """Write the result of `run_audit` and its answers, as `evidence` does.
 
-    If the file is an .html file, it is the report, and the bag is in it. Raises as `evidence`.
+    An .html file is the report with the bag in it. Raises as `evidence`.
     """
     target = output_path("path", path, ".zip", *HTML_ENDINGS)
     embedded = target.suffix.lower() != ".zip"

@@ -1,4 +1,4 @@
-"""The answers in an evidence bag -> the reading that they were, parsed again."""
+"""Parse the answers in an evidence bag again, to the original reading."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _kind(request: Mapping[str, Any]) -> str:
 
 
 def reading(answers: Sequence[Answer], record: Mapping[str, Any]) -> Reading:
-    """Join the answers to a reading; what is not in them is as the record states it."""
+    """Join the answers to a reading; the rest is taken from the record."""
 
     def of(*kinds: str) -> tuple[list[dict[str, Any]], list[pl.DataFrame]]:
         some = [(one, rows) for one, rows in answers if _kind(one) in kinds]
@@ -88,7 +88,7 @@ def reading(answers: Sequence[Answer], record: Mapping[str, Any]) -> Reading:
 
 
 def _documents(request: Mapping[str, Any], rows: pl.DataFrame | None) -> pl.DataFrame:
-    """What an answer says of documents: ``output_file_id``, and columns of schema.DOCUMENTS."""
+    """The documents in an answer: ``output_file_id``, and columns of schema.DOCUMENTS."""
     is_file = _kind(request) == "files"
     if rows is None or (is_file and rows["item_status"][0] not in (None, "active")):
         gone = is_file and (rows is not None or request["status"] == 404)

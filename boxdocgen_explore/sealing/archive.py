@@ -1,4 +1,4 @@
-"""Opens an evidence bag from anybody: nothing is unpacked, and no file may be hostile."""
+"""Open an untrusted evidence bag: nothing is unpacked, and hostile files are refused."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _LARGEST_BAG_BYTES: Final = 1 << 32
 class Bag:
     """The files of a bag by their path in it.
 
-    ``intact`` says if the zip file is as it was written; None if another program packed it.
-    ``damaged`` names the files that could not be read. If the bag is in a report, ``report`` is
+    ``intact`` is true if the zip file is unchanged, None if another program packed it.
+    ``damaged`` has the files that could not be read. If the bag is in a report, ``report`` is
     the text of that report.
 
     Raises:
-        BrokenBag: it cannot be read, is no bag, or has files that a bag cannot have.
+        BrokenBag: it cannot be read, is not a bag, or has invalid files.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,19 +53,19 @@ class Bag:
         self.last: str = "the bag"
 
     def read(self, name: str) -> bytes:
-        """A file's content; empty if it is damaged. ``last`` names the file from now on."""
+        """The content of a file; empty if it is damaged. ``last`` is then the name of this file."""
         self.last = name
         if name not in self._files:
             raise BrokenBag(f"This is no complete evidence bag: it has no file {name!r:.200}.")
         try:
             return self._archive.read(self._files[name])
-        except Exception:  # of zipfile, or of any decompressor
+        except Exception:  # from zipfile or any decompressor
             self.damaged.add(name)
             return b""
 
 
 def _checked_files(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-    """The files by their path below the bag's folder."""
+    """The files by their path in the bag's folder."""
     roots = (one.filename for one in entries if one.filename.endswith(TAG_MANIFEST))
     root = next(roots, "").removesuffix(TAG_MANIFEST)
     files: dict[str, zipfile.ZipInfo] = {}

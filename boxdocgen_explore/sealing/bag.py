@@ -1,4 +1,4 @@
-"""Writes the evidence bag: what Box answered, what the audit found, and a seal over both."""
+"""Write the evidence bag: Box's answers, the audit, and a seal over both."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _HERE: Final = Path(__file__).parent
 def write_bag(
     path: Path, name: str, result: AuditResult, record: Mapping[str, Any], report: str
 ) -> str:
-    """Write a bag, page by page, which unpacks to the folder ``name``; give its seal.
+    """Write a bag, page by page, that unpacks to the folder ``name``; return its seal.
 
-    The same files give the same bytes.
+    Equal files give equal bytes.
 
     Raises:
-        InvalidRequest: an answer about a complete batch is not at hand.
+        InvalidRequest: an answer about a complete batch is not available.
         OSError: the file cannot be written.
     """
     digests: dict[str, str] = {}
@@ -77,7 +77,7 @@ def write_bag(
 
 
 def policy_files(policy: Policy) -> Mapping[str, bytes]:
-    """The policy and its manifests, which must lie beside it: others could not be found again."""
+    """The policy and its manifests, which must be in the same folder to be found again."""
     for name in policy.files:
         if not re.fullmatch(r"\w[\w. -]*(/\w[\w. -]*)*", name):
             raise InvalidRequest(
@@ -92,9 +92,9 @@ def _sha256(content: bytes) -> str:
 
 
 def _requests(result: AuditResult) -> Iterator[tuple[dict[str, Any], bytes | None]]:
-    """Each answer as a line of ``reading.jsonl``, and its body if it goes into the bag.
+    """Each answer as a line of ``reading.jsonl``, and its body if the bag includes it.
 
-    Bodies of a list go into it if all are at hand, because each has the marker of the next.
+    Bodies of a list are included if all are available, because each has the marker of the next.
     """
     reading = result.reading
     known = (reading.pages, reading.list_pages, reading.document_pages)
@@ -136,7 +136,7 @@ def _body(reading: Reading, path: tuple[str, ...], row: Mapping[str, Any]) -> by
 def _file(path: tuple[str, ...], page: int) -> str:
     """The place of an answer in the bag."""
     kind, *ids = path
-    # Box's ids are numbers; another one could lead out of the folder.
+    # Box's ids are numbers; others could lead out of the folder.
     names = [one if re.fullmatch("[0-9]+", one) else _sha256(one.encode()) for one in ids[:1]]
     is_list = kind.startswith("docgen")
     folder = ["pages", *(names or [kind])] if is_list else ["documents", kind, *names]

@@ -1,4 +1,4 @@
-"""Asks Box again: are the jobs of an evidence bag still as they were read?"""
+"""Compare the jobs of an evidence bag with Box today."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MATCHES, DIFFERS, NOT_PERFORMED = "matches", "does not match", "not performed"
 
 
 def box_now(bag: Bag, box: Any) -> Iterator[tuple[str, str, str]]:
-    """Compare the jobs of a bag with what Box says now, without the cache: one row per batch.
+    """Compare the jobs of a bag with Box today, without the cache: one row per batch.
 
-    Only a job that was final and has changed or vanished does not match.
+    Only final jobs that changed or vanished do not match.
     """
     record, answers = json.loads(bag.read("data/audit.json")), parsed_answers(bag)
     batches = [*record["outcome"]]

@@ -1,6 +1,6 @@
 """Checks an unpacked evidence bag with Python and nothing else: python3 -I data/verify.py
 
-It prints what does not match, or else the seal; the exit status is 0 if all matches, else 1."""
+It prints what does not match, or the seal. The exit status is 0 if everything matches, else 1."""
 
 import base64
 import gzip
@@ -22,7 +22,7 @@ def sha256(content: bytes) -> str:
 
 
 def first_three(found: Iterable[str]) -> Iterator[str]:
-    """The first problems of each kind, and how many more there are of it."""
+    """The first problems of each kind, and the number of further ones."""
     kinds = Counter[str]()
     for problem in found:
         kind = problem.split(": ")[1]
@@ -33,7 +33,7 @@ def first_three(found: Iterable[str]) -> Iterator[str]:
 
 
 def problems(names: set[str], read: Callable[[str], bytes]) -> Iterator[str]:
-    """What does not match in a bag that has these files."""
+    """The problems of a bag with these files."""
     unlisted = names - {MANIFESTS[0]}
     for manifest in MANIFESTS:
         for line in read(manifest).decode().splitlines() if manifest in names else ():
@@ -50,7 +50,7 @@ def problems(names: set[str], read: Callable[[str], bytes]) -> Iterator[str]:
 
 
 def page_problems(names: set[str], read: Callable[[str], bytes]) -> Iterator[str]:
-    """The pages follow one another, and have the rows, ids and counts that are stated."""
+    """Check that the pages form chains, and have the stated rows, ids and counts."""
     audit, ids = json.loads(read("data/audit.json")), set[tuple[str, str]]()
     counts: dict[str, Counter[str]] = {batch: Counter() for batch in audit["outcome"]}
     ends, numbers = dict[str, str | None](), Counter[str]()  # by list
@@ -84,7 +84,7 @@ def page_problems(names: set[str], read: Callable[[str], bytes]) -> Iterator[str
 
 
 def record_problems(read: Callable[[str], bytes]) -> Iterator[str]:
-    """The report has the record and is as it was written; the manifest is the recorded one."""
+    """Check that the report is unchanged and has the record, and check the manifest."""
     record, report = read("data/audit.json"), read("data/report.html").decode()
     parts = dict(re.findall(' id="boxdocgen-(record|text)">([^<]*)<', report))
     if gzip.decompress(base64.b64decode(parts["record"])) != record:
@@ -109,7 +109,7 @@ if __name__ == "__main__":
         removed = ", ".join(json.loads(content("data/audit.json"))["removed"])
         without = f"{removed}; so pages, jobs and counts are not checked" if removed else "nothing"
         print("Left out:", without)
-    except Exception as error:  # whatever may be in the files
+    except Exception as error:  # the files may contain anything
         found.append(f"the rest: a file is missing, or not as FORMAT.md says ({error!r:.200})")
     conclusion = "NOT consistent." if found else "Consistent."
     print(*first_three(found), conclusion, NOT_CHECKED, sep="\n")

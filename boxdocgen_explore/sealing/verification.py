@@ -1,7 +1,7 @@
-"""Verifies an evidence bag: all that its own script checks, and the audit once more.
+"""Verify an evidence bag: the checks of its own script, and the audit again.
 
-The answers are parsed as they were when they were read, the rules run again with the settings of
-the record, and the result must be the same record, statement by statement.
+The answers are parsed again, the rules run again with the settings of the record, and the result
+must be the same record, statement by statement.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ _CONCLUSIONS: Final = {
 
 @dataclass(frozen=True)
 class Verification:
-    """What was verified: ``statements`` has one row each (`schema.VERIFICATION`).
+    """The result: ``statements`` has one row per statement (`schema.VERIFICATION`).
 
-    ``level`` is "unchanged since lodged" if the seal is the one that was stored elsewhere, else
-    "consistent"; None if something in the bag does not match. That it is attributable, only a
-    signature shows. ``ok`` is False if anything does not match, the given seal and what Box says
-    now included. ``box_read`` is False if Box was to be asked and did not say it all.
+    ``level`` is "unchanged since lodged" if the given seal matches, otherwise "consistent"; None if
+    something in the bag does not match. Only a signature makes it attributable. ``ok`` is False if
+    anything does not match, including the given seal and Box today. ``box_read`` is False if Box
+    was to be read and could not be read completely.
     """
 
     path: Path
@@ -89,24 +89,24 @@ class Verification:
     def __str__(self) -> str:
         rows = self.statements.iter_rows()
         lines = [f"{result:14} {name}{f': {text}' if text else ''}" for name, result, text in rows]
-        seal = [f"Seal: {self.seal}"] if self.level else []  # it would match, and mean nothing
+        seal = [f"Seal: {self.seal}"] if self.level else []  # it would match, but mean nothing
         return "\n".join([_CONCLUSIONS[self.level], *lines, *seal])
 
 
 def verify(
     path: str | os.PathLike[str], seal: str | None = None, *, box: Any = None
 ) -> Verification:
-    """Verify an evidence bag, or a report that has one: perform its audit again on the answers.
+    """Verify an evidence bag, or a report that has one, by performing its audit again.
 
-    A bag that was made up completely is consistent, too: only a seal that was stored elsewhere
-    shows that this is the bag that was made then. See `evidence` for an example.
+    A completely forged bag is consistent, too: only a seal stored in another place proves that the
+    bag is unchanged. See `evidence` for an example.
 
-    With ``box``, a `Box`, its batches are read again: a job that was final may not have changed or
-    vanished since; one that was still running may.
+    With ``box``, a `Box`, its batches are read again: jobs that were final must be unchanged; jobs
+    that were still running may have changed.
 
     Raises:
         InvalidRequest: the seal is not 64 hexadecimal digits.
-        BrokenBag: the file cannot be read or is no evidence bag.
+        BrokenBag: the file cannot be read, or is not an evidence bag.
     """
     bag = Bag(checked_path("path", path))
     if seal is not None and not (isinstance(seal, str) and re.fullmatch("[0-9a-fA-F]{64}", seal)):
@@ -138,7 +138,7 @@ def _zip_file(bag: Bag) -> _Row:
 
 
 def _report_around(bag: Bag, seal: str) -> Iterator[_Row]:
-    """A report that has the bag is the one in the bag, and nothing else."""
+    """Check that a report with the bag equals the report in the bag."""
     if bag.report is None:
         return
     if json.loads(bag.read("data/audit.json"))["code"] != stated_code():
@@ -171,7 +171,7 @@ def _guarded(bag: Bag, rows: Iterator[_Row], name: str = "audit") -> Iterator[_R
 
 
 def _audit(bag: Bag) -> Iterator[_Row]:
-    """The audit once more, compared with its record; then the report, with both."""
+    """Repeat the audit and compare it with its record; then compare the report with both."""
     content = bag.read("data/audit.json")
     record, answers = json.loads(content), parsed_answers(bag)
     report = parsed_report(Path("data/report.html"), bag.read("data/report.html").decode())
@@ -192,7 +192,7 @@ def _audit(bag: Bag) -> Iterator[_Row]:
     if record["history"]:
         yield "history", NOT_PERFORMED, "the earlier audits are not in the bag"
     if not same_code:
-        skipped = skipped | {"code", "facts", "statements", "sample"}  # these are worded by it
+        skipped = skipped | {"code", "facts", "statements", "sample"}  # these depend on its wording
         yield "code", NOT_PERFORMED, "it is another version; this one performs the audit again"
     result, again = _performed_again(bag, record, answers, rules)
     rows = [*_differences(record, again, skipped, unknown)]
@@ -200,7 +200,7 @@ def _audit(bag: Bag) -> Iterator[_Row]:
     if not rows:
         yield "findings, verdicts", MATCHES, f"{len(rules)} checks performed again"
     jobs = result.jobs.select(result.columns)
-    # Packing is faster than unpacking; another zlib packs the same jobs into other bytes.
+    # Packing is faster than unpacking, but another zlib packs the same jobs differently.
     if report.payload != pack(jobs) and not report.jobs().equals(jobs):
         yield "report", DIFFERS, "its jobs are not those of the pages"
     if same_code:
@@ -212,7 +212,7 @@ def _audit(bag: Bag) -> Iterator[_Row]:
 def _performed_again(
     bag: Bag, record: Mapping[str, Any], answers: Sequence[Answer], rules: Sequence[Any]
 ) -> tuple[AuditResult, dict[str, Any]]:
-    """Run the audit of a record again; the manifest needs a file for a moment."""
+    """Run the audit of a record again, with the manifest in a temporary file."""
     scope, options = dict(record["scope"]), dict(record["settings"])
     sample = record["sample"] or {}
     scope["listed_at"] = scope["listed_at"] and dt.datetime.fromisoformat(scope["listed_at"])
@@ -240,15 +240,15 @@ def _performed_again(
             **options,
         )
         again = audit_record(result, record["title"], record["notes"])
-        again["settings"] |= earlier  # its rule alone was not performed again
+        again["settings"] |= earlier  # only its rule was not performed again
         if again["sample"] and not (again["sample"]["meaning"] and record["sample"]["meaning"]):
-            again["sample"]["meaning"] = record["sample"]["meaning"]  # one of both had no SciPy
+            again["sample"]["meaning"] = record["sample"]["meaning"]  # one of the two had no SciPy
         again["history"] = record["history"]  # the earlier audits are not in the bag
         return result, again
 
 
 def _policy(bag: Bag, folder: Path, stated: str) -> Path:
-    """Write the policy and its manifests for a moment; it may name no file beside those."""
+    """Write the policy and its manifests temporarily; it must not name other files."""
     inside = "data/policy/"
     files = {name.removeprefix(inside) for name in bag.names if name.startswith(inside)}
     policy = stated.partition(" (SHA-256 ")[0]
@@ -264,10 +264,10 @@ def _policy(bag: Bag, folder: Path, stated: str) -> Path:
 def _differences(
     record: Mapping[str, Any], again: Mapping[str, Any], skipped: set[str], unknown: set[str]
 ) -> Iterator[str]:
-    """Each statement that is another one when the audit is performed again."""
+    """The statements that differ when the audit is performed again."""
     for name in sorted({*record, *again} - skipped):
         stated, found = record.get(name), again.get(name)
-        if name == "batch_table" and unknown:  # these two are of all rules, too
+        if name == "batch_table" and unknown:  # these two are about all rules, too
             ours = {"checks": None, "conclusion": None}
             stated, found = ([row | ours for row in rows or ()] for rows in (stated, found))
         if name in ("findings", "verdicts"):
@@ -281,7 +281,7 @@ def _differences(
 
 
 def _apart(*values: Any) -> str:
-    """Two values from a little before the first difference on."""
+    """Two values, starting shortly before their first difference."""
     texts = [canonical(value) for value in values]
     same = next((n for n, (one, other) in enumerate(zip(*texts, strict=False)) if one != other), 0)
     stated, found = (f"{text[max(0, same - 40) :]:.120}" for text in texts)

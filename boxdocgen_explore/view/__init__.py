@@ -1,4 +1,4 @@
-"""The view that needs no kernel: a jobs frame goes in, an HTML page or `view.widget` comes out."""
+"""The view that works without a kernel: jobs go in, an HTML page or `view.widget` comes out."""
 
 from boxdocgen_explore.figures import batch_labels
 from boxdocgen_explore.view.address import fragment

@@ -1,4 +1,4 @@
-"""The state of a view as the fragment of an address: links to the jobs that a finding is about."""
+"""The state of a view as the fragment of an address, for links to the jobs of a finding."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from boxdocgen_explore.view.filters import check_state
 
 
 def fragment(state: Mapping[str, Any]) -> str:
-    """Write what follows "#" in the address of a page, so that its view shows this state.
+    """Return the fragment of a page's address for this state, without "#".
 
-    The page follows such a link within itself, too. ``state`` is that of `filters.check_state`,
-    for which InvalidRequest is raised.
+    The page also follows such links to itself. ``state`` is that of `filters.check_state`, which
+    raises InvalidRequest.
 
     >>> fragment({"status": ["failed"], "reason": ["Row # is empty"], "output_type": [None]})
     'status=failed&reason=Row+%23+is+empty&none=output_type'

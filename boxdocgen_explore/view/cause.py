@@ -1,4 +1,4 @@
-"""The main cause of the failures as lines of text: whom it concerns, and how to fix it."""
+"""The main cause of failures as lines of text: the affected jobs, and the fix."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ _OPTIONAL: Final = ("job_id", "template_file_id", "template_file_version_id")
 
 
 def main_cause(jobs: pl.DataFrame, others: pl.DataFrame | None = None) -> list[list[str]]:
-    """Write what is known of the main cause that the verdict names, one line each.
+    """Describe the main cause in the verdict, in lines.
 
-    There is no line if it names none, or if neither a fix is known nor whom it concerns.
-
-    ``others`` are further jobs of the same templates, if any are known: whether other versions
-    have this problem follows from them, too. Columns that were left out are not needed: then less
-    is known. The first line is a heading. In a line, text and code alternate, beginning with text;
-    both are safe to show.
+    Returns no lines if there is no main cause, or if neither a fix nor the affected versions are
+    known. ``others`` are further jobs of the same templates, to see whether other versions have
+    this problem. Redacted columns are not needed, but then less is known. The first line is a
+    heading. In a line, text and code alternate, starting with text; both are safe to show.
 
     >>> errors = [["The tag 'city' was not provided in the input data."]]
     >>> for line in main_cause(pl.DataFrame({"status": ["failed"], "errors": errors})):
@@ -60,14 +58,14 @@ def _cause(jobs: pl.DataFrame, reason: str) -> dict[str, Any]:
 
 
 def _joined(jobs: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
-    """All jobs, those of ``jobs`` as they are there."""
+    """All jobs; those in ``jobs`` are taken from there."""
     columns = ["status", "errors", *_OPTIONAL]
     more = others.join(jobs, on="job_id", how="anti")
     return pl.concat([jobs.select(columns), more.select(columns)])
 
 
 def _concerned(jobs: pl.DataFrame, cause: Mapping[str, Any], failed: int) -> str:
-    """Say how many jobs have this cause, and with which template versions; only what is known."""
+    """The number of jobs with this cause and their template versions, as far as known."""
     number, versions = cause["jobs"], cause["template_file_version_ids"]
     count = counted(number, "job") + (f", {failed:,} of them failed" if failed < number else "")
     if not versions:

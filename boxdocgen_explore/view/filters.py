@@ -1,4 +1,4 @@
-"""A state of the view: checked, and as a polars expression for the jobs that it shows."""
+"""The state of the view: its check, and the polars expression of its filters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from boxdocgen_explore.search import search
 _VERSION: Final = ("template_file_id", "template_file_version_id")
 _COLUMNS: Final = ("status", "output_type", *_VERSION, "batch_id")
 _VALUES: Final = (*_COLUMNS, "reason", "day")
-"""Keys of the state that are lists of values."""
+"""Keys of the state with lists of values."""
 
 QUERY_CODE: Final[Mapping[str, str]] = {
     **{name: f'pl.col("{name}").is_in({{values}})' for name in _COLUMNS},
@@ -27,7 +27,7 @@ QUERY_CODE: Final[Mapping[str, str]] = {
     "created": "bx.analysis.day().is_between(pl.lit({first}), pl.lit({last}))",
     "text": "bx.analysis.search({text})",
 }
-"""`query` as Python source, by key of the state; the front end fills in the values."""
+"""Python source of `query` by key of the state; the front end fills in the values."""
 
 _Text = Annotated[str, msgspec.Meta(pattern="^[^\0\ud800-\udfff]*\\Z")]
 _Width = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]+:[0-9]{2,4}\Z")]
@@ -59,16 +59,16 @@ def _is_valid(key: str, value: Any) -> bool:
 
 
 def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the state back as a plain dict; raise InvalidRequest if it is invalid.
+    """Return the state as a plain dict; raise InvalidRequest if it is invalid.
 
     Keys, all optional: ``status``, ``output_type``, ``template_file_id``,
-    ``template_file_version_id``, ``batch_id``, ``reason`` and ``day`` (ISO date, UTC) are lists
-    of values: None stands for null, and an empty list does not filter. ``created`` is the first and
-    the last UTC day of an interval. ``text`` is several ids or words (`analysis.search`);
-    ``compare_by`` is "batch", "template" or "day", and ``measure`` how these bars are measured, by
-    "count" or "share"; ``sort`` is ``[column, "ascending" | "descending"]`` or None, which is
-    failures first; ``columns`` are those of the table, None for the ones that its jobs need;
-    ``widths`` those that a person has dragged, in pixels: ``["errors:320"]``.
+    ``template_file_version_id``, ``batch_id``, ``reason`` and ``day`` (ISO date, UTC) are lists of
+    values: None stands for null, and an empty list does not filter. ``created`` has the first and
+    last UTC day of an interval. ``text`` has ids or words (`search.search`). ``compare_by`` is
+    "batch", "template" or "day"; ``measure`` of these bars is "count" or "share". ``sort`` is
+    ``[column, "ascending" | "descending"]``, or None for failures first. ``columns`` has the
+    columns of the table (None: chosen by its jobs), ``widths`` those dragged by the user, in
+    pixels: ``["errors:320"]``.
 
     >>> check_state({"status": ["failed"], "text": "bonus"})
     {'status': ['failed'], 'text': 'bonus'}
@@ -87,11 +87,10 @@ def check_state(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def query(state: Mapping[str, Any], templates: Mapping[str, str] | None = None) -> pl.Expr:
-    """Give the polars expression for the rows that a state shows.
+    """Return the polars expression for the rows of a state.
 
     Filters of different keys are joined by "and", the values of one key by "or". The keys ``day``
-    and ``created`` need frames with ``created_at``; ``templates``, names by file id, are searched
-    by ``text``.
+    and ``created`` need ``created_at``; ``text`` also searches ``templates`` (names by file id).
 
     Raises InvalidRequest for a state that `check_state` refuses.
 
@@ -115,7 +114,7 @@ def query(state: Mapping[str, Any], templates: Mapping[str, str] | None = None) 
 def shown(
     jobs: pl.DataFrame, state: Mapping[str, Any], templates: Mapping[str, str] | None = None
 ) -> pl.DataFrame:
-    """Give the jobs that a state shows; without times, no job has a day."""
+    """Return the jobs of a state; without times, no job has a day."""
     no_time = pl.lit(None, DETAILS["created_at"]).alias("created_at")
     dated = jobs if "created_at" in jobs.columns else jobs.with_columns(no_time)
     return dated.filter(query(state, templates)).select(jobs.columns)

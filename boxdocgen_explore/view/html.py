@@ -1,4 +1,4 @@
-"""HTML from templates: whatever Box sent becomes text that can be read, never markup."""
+"""HTML from templates: data from Box becomes readable text, never markup."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _PACKAGE: Final = Path(__file__).parents[1]
 def fill(template: str, **values: Any) -> str:
     """Fill in a template, named by its path within the package.
 
-    Every value is escaped, unless the template itself marks it as ``safe``. Characters that
-    cannot be seen become their codes, texts that nobody could read to their end are cut, and
-    whole numbers are grouped by thousands. A value that the template misses is an error.
+    Every value is escaped, unless the template itself marks it as ``safe``. Invisible characters
+    become their codes, very long texts are truncated, and whole numbers are grouped by thousands.
+    A missing value is an error.
     """
     return str(_environment().get_template(template).render(values))
 
 
 def front_end(name: str) -> str:
-    """Give the text of a file of the front end."""
+    """Return the text of a file of the front end."""
     return (_PACKAGE / "view" / "front_end" / name).read_text(encoding="utf-8")
 
 
 @functools.cache
 def _environment() -> Any:
-    import jinja2  # here, because an explorer is shown before it needs a template
+    import jinja2  # imported here, because an explorer is shown before it needs a template
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_PACKAGE),
@@ -41,12 +41,12 @@ def _environment() -> Any:
     )
     words = (text.counted, text.duration, text.listed, text.moment, text.percent, text.timestamp)
     environment.filters |= {one.__name__: one for one in words}
-    environment.policies["json.dumps_kwargs"] = {}  # not sorted: the order of the charts counts
+    environment.policies["json.dumps_kwargs"] = {}  # not sorted: the order of the charts matters
     return environment
 
 
 def _readable(value: object) -> object:
-    if hasattr(value, "__html__"):  # markup already: a macro's output, or marked as safe
+    if hasattr(value, "__html__"):  # already markup: the output of a macro, or marked as safe
         return value
     if value is None:
         return ""

@@ -1,4 +1,4 @@
-"""The view as one HTML document: no network, no kernel, and the same front end as the widget."""
+"""The view as one HTML document without network or kernel, with the widget's front end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from boxdocgen_explore.view.payload import pack
 from boxdocgen_explore.view.script import module, specs
 
 VIEW_MIME: Final = "application/vnd.boxdocgen.view+json"
-"""What a `View` shows, its payload in base64, as an output of a notebook: for `notebook_page`."""
+"""The values of a `View`, its payload in base64, as a notebook output for `notebook_page`."""
 
 
 def page(
@@ -36,11 +36,11 @@ def page(
     labels: Mapping[str, str] | None = None,
     state: Mapping[str, Any] | None = None,
 ) -> str:
-    """Write the view as one HTML document.
+    """Return the view as one HTML document.
 
-    ``jobs`` has one row per job (`schema.JOBS`); a page can do without some of the columns.
-    ``templates`` are names by file id, ``labels`` those of the batches (default: `batch_labels`);
-    ``state`` is that of `check_state`.
+    ``jobs`` has one row per job (`schema.JOBS`); some columns are optional. ``templates`` has names
+    by file id, ``labels`` those of the batches (default: `batch_labels`); ``state`` is that of
+    `check_state`.
 
     Raises:
         InvalidRequest: the state is invalid.
@@ -58,10 +58,10 @@ def page(
 
 
 def notebook_page(body: str, views: Sequence[Mapping[str, Any]], title: str) -> str:
-    """Write a notebook as one HTML document with live views.
+    """Return a notebook as one HTML document with live views.
 
-    ``body`` is HTML as it is to stand in the page. The element with the id ``boxdocgen-view-N``
-    gets the view of ``views[N]`` (`VIEW_MIME`).
+    ``body`` is the HTML of the page. The element with the id ``boxdocgen-view-N`` gets the view of
+    ``views[N]`` (`VIEW_MIME`).
     """
     return _fill_page(
         "view/templates/notebook.html",
@@ -86,12 +86,12 @@ def document(
     script: str = "",
     **values: Any,
 ) -> str:
-    """Fill in ``template``, which is or extends ``page.html``, around the view of some jobs.
+    """Fill in ``template`` (``page.html``, or one that extends it) around the view of jobs.
 
-    ``payload`` is what `pack` made of the jobs, ``cause`` what `main_cause` gave. ``style`` and
-    ``script`` come after the view's own (in the script, ``mounted`` is a promise of the view);
-    ``values`` are the template's, such as its ``title``. The browser runs these scripts alone,
-    which the page names by their hash.
+    ``payload`` comes from `pack`, ``cause`` from `main_cause`. ``style`` and ``script`` follow
+    the view's own (in the script, ``mounted`` is a promise of the view). ``values`` are for the
+    template, such as its ``title``. The browser runs only these scripts, which the page allows by
+    hash.
 
     Raises:
         InvalidRequest: the state is invalid.
@@ -122,12 +122,12 @@ def _fill_page(template: str, style: str, script: str, **values: Any) -> str:
 
 
 def open_page(text: str) -> Path:
-    """Write a page to a temporary file that only its owner can read, and open it in the browser.
+    """Write a page to a private temporary file, and open it in the browser.
 
-    Pages that are a day older are deleted, because they hold personal data.
+    Pages that are a day older are deleted, because they have personal data.
 
     Raises:
-        InvalidRequest: the file cannot be written; nothing is left of it.
+        InvalidRequest: the file cannot be written; no part of it is left.
     """
     try:
         path = Path(tempfile.gettempdir()) / f"boxdocgen-{secrets.token_hex(8)}.html"
@@ -141,11 +141,11 @@ def open_page(text: str) -> Path:
 
 
 def _delete_older(page: Path) -> None:
-    """Delete the pages that the same user opened more than a day before this one."""
+    """Delete pages that the same user opened more than a day before this one."""
     for path in page.parent.glob(f"boxdocgen-{'[0-9a-f]' * 16}.html"):
         with suppress(OSError):
             old, new = path.lstat(), page.stat()
-            # Of the same user, because root could delete those of others, too.
+            # Only those of the same user, because root could delete those of others, too.
             if old.st_uid == new.st_uid and new.st_mtime - old.st_mtime > 86_400:
                 path.unlink()
 

@@ -1,8 +1,7 @@
-"""What the view gets: jobs as few bytes (`columns.js` reads what `pack` writes), and names.
+"""The input of the view: jobs as few bytes (`columns.js` reads what `pack` writes), and names.
 
-Besides the bytes it gets ``templates``, names by file id, and ``batch_labels``: what batches are
-called (`verdict.batch_label`), by batch id. It shows the id beside a label, and the id alone of a
-batch that has none.
+The view also gets ``templates``, names by file id, and ``batch_labels``, names of batches
+(`verdict.batch_label`) by id. It shows the id beside a label, or only the id.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _UNIQUE: Final = (
     *("output_file_name", "output_file_size_bytes", "output_file_sha1", "output_file_created_at"),
     "duration_s",
 )
-"""Columns in which nearly all values differ; by all the others, jobs fall into few row groups."""
+"""Columns in which nearly all values differ; by all others, jobs form few row groups."""
 _TIME: Final = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 
@@ -41,7 +40,7 @@ def pack(
     (bool) marks the jobs that changed since the last look. ``level`` is the compression of gzip.
 
     Jobs with equal values in all columns but the nearly unique ones form one row group. The view
-    filters and counts row groups, of which there are few, however many jobs there are.
+    filters and counts row groups, of which there are few even for many jobs.
 
     The bytes are gzip; inside are the length of a JSON header (4 bytes, little-endian), the header,
     and blocks of numbers in 1, 2 or 4 bytes each: the row group of each job; for a column of the
@@ -64,7 +63,7 @@ def pack(
 
 
 def unpack(payload: bytes) -> pl.DataFrame:
-    """Give back the frame that `pack` packed."""
+    """Unpack the frame that `pack` packed."""
     body = memoryview(gzip.decompress(payload))
     start = 4 + int.from_bytes(body[:4], "little")
     head = json.loads(bytes(body[4:start]))
@@ -90,10 +89,10 @@ def unpack(payload: bytes) -> pl.DataFrame:
 
 
 def _row_groups(jobs: pl.DataFrame, changed: pl.Series | None) -> tuple[pl.DataFrame, pl.Series]:
-    """Give one row per row group, and the number of each job's group.
+    """Return one row per row group, and the number of each job's group.
 
-    The columns are those that jobs share, and what the browser counts by but should not have to
-    work out: ``reason``, ``day``, ``duration`` (its range) and ``made`` (the interval).
+    The columns are those that jobs share, and computed ones that the browser counts by:
+    ``reason``, ``day``, ``duration`` (its range) and ``made`` (the interval).
     """
     derived = {
         "created_at": analysis.day().alias("day"),
@@ -108,14 +107,14 @@ def _row_groups(jobs: pl.DataFrame, changed: pl.Series | None) -> tuple[pl.DataF
     groups, group_of_job = _distinct(shared)
     keys = ["status", "errors"]
     if set(keys) <= set(groups.columns):
-        # Few groups differ in both, so reasons are worked out once for each pair.
+        # Few groups differ in both, so reasons are computed once per pair.
         reasons = groups.select(keys).unique().with_columns(reason=analysis.job_reasons())
         groups = groups.join(reasons, on=keys, nulls_equal=True, maintain_order="left")
     return groups, group_of_job
 
 
 def _distinct(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """Give the distinct rows in order of appearance, and for each row the place of its like."""
+    """Return the distinct rows in order of appearance, and the place of each row among them."""
     groups = (
         frame.with_columns(_row=pl.int_range(pl.len()))
         .group_by(frame.columns or pl.lit(0), maintain_order=True)
@@ -126,14 +125,14 @@ def _distinct(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
 
 
 def _dictionary(series: pl.Series) -> tuple[dict[str, Any], bytes]:
-    """Give the distinct values in order of appearance, and the place of each row's value."""
+    """Return the distinct values in order of appearance, and the place of each row's value."""
     values, places = _distinct(series.to_frame())
     width, coded = _coded(places, values.height)
     return {"values": values.to_series().to_list(), "width": width}, coded
 
 
 def _unique(series: pl.Series) -> tuple[dict[str, Any], bytes]:
-    """Give the length of each value, and all values joined."""
+    """Return the length of each value, and all values joined."""
     is_time = isinstance(series.dtype, pl.Datetime)
     texts = series.dt.strftime(_TIME) if is_time else series.cast(pl.String)
     lengths = (texts.str.len_bytes() + 1).fill_null(0)
@@ -144,7 +143,7 @@ def _unique(series: pl.Series) -> tuple[dict[str, Any], bytes]:
 
 
 def _coded(numbers: pl.Series, limit: int) -> tuple[int, bytes]:
-    """Give numbers below a limit as little-endian bytes, and the width of each."""
+    """Return numbers below a limit as little-endian bytes, and the width of each."""
     typecode = next(code for code, most in _CODE_TYPES if limit <= most)
     packed = array.array(typecode, numbers.to_list())
     return packed.itemsize, packed.tobytes()

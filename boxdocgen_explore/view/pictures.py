@@ -1,6 +1,6 @@
-"""Jobs as pictures of bars, for readers without scripts: the charts of the view, in milliseconds.
+"""The charts of the view as pictures, for readers without scripts, drawn in milliseconds.
 
-Altair and Vega take seconds to start, and an explorer appears only once its snapshot is there.
+Altair and Vega take seconds to start, and an explorer appears only with its snapshot.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CHARACTER_PX: Final = 6.6
 def picture(name: str, jobs: pl.DataFrame, note: str | None = None) -> dict[str, str] | None:
     """Draw the figure of this name, with a note below its title; None if it has no bars.
 
-    Gives ``title``, and ``svg`` in base64 for an image: readers that strip markup leave it alone.
+    Returns ``title``, and ``svg`` in base64 for an image, which readers that strip markup keep.
     """
     figure = FIGURES[name]
     groups = [list(rows) for _, rows in itertools.groupby(bars(name, jobs), itemgetter("group"))]
@@ -35,7 +35,7 @@ def picture(name: str, jobs: pl.DataFrame, note: str | None = None) -> dict[str,
     plain = not figure.by_status and figure.by != ("status",)
     drawn = []
     for rows in groups:
-        lengths = [max(3.0, row["shown"] * job_px) for row in rows]  # one job must be visible
+        lengths = [max(3.0, row["shown"] * job_px) for row in rows]  # even one job must be visible
         colours = [
             PLAIN_COLOUR if plain else COLOURS.get(row["status"], UNKNOWN_COLOUR) for row in rows
         ]
@@ -51,7 +51,7 @@ def picture(name: str, jobs: pl.DataFrame, note: str | None = None) -> dict[str,
 
 
 def _number(rows: list[dict[str, Any]], *, by_status: bool) -> str:
-    """Write how many jobs a bar has, and the share of them that failed, or its share of all."""
+    """The jobs of a bar, with the share that failed, or the bar's share of all jobs."""
     total = sum(row["shown"] for row in rows)
     failed = sum(row["shown"] for row in rows if row["status"] == "failed")
     part, of, word = (failed, total, " failed") if by_status else (total, rows[0]["jobs_shown"], "")

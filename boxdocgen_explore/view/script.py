@@ -1,8 +1,8 @@
-"""The front end of the view: one ES module, and what it draws and says by.
+"""The front end of the view: one ES module and its configuration.
 
 It gets packed columns, chart specs, a verdict and a state. In JupyterLab it is an anywidget
-(`view.widget`); `view.page` puts the same module and the same payload into one HTML document, so
-both filter alike. Vega comes out of vl-convert; no page asks another host for anything.
+(`view.widget`); `view.page` puts the same module and payload into one HTML document. Vega comes
+from vl-convert; no page loads anything from another host.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from boxdocgen_explore.view.html import front_end
 
 @functools.cache
 def specs() -> dict[str, Any]:
-    """Give what the front end draws and says by: charts, statuses, their colours, filter code."""
+    """Return the configuration of the front end: charts, statuses, colours, filter code."""
     return {
         "figures": json.loads(_figures()),
         "statuses": list(STATUSES),
@@ -36,7 +36,7 @@ def specs() -> dict[str, Any]:
 
 @functools.cache
 def module() -> str:
-    """Give the front end of the view, Vega included, as one ES module that imports nothing.
+    """Return the front end of the view, including Vega, as one ES module without imports.
 
     Raises OSError if the package's own files cannot be read.
     """
@@ -48,7 +48,7 @@ def script(*names: str) -> str:
 
     Raises OSError if the package's own files cannot be read.
     """
-    # Each file is a module, for editors and tests; joined, they share one scope.
+    # Each file is a module for editors and tests; when joined, they share one scope.
     return "".join(
         re.sub(r"^(import .*;\n|export (?!default))", "", front_end(name), flags=re.M)
         for name in names
@@ -56,13 +56,13 @@ def script(*names: str) -> str:
 
 
 def with_imports(name: str) -> list[str]:
-    """Name a file of the front end after those that it imports, and these after theirs."""
+    """List a file of the front end after the files that it imports, recursively."""
     imported = re.findall(r'^import .* from "\./(.*)";$', front_end(name), flags=re.M)
     return list(dict.fromkeys([*itertools.chain(*map(with_imports, imported)), name]))
 
 
 def _figures() -> str:
-    """Give `charts.figures` as JSON, if it is cached without an import of Altair."""
+    """Return `charts.figures` as JSON; if cached, without an import of Altair."""
 
     def build() -> str:
         from boxdocgen_explore import charts
@@ -74,7 +74,7 @@ def _figures() -> str:
 
 
 def _vega() -> str:
-    """Give vega-embed, Vega-Lite and Vega as one constant, ``vegaEmbed``."""
+    """Return vega-embed, Vega-Lite and Vega as one constant, ``vegaEmbed``."""
     export = "boxdocgen.vegaEmbed = vegaEmbed;"
 
     def build() -> str:

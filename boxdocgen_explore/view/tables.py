@@ -25,14 +25,14 @@ _HEADS: Final = {
 
 
 class Link(NamedTuple):
-    """A cell that leads elsewhere."""
+    """A cell with a link."""
 
     text: str
     address: str
 
 
 class Table(NamedTuple):
-    """What the macro ``draw`` of ``tables.html`` draws."""
+    """The input of the macro ``draw`` in ``tables.html``."""
 
     caption: str
     heads: Sequence[str]
@@ -55,7 +55,7 @@ def statuses(jobs: pl.DataFrame, *, by_output_type: bool = True) -> Table:
 
 
 def reasons(jobs: pl.DataFrame) -> Table | None:
-    """Count jobs by reason, the largest first; None if no job has one."""
+    """Count jobs by reason, largest first; None if no job has one."""
     counts = analysis.reasons(jobs)
     if not counts.height:
         return None
@@ -74,7 +74,7 @@ def first_rows(
 ) -> Table:  # fmt: skip
     """List the first jobs in the order of ``sort`` (`filters.check_state`), or failures first.
 
-    ``names`` are templates' by file id.
+    ``names`` has template names by file id.
     """
     order = f"{_HEADS.get(sort[0], sort[0])}, {sort[1]}" if sort else "failures first"
     column, direction = sort or ("status", "ascending")

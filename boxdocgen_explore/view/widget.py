@@ -1,6 +1,6 @@
 """The view as a Jupyter widget: jobs and charts, packed for a browser that needs no kernel.
 
-Only this module of the view needs anywidget and IPython, which the extra ``lab`` installs.
+This is the only module of the view that needs anywidget and IPython (extra ``lab``).
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from boxdocgen_explore.view.script import module, specs
 class View(anywidget.AnyWidget):
     """The view as a Jupyter widget: verdict, cause, filters, charts and table over one payload.
 
-    ``payload`` is what `pack` gives; ``state`` is the dict of `filters.check_state`, which follows
-    the browser and can be set: an invalid one raises InvalidRequest. ``verdict`` is
-    `analysis.Verdict.as_dict` or None, ``cause`` what `main_cause` gives; ``templates`` are names
-    by file id, ``batch_labels`` those of batches (see `payload`); ``notice`` is shown under the
-    verdict, such as why a refresh failed: its first line says what happened, the others are
-    details, which are folded. With ``retry`` a button sends the message ``{"event": "retry"}``.
-    ``loading`` is true while jobs are being read. ``watching`` is the progress of a batch that is
-    watched, or None: ``text``, ``final``, ``jobs``, ``calls``, and ``due_at``, the ISO time by
+    ``payload`` comes from `pack`; ``state`` is the dict of `filters.check_state`, which follows
+    the browser and can be set (InvalidRequest if invalid). ``verdict`` is
+    `analysis.Verdict.as_dict` or None, ``cause`` comes from `main_cause`; ``templates`` has names
+    by file id, ``batch_labels`` those of batches (see `payload`). ``notice`` is shown under the
+    verdict, such as why a refresh failed: its first line is what happened, the others are folded
+    details. With ``retry``, a button sends the message ``{"event": "retry"}``.
+    ``loading`` is true while jobs are being read. ``watching`` is the progress of a watched batch,
+    or None: ``text``, ``final``, ``jobs``, ``calls``, and ``due_at``, the ISO time by
     which the next look is expected (None: no next look). ``explorer_id`` is the id of the widget
-    that this view is a part of, if it is a part of one. ``variable`` is what the notebook calls
-    the explorer, for the code that is copied.
+    around this view, if any. ``variable`` is the name of the explorer in the notebook, for copied
+    code.
     """
 
     _css = front_end("view.css")
@@ -59,7 +59,7 @@ class View(anywidget.AnyWidget):
         return filters.check_state(proposal["value"])
 
     def save(self, jobs: pl.DataFrame, name: str, reading: Reading | None) -> None:
-        """Let the browser save these jobs of a reading under this name; `WRITERS` has endings."""
+        """Let the browser save these jobs of a reading under this name (endings: `WRITERS`)."""
         content = []
         try:
             known = about(jobs, reading) if reading else None

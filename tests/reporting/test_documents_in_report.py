@@ -59,7 +59,7 @@ def test_every_answer_about_documents_is_listed_with_its_evidence(looked_at, wri
     assert "35 documents: 35 found, 0 not found, 0 not checked." in text
     assert f"{looked_at.document_pages.height} answers from Box, 0 cached." in text
     assert f"Durations {DURATION_IS_INFERRED}" in text
-    assert f"Calls {looked_at.calls} calls to Box for these batches, repeats included." in text
+    assert f"Calls {looked_at.calls} calls to Box for these batches, including retries." in text
 
 
 def test_many_answers_are_folded_and_a_few_are_open(written):

@@ -168,7 +168,7 @@ def test_files_that_are_no_audits_are_named_and_skipped(tmp_path):
     result = audited(tmp_path, 1, batches("11"))
     assert result.history["skipped"] == sorted(f"{name}.json" for name in [*strange, "folder"])
     assert result.history["earlier_audits"] == 2
-    assert "no audits of this kind: ages.json, " in result.history["statement"]
+    assert "not audits of this kind: ages.json, " in result.history["statement"]
 
 
 def test_two_audits_at_once_lose_nothing(tmp_path):

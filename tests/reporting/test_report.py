@@ -46,7 +46,7 @@ def settings_of(text: str) -> dict[str, Any]:
 def test_a_plain_frame_has_no_evidence(written):
     text = plain(written(jobs_frame([DONE])))
     assert "No evidence Population No evidence: nothing shows that these are all" in text
-    assert "No evidence: a plain frame of jobs does not say how it was read" in text
+    assert "No evidence: a plain frame of jobs does not show how it was read" in text
 
 
 def test_view_and_evidence_are_incomplete_too(reading, written):
@@ -155,7 +155,7 @@ def test_what_was_not_performed_says_what_is_needed(reading, written):
     text = plain(written(reading))
     assert "needs a manifest (expected): give the manifest as expected (--expected FILE)" in text
     assert "needs details (source): read the batches with details=True (--details)" in text
-    assert "template version that may be used (--approved-version)" in text
+    assert "allowed template version (--approved-version)" in text
     assert "id or login of who may create jobs (--creator); read the batches with details" in text
 
 

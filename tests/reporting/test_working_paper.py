@@ -83,7 +83,7 @@ def test_what_deviations_would_mean_is_stated_or_not_performed(monkeypatch, writ
         ({"sample": 0}, "sample must be a whole number from 1 to 10000, not 0"),
         ({"sample": 10_001}, "sample must be a whole number from 1 to 10000"),
         ({"sample": 5, "seed": 0.5}, "seed must be a whole number or a text"),
-        ({"seed": 5}, "A seed is for a sample: say how many jobs"),
+        ({"seed": 5}, "A seed needs a sample: give its number of jobs"),
     ],
 )
 def test_an_invalid_sample_is_refused(options, sentence, written):

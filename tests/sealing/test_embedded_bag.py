@@ -117,7 +117,7 @@ def test_nothing_can_be_left_out_of_an_embedded_bag(
     assert main([*command, "-o", str(path), "--redact", "errors"]) == 2
     assert "--embed-evidence (embed_evidence) needs Box's answers" in capsys.readouterr().err
     assert main(command) == 2
-    assert "name it with -o" in capsys.readouterr().err
+    assert "name the report with -o" in capsys.readouterr().err
     assert emulator.calls == []
     assert not path.exists()
 
