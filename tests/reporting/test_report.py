@@ -156,7 +156,7 @@ def test_what_was_not_performed_says_what_is_needed(reading, written):
     assert "needs a manifest (expected): give the manifest as expected (--expected FILE)" in text
     assert "needs details (source): read the batches with details=True (--details)" in text
     assert "allowed template version (--approved-version)" in text
-    assert "id or login of who may create jobs (--creator); read the batches with details" in text
+    assert "id or login of an allowed creator (--creator); read the batches with details" in text
 
 
 def test_a_host_that_is_not_box_is_named_first(reading, written):

@@ -67,7 +67,7 @@ def test_what_deviations_would_mean_is_stated_or_not_performed(monkeypatch, writ
     assert "If 0 deviations are found in 59 jobs, at most 5 % of all deviate, with 95 %" in text
     bound = bx.upper_bound(1, 59)
     assert f"If 1 deviation is found in 59 jobs, at most {100 * bound:.1f} % of all" in text
-    assert "no deviation: the outcome counts it already." in text
+    assert "not a deviation: the outcome already counts it." in text
     text = written(frame(*JOBS), sample=500)
     assert "The sample has every job" in text
     assert "Sample: 200 jobs, in ascending order" in text
@@ -101,7 +101,7 @@ def test_the_command_has_names_and_sample_in_report_and_json(tmp_path, capsys):
     text = path.read_text("utf-8")
     assert [one["job_id"] for one in printed["sample"]["rows"]] == sampled(text)
     assert "Reviewed by: Lee Wong" in text
-    assert "the rules measure, stands at 3 Nov 2026 08:00 UTC</p>" in text
+    assert "which is fixed at 3 Nov 2026 08:00 UTC</p>" in text
     assert main([*command, "--sample", "0"]) == 2
     assert "sample must be" in capsys.readouterr().err
 

@@ -262,6 +262,6 @@ def test_without_scripts_the_section_says_what_to_do(browser: Browser, report: R
     page = context.new_page()
     page.goto(report.path.as_uri())
     expect(page.get_by_role("button", name="Re-perform")).to_be_hidden()
-    expect(page.get_by_text("Where there is no such button")).to_contain_text("boxdocgen verify")
+    expect(page.get_by_text("If there is no such button")).to_contain_text("boxdocgen verify")
     expect(page.locator("#boxdocgen-seal")).to_have_text(report.seal)
     context.close()

@@ -1,18 +1,18 @@
-// The buttons beside the number of jobs: what takes the jobs shown somewhere else.
+// The buttons beside the number of jobs, which copy or save the jobs shown.
 
 import { button, download, menu, number } from "./dom.js";
 import { cell, csv } from "./columns.js";
 import { queryCode } from "./filters.js";
 
-/** `copy` gets a text and what to say of it; `view` has what is shown. */
+/** `copy` gets a text and a message about it; `view` has the jobs shown. */
 export function actions(view, copy) {
   const { model } = view;
   const name = (ending) => `${fileName(view.frame, view.state, model.get("verdict")?.read_at)}.${ending}`;
-  // An explorer's kernel writes the formats that no browser can.
+  // The kernel of an explorer writes the formats that browsers cannot write.
   const save = (ending) => () => {
     model.send({ event: "save", name: name(ending) });
     view.message.textContent = "Writing the file";
-    view.saving = true; // other views of the same widget get the file, too
+    view.saving = true; // other views of the same widget also receive the file
   };
   const others = [
     button({ title: "The rows shown, with the columns shown, for a spreadsheet or an e-mail" }, "Copy table", () => {
@@ -53,7 +53,7 @@ function toResubmit({ frame, jobs }) {
   return [ids, counts.filter(([count]) => count).map(([count, name]) => `${number(count)} ${name}`).join(", ")];
 }
 
-/** The kernel has written the file, or says by a notice why it cannot be written. */
+/** The kernel wrote the file, or explains in a notice why it could not. */
 export function receiveFile(view, { event, name }, [content]) {
   if (event !== "file" || !view.saving) return;
   view.saving = false;
@@ -61,7 +61,7 @@ export function receiveFile(view, { event, name }, [content]) {
   if (content) download(name, "application/octet-stream", content);
 }
 
-/** Name a file by its batch, the values that filter, and the day (UTC) on which the jobs were read. */
+/** Name a file after its batch, the filter values, and the day (UTC) on which the jobs were read. */
 function fileName(frame, { text, sort, columns, widths, batch_id: chosen, ...filters }, readAt) {
   const batches = chosen ?? frame.columns.get("batch_id")?.values ?? [];
   const values = [...Object.values(filters).filter(Array.isArray).flat(), ...(text ? ["search"] : [])];
@@ -70,7 +70,7 @@ function fileName(frame, { text, sort, columns, widths, batch_id: chosen, ...fil
   return parts.filter(Boolean).join(" ").replace(/[^\p{L}\p{N}_]+/gu, "-");
 }
 
-/** Write what the query needs to run in an empty cell: imports, and the jobs that are loaded. */
+/** Return the code that the query needs in an empty cell: imports and loaded jobs. */
 function setup({ frame, model, state }) {
   const values = (name) => frame.columns.get(name)?.values ?? [];
   const source = values("origin").includes("demo") ? "bx.demo()" : "bx.connect()";
@@ -80,7 +80,7 @@ function setup({ frame, model, state }) {
   return `import boxdocgen_explore as bx\nimport polars as pl\n\njobs = ${jobs}\n`;
 }
 
-/** The table and its search alone, as large as the screen; none where that is not allowed. */
+/** Show only the table and its search, on the full screen, if that is allowed. */
 export function fullScreen(body) {
   const full = button({}, "Full screen", () => (document.fullscreenElement ? document.exitFullscreen() : body.requestFullscreen()));
   full.hidden = !document.fullscreenEnabled;

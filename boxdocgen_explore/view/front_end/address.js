@@ -1,6 +1,6 @@
-// The filters in the address bar: a page, and a link within it, can name the jobs that it shows.
-// Python's `fragment` writes the same text: key=value, once for each value of a list; none=key is
-// the value null, and text= alone is no filter.
+// The filters in the address bar, so that pages and links can name the jobs that they show.
+// Python's `fragment` writes the same text: key=value, once per value of a list; none=key means null,
+// and an empty text= means no filter.
 
 import { KEYS } from "./filters.js";
 
@@ -20,7 +20,7 @@ const VALID = {
 };
 const ONE_VALUE = ["text", "compare_by", "measure"];
 
-/** Read a fragment, which anybody may have written; null if it names no state. */
+/** Read an untrusted fragment; null if it has no state. */
 export function readFragment(fragment) {
   const given = new URLSearchParams(fragment.length > LONGEST ? "" : fragment.replace(/^#/, ""));
   const nulls = given.getAll("none").filter((key) => KEYS.includes(key) && key !== "created");
@@ -40,19 +40,19 @@ export function writeFragment(state) {
   return new URLSearchParams(pairs).toString();
 }
 
-/** Show what the address says, now and when it changes, and write there what is shown. */
+/** Follow the address, now and when it changes, and write the shown state to it. */
 export function followAddress(model, root) {
   const noFilter = model.get("state") && writeFragment(model.get("state")) ? "text=" : "";
   const read = () => {
     const state = readFragment(location.hash);
-    if (state) model.set("state", state); // else it is a heading of the page
+    if (state) model.set("state", state); // otherwise it is a heading of the page
     return state;
   };
   read();
   model.on("change:state", () => {
     const fragment = writeFragment(model.get("state")) || noFilter;
     if (fragment === writeFragment(readFragment(location.hash) ?? {})) return;
-    // A new fragment would be an entry of the history, for each letter of a search.
+    // Setting the fragment would add an entry to the history for each letter of a search.
     history.replaceState(null, "", `#${fragment}`);
   });
   addEventListener("hashchange", () => read() && root.querySelector(".bar").scrollIntoView());

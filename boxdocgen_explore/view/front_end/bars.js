@@ -1,5 +1,5 @@
-// The bars of the charts: which there are is found once per payload, how long they are on every
-// change. Python's `charts` makes the same rows of a frame.
+// The bars of the charts: their keys are computed once per payload, their lengths on every change.
+// Python's `charts` makes the same rows from a frame.
 
 import { byStatus } from "./columns.js";
 import { number } from "./dom.js";
@@ -42,7 +42,7 @@ export class Bars {
     this.bars.sort(orders[this.figure.order]);
   }
 
-  /** Count the jobs that have a value: a share of all others would mean nothing. */
+  /** Count only jobs with a value: a share of the others is meaningless. */
   withValue(shown) {
     const pieces = this.bars.flatMap((bar) => bar.pieces);
     const codes = pieces.flatMap((piece) => piece.codes);
@@ -52,7 +52,7 @@ export class Bars {
     };
   }
 
-  /** Give the rows that the figure's spec draws: one per bar, or per status within a bar. */
+  /** Return the rows for the figure's spec: one per bar, or per status within a bar. */
   rows(filters, totals, label) {
     const shown = filters.counts(this.column);
     const most = this.figure.most_bars;
@@ -90,7 +90,7 @@ function merged(pieces, compare) {
   return compare ? list.sort((a, b) => compare(a.status, b.status)) : list;
 }
 
-/** Make one column of several, whose values are the combinations that occur, by appearance. */
+/** Combine columns to one, whose values are the combinations in order of appearance. */
 function combine(columns) {
   let { codes } = columns[0];
   let values = columns[0].values.map((value) => [value]);
@@ -110,13 +110,13 @@ function combine(columns) {
   return { codes, values };
 }
 
-/** Name a bar by its key; `label` gives the name of a value. */
+/** Name a bar by its key; `label` returns the name of a value. */
 export function barLabel(key, label) {
   const [first, ...others] = key;
   return [label(first), ...others.map((value) => `version ${value ?? NONE}`)].join(" · ");
 }
 
-/** Jobs may have several reasons: the note says that the bars then sum to more than the jobs. */
+/** Jobs may have several reasons: the note explains why the bars then add up to more than the jobs. */
 export function reasonsNote(rows, { frame, filters }) {
   const column = frame.columns.get("reason");
   const jobs = filters.counts(column).reduce((sum, count, code) => sum + (column.values[code].length ? count : 0), 0);

@@ -1,13 +1,13 @@
-// The batches of the table, without a page: what a row says, which match, their order, the selection.
+// The batches of the table, without DOM: texts, search, order and selection.
 
 import { number } from "./dom.js";
 
 const COMPARE = new Intl.Collator("en", { numeric: true }).compare;
 
-/** What a column is sorted by, if not by the value of its name. */
+/** The sort keys of columns, if not their values. */
 const KEYS = { outcomes: "failed", failed: "share", state: "states" };
 
-/** Read what Python's `table_rows` wrote; `marks` are sets of ids: loaded, partial, cached. */
+/** Read the rows of Python's `table_rows`; `marks` are sets of ids: loaded, partial, cached. */
 export function batchesOf(rows, statuses, marks) {
   return rows.map(([id, template, time, created, counts]) => {
     const sum = (fits) => counts?.reduce((total, count, place) => total + (fits(statuses[place]) ? count : 0), 0);
@@ -24,12 +24,12 @@ function statesOf(id, running, { loaded, partial, cached }) {
   return [running ? `running (${number(running)} jobs)` : "", arrived].filter(Boolean);
 }
 
-/** The date as 2026-11-03, which can be searched for, too. */
+/** The date as 2026-11-03, which can also be searched for. */
 function day(created) {
   return created === null ? "" : new Date(1000 * created).toISOString().slice(0, 10);
 }
 
-/** Give the batches that have every word of the search, in the order asked for: unknown is last. */
+/** Return the batches with every word of the search, sorted; unknown values come last. */
 export function found(batches, search, [column, direction]) {
   const words = search.toLowerCase().split(/\s+/);
   const key = (batch) => batch[KEYS[column] ?? column];
@@ -39,7 +39,7 @@ export function found(batches, search, [column, direction]) {
   return batches.filter(({ text }) => words.every((word) => text.includes(word))).sort(compare);
 }
 
-/** Give the ids that are selected once `id` was: alone, or added or removed, or the range to it. */
+/** Return the selected ids after a selection of `id`: only it, it toggled, or the range to it. */
 export function selection(before, order, { anchor, id, add, range }) {
   if (range) {
     const from = Math.max(0, order.indexOf(anchor));
@@ -52,7 +52,7 @@ export function selection(before, order, { anchor, id, add, range }) {
   return after;
 }
 
-/** Write a share with one decimal; something is never rounded to nothing, nor to everything. */
+/** Write a share with one decimal; never rounded to 0 % or 100 %. */
 export function percentFailed(share) {
   if (share > 0 && share < 0.001) return "< 0.1 %";
   if (share >= 0.9995 && share < 1) return "> 99.9 %";

@@ -1,4 +1,4 @@
-// The table of batches: sorted, searched and selected here; it says which batches to load.
+// The table of batches, which sorts, searches and selects, and reports the batches to load.
 
 import { element, number } from "./dom.js";
 import { batchesOf, found, outcomes, percentFailed, selection } from "./batch_rows.js";
@@ -16,7 +16,7 @@ const COLUMNS = [
 ];
 
 export class BatchTable extends VirtualTable {
-  /** `onSelect` is called when the selection changes, `onLoad` when it is to be loaded. */
+  /** `onSelect` is called when the selection changes, `onLoad` to load it. */
   constructor({ onSelect, onLoad }) {
     super("Batches", "batches");
     Object.assign(this, { onSelect, onLoad, batches: [], shown: [], search: "" });
@@ -31,7 +31,7 @@ export class BatchTable extends VirtualTable {
     this.body.addEventListener("keydown", (event) => this.key(event));
   }
 
-  /** Show these batches; what is selected, focused and in sight stays so. */
+  /** Show these batches; selection, focus and scroll position stay. */
   show(rows, statuses, marks) {
     this.statuses = statuses;
     this.batches = batchesOf(rows, statuses, marks);
@@ -45,7 +45,7 @@ export class BatchTable extends VirtualTable {
     this.arrange(false);
   }
 
-  /** Search and sort; `stay` keeps the first row in sight where it is, else the list starts at its top. */
+  /** Search and sort; `stay` keeps the first visible row in place, otherwise the list starts at its top. */
   arrange(stay) {
     const first = this.shown[Math.floor(this.top / ROW_PX)]?.id;
     const active = this.shown[this.active]?.id;
@@ -90,7 +90,7 @@ export class BatchTable extends VirtualTable {
 
   // --- the selection --------------------------------------------------------------------------
 
-  /** Select these; rows stay the same elements, or a double click would be two clicks. */
+  /** Select these; rows stay the same elements, so that a double click is not two clicks. */
   select(ids) {
     this.selected = new Set(ids);
     for (const row of this.body.querySelectorAll("tr.batch")) this.mark(row);
@@ -106,7 +106,7 @@ export class BatchTable extends VirtualTable {
     return row;
   }
 
-  /** A person selected a row; `add` and `range` if keys were held down that mean more than this one. */
+  /** The user selected a row; `add` and `range` if a modifier key extends the selection. */
   pick(place, { add, range }) {
     const order = this.shown.map(({ id }) => id);
     const [id, anchor] = [order[place], this.anchor];
@@ -133,7 +133,7 @@ export class BatchTable extends VirtualTable {
     else if (place === undefined) return;
     else this.step(place, event.shiftKey);
     event.preventDefault();
-    event.stopPropagation(); // or JupyterLab takes it for a shortcut
+    event.stopPropagation(); // otherwise JupyterLab treats it as a shortcut
   }
 
   step(place, range) {
@@ -143,7 +143,7 @@ export class BatchTable extends VirtualTable {
     else this.anchor = this.shown[place].id;
   }
 
-  /** Enter means the row with the focus, and what is selected if that row is. */
+  /** Enter loads the focused row, or the selection if that row is selected. */
   loadActive() {
     if (!this.selected.has(this.shown[this.active].id)) this.pick(this.active, {});
     this.onLoad();

@@ -1,4 +1,4 @@
-// The main cause of the failures and its fix: lines that Python wrote, as text and code in turn.
+// The main cause of the failures and its fix: lines from Python, alternating text and code.
 
 import { element } from "./dom.js";
 

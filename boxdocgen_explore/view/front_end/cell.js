@@ -1,6 +1,6 @@
-// The explorer in a cell of a notebook: it hides the snapshot that stands below it, keeps its own
-// place free in the saved file, and says when its kernel is gone. What a place does not have (a page
-// has no kernel, VS Code shows no notebook, marimo has neither) is left alone.
+// The explorer in a notebook cell: it hides the snapshot below it, saves a placeholder of itself, and
+// reports when its kernel is gone. Missing parts are skipped (a page has no kernel, VS Code shows no
+// notebook, marimo has neither).
 
 import { element } from "./dom.js";
 
@@ -11,13 +11,13 @@ const EMPTY_BOX = {
   model_name: "VBoxModel",
   model_module: "@jupyter-widgets/controls",
   model_module_version: "2.0.0",
-  state: { _dom_classes: [PLACEHOLDER, "lm-mod-hidden"] }, // without a kernel it would show an icon
+  state: { _dom_classes: [PLACEHOLDER, "lm-mod-hidden"] }, // otherwise it shows an icon without a kernel
 };
 const RESTARTED = "The kernel was restarted: run the cell again.";
 const STOPPED = "The kernel has stopped: run the cell again.";
 const GONE = { restarting: RESTARTED, autorestarting: RESTARTED, dead: STOPPED };
 
-/** Start this for a view; gives the function that ends it. */
+/** Start this for a view; returns a function that ends it. */
 export function followNotebook(model, root) {
   const { context } = model.widget_manager ?? {};
   const id = model.get("explorer_id");
@@ -42,7 +42,7 @@ export function followNotebook(model, root) {
   };
 }
 
-/** A rule that applies while the view is there, whenever the snapshot arrives, and however often. */
+/** A style rule that applies while the view exists, whenever and however often the snapshot arrives. */
 function hiding(snapshot) {
   const output = `:is(.jp-OutputArea-child, .output_area):has(${snapshot}):not(:has(.boxdocgen-explorer))`;
   return `${snapshot} { display: none; } ${output} { display: none; }`;
@@ -63,7 +63,7 @@ function keepPlace(notebook, id) {
   notebook.setMetadata("widgets", { ...widgets, [STATE]: saved });
 }
 
-/** Say so once, and disable what needs the kernel; filters do not. */
+/** Report it once, and disable the controls that need the kernel; filters do not. */
 async function sayGone(model, reason, explorer) {
   const notice = model.get("notice");
   if ([RESTARTED, STOPPED].some((one) => notice.startsWith(one))) return;

@@ -1,4 +1,4 @@
-// The charts of the view: which of them are shown, what they compare, and their notes.
+// The charts of the view: the visible ones, what they compare, and their notes.
 
 import { button, element, number } from "./dom.js";
 import { barLabel, Bars, reasonsNote } from "./bars.js";
@@ -27,7 +27,7 @@ export class Charts {
     this.root = element("div", { class: "figures" }, [...always.map(({ root }) => root), comparison]);
   }
 
-  /** Draw the charts whose columns the view's jobs have. */
+  /** Draw the charts for which the jobs have the columns. */
   async draw(view) {
     const { columns, jobs } = view.frame;
     this.frame = view.frame;

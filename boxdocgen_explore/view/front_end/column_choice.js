@@ -1,4 +1,4 @@
-// Which columns the table has: those that its jobs need, or those that a person chose in a menu.
+// The columns of the table: those that its jobs need, or those that the user chose in a menu.
 
 import { button, element, menu } from "./dom.js";
 
@@ -19,18 +19,18 @@ const COLUMNS = [
   { name: "job_id", title: "Job id" },
 ];
 
-/** Give the columns of a table of these jobs; names that they do not have are left out. */
+/** Return the columns of a table of these jobs; unknown names are left out. */
 export function columnsOf(frame, chosen) {
   const known = COLUMNS.filter(({ name }) => frame.columns.has(name));
   const wanted = known.filter(({ name }) => chosen?.includes(name));
-  // The name of a document says its type, and links to it, so that its id is in the details alone.
+  // The name of a document shows its type and links to it, so its id is only in the details.
   const hidden = [frame.columns.has("output_file_name") ? "output_file_id" : null];
   if (frame.columns.get("batch_id")?.values.length < 2) hidden.push("batch_id");
   return wanted.length ? wanted : known.filter(({ name, extra }) => !extra && !hidden.includes(name));
 }
 
 export class ColumnChoice {
-  /** `onChoose` gets the names of the columns, or null for those that the jobs need. */
+  /** `onChoose` gets the names of the columns, or null for the default columns. */
   constructor(onChoose) {
     Object.assign(this, { onChoose, inputs: new Map() });
     this.root = menu("Columns");

@@ -1,4 +1,4 @@
-// Under the head of a column: which values the jobs shown have, or how many of them have one.
+// Below the head of a column: the values of the jobs shown, or how many of them have one.
 
 import { byStatus } from "./columns.js";
 import { element, number } from "./dom.js";
@@ -6,7 +6,7 @@ import { element, number } from "./dom.js";
 const DISTRIBUTED = { status: "status", batch_id: "batch_id", template_file_id: "template_file_id", output_file_id: "output_type" };
 const MOST_PIECES = 5;
 
-/** Draw the bar of a column. Its text is a title alone: screen readers would say it with each cell. */
+/** Draw the bar of a column. Its text is only a title: screen readers would read it with each cell. */
 export function shareBar(name, frame, jobs, view) {
   const values = frame.columns.get(DISTRIBUTED[name]);
   const pieces = values ? distribution(values, view) : presence(frame.columns.get(name), jobs, view.filters);

@@ -1,9 +1,9 @@
-// How wide the columns of the table are: ids are shown in full and the reason gets the rest, or as a
-// person drags them.
+// The widths of the table's columns: ids are shown in full and the reason gets the rest, unless the
+// user drags them.
 
 import { element } from "./dom.js";
 
-// Long names of templates, and texts longer than any id, are cut.
+// Long names of templates, and texts longer than any id, are truncated.
 const LONGEST_ID = 64;
 const LONGEST_NAME = 14;
 const LONGEST_FILE_NAME = 32;
@@ -12,7 +12,7 @@ const [LEAST_PX, WIDEST_PX] = [48, 4000];
 const STEP_PX = 16;
 
 export class ColumnWidths {
-  /** `onWidths` gets the widths that a person chose, as the state has them. */
+  /** `onWidths` gets the widths that the user chose, in the form of the state. */
   constructor(table, onWidths) {
     Object.assign(this, { table, onWidths, cols: element("colgroup"), columns: [], px: new Map() });
     table.prepend(this.cols);
@@ -44,7 +44,7 @@ export class ColumnWidths {
     this.draw();
   }
 
-  /** Once a person has dragged one, the table is as wide as its columns, else as its place at least. */
+  /** After a drag, the table is as wide as its columns; otherwise it fills its place. */
   draw() {
     const own = this.px.size > 0;
     const widths = this.columns.map(({ name }) => (this.px.has(name) ? `${this.px.get(name)}px` : this.usual.get(name)));
@@ -53,7 +53,7 @@ export class ColumnWidths {
     Object.assign(this.table.style, { minWidth: sum, width: own ? sum : "" });
   }
 
-  /** Make a column wider or narrower; the others stay as wide as they are. */
+  /** Make a column wider or narrower; the others keep their widths. */
   change(th, name, by) {
     const heads = [...th.parentNode.children];
     this.columns.forEach((column, place) => this.px.set(column.name, heads[place].offsetWidth));
@@ -65,7 +65,7 @@ export class ColumnWidths {
     this.onWidths([...this.px].map(([name, px]) => `${name}:${px}`));
   }
 
-  /** Let the width of a column be changed: by its edge, and by keys where its button has the focus. */
+  /** Make the width of a column adjustable, by its edge and by keys on its button. */
   handle(th, name) {
     const edge = element("span", { class: "edge", "aria-hidden": "true", title: "Drag to change the width. Double click: as before" });
     edge.onpointerdown = ({ pointerId }) => edge.setPointerCapture(pointerId);
@@ -81,7 +81,7 @@ export class ColumnWidths {
       this.change(th, name, step);
       this.keep();
       event.preventDefault();
-      event.stopPropagation(); // else JupyterLab takes it for a shortcut
+      event.stopPropagation(); // otherwise JupyterLab treats it as a shortcut
     };
     th.firstChild.title = "Shift and an arrow key change the width";
   }

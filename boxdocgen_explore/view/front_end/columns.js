@@ -1,12 +1,12 @@
-// The jobs of a payload, column by column, as Python's `pack` wrote them; their order; and CSV.
-// Jobs with the same values in all dictionary columns are one row group: there are few of them.
+// The jobs of a payload by column, as Python's `pack` wrote them; their order; and CSV. Jobs with
+// equal values in all dictionary columns form a row group, of which there are few.
 
 const LARGEST_PAIR = 257 * 257 - 1;
-/** Jobs that are searched at a time; a search can pause after each block of so many. */
+/** A search can pause after each block of this many jobs. */
 export const BLOCK_JOBS = 1 << 15;
 const CODES = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array };
 
-/** Undo Python's `pack`: gzip; a JSON header behind its length; then blocks of numbers and texts. */
+/** Reverse Python's `pack`: gzip; length and JSON header; then blocks of numbers and texts. */
 export async function unpack(payload) {
   if (!payload?.byteLength) return { jobs: 0, groupOf: [], sizes: [], columns: new Map() };
   const body = await gunzip(payload);
@@ -46,7 +46,7 @@ class DictionaryColumn {
     return this.values.reduce((most, value) => Math.max(most, value === null ? 0 : shown(value).length), 0);
   }
 
-  /** Sort all jobs by their value: stable and linear, so that a million take no time. */
+  /** Sort all jobs by their value: stable and linear, so fast for a million. */
   sorted(descending, compare) {
     const texts = this.values.map((value) => (Array.isArray(value) ? value.join("\n") : value));
     const blank = texts.map((text) => text === null || text === "");
@@ -61,7 +61,7 @@ class DictionaryColumn {
   }
 }
 
-/** A column of texts that nearly all differ: a text is decoded when it is looked at. */
+/** A column of texts that nearly all differ; a text is decoded on access. */
 class UniqueColumn {
   constructor(lengths, bytes, most) {
     Object.assign(this, { lengths, bytes, most, low: [], decoder: new TextDecoder("utf-8", { ignoreBOM: true }) });
@@ -109,7 +109,7 @@ class UniqueColumn {
     for (let at = text.indexOf(piece); at >= 0; ) {
       while (ends[place] - base <= at) place += 1;
       const end = ends[place] - base;
-      if (at + piece.length <= end) marks[place] = 1; // else it runs into the next value
+      if (at + piece.length <= end) marks[place] = 1; // otherwise it extends into the next value
       at = text.indexOf(piece, end);
     }
   }
@@ -168,7 +168,7 @@ class UniqueColumn {
 
 const inPayloadOrder = (jobs) => new Uint32Array(jobs).map((_, job) => job);
 
-/** Sort jobs by their keys, whole numbers up to `largest`; equal ones stay in their order. */
+/** Sort jobs by their keys, integers up to `largest`; equal ones keep their order. */
 function bucketed(order, keys, largest) {
   const next = new Uint32Array(largest + 2);
   for (let job = 0; job < keys.length; job += 1) next[keys[job] + 1] += 1;
@@ -183,7 +183,7 @@ export function cell(frame, name, job) {
   return frame.columns.get(name)?.at(job) ?? null;
 }
 
-/** Give all jobs in the order asked for: null is last, ids are sorted by number. */
+/** Return all jobs in the requested order: null is last, ids are sorted by number. */
 export function sortedJobs(frame, sort, statuses) {
   const [name, direction] = sort ?? ["status", "ascending"];
   const column = frame.columns.get(name);
@@ -221,9 +221,9 @@ export function csvCell(value) {
   return safe === "" || /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** Put an apostrophe before what a spreadsheet would run. */
+/** Put an apostrophe before text that a spreadsheet would run. */
 export function noFormula(text) {
-  // A spreadsheet that splits at semicolons or tabs does so within quoted texts, too.
+  // Spreadsheets that split at semicolons or tabs also split quoted texts.
   const cells = text.replace(/([;\t\r\n][\s"']*)([=+\-@\uff1d\uff0b\uff0d\uff20])/g, "$1'$2");
   return /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(cells) ? `'${cells}` : cells;
 }

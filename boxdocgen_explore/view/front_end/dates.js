@@ -5,7 +5,7 @@ import { element } from "./dom.js";
 const LEAST_DRAG_PX = 5;
 
 export class Dates {
-  /** `onChange` gets a change of the state. */
+  /** `onChange` gets changes of the state. */
   constructor(onChange) {
     this.fields = ["From", "To"].map((name) => element("input", { type: "date", "aria-label": name, title: name }));
     for (const field of this.fields) field.onchange = () => this.change(onChange);
@@ -32,7 +32,7 @@ export class Dates {
     });
   }
 
-  /** A date that is being typed is out of range, or none; without one, the interval has no end there. */
+  /** While a date is being typed, it may be invalid or out of range; the interval is then open at that end. */
   change(onChange) {
     if (!this.fields.every(({ validity }) => validity.valid)) return;
     const chosen = this.fields.some(({ value }) => value);
@@ -40,7 +40,7 @@ export class Dates {
   }
 }
 
-/** Let a person drag over the columns of a chart; `onBrush` gets the keys of the first and the last. */
+/** Make the columns of a chart draggable; `onBrush` gets the keys of the first and the last. */
 export class Brush {
   constructor(chart, onBrush) {
     Object.assign(this, { chart, onBrush, from: null, keys: [], band: element("div", { class: "band", hidden: "" }) });
@@ -54,7 +54,7 @@ export class Brush {
   move({ clientX, pointerId, buttons }) {
     if (this.from === null || !buttons) return void (this.from = null);
     if (this.band.hidden && Math.abs(clientX - this.from) < LEAST_DRAG_PX) return;
-    // From now on the chart gets all events, so that the end of the drag is no click on a column.
+    // From here on the chart gets all events, so that the end of the drag does not click a column.
     this.chart.setPointerCapture(pointerId);
     const [left, right] = [this.from, clientX].sort((a, b) => a - b);
     const columns = [...this.chart.querySelectorAll(".rows_marks path")];

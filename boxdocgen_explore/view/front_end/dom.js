@@ -1,4 +1,4 @@
-// Making elements and texts: whatever Box sent becomes text, never markup.
+// Elements and texts: data from Box becomes text, never markup.
 
 export function element(tag, attributes = {}, children = []) {
   const node = document.createElement(tag);
@@ -11,7 +11,7 @@ export function button(attributes, children, onclick) {
   return Object.assign(element("button", { type: "button", ...attributes }, children), { onclick });
 }
 
-/** The dot of a status, in its colour; one that Box added later has the neutral colour. */
+/** The dot of a status in its colour; unknown statuses have the neutral colour. */
 export function statusDot(specs, status) {
   const dot = element("span", { class: "dot", "aria-hidden": "true" });
   dot.style.background = Object.hasOwn(specs.colours, status) ? specs.colours[status] : specs.unknown_colour;
@@ -20,7 +20,7 @@ export function statusDot(specs, status) {
 
 /** A menu, whose last child has these contents; Escape and a click elsewhere close it. */
 export function menu(name, contents = []) {
-  // The contents can have the focus, so that a click between them does not close the menu.
+  // The contents are focusable, so that a click between them does not close the menu.
   const boxes = element("div", { class: "boxes", role: "group", "aria-label": name, tabindex: "-1" }, contents);
   const root = element("details", { class: "menu" }, [element("summary", {}, name), boxes]);
   root.addEventListener("keydown", ({ key }) => {
@@ -41,7 +41,7 @@ export function download(name, type, content) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** Copy a text; if the browser denies the clipboard to this page, by way of a selection. */
+/** Copy a text; if the clipboard is denied, by a selection. */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -61,7 +61,7 @@ export function number(count) {
   return NUMBERS.format(count);
 }
 
-/** Call this once the next frame is painted. */
+/** Call this after the next frame is painted. */
 export function afterPaint(work) {
   requestAnimationFrame(() => setTimeout(work));
 }

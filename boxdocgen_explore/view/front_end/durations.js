@@ -1,4 +1,4 @@
-// What the charts of documents say in words: how long documents took, and how long an interval is.
+// Texts of the document charts: durations of documents and lengths of intervals.
 
 import { cell } from "./columns.js";
 import { number } from "./dom.js";
@@ -25,7 +25,7 @@ export function durationsNote(frame, jobs, templates) {
   return `${parts.sort().join("; ")}. Inferred from the creation of job and file.`;
 }
 
-/** The durations as numbers: a text of each job is decoded once, and not on every change. */
+/** The durations as numbers: each text is decoded once, not on every change. */
 function durations(frame) {
   frame.durations ??= Float64Array.from(frame.columns.get("duration_s").values, (text) => (text === null ? NaN : Number(text)));
   return frame.durations;
@@ -36,14 +36,14 @@ function inWords(seconds) {
   return `${time(quantile(sorted, 0.5))}, 95 % within ${time(quantile(sorted, 0.95))}`;
 }
 
-/** Interpolate, as Python's `analysis.durations` does. */
+/** Interpolate like Python's `analysis.durations`. */
 export function quantile(sorted, share) {
   const place = share * (sorted.length - 1);
   const [low, high] = [Math.floor(place), Math.ceil(place)];
   return sorted[low] + (place - low) * (sorted[high] - sorted[low]);
 }
 
-/** Write a time in words, as Python's `text.duration` does. */
+/** Write a duration in words like Python's `text.duration`. */
 export function time(seconds) {
   for (const [from, unit, name] of [[172_800, 86_400, "days"], [7200, 3600, "h"], [120, 60, "min"]]) {
     if (seconds >= from) return `${number(Math.floor(seconds / unit))} ${name}`;
@@ -51,7 +51,7 @@ export function time(seconds) {
   return `${Math.max(0, Math.floor(seconds))} s`;
 }
 
-/** Say how long the interval of a key such as 2026-11-03T02:15Z/PT5M is. */
+/** The length of the interval of a key such as 2026-11-03T02:15Z/PT5M. */
 export function intervalNote(key) {
   const minutes = Number(key?.match(/PT(\d+)M$/)?.[1]);
   if (!minutes) return "";

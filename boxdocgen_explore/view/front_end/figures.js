@@ -1,11 +1,11 @@
-// The charts: specs from Python, fed with small counts. A click and a key do the same.
+// The charts: specs from Python with small counts as data. Clicks and keys do the same.
 
 import { Brush } from "./dates.js";
 import { element } from "./dom.js";
 import vegaEmbed from "vega-embed";
 
 export class Figure {
-  /** `onPick` gets the key of a bar; with `onBrush`, the bars can be dragged over. */
+  /** `onPick` gets the key of a bar; `onBrush` makes the bars draggable. */
   constructor(figure, onPick, onBrush) {
     Object.assign(this, { figure, onPick, queue: Promise.resolve() });
     this.note = element("span", { class: "note" });
@@ -22,13 +22,13 @@ export class Figure {
     this.chart.addEventListener("pointerleave", () => (this.tip.hidden = true));
   }
 
-  /** Draw these rows; of several calls that wait, only the last one is drawn. */
+  /** Draw these rows; of several waiting calls, only the last one is drawn. */
   draw(rows, picked, theme, note = "") {
     Object.assign(this, { rows, picked, theme, width: Math.floor(this.chart.clientWidth) });
     this.note.textContent = note;
     const turn = (this.turn = Symbol("turn"));
     const drawn = this.queue.then(() => (turn === this.turn && !this.gone ? this.run() : null));
-    this.queue = drawn.catch(() => {}); // what fails once is drawn again the next time
+    this.queue = drawn.catch(() => {}); // after a failure, the next call draws again
     return drawn;
   }
 
@@ -40,8 +40,8 @@ export class Figure {
     if (this.gone) return void view.finalize();
     for (const [signal, value] of Object.entries({ width, ...this.theme })) view.signal(signal, value);
     const focused = this.chart.contains(document.activeElement);
-    // Without resize() the view keeps the size of earlier rows and clips others; with it, Vega does
-    // all work twice. A filter leaves the bars where they are.
+    // Without resize(), the view keeps the size of earlier rows and clips others; with it, Vega does
+    // all work twice. Filters do not move bars.
     const layoutKey = JSON.stringify([width, this.rows.map(({ label, all }) => [label, all])]);
     if (layoutKey !== this.layoutKey) view.resize();
     this.layoutKey = layoutKey;
@@ -51,7 +51,7 @@ export class Figure {
   }
 
   async embed(width) {
-    // A copy, because Vega writes into the rows it is given, and the first rows are used again.
+    // A copy, because Vega writes to the given rows, and the first rows are used again.
     const spec = { ...this.figure.spec, width, datasets: { counts: structuredClone(this.rows) } };
     const { view } = await vegaEmbed(this.chart, spec, {
       mode: "vega-lite",
@@ -98,7 +98,7 @@ export class Figure {
     event.preventDefault();
   }
 
-  /** Show the numbers of the piece under the pointer, or else of its bar. */
+  /** Show the numbers of the piece under the pointer, otherwise of its bar. */
   showTip(event) {
     const under = document.elementsFromPoint(event.clientX, event.clientY);
     const marks = under.filter((mark) => this.chart.contains(mark) && mark.ariaLabel);

@@ -1,14 +1,14 @@
-// Which jobs a state shows, and how many have each value. Row groups are filtered and counted, not
-// jobs, so a million jobs take no time; a search alone looks at every job. A row group has one bit
-// per filter, set if it fails that filter: a change looks at one filter, and a count can leave out
-// its own.
+// The jobs of a state, and the number of jobs with each value. Row groups are filtered and counted
+// instead of jobs, so this is fast for a million jobs; only a search looks at every job. A row group
+// has one bit per filter, set if it fails that filter, so that a change evaluates only one filter, and
+// a count can ignore its own.
 
 import { pieces, search } from "./search.js";
 
 export const KEYS = ["status", "output_type", "template_file_id", "template_file_version_id", "batch_id", "reason", "day", "created"];
 
 export class Filters {
-  /** `names` are the templates' by file id, for the search. */
+  /** `names` has template names by file id, for the search. */
   constructor(frame, names = {}) {
     Object.assign(this, { frame, names, fails: new Uint8Array(frame.sizes.length), applied: new Map() });
     this.apply({});
@@ -18,7 +18,7 @@ export class Filters {
     for (const _ of this.steps(state));
   }
 
-  /** Look again only at the filters that changed; as `search`, it can pause and be abandoned. */
+  /** Evaluate only changed filters; like `search`, it can pause and be abandoned. */
   *steps(state) {
     KEYS.forEach((key, place) => {
       const wanted = JSON.stringify(state[key] ?? []);
@@ -46,7 +46,7 @@ export class Filters {
     fails.forEach((failed, group) => (fails[group] = (failed & ~bit) | marks[codes[group]]));
   }
 
-  /** The first jobs in this order that no filter hides and that fit, as far as they are found in so many ms. */
+  /** The first matching jobs in this order, as far as they are found within the time (ms). */
   first(order, fits, most, ms) {
     const [jobs, end] = [[], performance.now() + ms];
     for (let place = 0; place < order.length && jobs.length < most; place += 1) {
@@ -57,7 +57,7 @@ export class Filters {
     return Uint32Array.from(jobs);
   }
 
-  /** Give the jobs that no filter hides, in this order. */
+  /** Return the matching jobs in this order. */
   shown(order) {
     const { fails, found } = this;
     if (!found && !fails.some(Boolean)) return order;
@@ -71,7 +71,7 @@ export class Filters {
     return jobs.subarray(0, count);
   }
 
-  /** Count those of the jobs shown that have no value in a column. */
+  /** Count the jobs shown without a value in a column. */
   blank(column, jobs) {
     const sum = (counts, left) => counts.reduce((total, count, place) => total + (left(place) ? count : 0), 0);
     if (!column.bytes) return sum(this.counts(column), (code) => !column.values[code]?.length);
@@ -81,7 +81,7 @@ export class Filters {
     return column.blank.some(Boolean) ? jobs.filter(fits).length : 0;
   }
 
-  /** Count the jobs shown by value of a column; `except` names a filter that is left out. */
+  /** Count the jobs shown by value of a column; `except` is a filter to ignore. */
   counts({ values, codes }, except = "") {
     const others = ~(1 << KEYS.indexOf(except));
     const counts = new Uint32Array(values.length);
@@ -92,14 +92,14 @@ export class Filters {
   }
 }
 
-/** Count in each row group only the jobs that fit. */
+/** Count only matching jobs in each row group. */
 function sizesOf(frame, fits) {
   const sizes = new Uint32Array(frame.sizes.length);
   for (let job = 0; job < frame.jobs; job += 1) sizes[frame.groupOf[job]] += Number(fits(job));
   return sizes;
 }
 
-/** A column that is not in the payload is null for every job; `created` is the first and the last day. */
+/** A column that is not in the payload is null for every job; `created` has the first and last day. */
 function tester(key, wanted) {
   if (!wanted?.length) return () => true;
   const set = new Set(wanted);

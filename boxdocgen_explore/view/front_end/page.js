@@ -1,4 +1,4 @@
-// A page without a kernel: a model, like anywidget's, of values in the page itself.
+// A page without a kernel: a model like anywidget's, with values from the page itself.
 
 export function pageModel(given, payload) {
   const values = { ...given, payload: decodeBase64(payload) };

@@ -1,5 +1,5 @@
-// Choosing batches: the search, the table, the field "Batch ids" and the button "Load". What is to be
-// loaded goes to the kernel in one message: a value that is sent by itself may arrive after it.
+// Choosing batches: the search, the table, the field "Batch ids" and the button "Load". The
+// request goes to the kernel in one message, because separately sent values may arrive later.
 
 import { button, element, number } from "./dom.js";
 import { BatchTable } from "./batch_table.js";
@@ -34,7 +34,7 @@ class Picker {
     this.ids.onkeydown = (event) => {
       if (event.key !== "Enter" || event.isComposing) return;
       this.load(this.ids.value);
-      this.ids.select(); // what is typed or scanned next replaces it
+      this.ids.select(); // the next typed or scanned text replaces it
     };
     this.selected = element("span", { class: "selected", role: "status" });
     this.panel = element("div", { class: "panel" }, [
@@ -58,7 +58,7 @@ class Picker {
     this.model.send({ event: "load", text, selected: [...this.table.selected] });
   }
 
-  // --- what a person does ---------------------------------------------------------------------
+  // --- actions --------------------------------------------------------------------------------
 
   filter() {
     this.table.search = this.search.value;
@@ -78,7 +78,7 @@ class Picker {
     this.showSelected();
   }
 
-  // --- what is shown --------------------------------------------------------------------------
+  // --- display --------------------------------------------------------------------------------
 
   showBatches() {
     const [loaded, partial, cached] = ["loaded", "partial", "cached"].map((key) => new Set(this.model.get(key)));
@@ -103,7 +103,7 @@ class Picker {
     this.selected.textContent = selected.size ? `${number(selected.size)} selected${more}` : "";
   }
 
-  /** Say how far the list of batches is: what happened first, the details of an error folded. */
+  /** Show the state of the batch list; the details of an error are folded. */
   showStatus() {
     const [happened, ...details] = this.model.get("status").split("\n");
     const listing = this.model.get("listing");
@@ -112,7 +112,7 @@ class Picker {
     if (details.length) parts.push(element("details", {}, [element("summary", {}, "Details"), details.join("\n")]));
     this.status.replaceChildren(...parts);
     this.status.classList.toggle("failed", listing === "failed");
-    this.status.setAttribute("aria-live", listing === "read" ? "off" : "polite"); // counts come too fast
+    this.status.setAttribute("aria-live", listing === "read" ? "off" : "polite"); // counts change too fast
     this.table.root.hidden = !this.table.batches.length && listing !== "read";
     this.panel.hidden = !this.model.get("expanded");
   }
@@ -123,7 +123,7 @@ class Picker {
   }
 }
 
-/** Else JupyterLab takes keys for its shortcuts; those with Control, such as for saving, are its own. */
+/** Keep keys from JupyterLab's shortcuts, except those with Control, such as saving. */
 function keepFromJupyter(event) {
   if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
 }

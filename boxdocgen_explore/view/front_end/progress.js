@@ -1,5 +1,5 @@
-// The progress of a batch that is watched: a bar of final jobs, what Python says of the pace, and
-// what changed. If the next look is overdue, the kernel is probably gone, and this says so.
+// The progress of a watched batch: a bar of final jobs, and Python's text on pace and changes. If the
+// next look is overdue, the kernel is probably gone, which is reported.
 
 import { element, number } from "./dom.js";
 
@@ -21,7 +21,7 @@ export class ProgressLine {
     Object.assign(this.bar, { max: Math.max(1, jobs), value: final });
     const overdue = dueAt !== null && Date.now() > Date.parse(dueAt) + PATIENCE_MS;
     const words = overdue ? `${text} · No news since: the kernel may have stopped. Run the cell again.` : text;
-    // A status that is written again is read aloud again.
+    // Screen readers read a status again when it is written again.
     if (this.text.textContent !== words) this.text.textContent = words;
     this.root.classList.toggle("overdue", overdue);
     this.root.title = `${number(calls)} calls of Box since the watch began`;

@@ -1,5 +1,5 @@
-// What the button "Re-perform" checks: that the page is as it was written, the evidence bag in it, as
-// verify.py in the bag does, and the text, rows and counts that the page around it shows.
+// The checks of the button "Re-perform": the page is unchanged, the evidence bag in it passes the
+// checks of its verify.py, and the page shows the bag's text, rows and counts.
 
 import { cell } from "./columns.js";
 import { number } from "./dom.js";
@@ -8,12 +8,12 @@ const TAG_MANIFEST = "tagmanifest-sha256.txt";
 const SHOWN = ["batch_id", "job_id", "status"];
 const ENDED = { completed: "", failed: "failed", completed_with_error: "completed with errors" };
 
-/** Each check reports its problems; one that cannot be performed returns the reason. */
+/** Each check reports its problems; a check that cannot be performed returns the reason. */
 const CHECKS = {
   async Page({ files, page }, problem) {
     const [mark, message] = await page.recomputed();
     if (mark === "bad") problem(message);
-    // The pattern is not written as what it finds, because this script is in the page, too.
+    // The pattern does not match itself, because this script is part of the page.
     const [, inBag] = text(files.get("data/report.html")).match(/ id=.boxdocgen-text.>({[^<]*)</);
     const [written, here] = [inBag, page.texts].map(JSON.parse);
     for (const part of Object.keys(written)) {
@@ -126,7 +126,7 @@ function lackOfBrowser() {
   }
 }
 
-/** The files of a zip by their path in its folder; one that is damaged is empty. */
+/** The files of a zip by their path in its folder; damaged ones are empty. */
 async function unzip(bytes) {
   const [files, view] = [new Map(), new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)];
   let end = bytes.length - 22;

@@ -1,12 +1,11 @@
-// Hides the plain tables once the view is drawn; saves findings as CSV; recomputes the digest, and
-// compares with the record under it what a person reads. If the report has an evidence bag, its one
-// button checks that, too.
+// Hide the plain tables once the view is drawn; save findings as CSV; recompute the digest, and compare
+// the visible text with the record. If the report has an evidence bag, its button also checks that.
 
 import { rePerform, sha256 } from "./re_perform.js";
 
 mounted.then(() => document.body.classList.add("scripted"));
 
-// Each printed page carries the digest.
+// Each printed page has the digest.
 const seal = `Report ${document.getElementById("boxdocgen-digest").textContent}`;
 document.documentElement.style.setProperty("--boxdocgen-seal", JSON.stringify(seal));
 
@@ -38,7 +37,7 @@ for (const save of document.querySelectorAll("[data-save]")) {
   };
 }
 
-/** The names of the parts whose text is not what was written. */
+/** The names of the parts whose text was changed. */
 async function changedParts(record) {
   const texts = JSON.parse(textOf("boxdocgen-text"));
   const changed = [];
@@ -55,7 +54,7 @@ async function changedParts(record) {
   return [...changed, ...Object.keys(texts).filter((name) => name !== "file")];
 }
 
-/** "good" if the page is as it was written, else "bad"; and a sentence. */
+/** "good" if the page is unchanged, otherwise "bad"; and a sentence. */
 async function recomputed() {
   const payload = decodeBase64(textOf("boxdocgen-payload"));
   const record = await recordBytes();
@@ -88,7 +87,7 @@ if (bag) {
   };
 }
 
-/** The conclusion, each check, and what was not checked: "good", "bad" or neither, and a sentence. */
+/** The conclusion, each check, and the unchecked parts: "good", "bad" or neither, and a sentence. */
 async function performedAgain() {
   const results = await rePerform(decodeBase64(bag.textContent), {
     recomputed,

@@ -1,4 +1,4 @@
-// Find jobs by several ids, or by words that must all occur. Python's `search` finds the same jobs.
+// Find jobs by several ids, or by words that must all occur, like Python's `search`.
 
 import { BLOCK_JOBS } from "./columns.js";
 import { element } from "./dom.js";
@@ -8,7 +8,7 @@ const TEXTS = [...IDS, "output_file_name"];
 const SHARED = ["template_file_id", "errors", "warnings"];
 export const SEARCHED = [...TEXTS, ...SHARED];
 
-/** Split a search into its pieces: as they were typed, by their lower case. */
+/** Split a search into its pieces: the typed text by its lower case. */
 export function pieces(text) {
   const typed = (text ?? "").split(/[ \t\r\n\u00a0,;|]+/).filter(Boolean);
   return new Map(typed.map((piece) => [piece.toLowerCase(), piece]));
@@ -28,10 +28,10 @@ export function* search(frame, wanted, names) {
     return { found, missing: [...wanted].filter(([id]) => !known.has(id)).map(([, typed]) => typed) };
   }
   const texts = columns(TEXTS);
-  // The longest piece is the rarest: of a block without it, no other piece is looked for.
+  // The longest piece is the rarest: a block without it is skipped.
   const longestFirst = [...wanted.keys()].sort((a, b) => b.length - a.length);
   const shared = longestFirst.map((piece) => ({ piece, groups: groupsWith(piece, frame, columns(SHARED), names) }));
-  const looks = shared.filter(({ groups }) => groups.includes(0)); // else it is in every job
+  const looks = shared.filter(({ groups }) => groups.includes(0)); // otherwise every job has it
   const fits = (job) => looks.every(({ piece, groups }) => groups[frame.groupOf[job]] || texts.some((column) => column.contains(piece, job)));
   for (let first = 0; first < frame.jobs; first += BLOCK_JOBS) {
     markBlock(frame, looks, texts, first, found.subarray(first, first + BLOCK_JOBS).fill(1));
@@ -40,7 +40,7 @@ export function* search(frame, wanted, names) {
   return { found, missing: [] };
 }
 
-/** Leave only those jobs of a block marked in which all pieces are. Not in the generator: its loops are slow. */
+/** Keep only jobs of a block with all pieces marked. Not in the generator, whose loops are slow. */
 function markBlock({ groupOf }, looks, texts, first, block) {
   for (const { piece, groups } of looks) {
     const hits = new Uint8Array(block.length);
@@ -51,7 +51,7 @@ function markBlock({ groupOf }, looks, texts, first, block) {
   }
 }
 
-/** Mark the row groups in whose template or messages this text is. */
+/** Mark the row groups with this text in their template or messages. */
 function groupsWith(piece, frame, columns, names) {
   const groups = new Uint8Array(frame.sizes.length);
   for (const { name, values, codes } of columns) {
@@ -62,7 +62,7 @@ function groupsWith(piece, frame, columns, names) {
   return groups;
 }
 
-/** Mark each occurrence of the pieces in the texts below an element. */
+/** Highlight each occurrence of the pieces in the texts of an element. */
 export function highlight(root, wanted) {
   const longestFirst = [...wanted.keys()].sort((a, b) => b.length - a.length);
   const escaped = longestFirst.map((piece) => piece.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
@@ -75,7 +75,7 @@ export function highlight(root, wanted) {
   }
 }
 
-/** Whether a message has this reason: Python's `reason` replaced what varies, and left the rest in its order. */
+/** Whether a message has this reason, in which Python's `reason` replaced only the varying parts. */
 export function hasReason(message, reason) {
   let rest = message.replace(/\s+/g, " ");
   return reason.split(/“…”|…|#/).every((part) => {

@@ -1,4 +1,4 @@
-// The sidebar: what can be filtered by, with counts; and the chips, which name the active filters.
+// The sidebar: filters with counts, and chips for the active filters.
 
 import { NONE } from "./bars.js";
 import { byStatus } from "./columns.js";
@@ -23,7 +23,7 @@ const WORDS = {
 };
 
 export class Sidebar {
-  /** `onChange` gets a change of the state, `onToggle` a key and a value to filter by or not. */
+  /** `onChange` gets changes of the state, `onToggle` a key and a value to toggle. */
   constructor(specs, { label, onChange, onToggle }) {
     Object.assign(this, { specs, label, onChange, onToggle });
     this.search = element("input", { type: "search", "aria-label": "Search jobs", placeholder: "Search jobs: ids or words" });
@@ -43,7 +43,7 @@ export class Sidebar {
     this.chips = element("div", { class: "chips" });
   }
 
-  /** Where there is little room, charts come first, and the filters are folded. */
+  /** On narrow screens, charts come first and the filters are folded. */
   fit(width) {
     const narrow = width <= NARROW_PX;
     if (this.narrow !== narrow) this.fold.open = !narrow;
@@ -103,11 +103,11 @@ export class Sidebar {
     const hadFocus = [this.clear, ...this.chips.children].includes(document.activeElement);
     this.clear.disabled = active.length === 0;
     this.chips.replaceChildren(...active.map(chip));
-    // A button that is disabled or removed leaves the focus nowhere.
+    // A disabled or removed button would lose the focus.
     if (hadFocus && (this.clear.disabled || document.activeElement !== this.clear)) (this.chips.firstChild ?? this.search).focus();
   }
 
-  /** Name the active filters, each with what removes it. */
+  /** Show the active filters, each with a button to remove it. */
   active(state) {
     const active = Object.keys(WORDS).flatMap((key) =>
       (state[key] ?? []).map((value) => ({
@@ -131,12 +131,12 @@ function chip({ text, remove }) {
   return button({ class: "chip", "aria-label": `Remove filter ${text}` }, [text, cross], remove);
 }
 
-/** Let a line end after an underscore, as in the charts, before it ends inside of a word. */
+/** Allow line breaks after underscores, as in the charts. */
 function breakable(text) {
   return text.split(/(?<=_)/).flatMap((part, place) => (place ? [element("wbr"), part] : [part]));
 }
 
-/** Names by id; if several ids have the same name, the id is added to it. */
+/** Names by id; names shared by several ids include the id. */
 export function disambiguate(names) {
   const uses = new Map();
   for (const [, name] of names) uses.set(name, (uses.get(name) ?? 0) + 1);

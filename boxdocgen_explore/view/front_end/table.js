@@ -1,4 +1,4 @@
-// The table of jobs: one row each, which opens to everything that is known of its job.
+// The table of jobs: one row per job, which opens to all its details.
 
 import { columnsOf } from "./column_choice.js";
 import { ColumnWidths } from "./column_widths.js";
@@ -20,7 +20,7 @@ export class Table extends VirtualTable {
     this.body.addEventListener("keydown", (event) => this.key(event));
   }
 
-  /** Show these jobs; `stay` keeps the scroll position, for the same filters over newer jobs. */
+  /** Show these jobs; `stay` keeps the scroll position, for the same filters on newer jobs. */
   show(frame, jobs, sort, view, stay) {
     const { templates, specs, filters, state } = view;
     const [before, known] = [this.columnsKey, this.frame === frame];
@@ -32,7 +32,7 @@ export class Table extends VirtualTable {
     this.drawHead(this.columns, sort ?? ["status", "ascending"]);
     this.columns.forEach(({ name }, place) => {
       this.widths.handle(this.head.children[place], name);
-      // Not over the first rows of a search that goes on: these are not yet all jobs.
+      // Not above the first rows of a running search, which are not all jobs yet.
       if (jobs === view.jobs) this.head.children[place].append(shareBar(name, frame, jobs, view));
     });
     if (!stay && this.top) this.root.scrollTop = this.top = 0;
@@ -44,7 +44,7 @@ export class Table extends VirtualTable {
     const tab = place === this.active ? "0" : "-1";
     const cells = this.columns.map(({ name }) => element("td", { class: `column-${name}` }, this.value(name, job, tab)));
     for (const td of cells.filter((_, column) => SEARCHED.includes(this.columns[column].name))) highlight(td, this.pieces);
-    // No aria-expanded: the row of a table, other than that of a treegrid, has none.
+    // No aria-expanded: unlike rows of a treegrid, rows of a table have none.
     const open = place === this.open ? { class: "job open", "aria-description": "Details follow" } : { class: "job" };
     return element("tr", { "aria-rowindex": place + 2, tabindex: tab, "data-place": place, ...open }, cells);
   }
@@ -62,7 +62,7 @@ export class Table extends VirtualTable {
     return button({ class: "id", title: "Copy", tabindex: tab }, value, () => this.onCopy(value));
   }
 
-  /** What a cell says, as text for people. */
+  /** The text of a cell for people. */
   text(name, job) {
     const value = cell(this.frame, name, job);
     if (value === null) return "";
@@ -70,14 +70,14 @@ export class Table extends VirtualTable {
     return Array.isArray(value) ? value.filter(Boolean).join(" · ") : this.view.label(name, value);
   }
 
-  /** Write the rows shown as lines with tabs between the cells, for a spreadsheet or an e-mail. */
+  /** The rows shown as tab-separated lines, for spreadsheets and e-mails. */
   asText() {
     const line = (cells) => cells.map((text) => noFormula(text.replace(/\s+/g, " "))).join("\t");
     const rows = Array.from(this.jobs, (job) => line(this.columns.map(({ name }) => this.text(name, job))));
     return [line(this.columns.map(({ title }) => title)), ...rows].join("\n");
   }
 
-  /** The name may be cut, the id is not. */
+  /** The name may be truncated, the id is not. */
   batch(id) {
     const label = this.view.label("batch_id", id);
     const name = id === null ? label : label.slice(0, -id.length);
@@ -98,7 +98,7 @@ export class Table extends VirtualTable {
     return name === null || file === null ? name ?? "" : fileLink(file, tab, name);
   }
 
-  /** The message that the filter or the search is about, and how many others there are. */
+  /** The message that matches the filter or the search, and the number of others. */
   reason(job) {
     const messages = cell(this.frame, "errors", job)?.filter((message) => message?.trim()) ?? [];
     const [none] = cell(this.frame, "reason", job) ?? [];
@@ -117,7 +117,7 @@ export class Table extends VirtualTable {
     return file === null ? type : [`${type} `, fileLink(file, tab)];
   }
 
-  /** Everything known of one job, its full messages first. */
+  /** All details of one job, its full messages first. */
   details(place) {
     const job = this.jobs[place];
     const list = element("dl");
@@ -172,7 +172,7 @@ function fileLink(file, tab, text = file) {
   return element("a", { href, target: "_blank", rel: "noopener noreferrer", class: "id", tabindex: tab, title: text }, text);
 }
 
-/** Write a size in decimal units, as Box does. */
+/** Write a size in decimal units, like Box. */
 export function bytes(size) {
   for (const [unit, name] of [[1e9, "GB"], [1e6, "MB"]]) {
     if (size >= unit) return `${(size / unit).toFixed(1)} ${name}`;

@@ -1,4 +1,4 @@
-// The verdict: what Python wrote about the jobs, large and small, its age, and a notice under it.
+// The verdict: Python's headline and details, its age, and a notice below it.
 
 import { button, element } from "./dom.js";
 import { time } from "./durations.js";
@@ -17,14 +17,14 @@ export class VerdictLine {
     this.root.hidden = !verdict && !notice;
     this.root.classList.toggle("incomplete", verdict?.complete === false);
     const text = JSON.stringify([verdict, notice, retry]);
-    // A status that is written again is read aloud again: leave it alone unless it changed.
+    // Screen readers read a status again when it is written again: write it only if it changed.
     if (text === this.text) return;
     this.text = text;
     this.root.replaceChildren(...(verdict ? lines(verdict, notice) : []), ...(notice ? this.notice(notice, retry) : []));
     this.drawAge();
   }
 
-  /** What happened and what to do, with a button if one can do it; status and request id are folded. */
+  /** What happened and what to do, with a button if possible; status and request id are folded. */
   notice(text, retry) {
     const [happened, ...details] = text.split("\n");
     const parts = [element("p", {}, happened)];
@@ -44,12 +44,12 @@ export class VerdictLine {
     time.title = readAt;
     time.dataset.at = `as of ${new Date(readAt).toISOString().slice(0, 16).replace("T", " ")} UTC`; // on paper
     const seconds = (Date.now() - Date.parse(readAt)) / 1000;
-    // Read in the future: what Python wrote about that stays.
+    // Read in the future: keep Python's text.
     if (seconds > -CLOCK_DIFFERENCE_S) time.textContent = age(seconds);
   }
 }
 
-/** What is missing, if anything, and why, unless a notice says so; the result; the small print. */
+/** Missing pages and why, unless a notice shows that; the result; the small print. */
 function lines(verdict, notice) {
   const { warning, why, result, details } = verdict;
   const missing = why && !notice ? `${warning} · ${why}` : warning;
@@ -63,7 +63,7 @@ function withTime(text, written) {
   return [text.slice(0, start), element("time", { "aria-live": "off" }, written), text.slice(start + written.length)];
 }
 
-/** Write an age in words, as Python's `text.duration` and `verdict` do. */
+/** Write an age in words, like Python's `text.duration` and `verdict`. */
 export function age(seconds) {
   return seconds < 60 ? "just now" : `${time(seconds)} ago`;
 }

@@ -1,6 +1,6 @@
 // The view: verdict, filters, charts and table over one payload, with a kernel and without one.
-// It draws what `model` holds (payload, specs, templates, batch_labels, verdict, cause, state, notice)
-// and changes nothing but `state`; every change of it, from here or from Python, ends in `draw`.
+// It draws the values of `model` (payload, specs, templates, batch_labels, verdict, cause, state, notice)
+// and changes only `state`; every change of it, from here or from Python, ends in `draw`.
 
 import { afterPaint, copy, element, number } from "./dom.js";
 import { sortedJobs, unpack } from "./columns.js";
@@ -36,11 +36,11 @@ class View {
     const state = merged.filter(([, value]) => value !== null && value !== undefined && value.length !== 0);
     this.unsaved = Object.fromEntries(state);
     this.schedule();
-    // The screen comes first: every message to the kernel makes JupyterLab work, too.
+    // The screen comes first, because every message to the kernel keeps JupyterLab busy.
     afterPaint(() => this.save());
   }
 
-  /** Not before: the kernel's answer to an earlier state would replace one that is set and not yet sent. */
+  /** Not earlier: the kernel's answer to an older state would replace one that is set but not sent yet. */
   save() {
     if (!this.unsaved) return;
     [this.saved, this.unsaved] = [this.unsaved, null];
@@ -48,7 +48,7 @@ class View {
     this.model.save_changes();
   }
 
-  /** A bar or a value was picked: filter by all its columns, or if it was picked before, by none of them. */
+  /** A bar or a value was picked: filter by all its columns, or remove these filters if it was picked before. */
   pick(by, key) {
     const picked = this.picked(by, key);
     const change = by.map((column, place) => {
@@ -90,7 +90,7 @@ class View {
     this.columnChoice = new ColumnChoice((columns) => this.setState({ columns }));
     this.body = element("div", { class: "boxdocgen-body" });
     const buttons = [...actions(this, (...what) => this.copy(...what)), this.columnChoice.root, fullScreen(this.body)];
-    // The message comes last, so that no button moves under the pointer.
+    // The message comes last, so that buttons do not move under the pointer.
     const bar = element("div", { class: "bar" }, [this.shown, this.sidebar.chips, ...buttons, this.message]);
     this.body.append(this.sidebar.root, this.charts.root, bar, this.empty, this.table.root);
     this.root.replaceChildren(this.verdict.root, this.progress.root, this.cause.root, this.body);
@@ -115,7 +115,7 @@ class View {
       "change:payload": () => this.load(),
       "change:state": () => model.get("state") === this.saved || this.schedule(),
       "change:templates": () => this.load(),
-      // Jobs that are being unpacked will be drawn with them; those from before may lack a label now.
+      // Jobs that are being unpacked will be drawn with the labels; earlier jobs may lack one.
       "change:batch_labels": () => queueMicrotask(() => this.turn || this.load()),
       "change:verdict": () => this.verdict.draw(),
       "change:notice": () => this.verdict.draw(),
@@ -126,7 +126,7 @@ class View {
     };
     for (const [name, listener] of Object.entries(this.listeners)) model.on(name, listener);
     this.resizes = new ResizeObserver(() => {
-      // Not in here: what is drawn may resize what is observed.
+      // Not here: drawing may resize observed elements.
       if (this.width !== this.body.clientWidth) requestAnimationFrame(() => this.schedule());
       this.width = this.body.clientWidth;
       this.sidebar.fit(this.width);
@@ -166,7 +166,7 @@ class View {
     this.busy(-1);
   }
 
-  /** Draw at once, but only once between two frames, however many changes come in between. */
+  /** Draw once between two frames, however many changes there are. */
   schedule() {
     if (this.scheduled || !this.frame) return;
     this.scheduled = true;
@@ -181,13 +181,13 @@ class View {
     else queueMicrotask(draw);
   }
 
-  /** Tell screen readers, and whoever waits, whether the screen shows what was asked for. */
+  /** Tell screen readers and tests whether the screen is up to date. */
   busy(step) {
     this.pendingDraws += step;
     this.body.setAttribute("aria-busy", String(this.pendingDraws > 0));
   }
 
-  /** The one place that paints: filter, then charts, verdict, sidebar and table. */
+  /** The only place that paints: filter, then charts, verdict, sidebar and table. */
   async draw() {
     const { frame, filters, state } = this;
     const columnsKey = JSON.stringify([state.columns, state.widths]);
@@ -201,12 +201,12 @@ class View {
     const drawTable = changed || this.columnsKey !== columnsKey;
     Object.assign(this, { sortKey, renderKey, columnsKey, drawnFrame: frame });
     if (changed) this.jobs = filters.shown(this.order);
-    // Charts first: they measure their space and colours, which is cheap before anything changes.
+    // Charts first: measuring their space and colours is cheap before anything changes.
     const figures = this.charts.draw(this);
     this.verdict.draw();
     this.progress.draw();
     this.drawEmpty();
-    this.sidebar.draw(this.state, filters); // what was typed during the search stays
+    this.sidebar.draw(this.state, filters); // keeps text typed during the search
     if (drawTable) this.table.show(frame, this.jobs, state.sort, this, sameRows);
     this.columnChoice.draw(frame, this.table.columns);
     await figures;
@@ -234,7 +234,7 @@ class View {
 
   drawFirst(jobs) {
     if (!jobs.length) return;
-    this.renderKey = null; // all rows are to be drawn again, even if the search is abandoned
+    this.renderKey = null; // draw all rows again, even if the search is abandoned
     this.empty.hidden = true;
     this.table.root.hidden = false;
     this.table.show(this.frame, jobs, this.state.sort, this, false);
@@ -263,7 +263,7 @@ class View {
     return key === "template_file_id" ? this.templates.get(value) ?? value : value;
   }
 
-  /** Name a batch, its id beside the name, because several can have the same one; say if it is incomplete. */
+  /** Name a batch with its id, because names are not unique, and mark it if it is incomplete. */
   batchLabel(id) {
     const labels = this.model.get("batch_labels") ?? {};
     const partly = this.model.get("verdict")?.incomplete_batches?.includes(id) ? ["partly read"] : [];
@@ -271,7 +271,7 @@ class View {
   }
 }
 
-/** Draw the view from what the page itself holds; the address of the page names its state. */
+/** Draw the view from the page itself; the address of the page has its state. */
 export async function mountPage(page) {
   const [root, settings, payload] = ["", "-settings", "-payload"].map((part) => page.getElementById(`boxdocgen${part}`));
   await mount(root, JSON.parse(settings.textContent), payload.textContent, followAddress);

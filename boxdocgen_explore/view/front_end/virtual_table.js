@@ -1,13 +1,13 @@
-// A table of which only the rows in sight are in the document, however many there are.
+// A table that keeps only the visible rows in the document.
 
 import { button, element } from "./dom.js";
 
 export const ROW_PX = 26;
 const SPARE_ROWS = 6;
-// Browsers fail on elements of some tens of millions of pixels; beyond this, scrolling is scaled.
+// Browsers fail on elements of tens of millions of pixels; above this, scrolling is scaled.
 const MOST_PX = 12_000_000;
 
-/** Its heirs give `row(place)`; one row may be `open`, and is followed by its `details(place)`. */
+/** Subclasses implement `row(place)`; an `open` row is followed by its `details(place)`. */
 export class VirtualTable {
   constructor(name, kind) {
     Object.assign(this, { count: 0, active: 0, open: -1, openPx: 0, top: 0, px: 0 });
@@ -20,7 +20,7 @@ export class VirtualTable {
     this.observer.observe(this.root);
   }
 
-  /** Draw so many rows. */
+  /** Draw this number of rows. */
   setCount(count) {
     this.count = count;
     this.active = Math.min(this.active, Math.max(0, count - 1));
@@ -28,7 +28,7 @@ export class VirtualTable {
     this.draw();
   }
 
-  /** Measure before drawing: measured while drawing, the page would be laid out twice. */
+  /** Measure before drawing: measuring while drawing would lay out the page twice. */
   measureAndDraw() {
     Object.assign(this, { top: this.root.scrollTop, px: this.root.clientHeight });
     this.draw();
@@ -48,11 +48,11 @@ export class VirtualTable {
     this.head.children[focused]?.querySelector("button").focus();
   }
 
-  /** Put the rows in sight between two spacers. */
+  /** Put the visible rows between two spacers. */
   draw() {
     const { first, last, top, rows: rowsPx } = this.range();
     const focused = this.body.contains(document.activeElement);
-    // Focus stays on a row that is in the document, even if the wheel scrolls it out of sight.
+    // The focused row stays in the document, even if it is scrolled out of sight.
     if (focused) this.active = Math.max(first, Math.min(this.active, last - 1));
     const rows = [];
     for (let place = first; place < last; place += 1) {
@@ -72,7 +72,7 @@ export class VirtualTable {
     this.body.querySelector('tr[tabindex="0"]')?.focus({ preventScroll: true });
   }
 
-  /** Which rows are in sight, and where the first of them begins. */
+  /** The visible rows, and the position of the first one. */
   range() {
     const { count, top: scrollTop, px: clientHeight } = this;
     const sight = Math.ceil(clientHeight / ROW_PX);
@@ -90,7 +90,7 @@ export class VirtualTable {
     return { first, last: Math.min(count, from + sight + 2 * SPARE_ROWS), top, rows };
   }
 
-  /** The row that a key leads to; undefined if it leads nowhere. */
+  /** The row that a key leads to, or undefined. */
   placeAfter(key) {
     const page = Math.floor(this.root.clientHeight / ROW_PX) - 2;
     const end = this.count - 1;
