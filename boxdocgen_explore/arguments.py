@@ -106,7 +106,11 @@ def as_frame(value: object) -> object:
         return value
     frame: pl.DataFrame = pl.DataFrame(value)
     known = {**JOBS, **DETAILS, **DOCUMENTS, **DURATION}
-    empty = [one.name for one in frame if one.name in known and one.null_count() == len(one)]
+    empty = [
+        column.name
+        for column in frame
+        if column.name in known and column.null_count() == len(column)
+    ]
     return frame.with_columns(pl.lit(None, known[name]).alias(name) for name in empty)
 
 
@@ -126,7 +130,7 @@ def batch_ids(ids: str | int | Iterable[str | int]) -> list[str]:
     """
     if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
         return [checked_id(ids)]
-    return list(dict.fromkeys(checked_id(one) for one in ids))
+    return list(dict.fromkeys(checked_id(value) for value in ids))
 
 
 def checked_id(value: object, what: str = "batch") -> str:

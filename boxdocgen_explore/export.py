@@ -72,7 +72,7 @@ def about(
         "read_as": found.who or (reading.user and reading.user.id),
         "hosts": reading.pages["host"].drop_nulls().unique(maintain_order=True).to_list(),
         "demo": found.demo,
-        "left_out": [f"batch {one}: {error}" for one, error in (left_out or {}).items()],
+        "left_out": [f"batch {batch_id}: {error}" for batch_id, error in (left_out or {}).items()],
     }
 
 
@@ -99,7 +99,7 @@ def _write_excel(jobs: pl.DataFrame, target: Path | BytesIO, about: About) -> No
     with xlsxwriter.Workbook(target, _AS_TEXT) as workbook:
         rows.write_excel(workbook, "Jobs", freeze_panes=(1, 0), column_widths=160)
         if about:
-            lists = [one if isinstance(one, list) else [one] for one in about.values()]
+            lists = [value if isinstance(value, list) else [value] for value in about.values()]
             values = pl.Series("value", lists, pl.List(pl.String), strict=False)
             facts = pl.DataFrame([pl.Series("about", [*about]), values]).explode("value")
             facts.write_excel(workbook, "About", column_widths={"about": 80, "value": 800})

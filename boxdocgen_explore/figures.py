@@ -98,7 +98,10 @@ def bars(
         groups.setdefault(key, {})[count.get("status")] = count["jobs"]
     names = dict(templates or {})
     if name == "by_batch":
-        names = {one: f"{label} · {one}" for one, label in batch_labels(jobs, names).items()}
+        names = {
+            batch_id: f"{label} · {batch_id}"
+            for batch_id, label in batch_labels(jobs, names).items()
+        }
     drawn = [(_label(key, names), list(key), groups[key]) for key in [*groups]]
     if others := drawn[MOST_BARS:]:
         sums = Counter[str | None]()

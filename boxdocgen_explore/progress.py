@@ -178,7 +178,7 @@ def duration_note(jobs: pl.DataFrame, templates: Mapping[str, str] | None = None
     if not 1 < len(rows) <= _MOST_TEMPLATES:
         return f"Half within {_in_words(durations(known).row(0, named=True))}. {_INFERRED}"
     ids = [row["template_file_id"] for row in rows]
-    names = [(templates or {}).get(one, one or "(none)") for one in ids]
+    names = [(templates or {}).get(template_id, template_id or "(none)") for template_id in ids]
     parts = sorted(
         f"{name}: half within {_in_words(row)}" for name, row in zip(names, rows, strict=True)
     )
@@ -199,7 +199,7 @@ def interval(jobs: pl.DataFrame) -> pl.Expr:
     made = jobs["output_file_created_at"].drop_nulls()
     ends = made.sort().gather([0, -1]).to_list() if made.len() else [datetime.min] * 2
     span_min = (ends[1] - ends[0]).total_seconds() / 60
-    fits = (one for one in _INTERVALS_MIN if span_min / one <= _MOST_INTERVALS - 1)
+    fits = (minutes for minutes in _INTERVALS_MIN if span_min / minutes <= _MOST_INTERVALS - 1)
     minutes = next(fits, _INTERVALS_MIN[-1])
     start = pl.col("output_file_created_at").dt.truncate(f"{minutes}m")
     return (start.dt.strftime("%Y-%m-%dT%H:%MZ") + f"/PT{minutes}M").alias("made")

@@ -28,7 +28,7 @@ def search(text: str, templates: Mapping[str, str] | None = None) -> pl.Expr:
     """
     names = templates or {}
     pieces = filter(None, re.split(r"[ \t\r\n\xa0,;|]+", text.lower()))
-    named = {one: [key for key in names if one in names[key].lower()] for one in pieces}
+    named = {piece: [key for key in names if piece in names[key].lower()] for piece in pieces}
     fields = pl.struct(f"^({'|'.join(SEARCHED)})$")
     return fields.map_batches(
         lambda jobs: _found(jobs.struct.unnest(), named), return_dtype=pl.Boolean
@@ -37,8 +37,10 @@ def search(text: str, templates: Mapping[str, str] | None = None) -> pl.Expr:
 
 def _found(jobs: pl.DataFrame, named: Mapping[str, Sequence[str]]) -> pl.Series:
     """``named`` has the pieces, each with the templates that have it in their name."""
-    ids = jobs.select(pl.col(one).str.to_lowercase() for one in _IDS if one in jobs.columns)
-    known = set[str]().union(*(one.filter(one.is_in([*named])) for one in ids))
+    ids = jobs.select(
+        pl.col(column).str.to_lowercase() for column in _IDS if column in jobs.columns
+    )
+    known = set[str]().union(*(column.filter(column.is_in([*named])) for column in ids))
     if len(named) > 1 and 2 * len(known) >= len(named):
         return ids.select(pl.any_horizontal(pl.all().is_in([*known])).fill_null(False)).to_series()
     rows = jobs.with_row_index("_row")

@@ -1,4 +1,4 @@
-"""Batch 1001, which most tests read: its path, its jobs, and the calls that were made for it."""
+"""Batch 1001, which most tests read: its path, its jobs, and the calls for it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ids(jobs: Jobs) -> list[str]:
 
 
 def truth(emulator: Emulator, batch_id: str = "1001") -> list[str]:
-    """The ids of the jobs that a complete reading has, in order."""
+    """The ids of all jobs, in order."""
     return ids(emulator.enterprise.jobs(batch_id))
 
 
@@ -40,7 +40,7 @@ def page(entries: Jobs, next_marker: str | None) -> str:
 
 
 def arrived(error: BoxDocGenError) -> Reading:
-    """What had arrived before the error."""
+    """The reading that arrived before the error."""
     assert error.reading is not None
     return error.reading
 
@@ -54,7 +54,7 @@ def cache_keys(folder: Path) -> list[str]:
 
 
 def damage_pages(folder: Path, value: str) -> None:
-    """Change all cached pages below a folder as a damaged disk would: no trigger notices it."""
+    """Change all cached pages in a folder like a damaged disk: no trigger notices it."""
     for path in folder.rglob("pages.sqlite"):
         with closing(sqlite3.connect(path)) as database, database:
             query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"

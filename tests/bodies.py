@@ -1,4 +1,4 @@
-"""Bodies that a server may send: valid, nearly valid, and something else entirely."""
+"""Bodies that a server may send: valid, nearly valid, and arbitrary ones."""
 
 from __future__ import annotations
 

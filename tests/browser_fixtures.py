@@ -1,4 +1,4 @@
-"""A headless browser for tests: one tab for all of them, and no host reached but loopback."""
+"""A headless browser for tests, with one shared tab and only loopback connections."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ CHROMIUM_FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 _EXPECT_MS = 30_000
-"""How long an expectation may take on a busy machine; one that holds returns at once."""
+"""The timeout of expectations on a slow machine; fulfilled ones return at once."""
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, the system's or Playwright's own; skipped if there is none."""
+    """Chromium from the system or from Playwright; skips tests if there is none."""
     expect.set_options(timeout=_EXPECT_MS)
     system = next(filter(None, map(shutil.which, CHROMIUM)), None)
     with sync_playwright() as playwright:
@@ -62,13 +62,13 @@ def browser() -> Iterator[Browser]:
 
 
 class CheckedContext:
-    """A profile whose pages must ask no other host for anything and write no error."""
+    """A profile whose pages must not call other hosts and must not log errors."""
 
     def __init__(self, browser: Browser, width: int = 1000, height: int = 900) -> None:
         size = {"width": width, "height": height}
         self.context: BrowserContext = browser.new_context(viewport=size, locale="en-GB")
         self.wrong: list[str] = []
-        # Not routed: that costs every request a way here and back, and the browser its cache.
+        # Not routed, which would slow down every request and disable the cache.
         self.context.on("request", self._request)
         self.context.on("console", self._console)
         self.context.on(
@@ -96,7 +96,7 @@ class CheckedContext:
 
 @pytest.fixture(scope="session")
 def checked_tab(browser: Browser) -> Iterator[tuple[CheckedContext, Page]]:
-    """One tab for all tests: a new one takes half a second and compiles every script again."""
+    """One tab for all tests: a new one takes half a second and recompiles every script."""
     checked = CheckedContext(browser)
     yield checked, checked.context.new_page()
     checked.context.close()
@@ -104,7 +104,7 @@ def checked_tab(browser: Browser) -> Iterator[tuple[CheckedContext, Page]]:
 
 @pytest.fixture
 def tab(checked_tab: tuple[CheckedContext, Page]) -> Iterator[Page]:
-    """A tab of 1,000 by 900 px; nothing that a test opens, sets or may do stays for the next."""
+    """A tab of 1,000 by 900 px, reset after each test."""
     checked, page = checked_tab
     page.emulate_media(media="null", color_scheme="null", forced_colors="null")
     page.set_viewport_size({"width": 1000, "height": 900})
@@ -119,7 +119,9 @@ def tab(checked_tab: tuple[CheckedContext, Page]) -> Iterator[Page]:
 @pytest.fixture
 def show(tab: Page, tmp_path: Path) -> Callable[..., Page]:
     """Write a page of jobs to disk and open it from there."""
-    from boxdocgen_explore import view  # not above: it costs every start of pytest a second
+    from boxdocgen_explore import (
+        view,
+    )  # here, because it takes a second of every start
 
     def open_page(jobs: pl.DataFrame, verdict: Any = None, **options: Any) -> Page:
         file = tmp_path / "page.html"
@@ -160,7 +162,7 @@ def payload(jobs: pl.DataFrame) -> str:
 
 
 def mount(tab: Page, jobs: pl.DataFrame) -> None:
-    """Show jobs as a notebook does: ``model`` is the widget's, ``sent`` the last state sent."""
+    """Show jobs like a notebook: ``model`` is the widget's, ``sent`` the last sent state."""
     from boxdocgen_explore import view
 
     values = {"source": view.module(), "specs": view.specs(), "payload": payload(jobs)}
@@ -169,12 +171,12 @@ def mount(tab: Page, jobs: pl.DataFrame) -> None:
 
 
 def wait_for_draw(tab: Page) -> None:
-    """Wait until the view shows what was asked for."""
+    """Wait until the view is up to date."""
     expect(tab.locator('.boxdocgen-body[aria-busy="false"]')).to_be_attached()
 
 
 def set_time(tab: Page, now: datetime) -> AbstractContextManager[Any]:
-    """Let it be this time in pages that are opened meanwhile (Playwright's clock never ends)."""
+    """Set the time of pages that are opened meanwhile (Playwright's clock cannot be removed)."""
     return tab.add_init_script(f"Date.now = () => {now.timestamp() * 1000}")
 
 
@@ -183,12 +185,12 @@ _TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimatio
 
 def resize(tab: Page, width: int) -> None:
     tab.set_viewport_size({"width": width, "height": 900})
-    tab.evaluate(_TWO_FRAMES)  # the browser reports a new size between two frames
+    tab.evaluate(_TWO_FRAMES)  # browsers report a new size between two frames
     wait_for_draw(tab)
 
 
 def reload(tab: Page) -> None:
-    """Open the address of the page again, which follows what is shown by a frame."""
+    """Open the address of the page again, which is updated one frame after the view."""
     wait_for_draw(tab)
     tab.evaluate(_TWO_FRAMES)
     tab.reload()

@@ -1,4 +1,4 @@
-"""Moves the clock of this process, so that what is cached becomes older."""
+"""Moves the clock of this process, so that cached pages become older."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from time_machine import travel
 
 from boxdocgen_explore.box import Box
 
-# Here and not in conftest.py: pytest and tests import that file as two modules.
+# Not in conftest.py, which pytest and tests import as two modules.
 travels = ExitStack()
 """Closed after each test."""
 

@@ -1,4 +1,4 @@
-"""An emulator with a small enterprise, and a Box connected to it that does not wait for long."""
+"""An emulator with a small enterprise, and a connected Box with short waits."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from xdist.scheduler import LoadFileScheduling
 from boxdocgen_explore.box import Box, RetryPolicy, connect
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise
 
-# Frames are small here, and the processes of the tests have all cores: a fifth of the time saved.
+# Frames are small, and the test processes use all cores: saves 20 % of the time.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
-# What was imported stays: looking through it again and again is a twelfth of the time.
+# Rare collections, because imported objects stay: saves 8 % of the time.
 gc.set_threshold(100_000, 50, 1000)
-# Altair imports jsonschema, which compiles a grammar of IRIs if it finds this package: 1.7 s for
-# every process of every run, and nothing here checks an IRI.
+# With this package, jsonschema (imported by Altair) compiles a grammar of IRIs, which takes 1.7 s
+# in every process; no test needs it.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 pytest_plugins = ["browser_fixtures", "lab_fixtures"]
@@ -31,9 +31,9 @@ pytest_plugins = ["browser_fixtures", "lab_fixtures"]
 QUICK = RetryPolicy(
     calls_per_minute=1_000_000, read_timeout_s=0.6, deadline_s=5, attempts=3, backoff_s=0.001
 )
-"""Long enough for a busy machine, short enough for a test."""
+"""Long enough for a slow machine, short enough for a test."""
 
-# A busy machine is not a bug, and each example begins as the one before has left its server.
+# Slow machines must not fail tests, and the examples share one server.
 settings.register_profile(
     "quick",
     max_examples=10,
@@ -47,7 +47,7 @@ _VARIABLES = ("PROXY", "CA_BUNDLE", "SSL_CERT", "NETRC")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is thorough unless ``-m`` names it; begin with what takes longest."""
+    """Skip thorough tests unless ``-m`` names them; start with the slowest ones."""
     if "thorough" not in config.option.markexpr:
         left_out = [item for item in items if item.get_closest_marker("thorough")]
         items[:] = [item for item in items if not item.get_closest_marker("thorough")]
@@ -63,7 +63,7 @@ _JUPYTER = ("test_lab", "test_saved", "test_snapshot", "test_rerun")
 
 
 class _OneLab(LoadFileScheduling):
-    """Files go to whichever process is free, those that need JupyterLab or a kernel to one."""
+    """Files go to any free process, but those that need JupyterLab or a kernel to a single one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
@@ -77,7 +77,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No credentials, proxies or certificates of whoever runs the tests."""
+    """No credentials, proxies or certificates from the developer's environment."""
     for name in os.environ:
         if name.startswith("BOX_") or any(part in name.upper() for part in _VARIABLES):
             monkeypatch.delenv(name)
@@ -93,7 +93,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Emulator]:
-    """One emulator for the property tests of a file, in which every example puts its own batch."""
+    """One emulator for the property tests of a file, where every example adds its own batch."""
     with Emulator(enterprise=Enterprise.of({})) as emulator:
         yield emulator
 
@@ -125,7 +125,7 @@ def box(connected: Callable[..., Box]) -> Box:
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
-    """A company's own authority, which this process trusts."""
+    """A company's own certificate authority, which this process trusts."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))

@@ -1,4 +1,4 @@
-"""Changes an evidence bag as somebody would who knows how it is made, and makes it fit again."""
+"""Forge an evidence bag with knowledge of its format."""
 
 from __future__ import annotations
 

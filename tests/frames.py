@@ -115,7 +115,7 @@ NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
 def job(job_id: str = "1", **fields: Any) -> dict[str, Any]:
-    """Make a job that no rule of the audit objects to, apart from the fields given."""
+    """Make a job without findings, except for the given fields."""
     return {
         "batch_id": "10",
         "job_id": job_id,
@@ -148,7 +148,7 @@ def running(job_id: str = "1", **fields: Any) -> dict[str, Any]:
 
 
 def document(job_id: str = "1", **fields: Any) -> dict[str, Any]:
-    """Make a job whose document was looked at; no rule objects to it, either."""
+    """Make a job with a checked document, without findings."""
     made = {
         "output_file_found": True,
         "output_file_name": f"Letter {job_id}.pdf",
@@ -162,7 +162,7 @@ def document(job_id: str = "1", **fields: Any) -> dict[str, Any]:
 
 
 def without_document(job_id: str = "1", *, found: bool | None = False, **fields: Any) -> Any:
-    """Make a job whose document does not exist, or (None) was not looked at."""
+    """Make a job whose document does not exist, or (None) was not checked."""
     nothing = dict.fromkeys([*DOCUMENTS, *DURATION])
     return document(job_id, **{**nothing, "output_file_found": found, **fields})
 

@@ -1,4 +1,4 @@
-"""A disk that is full after some bytes, for tests of what is left of the files on it."""
+"""A disk that is full after some bytes, for tests of the remaining files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @contextmanager
 def full_disk(at_bytes: int = 300_000) -> Iterator[None]:
-    """Let no file of this process grow beyond so many bytes."""
+    """Limit the size of all files of this process."""
     resource = pytest.importorskip("resource")
     _, hard = before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (at_bytes, hard))

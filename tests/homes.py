@@ -1,4 +1,4 @@
-"""A home folder of a test's own."""
+"""A separate home folder for a test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from boxdocgen_explore.build_cache import default_cache_dir
 
 
 def lend_front_end(home: Path) -> Path:
-    """Copy into a new home what takes seconds to build and is the same for everybody."""
+    """Copy the build cache, which takes seconds to build, to a new home folder."""
     built = default_cache_dir() / "built"
     if built.exists():
         shutil.copytree(built, home / ".cache" / "boxdocgen_explore" / "built")

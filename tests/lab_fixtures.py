@@ -1,4 +1,4 @@
-"""A real JupyterLab, started by ``boxdocgen lab`` as the README says, one for the session."""
+"""A real JupyterLab, started by ``boxdocgen lab`` as in the README, once per session."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Lab:
 
 @contextmanager
 def jupyterlab(home: Path) -> Iterator[Lab]:
-    """JupyterLab on an empty folder, without anybody's settings."""
+    """JupyterLab on an empty folder, with default settings."""
     folders = {name: home / name for name in ("config", "data", "runtime", "settings", "spaces")}
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("BOX_")},
@@ -93,7 +93,7 @@ def jupyterlab(home: Path) -> Iterator[Lab]:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(10)
-            process.kill()  # no test run may wait for a server that does not stop
+            process.kill()  # a server that does not stop must not block the tests
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
@@ -134,7 +134,7 @@ class LabPage:
         self.page.wait_for_function("window.jupyterapp?.restored.then(() => true)")
 
     def open(self, file: str) -> Page:
-        """Save and close what is open, and open this notebook."""
+        """Save and close the open notebook, and open this one."""
         self.page.evaluate(
             """async (path) => {
                  const { commands } = jupyterapp;
@@ -164,7 +164,7 @@ def _lab_page(lab: Lab, browser: Browser) -> Iterator[LabPage]:
 def lab_page(_lab_page: LabPage) -> Iterator[LabPage]:
     """The one page for all tests; checked after each."""
     yield _lab_page
-    # What JupyterLab says of its own requests if a notebook is closed before their answers.
+    # JupyterLab logs this about its own requests if a notebook is closed before their answers.
     _lab_page.context.check(except_for="Canceled future for |Kernel connection is disposed")
 
 

@@ -1,4 +1,4 @@
-"""What a report says, to a person and to whoever searches the file."""
+"""The text of a report, as visible to people and as stored in the file."""
 
 from __future__ import annotations
 

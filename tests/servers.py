@@ -85,7 +85,7 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
 def tls_server(authority: trustme.CA) -> Iterator[str]:
     class Server(HTTPServer):
         def handle_error(self, *_: Any) -> None:
-            """Ignore clients that hang up: some tests are about them."""
+            """Ignore disconnected clients, which some tests need."""
 
     server = Server(("127.0.0.1", 0), _Answer)
     server.socket = tls_context(authority).wrap_socket(

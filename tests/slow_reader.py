@@ -1,4 +1,4 @@
-"""A second reader of pages, slow and plain, which the parser has to agree with."""
+"""A simple and slow reference reader of pages, with which the parser must agree."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COLUMNS = {
 
 
 class Refused(Exception):
-    """What the second reader does not take."""
+    """Refused by the reference reader."""
 
 
 def need(condition: object) -> None:

@@ -1,4 +1,4 @@
-"""Arguments that are invalid are refused before anything is sent."""
+"""Invalid arguments are refused before any request."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def calls(box: Box, folder: Path) -> dict[str, tuple[Callable[..., Any], dict[st
 
 
 def odd_call(name: str, argument: str, value: Any, box: Box, folder: Path) -> str:
-    """Call with one odd argument: what came of it."""
+    """Call with one odd argument and return the outcome."""
     function, arguments = calls(box, folder)[name]
     arguments = {key: one for key, one in arguments.items() if one is not None}
     try:

@@ -1,4 +1,4 @@
-"""What takes seconds to build is built once; a cache that is not right costs time alone."""
+"""Slow builds happen once; a broken cache costs only time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors keep what they know, wherever they go; old names still work."""
+"""Errors keep their attributes when copied or pickled; old names still work."""
 
 from __future__ import annotations
 

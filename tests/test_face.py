@@ -1,4 +1,4 @@
-"""What a person can rely on: the names of the package, and what importing it costs."""
+"""The public names of the package, and the cost of importing it."""
 
 import inspect
 import subprocess

@@ -1,4 +1,4 @@
-"""The import contracts in pyproject.toml hold, and they fail if an import breaks them."""
+"""The import contracts in pyproject.toml hold, and detect violations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast a batch moves and when it will be done: only what the looks can show."""
+"""The pace of a batch and its expected end, as far as the looks allow."""
 
 from __future__ import annotations
 

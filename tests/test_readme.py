@@ -1,4 +1,4 @@
-"""What README.md and the pages under .github say is true: commands, code, links and paths."""
+"""README.md and the pages in .github are correct: commands, code, links and paths."""
 
 import re
 import shlex

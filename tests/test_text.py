@@ -1,4 +1,4 @@
-"""Text for people: what comes from Box is harmless, numbers are honest, files are never half."""
+"""Text for people: harmless data from Box, correct numbers, atomic files."""
 
 from __future__ import annotations
 

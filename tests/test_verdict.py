@@ -1,4 +1,4 @@
-"""One line says the result, its cause, complete or not, as whom; another describes a batch."""
+"""One line with result, cause, completeness and user; names of batches."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Inputs(NamedTuple):
 
     def of(self, batch_id: str) -> Inputs:
         """The part about one batch."""
-        return Inputs(*(one.of(batch_id) for one in self))
+        return Inputs(*(part.of(batch_id) for part in self))
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Evaluation:
     @property
     def lacks(self) -> dict[str, str | None]:
         """The missing input of each rule."""
-        return {one.rule.name: one.lacks for one in self.outcomes}
+        return {outcome.rule.name: outcome.lacks for outcome in self.outcomes}
 
     @property
     def verdicts(self) -> pl.DataFrame:
@@ -79,7 +79,7 @@ class Evaluation:
         for rule, _, findings, batches in self.outcomes:
             counts[rule.name] = {None: findings.height}
             if batches is not None:
-                named = Counter(one for one in batches if one not in self.elsewhere)
+                named = Counter(batch_id for batch_id in batches if batch_id not in self.elsewhere)
                 counts[rule.name] = none_found | named
         return counts
 
@@ -88,7 +88,9 @@ class Evaluation:
 
         Returns `schema.BATCH_VERDICTS`, batch by batch; rows without a batch come last.
         """
-        batch_ids = dict.fromkeys(one for counts in self.counts.values() for one in counts)
+        batch_ids = dict.fromkeys(
+            batch_id for counts in self.counts.values() for batch_id in counts
+        )
         rows: list[tuple[Any, ...]] = []
         for batch_id in sorted(batch_ids, key=lambda one: one is None):
             inputs = self.inputs if batch_id is None else self.inputs.of(batch_id)
@@ -132,7 +134,9 @@ def evaluations(
             for rule in rules
         ]
         elsewhere = templates.keys() - {*batches}
-        found = pl.concat([pl.DataFrame(schema=FINDINGS), *(one.findings for one in outcomes)])
+        found = pl.concat(
+            [pl.DataFrame(schema=FINDINGS), *(outcome.findings for outcome in outcomes)]
+        )
         found = found.filter(~pl.col("batch_id").is_in(elsewhere).fill_null(False))
         found = policy.waive(found, templates, inputs.now.date())
         found = in_order(found, [rule.name for rule in rules])

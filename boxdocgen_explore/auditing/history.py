@@ -134,13 +134,15 @@ def _changes(
     for seen in before:
         alike.setdefault(seen.finding.wherever, []).append(seen)
     still_here = set[int]()
-    for one in {(one.wherever, one.batch_id): one for one in run.findings}.values():
+    for finding in {
+        (finding.wherever, finding.batch_id): finding for finding in run.findings
+    }.values():
         # A finding on several batches names none, and may be known as a finding on one of them.
-        found = Seen(one, run.audited_at, run)
-        same = [seen for seen in alike.get(one.wherever, ()) if seen.is_known_as(found)]
+        found = Seen(finding, run.audited_at, run)
+        same = [seen for seen in alike.get(finding.wherever, ()) if seen.is_known_as(found)]
         still_here |= {id(seen) for seen in same}
         since = min((seen.since for seen in same), default=run.audited_at)
-        back = any(seen.is_known_as(found) for seen in closed.get(one.wherever, ()))
+        back = any(seen.is_known_as(found) for seen in closed.get(finding.wherever, ()))
         group = changes.known if same else changes.reopened if back else changes.new
         group.append(found._replace(since=since))
     for seen in before:

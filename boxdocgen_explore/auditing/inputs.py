@@ -81,7 +81,7 @@ class AuditInput:
 
     @cached_property
     def _by_batch(self) -> list[dict[Any, pl.DataFrame]]:
-        return [one.partition_by("batch_id", as_dict=True) for one in (self.jobs, self.pages)]
+        return [frame.partition_by("batch_id", as_dict=True) for frame in (self.jobs, self.pages)]
 
     def of(self, batch_id: str) -> AuditInput:
         """The part about one batch."""
@@ -89,7 +89,9 @@ class AuditInput:
             frames.get((batch_id,), frame.clear())
             for frames, frame in zip(self._by_batch, (self.jobs, self.pages), strict=True)
         )
-        failures = {one: error for one, error in self.failures.items() if one == batch_id}
+        failures = {
+            failed_id: error for failed_id, error in self.failures.items() if failed_id == batch_id
+        }
         return replace(self, jobs=jobs, pages=pages, failures=failures, parent=self)
 
     @cached_property
@@ -169,7 +171,9 @@ def checked_reading(reading: Reading | pl.DataFrame) -> Reading:
 def without(reading: Reading, batches: Collection[str]) -> Reading:
     """Remove batches from a reading."""
     others = ~pl.col("batch_id").is_in([*batches]).fill_null(False)
-    failures = {one: error for one, error in reading.failures.items() if one not in batches}
+    failures = {
+        batch_id: error for batch_id, error in reading.failures.items() if batch_id not in batches
+    }
     jobs, pages = reading.jobs.filter(others), reading.pages.filter(others)
     return replace(reading, jobs=jobs, pages=pages, failures=failures)
 

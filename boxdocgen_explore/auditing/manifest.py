@@ -93,7 +93,9 @@ def control_total(external_ids: Iterable[str]) -> tuple[int, str]:
     (2, '5c7dae0de4411083')
     """
     ids = sorted(set(external_ids))  # code points sort like their UTF-8 bytes
-    return len(ids), hashlib.sha256("".join(f"{one}\n" for one in ids).encode()).hexdigest()
+    return len(ids), hashlib.sha256(
+        "".join(f"{external_id}\n" for external_id in ids).encode()
+    ).hexdigest()
 
 
 def reconciled(manifest: Manifest, jobs: pl.DataFrame) -> str:
@@ -114,8 +116,8 @@ def reconciled(manifest: Manifest, jobs: pl.DataFrame) -> str:
     asked = jobs.join(rows, on=key, how="semi").group_by(key)
     found = asked.agg(made=made.fill_null(False).any(), running=running)
     absent, others = (
-        one.join(other, on=key, how="anti")
-        for one, other in ((rows, jobs), (jobs.drop_nulls("external_id"), rows))
+        frame.join(other, on=key, how="anti")
+        for frame, other in ((rows, jobs), (jobs.drop_nulls("external_id"), rows))
     )
     counts = {
         "made": found.filter("made").height,

@@ -36,7 +36,7 @@ def _pages(inputs: AuditInput) -> Missing | None:
     if inputs.pages.is_empty():
         return Missing("evidence (pages)", True)
     read = {*inputs.pages["batch_id"]}
-    unread = [one for one in inputs.batches if one not in read]
+    unread = [batch_id for batch_id in inputs.batches if batch_id not in read]
     return Missing(f"evidence (pages) of batch {listed(unread)}", False) if unread else None
 
 

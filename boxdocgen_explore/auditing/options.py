@@ -67,7 +67,7 @@ def _texts(name: str, value: object) -> frozenset[str]:
 
 
 def _output_types(name: str, value: object) -> frozenset[str]:
-    types = frozenset(one.lower() for one in checked_texts(name, value))
+    types = frozenset(output_type.lower() for output_type in checked_texts(name, value))
     # Not refused: Box's API allows any text, and a new type must not require a new version.
     # A typing error hides nothing, because each job is then a finding that shows this option.
     if unknown := sorted(types - {"docx", "pdf"}):
@@ -145,9 +145,11 @@ class Thresholds:
     )
 
 
-ABOUT: Final[Mapping[str, str]] = {one.name: one.metadata["about"] for one in fields(Thresholds)}
+ABOUT: Final[Mapping[str, str]] = {
+    option.name: option.metadata["about"] for option in fields(Thresholds)
+}
 """A short description of each option."""
-_CHECKS: Final = {one.name: one.metadata["check"] for one in fields(Thresholds)}
+_CHECKS: Final = {option.name: option.metadata["check"] for option in fields(Thresholds)}
 
 DEFAULTS: Final[Mapping[str, Any]] = asdict(Thresholds())
 """The default declarations."""
@@ -169,7 +171,7 @@ def thresholds(options: Mapping[str, Any]) -> Thresholds:
     Raises:
         InvalidRequest: an option is unknown or invalid.
     """
-    known = {one.name: one for one in fields(Thresholds)}
+    known = {option.name: option for option in fields(Thresholds)}
     declared = {}
     for name, value in options.items():
         if name not in known:

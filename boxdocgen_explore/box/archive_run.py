@@ -98,7 +98,7 @@ class ArchiveRun:
                 self._write_log({*done}, {"outcome": "failed", "reason": reason})
             raise
         rows = self._write_log({*done})
-        return pl.DataFrame([rows[one] for one in wanted], schema=ARCHIVED)
+        return pl.DataFrame([rows[batch_id] for batch_id in wanted], schema=ARCHIVED)
 
     def _archive(self, runs: pl.DataFrame, last: pl.DataFrame) -> Iterable[str]:
         """1. List batches since the start, and those that earlier runs left out.
@@ -122,20 +122,21 @@ class ArchiveRun:
         cached = self.box.cached() if self.start is None else []
         # Batches written without a date are moved to their month once it is known.
         known = {
-            one: place
-            for one, place in known.items()
-            if not (place.is_undated and self._created(one))
+            batch_id: place
+            for batch_id, place in known.items()
+            if not (place.is_undated and self._created(batch_id))
         }
         wanted = dict.fromkeys([*self.batches, *left_out["batch_id"], *cached])
         if unknown := sorted(self.skipped - wanted.keys()):
             errors.warn(f"Nothing was skipped: no batch {listed(unknown)} found.", UserWarning)
-        new = [one for one in wanted if not self._is_there(one, known)]
-        for one in wanted.keys() - {*new}:
-            self.seen[one] = {"outcome": "unchanged", "jobs": known[one].counts["jobs"]}
-        for one in self.skipped & {*new}:
-            self.seen[one] = {"outcome": "skipped", "reason": "It was skipped, as requested."}
-        for month, some in self._by_month(one for one in new if one not in self.skipped):
-            self._read_and_write(month, some, known)
+        new = [batch_id for batch_id in wanted if not self._is_there(batch_id, known)]
+        for batch_id in wanted.keys() - {*new}:
+            self.seen[batch_id] = {"outcome": "unchanged", "jobs": known[batch_id].counts["jobs"]}
+        for batch_id in self.skipped & {*new}:
+            self.seen[batch_id] = {"outcome": "skipped", "reason": "It was skipped, as requested."}
+        to_read = [batch_id for batch_id in new if batch_id not in self.skipped]
+        for month, ids in self._by_month(to_read):
+            self._read_and_write(month, ids, known)
         return wanted
 
     # --- which batches -----------------------------------------------------------------------
@@ -168,17 +169,19 @@ class ArchiveRun:
     def _is_there(self, batch_id: str, known: Mapping[str, Place]) -> bool:
         """Whether the dataset has this batch with the listed counts."""
         if batch_id in known and batch_id in self.batches:
-            return known[batch_id].counts == {one: self.batches[batch_id][one] for one in COUNTS}
+            return known[batch_id].counts == {
+                column: self.batches[batch_id][column] for column in COUNTS
+            }
         return batch_id in known
 
     def _by_month(self, batch_ids: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
         """Batches by month of creation, in groups that fit into memory."""
         months: dict[str, list[str]] = defaultdict(list)
-        for one in batch_ids:
-            created = self._created(one)
-            months[f"{created:%Y-%m}" if created else UNKNOWN].append(one)
+        for batch_id in batch_ids:
+            created = self._created(batch_id)
+            months[f"{created:%Y-%m}" if created else UNKNOWN].append(batch_id)
         for month, ids in sorted(months.items()):
-            jobs = (self.batches.get(one, {}).get("jobs", MAX_LIMIT) for one in ids)
+            jobs = (self.batches.get(batch_id, {}).get("jobs", MAX_LIMIT) for batch_id in ids)
             for some in frame_cache.by_size(zip(ids, jobs, strict=True)):
                 yield month, some
 
@@ -191,12 +194,12 @@ class ArchiveRun:
         counts = counts_of(reading.jobs)
         pages = reading.pages.partition_by("batch_id", as_dict=True)
         seen = {}
-        for one in ids:
-            seen[one] = _outcome(one, reading, counts.get(one), known.get(one))
-            if (one,) in pages:
-                evidence = pages[one,].select("body_sha256", "box_request_id")
-                seen[one] |= evidence.to_dict(as_series=False)
-        if new := [one for one, row in seen.items() if row["outcome"] == "written"]:
+        for batch_id in ids:
+            seen[batch_id] = _outcome(batch_id, reading, counts.get(batch_id), known.get(batch_id))
+            if (batch_id,) in pages:
+                evidence = pages[batch_id,].select("body_sha256", "box_request_id")
+                seen[batch_id] |= evidence.to_dict(as_series=False)
+        if new := [batch_id for batch_id, row in seen.items() if row["outcome"] == "written"]:
             jobs = reading.jobs.filter(pl.col("batch_id").is_in(new))
             self.dataset.add(month, self._described(jobs))
         self.seen |= seen
@@ -205,9 +208,9 @@ class ArchiveRun:
         """The jobs with all columns of the dataset; unknown values are null."""
         names = self.box.template_names()
         labels = {
-            one: batch_label(self.batches[one], names, now=_LONG_AGO)
-            for one in jobs["batch_id"].unique()
-            if one in self.batches
+            batch_id: batch_label(self.batches[batch_id], names, now=_LONG_AGO)
+            for batch_id in jobs["batch_id"].unique()
+            if batch_id in self.batches
         }
         label = pl.col("batch_id").replace_strict(labels, default=None, return_dtype=pl.String)
         name = pl.col("template_file_id").replace_strict(
@@ -226,17 +229,17 @@ class ArchiveRun:
         """The outcome of each batch (schema.RUNS), by its id."""
         places = self.dataset.batches()
         return {
-            one: {
+            batch_id: {
                 **row,
-                "batch_id": one,
-                "file": places[one].file if one in places else None,
+                "batch_id": batch_id,
+                "file": places[batch_id].file if batch_id in places else None,
                 "complete": row["outcome"] not in ("incomplete", "skipped"),
-                "batch_created_at": self._created(one),
-                "left_out_since": self.left_out_since.get(one, self.run_at)
+                "batch_created_at": self._created(batch_id),
+                "left_out_since": self.left_out_since.get(batch_id, self.run_at)
                 if row["outcome"] in _LEFT_OUT
                 else None,
             }
-            for one, row in self.seen.items()
+            for batch_id, row in self.seen.items()
         }
 
     def _write_log(
@@ -248,7 +251,9 @@ class ArchiveRun:
         """
         seen = self._rows()
         rows: list[Mapping[str, Any]] = [
-            row for one, row in seen.items() if row["outcome"] != "unchanged" or one not in done
+            row
+            for batch_id, row in seen.items()
+            if row["outcome"] != "unchanged" or batch_id not in done
         ]
         if not more and (self.listed is None or not self.listed.complete):
             rows.append({"outcome": "list incomplete"})

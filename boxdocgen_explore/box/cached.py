@@ -71,7 +71,7 @@ class CachedBatches:
         True
         """
         wanted, store, host = batch_ids(ids), self._account.open(), self._account.session.host
-        seen = [transitions(store, host, one) for one in wanted]
+        seen = [transitions(store, host, batch_id) for batch_id in wanted]
         return pl.concat(
             [pl.DataFrame(schema=TRANSITIONS), *(frame for frame in seen if frame is not None)]
         )

@@ -56,7 +56,7 @@ class CachedChain:
     def generations(self) -> list[int]:
         """Numbers of the generations with pages, newest first."""
         numbers = {key.rsplit("/", 2)[1] for key in self.keys}
-        return sorted((int(one) for one in numbers if one.isdecimal()), reverse=True)
+        return sorted((int(number) for number in numbers if number.isdecimal()), reverse=True)
 
     @property
     def prefix(self) -> str:

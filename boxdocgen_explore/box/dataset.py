@@ -100,7 +100,11 @@ class Dataset:
 
     def batches(self) -> dict[str, Place]:
         """Every batch in the dataset."""
-        return {one: Place(file, found[one]) for file, found in self.parts.items() for one in found}
+        return {
+            batch_id: Place(file, found[batch_id])
+            for file, found in self.parts.items()
+            for batch_id in found
+        }
 
     def runs(self) -> pl.DataFrame:
         """The log of all runs (schema.RUNS)."""
@@ -147,8 +151,8 @@ class Dataset:
         if sum(counts["jobs"] for counts in self.parts.get(last, {}).values()) >= _FULL:
             last = f"month={month}/jobs-{len(mine):04d}.parquet"
         places: dict[str, list[str]] = defaultdict(list)
-        for one in batch_ids:
-            places[known[one].file if one in known else last].append(one)
+        for batch_id in batch_ids:
+            places[known[batch_id].file if batch_id in known else last].append(batch_id)
         return places
 
     def _take_out(self, month: str, batch_ids: Collection[str]) -> None:
@@ -202,7 +206,7 @@ class Dataset:
             raise StoreError(
                 f"{self.root}/{file} was written by a newer boxdocgen_explore. Update this one."
             )
-        return {one: counts for one, counts in batches.items() if "jobs" in counts}
+        return {batch_id: counts for batch_id, counts in batches.items() if "jobs" in counts}
 
     def _read(self, file: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
         """Read a file with these columns; a missing file has no rows."""

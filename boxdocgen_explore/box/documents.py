@@ -148,7 +148,7 @@ class DocumentSearch:
                 batches.setdefault(folder_id, []).append(batch_id)
         self._listed |= batches.keys()
         wanted = {
-            folder_id: {file_id for one in inside for file_id in self._open[one]}
+            folder_id: {file_id for batch_id in inside for file_id in self._open[batch_id]}
             for folder_id, inside in batches.items()
         }
         lists = [
@@ -173,7 +173,9 @@ class DocumentSearch:
             }
             self._found.append(files.with_columns(**in_folder).select(*_COLUMNS))
         for batch_id in batches:
-            self._open[batch_id] = [one for one in self._open[batch_id] if one not in found]
+            self._open[batch_id] = [
+                file_id for file_id in self._open[batch_id] if file_id not in found
+            ]
 
     def _fetched(
         self, lists: list[PagedList]
@@ -181,7 +183,9 @@ class DocumentSearch:
         """Yield the result of each list; then raise the first error not about a file."""
         if lists:
             fetch = self.run_fetch(lists)
-            answers = [(one, fetch.chains[one].copy(), fetch.failures.get(one)) for one in lists]
+            answers = [
+                (paged, fetch.chains[paged].copy(), fetch.failures.get(paged)) for paged in lists
+            ]
             self._answers += answers
             yield from answers
             for failure in fetch.failures.values():

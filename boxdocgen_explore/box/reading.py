@@ -53,7 +53,7 @@ class BatchReader:
         Options as `walk`; Raises as `Box.read`.
         """
         before = self.account.session.calls.total()
-        batches = [endpoints.batch_jobs(one, self.ttl_s) for one in ids]
+        batches = [endpoints.batch_jobs(batch_id, self.ttl_s) for batch_id in ids]
         full = [endpoints.all_jobs()] if details and ids else []
         fetch = self.fetch([*batches, *full])
         failure: errors.BoxDocGenError | None = None

@@ -110,7 +110,7 @@ class BoxSession:
         self._adapter = Transport(_CONNECTIONS)
         self._options = {} if offline else environment_settings(self.base_url)
         proxies = self._options.get("proxies", {})
-        self._passwords = [Secret(one) for one in proxy_passwords(proxies.values())]
+        self._passwords = [Secret(password) for password in proxy_passwords(proxies.values())]
         self._headers = {**default_headers(), "Accept": "application/json"}
         self._headers["Accept-Encoding"] = ACCEPTED_ENCODING
         if as_user:

@@ -102,5 +102,5 @@ class _Watch:
 
 def _may_pass(error: errors.BoxDocGenError) -> bool:
     if isinstance(error, errors.BatchesFailed):
-        return all(isinstance(one, _MAY_PASS) for one in error.failures.values())
+        return all(isinstance(failure, _MAY_PASS) for failure in error.failures.values())
     return isinstance(error, _MAY_PASS)

@@ -89,7 +89,7 @@ def save(store: PageStore, chains: Iterable[Chain]) -> None:
     if store.read_only:
         return
     worth = [(chain, pages) for chain in chains if (pages := _worth_storing(chain))]
-    for group in by_size((one, _rows_of(one[1])) for one in worth):
+    for group in by_size((chain, _rows_of(chain[1])) for chain in worth):
         _append(store, group)
     if worth:
         with store.database("frames could not be merged", write=True) as database:
@@ -120,7 +120,7 @@ def _append(store: PageStore, group: Sequence[tuple[Chain, Sequence[PageRead]]])
     with store.database("frames could not be stored", write=True) as database:
         if frames:
             frame_index.write(database, file, content)
-        frame_index.add(database, [replace(one, file=one.file or file) for one in entries])
+        frame_index.add(database, [replace(entry, file=entry.file or file) for entry in entries])
 
 
 def _merge(database: sqlite3.Connection) -> None:
@@ -213,8 +213,8 @@ def by_size(sized: Iterable[tuple[_T, int]]) -> Iterator[list[_T]]:
     """Groups of rows that are as large as a file should be and fit into memory."""
     group: list[_T] = []
     rows = 0
-    for one, more in sized:
-        group.append(one)
+    for item, more in sized:
+        group.append(item)
         rows += more
         if rows >= _FULL:
             yield group

@@ -116,7 +116,7 @@ def _run(arguments: list[str], options: argparse.Namespace, log: ExitStack) -> i
         if others and options.command != "lab":
             parser.error(f"unrecognized arguments: {' '.join(others)}")
         options.others = others  # JupyterLab's options, which may have a password
-        logged = (one for one in arguments if one not in others)
+        logged = (argument for argument in arguments if argument not in others)
         log.enter_context(logging_to(options.log, logged))
         to_stdout = options.json or terminal.STDOUT in vars(options).values()
         if to_stdout and terminal.stdout_is_closed():
@@ -212,8 +212,8 @@ def parser() -> argparse.ArgumentParser:
 
     everything = _parser()
     parsers: list[argparse.ArgumentParser] = [everything]
-    for one in parsers:
-        for action in one._actions:
+    for command in parsers:
+        for action in command._actions:
             if action.type is parse_path:
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
             elif isinstance(action, argparse._SubParsersAction):

@@ -291,6 +291,6 @@ def _tags(box: Box, jobs: pl.DataFrame) -> pl.DataFrame | None:
     if not 0 < used.height <= _MOST_VERSIONS:
         return None
     try:
-        return pl.concat([box.tags(*one) for one in used.iter_rows()])
+        return pl.concat([box.tags(*version) for version in used.iter_rows()])
     except BoxDocGenError:
         return None

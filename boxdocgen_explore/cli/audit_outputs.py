@@ -43,7 +43,7 @@ def as_text(
     lines += [f"History    {history['statement']}"] if history else []
     for name in ("new", "reopened", "resolved", "accepted"):
         rows = (history.get(name) or ())[:_MOST_CHANGES]
-        lines += [f"{name:8} {one['rule']}: {one['detail']}" for one in rows]
+        lines += [f"{name:8} {row['rule']}: {row['detail']}" for row in rows]
     groups = result.findings.group_by("rule", maintain_order=True)
     for row in groups.agg(pl.len(), pl.col("severity", "detail").first()).iter_rows(named=True):
         more = f" (and {row['len'] - 1:,} more)" if row["len"] > 1 else ""
@@ -67,7 +67,7 @@ def as_markdown(result: AuditResult) -> str:
     shares = trend(result.history)
     if shares["rows"]:
         heads = ["Failed, by template", *shares["heads"]]
-        lists = [[one["template"], *one["cells"]] for one in shares["rows"]]
+        lists = [[row["template"], *row["cells"]] for row in shares["rows"]]
         rows = [heads, ["---"] * len(heads), *lists]
         table += ["", *(f"| {' | '.join(map(_escaped, row))} |" for row in rows)]
     return "\n".join([f"**{first}**", "", *(f"- {line}" for line in lines), "", *table])

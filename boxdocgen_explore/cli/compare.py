@@ -50,7 +50,7 @@ def compare(options: argparse.Namespace) -> int:
 
     named = (options.before, options.after)
     box = None if all(map(_is_report, named)) else connected(options)
-    readings = [_jobs(one, box, options) for one in named]
+    readings = [_jobs(name, box, options) for name in named]
     found = compared(*readings)
     counts = found.filter(~_OF_JOBS)
     rows = [
@@ -132,7 +132,7 @@ def resubmit(options: argparse.Namespace) -> int:
             WRITERS[".csv"](wanted, part, None)
         lines = [f"{options.output}: {lines[0]}"]
     else:
-        lines += [one or "(no external id)" for one in wanted["external_id"]]
+        lines += [external_id or "(no external id)" for external_id in wanted["external_id"]]
     running = reading.jobs.filter(pl.col("status").is_in(sorted(RUNNING))).height
     if running:
         lines.append(f"{counted(running, 'job')} still running, not in the list: they may yet fail")

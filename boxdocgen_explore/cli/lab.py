@@ -39,7 +39,7 @@ def lab(options: argparse.Namespace) -> int:
         else:
             say("No Box credentials found: the notebook shows synthetic demo data.")
         folder = notebooks(Path.cwd())
-    others = [one for one in options.others if one != "--"]
+    others = [option for option in options.others if option != "--"]
     server = LabApp.initialize_server(argv=others, config=_settings(folder))
     server.web_app.settings["page_config_hook"] = _without_news
     address = server.display_url.split()[0]

@@ -145,8 +145,8 @@ def _without_widgets(outputs: Iterable[Any]) -> Iterator[Any]:
         data = output.get("data", {})
         only_a_name = _WIDGET in data and set(data) <= {_WIDGET, "text/plain"}
         ids += [data.pop(_WIDGET)["model_id"]] if _WIDGET in data else []
-        for one in ids if "text/html" in data else ():
-            data["text/html"] = data["text/html"].replace(one, "")
+        for widget_id in ids if "text/html" in data else ():
+            data["text/html"] = data["text/html"].replace(widget_id, "")
         if output.get("text", "-").strip() and not only_a_name:
             yield output
 

@@ -175,7 +175,10 @@ class Enterprise:
 
     def documents(self, batch_id: str) -> list[Document]:
         """The output files of a batch, in their final state."""
-        return [self.changed.get(one.id, one) for one in self._batches[batch_id].documents(inf)]
+        return [
+            self.changed.get(document.id, document)
+            for document in self._batches[batch_id].documents(inf)
+        ]
 
     def document(self, file_id: str, user: User, elapsed_s: float) -> Document | None:
         """An output file, if its batch belongs to this user and it exists by then."""
@@ -189,12 +192,14 @@ class Enterprise:
         """The files in a folder that this user can see; None if there is no such folder."""
         # Every batch writes its documents to a folder whose id is derived from that of the batch.
         batches = [batch for batch in self.batches(user) if folder_id == f"19{batch.id}"]
-        found = {one.id: one for batch in batches for one in batch.documents(elapsed_s)}
+        found = {
+            document.id: document for batch in batches for document in batch.documents(elapsed_s)
+        }
         for file_id in self.changed:
             if changed := self.document(file_id, user, elapsed_s):
                 found[file_id] = changed
-        inside = [one for one in found.values() if one.folder.id == folder_id]
-        visible = [one for one in inside if one.state == "active"]
+        inside = [document for document in found.values() if document.folder.id == folder_id]
+        visible = [document for document in inside if document.state == "active"]
         return visible if inside else None
 
 

@@ -31,7 +31,9 @@ class EntryList:
     @classmethod
     def of(cls, name: str, items: Sequence[Any], entry: Callable[[Any], Any]) -> EntryList:
         """A list of items in memory, converted by ``entry`` when their page is sent."""
-        return cls(name, len(items), lambda start, stop: [entry(one) for one in items[start:stop]])
+        return cls(
+            name, len(items), lambda start, stop: [entry(item) for item in items[start:stop]]
+        )
 
     def marker(self, position: int) -> str:
         """The marker of the page that starts at a position."""

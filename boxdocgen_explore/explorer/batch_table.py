@@ -67,4 +67,4 @@ def table_rows(
         parts = batch_label_parts(batch, names)
         rows.append([batch["batch_id"], *parts, created and int(created.timestamp()), counts])
     others = sorted(set(cached) - {row[0] for row in rows}, reverse=True)
-    return rows + [[one, "", "", None, None] for one in others]
+    return rows + [[batch_id, "", "", None, None] for batch_id in others]

@@ -274,7 +274,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         documents = self._source.document_calls(self._loaded) if self._source else 0
         self.picker.offer_columns(self._loaded, documents, self._list.calls if self._list else 0)
         known = batch_labels(self._loaded, self._templates) | self.picker.labels
-        self.view.batch_labels = {one: known[one] for one in {*self._loaded["batch_id"]} & {*known}}
+        self.view.batch_labels = {key: known[key] for key in {*self._loaded["batch_id"]} & {*known}}
         self.view.cause = main_cause(self._loaded, others)
 
     def _on_watch(self, change: Mapping[str, Any]) -> None:

@@ -74,7 +74,7 @@ class Picker(ipywidgets.VBox):  # type: ignore[misc]
         if command["event"] == "retry":
             self.on_retry()
             return
-        typed = [one for one in re.split(r"[\s,;|]+", command["text"]) if one]
+        typed = [batch_id for batch_id in re.split(r"[\s,;|]+", command["text"]) if batch_id]
         if ids := typed or list(command["selected"]):
             self._on_load(ids)
             return

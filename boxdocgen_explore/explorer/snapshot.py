@@ -58,8 +58,12 @@ def _snapshot(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> str:
     shown = filters.shown(jobs, state, templates)
     notes = {"outcomes": None, "output_types": None, "reasons": reasons_note(shown)}
     drawn = [picture(name, shown, note) for name, note in notes.items()]
-    names = templates | {one: f"{label} · {one}" for one, label in view.batch_labels.items()}
-    batches = [names.get(one, one) for one in jobs["batch_id"].unique(maintain_order=True)]
+    names = templates | {
+        batch_id: f"{label} · {batch_id}" for batch_id, label in view.batch_labels.items()
+    }
+    batches = [
+        names.get(batch_id, batch_id) for batch_id in jobs["batch_id"].unique(maintain_order=True)
+    ]
     first = tables.first_rows(shown, _COLUMNS, templates, state.get("sort"), _ROWS)
     return fill(
         "view/templates/snapshot.html",
@@ -71,7 +75,7 @@ def _snapshot(jobs: pl.DataFrame, verdict: analysis.Verdict, view: View) -> str:
             f"Loaded: {listed(batches, _BATCHES)}" if batches else "",
             f"{shown.height:,} of {jobs.height:,} jobs{_filters(state, names)}",
         ],
-        pictures=[one for one in drawn if one],
+        pictures=[picture for picture in drawn if picture],
         drawn=[tables.statuses(shown), first] if shown.height else [],
     )
 
@@ -82,7 +86,7 @@ def _filters(state: Mapping[str, Any], names: Mapping[str, str]) -> str:
     for key, values in state.items():
         if values and key not in _NO_LISTS:
             word = key.replace("_file", "").removesuffix("_id").replace("_", " ")
-            texts = (names.get(one, one) if one else "(none)" for one in values)
+            texts = (names.get(value, value) if value else "(none)" for value in values)
             named.append(f"{word} {' or '.join(texts)}")
     if state.get("created"):
         named.append(f"created from {' to '.join(state['created'])} (UTC)")

@@ -22,8 +22,16 @@ def batch_rows(result: AuditResult) -> list[dict[str, Any]]:
     checks = batch_checks(result)
     counted = {row["batch_id"]: row for row in _counts(result).iter_rows(named=True)}
     return [
-        _row(result, {**_NOTHING, "batch_id": one, "checks": checks[one], **counted.get(one, {})})
-        for one in result.batches
+        _row(
+            result,
+            {
+                **_NOTHING,
+                "batch_id": batch_id,
+                "checks": checks[batch_id],
+                **counted.get(batch_id, {}),
+            },
+        )
+        for batch_id in result.batches
     ]
 
 
@@ -33,8 +41,8 @@ def batch_checks(result: AuditResult) -> dict[str, dict[str, int]]:
     verdicts |= dict(result.batch_verdicts.group_by("batch_id").agg("verdict").iter_rows())
     words = {"passed": "passed", "found": "found", "not_performed": "not evaluated"}
     return {
-        one: {name: every.count(word) for name, word in words.items()}
-        for one, every in verdicts.items()
+        batch_id: {name: every.count(word) for name, word in words.items()}
+        for batch_id, every in verdicts.items()
     }
 
 

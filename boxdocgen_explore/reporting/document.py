@@ -78,17 +78,17 @@ def statements(
         clock=clock and dt.datetime.fromisoformat(clock),
         audited_at=dt.datetime.fromisoformat(record["audited_at"]),
         other_hosts=_other_hosts(record),
-        described={name: any(one[name] for one in batches) for name in _DESCRIPTION},
-        links={one["batch_id"]: _link({"batch_id": [one["batch_id"]]}) for one in batches},
+        described={name: any(batch[name] for batch in batches) for name in _DESCRIPTION},
+        links={batch["batch_id"]: _link({"batch_id": [batch["batch_id"]]}) for batch in batches},
         most_batches=MOST_BATCHES,
         most_changes=MOST_OF_A_RULE,
         trend=trend(record["history"]),
         not_performed=_not_performed(record),
-        severities=Counter(one["severity"] for one in record["findings"]),
-        exceptions=[one for one in groups if one["severity"] in ("error", "warning")],
-        waived=[one for one in groups if one["severity"] == WAIVED],
-        information=[one for one in groups if one["severity"] == "info"],
-        outcomes=Counter(one["verdict"] for one in record["verdicts"]),
+        severities=Counter(finding["severity"] for finding in record["findings"]),
+        exceptions=[group for group in groups if group["severity"] in ("error", "warning")],
+        waived=[group for group in groups if group["severity"] == WAIVED],
+        information=[group for group in groups if group["severity"] == "info"],
+        outcomes=Counter(verdict["verdict"] for verdict in record["verdicts"]),
         rules={rule["name"]: rule for rule in record["rules"]},
         pages=pages.to_dicts(),
         document_pages=[] if document_pages is None else document_pages.to_dicts(),
@@ -105,15 +105,15 @@ def _grouped(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Group the findings by severity and rule, in their order."""
     checks = {rule["name"]: rule["checks"] for rule in record["rules"]}
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for one in record["findings"]:
-        groups.setdefault((one["severity"], one["rule"]), []).append(one)
+    for finding in record["findings"]:
+        groups.setdefault((finding["severity"], finding["rule"]), []).append(finding)
     for (severity, rule), found in groups.items():
         about = checks.get(rule, "")
         yield {
             "rule": rule,
             "severity": severity,
             "count": len(found),
-            "batches": len({one["batch_id"] for one in found} - {None}),
+            "batches": len({finding["batch_id"] for finding in found} - {None}),
             "detail": found[0]["detail"],
             "checks": f"Checks: {about}.",
             "rows": found[:MOST_OF_A_RULE],
@@ -132,8 +132,8 @@ def _link(state: Mapping[str, Any]) -> str:
 
 def _state(rule: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The filters that show the jobs of these findings; none if there are too many."""
-    jobs = [one["job_id"] for one in found if one["job_id"]]
-    batches = list(dict.fromkeys(one["batch_id"] for one in found if one["batch_id"]))
+    jobs = [finding["job_id"] for finding in found if finding["job_id"]]
+    batches = list(dict.fromkeys(finding["batch_id"] for finding in found if finding["batch_id"]))
     if jobs:
         return {"text": " ".join(jobs)} if len(jobs) == len(found) <= _MOST_LINKED else {}
     by_batch = {"batch_id": batches} if 0 < len(batches) <= _MOST_LINKED else {}
@@ -143,19 +143,21 @@ def _state(rule: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _not_performed(record: Mapping[str, Any]) -> dict[str, tuple[list[str], str]]:
     """The missing inputs, each with the rules that need it and how to provide it."""
     missing: dict[str, tuple[list[str], str]] = {}
-    for one in record["verdicts"]:
-        if one["verdict"] == "not evaluated":
-            lacks = one["lacks"] or "jobs"
+    for verdict in record["verdicts"]:
+        if verdict["verdict"] == "not evaluated":
+            lacks = verdict["lacks"] or "jobs"
             parts = lacks.split("; ")
             how = [text for part in parts for need, text in _HOW.items() if part.startswith(need)]
-            missing.setdefault(lacks, ([], "; ".join(how)))[0].append(one["rule"])
+            missing.setdefault(lacks, ([], "; ".join(how)))[0].append(verdict["rule"])
     return missing
 
 
 def _print_header(title: str) -> str:
     """A style that prints the title, with any content, at the top of each page."""
     shown = shortened(visible(title), 80)
-    text = "".join(one if one.isalnum() else f"\\{ord(one):x} " for one in shown)
+    text = "".join(
+        character if character.isalnum() else f"\\{ord(character):x} " for character in shown
+    )
     return f'@page {{ @top-left {{ content: "{text}" }} }}\n'
 
 

@@ -165,7 +165,7 @@ def _reading(jobs: pl.DataFrame, evidence: Any) -> Reading:
     return Reading(
         jobs,
         frame_of(evidence["pages"], PAGES),
-        {one: BoxDocGenError(text, batch_id=one) for one, text in failures},
+        {batch_id: BoxDocGenError(text, batch_id=batch_id) for batch_id, text in failures},
         document_pages=None if documents is None else frame_of(documents, DOCUMENT_PAGES),
     )
 

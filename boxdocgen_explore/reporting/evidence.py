@@ -199,7 +199,7 @@ def setting_text(value: object) -> str:
     if isinstance(value, pl.DataFrame):
         return f"a frame of {counted(value.height, 'row')}"
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return listed((str(one) for one in value), most=20)
+        return listed((str(item) for item in value), most=20)
     return str(value)
 
 

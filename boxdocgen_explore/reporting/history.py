@@ -45,7 +45,10 @@ def with_history(result: AuditResult, folder: Path) -> AuditResult:
     earlier = [run for run in runs if run.audited_at < now.audited_at]
     options = {rule.name: rule.option for rule in result.rules}
     changes = {
-        name: [{**msgspec.to_builtins(one.finding), "since": one.since.isoformat()} for one in seen]
+        name: [
+            {**msgspec.to_builtins(opened.finding), "since": opened.since.isoformat()}
+            for opened in seen
+        ]
         for name, seen in compared(now, earlier, options)._asdict().items()
     }
     if result.removed:  # an earlier audit may have values that this one leaves out

@@ -68,7 +68,7 @@ def audit_record(
         "statements": result.statements,
         "complete": result.complete,
         "incomplete_batches": result.incomplete,
-        "failures": {one: str(error) for one, error in result.reading.failures.items()},
+        "failures": {batch_id: str(error) for batch_id, error in result.reading.failures.items()},
         "outcome": _outcome(result),
         "batch_table": batch_rows(result),
         "findings": result.findings.to_dicts(),
@@ -140,6 +140,7 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str):
         return [
-            _plain(one) for one in (sorted(value) if isinstance(value, set | frozenset) else value)
+            _plain(item)
+            for item in (sorted(value) if isinstance(value, set | frozenset) else value)
         ]
     return value

@@ -72,7 +72,7 @@ def skipped_rules(
     rules: Iterable[Rule], removed: Sequence[str], manifests: Sequence[Any]
 ) -> dict[str, str]:
     """The rules that cannot be evaluated, each with its missing columns."""
-    has_ids = not manifests or not all(read_manifest(one).counts for one in manifests)
+    has_ids = not manifests or not all(read_manifest(manifest).counts for manifest in manifests)
     skipped = {}
     for rule in rules:
         # A manifest that only counts jobs is compared without external ids.

@@ -116,7 +116,9 @@ class AuditResult:
     def view_verdict(self) -> Verdict:
         """The verdict line of the view, which must not say more than the evidence does."""
         jobs = self.jobs.select(self.columns)  # a message that was left out is not the cause
-        failures = {one: self.reading.failures.get(one, "") for one in self.incomplete}
+        failures = {
+            batch_id: self.reading.failures.get(batch_id, "") for batch_id in self.incomplete
+        }
         return verdict(jobs, self.pages, now=self.audited_at, failures=failures)
 
     @cached_property
@@ -197,7 +199,7 @@ class AuditResult:
     def statements(self) -> dict[str, str]:
         """One sentence each: "Population" (all jobs?), "Outcome" (how many failed?), "Expected"
         (the outcome of a manifest, if there is one), "Checks"."""
-        expected = "".join(f"{one}. " for one in self._expected()).strip()
+        expected = "".join(f"{sentence}. " for sentence in self._expected()).strip()
         return {
             "Population": f"{self.population.capitalize()}: {self._population()}.",
             "Outcome": f"{self._outcome()}.",

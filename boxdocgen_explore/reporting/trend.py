@@ -16,19 +16,24 @@ def trend(history: Mapping[str, Any] | None) -> dict[str, Any]:
     ``points`` of a line in a box of 96 by 24."""
     audits = history["trend"] if history else []
     by_template = [
-        {one["template_file_id"]: one for one in audit["shares"] if one["jobs"]} for audit in audits
+        {share["template_file_id"]: share for share in audit["shares"] if share["jobs"]}
+        for audit in audits
     ]
     rows = []
-    for template_id in dict.fromkeys(one for shares in by_template for one in shares):
+    for template_id in dict.fromkeys(
+        template_id for shares in by_template for template_id in shares
+    ):
         found = [shares.get(template_id) for shares in by_template]
         known = [(place, one["failed"] / one["jobs"]) for place, one in enumerate(found) if one]
         step, top = 94 / max(len(found) - 1, 1), max(share for _, share in known) or 1
         points = (f"{1 + place * step:.4g},{23 - 22 * share / top:.4g}" for place, share in known)
         cells = [
-            f"{percent(one['failed'] / one['jobs'])} of {one['jobs']:,}" if one else ""
-            for one in found
+            f"{percent(share['failed'] / share['jobs'])} of {share['jobs']:,}" if share else ""
+            for share in found
         ]
-        name = next((one["template"] for one in reversed(found) if one and one["template"]), None)
+        name = next(
+            (share["template"] for share in reversed(found) if share and share["template"]), None
+        )
         text = name or template_id or "no template"
         rows.append({"template": text, "points": " ".join(points), "cells": cells[-_COLUMNS:]})
     heads = [

@@ -34,7 +34,10 @@ def parsed_answers(bag: Bag) -> list[Answer]:
         BrokenPage: an answer is not what Box documents, or not what its line states.
     """
     requests = map(json.loads, bag.read("data/reading.jsonl").decode().splitlines())
-    return [(one, _rows(one, bag.read(one["file"])) if one["file"] else None) for one in requests]
+    return [
+        (request, _rows(request, bag.read(request["file"])) if request["file"] else None)
+        for request in requests
+    ]
 
 
 def _rows(request: Mapping[str, Any], body: bytes) -> pl.DataFrame:
@@ -59,8 +62,8 @@ def reading(answers: Sequence[Answer], record: Mapping[str, Any]) -> Reading:
     """Join the answers to a reading; the rest is taken from the record."""
 
     def of(*kinds: str) -> tuple[list[dict[str, Any]], list[pl.DataFrame]]:
-        some = [(one, rows) for one, rows in answers if _kind(one) in kinds]
-        return [one for one, _ in some], [rows for _, rows in some if rows is not None]
+        some = [(request, rows) for request, rows in answers if _kind(request) in kinds]
+        return [request for request, _ in some], [rows for _, rows in some if rows is not None]
 
     requests, pages = of("docgen_batch_jobs")
     listed, list_pages = of("docgen_jobs")
@@ -77,7 +80,7 @@ def reading(answers: Sequence[Answer], record: Mapping[str, Any]) -> Reading:
     return Reading(
         jobs,
         frame_of(requests, PAGES),
-        {one: BoxDocGenError(text) for one, text in record["failures"].items()},
+        {batch_id: BoxDocGenError(text) for batch_id, text in record["failures"].items()},
         User("", None, None, record["reader"]["enterprise_id"]),
         record["reader"]["as_user"],
         document_pages,

@@ -66,7 +66,7 @@ class Bag:
 
 def _checked_files(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     """The files by their path in the bag's folder."""
-    roots = (one.filename for one in entries if one.filename.endswith(TAG_MANIFEST))
+    roots = (entry.filename for entry in entries if entry.filename.endswith(TAG_MANIFEST))
     root = next(roots, "").removesuffix(TAG_MANIFEST)
     files: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:

@@ -137,7 +137,10 @@ def _file(path: tuple[str, ...], page: int) -> str:
     """The place of an answer in the bag."""
     kind, *ids = path
     # Box's ids are numbers; others could lead out of the folder.
-    names = [one if re.fullmatch("[0-9]+", one) else _sha256(one.encode()) for one in ids[:1]]
+    names = [
+        list_id if re.fullmatch("[0-9]+", list_id) else _sha256(list_id.encode())
+        for list_id in ids[:1]
+    ]
     is_list = kind.startswith("docgen")
     folder = ["pages", *(names or [kind])] if is_list else ["documents", kind, *names]
     return "/".join(["data", *folder, f"{page:06d}.json"])

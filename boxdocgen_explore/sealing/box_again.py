@@ -33,11 +33,11 @@ def box_now(bag: Bag, box: Any) -> Iterator[tuple[str, str, str]]:
         return
     then = reading(answers, record)
     now = box.read(batches, max_age=dt.timedelta(0), errors="keep")
-    hosts = [listed(one.pages["host"].unique().sort()) for one in (then, now)]
+    hosts = [listed(reading.pages["host"].unique().sort()) for reading in (then, now)]
     if then.pages.height and now.pages.height and hosts[0] != hosts[1]:
         yield BOX_NOW, NOT_PERFORMED, f"the bag was read from {hosts[0]}, this is {hosts[1]}"
         return
-    earlier, later = (audit_input(one, {}) for one in (then, now))
+    earlier, later = (audit_input(reading, {}) for reading in (then, now))
     frames = (then.jobs, now.jobs, *changes(earlier, later))
     for batch_id in batches:
         name = f"{BOX_NOW}, batch {batch_id}"
@@ -45,7 +45,7 @@ def box_now(bag: Bag, box: Any) -> Iterator[tuple[str, str, str]]:
             error = str(now.failures.get(batch_id, "not all pages")).partition("\n")[0]
             yield name, NOT_PERFORMED, f"it could not be read: {error}"
         else:
-            yield name, *_judged(*(one.filter(batch_id=batch_id) for one in frames))
+            yield name, *_judged(*(frame.filter(batch_id=batch_id) for frame in frames))
 
 
 def _judged(then: pl.DataFrame, now: pl.DataFrame, *found: pl.DataFrame) -> tuple[str, str]:

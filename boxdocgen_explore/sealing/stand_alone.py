@@ -100,7 +100,9 @@ def record_problems(read: Callable[[str], bytes]) -> Iterator[str]:
 
 if __name__ == "__main__":
     root: Path = Path(__file__).resolve().parent.parent
-    files: set[str] = {one.relative_to(root).as_posix() for one in root.rglob("*") if one.is_file()}
+    files: set[str] = {
+        path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()
+    }
     content: Callable[[str], bytes] = lambda name: (root / name).read_bytes()  # noqa: E731
     found: list[str] = []
     try:

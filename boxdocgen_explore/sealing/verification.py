@@ -113,7 +113,7 @@ def verify(
         raise InvalidRequest(f"seal must be 64 hexadecimal digits, not {quoted(seal)}.")
     found = hashlib.sha256(bag.read(TAG_MANIFEST)).hexdigest()
     wrong = first_three(problems(bag.names, bag.read))
-    rows = [*_guarded(bag, ((_FILES, DIFFERS, one) for one in wrong), _FILES)]
+    rows = [*_guarded(bag, ((_FILES, DIFFERS, problem) for problem in wrong), _FILES)]
     files_match = not rows
     if not files_match:
         rows.append(("audit", NOT_PERFORMED, "these are not the files that it was made from"))
@@ -177,7 +177,7 @@ def _audit(bag: Bag) -> Iterator[_Row]:
     report = parsed_report(Path("data/report.html"), bag.read("data/report.html").decode())
     same = report.record == content
     yield "report", MATCHES if same else DIFFERS, None if same else "it has another record"
-    missing = sum(rows is None and one.get("status", 200) == 200 for one, rows in answers)
+    missing = sum(rows is None and request.get("status", 200) == 200 for request, rows in answers)
     if missing:
         why = f"{missing:,} answers are not in the bag, only their SHA-256"
         yield "findings, verdicts", NOT_PERFORMED, why

@@ -40,7 +40,7 @@ def _environment() -> Any:
         auto_reload=False,
     )
     words = (text.counted, text.duration, text.listed, text.moment, text.percent, text.timestamp)
-    environment.filters |= {one.__name__: one for one in words}
+    environment.filters |= {word_filter.__name__: word_filter for word_filter in words}
     environment.policies["json.dumps_kwargs"] = {}  # not sorted: the order of the charts matters
     return environment
 

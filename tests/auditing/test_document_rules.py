@@ -1,4 +1,4 @@
-"""The rules about documents: what they say, and for which documents they say nothing."""
+"""The rules about documents: their findings, and when they are not evaluated."""
 
 from __future__ import annotations
 

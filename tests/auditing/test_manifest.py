@@ -1,4 +1,4 @@
-"""The manifest: what it may look like, and how an invalid one is refused."""
+"""The manifest: valid forms, and how invalid ones are refused."""
 
 from __future__ import annotations
 

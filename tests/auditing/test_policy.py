@@ -1,4 +1,4 @@
-"""The policy file: options by template and batch, waivers, and every mistake in it named."""
+"""The policy file: options by template and batch, waivers, and messages about mistakes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def two_batches(**fields: Any) -> bx.Reading:
 
 
 def found(rule: str, **options: Any) -> dict[str | None, str]:
-    """Batches and severities of what a rule found."""
+    """Batches and severities of the findings of a rule."""
     findings = bx.audit(two_batches(), now=NOON, **options).filter(rule=rule)
     return dict(findings.select("batch_id", "severity").iter_rows())
 
@@ -85,7 +85,7 @@ def test_each_template_has_its_own_manifest_and_batches_may_share_one(policy, tm
     (tmp_path / "rest.csv").write_text("external_id\ne3\ne4\n", "utf-8")
     path = policy('[defaults]\nmanifest = "rest.csv"\n[template.t]\nmanifest = "t.csv"')
     findings = bx.audit(two_batches(), policy=path, now=NOON)
-    # Job 3 made e3, but of another template.
+    # Job 3 made e3, but from another template.
     assert findings.filter(rule="manifest-missing")["detail"].to_list() == [
         "No job here has the external id e3."
     ]
@@ -219,7 +219,7 @@ def test_what_of_a_policy_matched_nothing_is_said(policy, tmp_path):
     text = write_report(result, tmp_path / "audit.html").path.read_text("utf-8")
     assert '<p class="flag">This waiver matched nothing: error-share, Dana Ruiz, until ' in text
     late = run_audit(two_batches(), policy=policy(WAIVER), now=NOON + dt.timedelta(days=1))
-    assert late.unused == []  # it is expired, which its finding says
+    assert late.unused == []  # expired, as its finding shows
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What to send again, with and without a manifest."""
+"""Documents to request again, with and without a manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each rule finds, what it accepts, and when it is not evaluated."""
+"""Each rule: what it finds, what it accepts, and when it is not evaluated."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def ids(*external_ids: str) -> pl.DataFrame:
 
 
 def moved(jobs: Sequence[dict[str, Any]], batch_id: str, suffix: str) -> list[dict[str, Any]]:
-    """Jobs like these in another batch, with ids of their own."""
+    """The same jobs in another batch, with other ids."""
     own = ("job_id", "external_id", "output_file_id", "output_file_version_id")
     return [
         one | {name: one[name] and one[name] + suffix for name in own} | {"batch_id": batch_id}
@@ -105,7 +105,7 @@ class Case(NamedTuple):
         return replace(found, listed=pl.concat([found.jobs.select(unread.columns), unread]))
 
     def given(self, *batch_ids: str) -> dict[str, Any]:
-        """The options, with what the manifest expects in these batches."""
+        """The options, with the manifest for these batches."""
         expected = self.options.get("expected")
         if expected is None or "batch_id" not in expected.columns:
             return self.options
@@ -212,7 +212,7 @@ CASES: dict[str, Case] = {
 
 
 ALONE = {rule.name: [rule] for rule in bx.RULES}
-"""Each rule without the others, of which each test would wait for all."""
+"""Each rule alone, because running all of them for each test is slow."""
 
 
 def found(rule: str, reading: Reading | pl.DataFrame, **options: Any) -> list[str]:
@@ -329,7 +329,7 @@ def test_jobs_that_only_the_list_of_all_jobs_has_are_missing() -> None:
     some, none = read(job()), read(pages=chain("10", 0))
     assert found("missing-job", replace(some, listed=listed)) == [sentence.format(1, 2)]
     assert found("missing-job", replace(none, listed=listed)) == [sentence.format(2, 1)]
-    # One that still runs may have got them since.
+    # A running batch may have received them since.
     assert found("missing-job", replace(read(running()), listed=listed)) == []
 
 
@@ -525,7 +525,7 @@ def test_a_final_job_that_changed_or_vanished_is_found_and_one_that_ran_is_not()
         "f1 -> none; output_file_version_id: v1 -> none; errors differ.",
         "Job 2 was final in the earlier reading; now it is not here.",
     ]
-    # On a page that was not read it may still be.
+    # It may be on an unread page.
     cut = read(*now, pages=chain("10", 2, complete=False))
     assert len(found("changed-final-job", cut, earlier=earlier.jobs)) == 1
 

@@ -1,4 +1,4 @@
-"""Samples of jobs that anybody can draw again."""
+"""Reproducible samples of jobs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_an_invalid_sample_is_refused_in_a_sentence(
     assert str(refused.value) == sentence
 
 
-# --- how many, and what they show ---------------------------------------------------------------
+# --- sizes and bounds ----------------------------------------------------------------------------
 
 # From the tables of the AICPA's guide on audit sampling: sample sizes by tolerable and expected
 # share (per cent), and upper limits (per cent, one decimal) by sample and what was found.

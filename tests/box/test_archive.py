@@ -114,14 +114,14 @@ def test_what_still_runs_or_cannot_be_read_is_left_out_and_tried_again(
     assert dict(seen.select("batch_id", "reason").iter_rows()) == reasons
     assert dict(seen.select("batch_id", "complete").iter_rows())["1001"] is False
     emulator.enterprise.put("1003", 1)
-    # Both are older than that, and tried again all the same.
+    # Both are older than that, but tried again.
     again = box.archive(tmp_path, since=dt.timedelta(seconds=1))
     assert outcomes(again).items() >= {"1001": "written", "1003": "written"}.items()
     assert set(dataset(tmp_path)["batch_id"]) == {*BATCHES}
 
 
 def recent_batch(emulator: Emulator, batch_id: str, minutes: int) -> None:
-    """Put a batch that was created so many minutes ago."""
+    """Add a batch that was created this many minutes ago."""
     created = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=minutes)
     emulator.enterprise.put(
         batch_id, [plain_job(batch_id, 1) | {"created_at": created.isoformat(timespec="seconds")}]
@@ -135,7 +135,7 @@ def test_after_an_outage_a_run_goes_back_to_the_last_complete_one(
     recent_batch(emulator, "2000", 30)
     assert "2000" not in outcomes(box.archive(tmp_path, since=second))  # nothing to go back to
     assert outcomes(box.archive(tmp_path, since=second))["2000"] == "written"
-    # Nothing was seen by a run that ended early, so the next one goes back beyond it.
+    # A run that ended early saw nothing, so the next one goes back beyond it.
     recent_batch(emulator, "2001", 30)
     log = tmp_path / "_runs.parquet"
     hours_ago = pl.col("run_at") - dt.timedelta(hours=3)
@@ -168,7 +168,7 @@ def test_after_a_first_run_that_failed_the_next_one_reads_what_that_was_asked_fo
         emulator.fault("500", path="/docgen_jobs", times=9)
     if fault == "disk":
         archive.mkdir()
-        month.write_text("")  # no folder can be there
+        month.write_text("")  # a folder cannot be created there
     with pytest.raises(errors.BoxDocGenError):
         connected(token="expired" if fault == "token" else DEMO_TOKEN).archive(archive)
     emulator.clear_faults()
@@ -300,7 +300,7 @@ def test_offline_what_is_cached_is_written_without_calls_and_without_details(
     assert set(written["file"]) == {"month=unknown/jobs-0000.parquet"}
     jobs = connected(offline=True).jobs(["1001", "1004"])
     assert found.select(*JOBS).sort("job_id").equals(jobs.sort("job_id"))
-    # Once the list can be read, they move to their month, and have their details.
+    # Once the list can be read, they move to their month and get their details.
     assert outcomes(connected().archive(tmp_path / "archive"))["1001"] == "written"
     moved = dataset(tmp_path / "archive")
     assert moved["created_at"].is_not_null().all()
@@ -314,9 +314,9 @@ def test_a_file_that_cannot_be_read_now_is_an_error_and_not_replaced(
     box.archive(tmp_path / "archive")
     (file,) = (tmp_path / "archive").rglob("jobs-*.parquet")
     file.rename(tmp_path / "aside")
-    file.symlink_to(file)  # as any error of a disk or of the network
+    file.symlink_to(file)  # like any error of a disk or network
     with pytest.raises(errors.StoreError, match=r"cannot be used .* and written\.$"):
-        box.archive(tmp_path / "archive")  # nobody is told to move it away
+        box.archive(tmp_path / "archive")  # no advice to move it away
     assert file.is_symlink()
 
 
@@ -347,7 +347,7 @@ def test_a_log_that_cannot_be_read_is_an_error_and_stays(
 ) -> None:
     log = tmp_path / folder / "_runs.parquet"
     log.parent.mkdir()
-    if content is None:  # of another program
+    if content is None:  # a file of another program
         pl.DataFrame({"run_at": ["x"], "batch_id": [5]}).write_parquet(log)
     else:
         log.write_bytes(content)
@@ -437,7 +437,7 @@ def test_object_storage_that_refuses_the_credentials_is_wrong_usage_on_the_comma
 
 
 def archive_some(url: str, cache: str, folder: str) -> None:
-    """A run in a process of its own."""
+    """A run in a separate process."""
     with connect(DEMO_TOKEN, base_url=url, cache_dir=cache) as box:
         box.archive(folder)
 

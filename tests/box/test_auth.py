@@ -1,4 +1,4 @@
-"""Credentials: a plain token, or Box's SDK; whatever happens, no error shows them."""
+"""Credentials: a plain token, or Box's SDK; no error shows them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATH = ("docgen_batch_jobs", "1001")
 
 
 def shown_by(error: BaseException) -> str:
-    """What a traceback shows of an error and its causes."""
+    """The traceback of an error and its causes."""
     return "".join(traceback.format_exception(error)) + repr(vars(error)) + repr(error.__context__)
 
 
@@ -64,7 +64,7 @@ def test_a_broken_key_file_is_not_quoted(tmp_path: Path) -> None:
 
 
 class Authentication:
-    """Stands in for the SDK's authentication: gives these tokens, or raises these errors."""
+    """Replaces the SDK's authentication: returns these tokens, or raises these errors."""
 
     def __init__(self, *answers: AccessToken | Exception) -> None:
         self.answers = list(answers)
@@ -85,7 +85,7 @@ class Authentication:
         if self.refreshed > 2:
             self.second.set()
         if self.current:
-            self.second.wait(0.5)  # long enough for another worker to refresh it, too
+            self.second.wait(0.5)  # long enough for another worker to refresh it as well
         answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -174,7 +174,7 @@ def test_a_function_that_gives_no_token_is_shown_by_its_line_and_not_by_its_word
     emulator: Emulator,
 ) -> None:
     def auth() -> str:
-        return json.loads("{" + SECRET)  # raised in another file, which helps nobody
+        return json.loads("{" + SECRET)  # raised in another file, which is no help
 
     with (
         bx.connect(auth=auth, base_url=emulator.url, retry=QUICK) as box,

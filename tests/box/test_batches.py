@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
 def put(emulator: Emulator, *hours_ago: float | None, jobs: int = 250) -> None:
-    """Batches that were created so long ago, the first of them first in Box's list: four a page."""
+    """Batches of these ages, in the order of Box's list, four per page."""
     for batch_id in ("1001", "1002", "1003", "1004"):
         emulator.enterprise.put(batch_id, 0)
     for number, hours in reversed([*enumerate(hours_ago)]):

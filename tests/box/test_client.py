@@ -1,4 +1,4 @@
-"""A reading is complete, or an error that carries what arrived."""
+"""A reading is complete, or an error with the jobs that arrived."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_errors_can_be_kept_instead_of_raised(emulator: Emulator, box: Box) -> N
     assert {batch: error.status for batch, error in reading.failures.items()} == {"1001": 500}
     assert "INCOMPLETE" in reading.verdict
     emulator.fault("500", path="/docgen_jobs", times=None)
-    with pytest.raises(errors.ServerError):  # nothing in the reading would say so
+    with pytest.raises(errors.ServerError):  # the reading itself would not show it
         box.read(["1003"], details=True, errors="keep")
     with pytest.raises(errors.InvalidRequest, match="raise"):
         box.read("1003", errors="ignore")  # type: ignore[arg-type]
@@ -99,7 +99,7 @@ def test_jobs_and_pages_have_their_columns(emulator: Emulator, box: Box) -> None
     reading = box.read(["1001", "1002"], limit=10)
     assert dict(reading.jobs.schema) == JOBS
     assert dict(reading.pages.schema) == PAGES
-    assert calls_to(emulator, "/docgen_jobs") == 0  # details cost calls, so only if asked for
+    assert calls_to(emulator, "/docgen_jobs") == 0  # only on request, because details cost calls
     pages = reading.pages.filter(pl.col("batch_id") == "1001")
     assert pages["page"].to_list() == [1, 2, 3]
     assert pages["marker_sha256"].to_list()[1:] == pages["next_marker_sha256"].to_list()[:-1]
@@ -136,7 +136,7 @@ def test_cached_pages_have_the_evidence_of_when_they_were_fetched(box: Box) -> N
 
 
 def test_several_batches_are_read_at_once(emulator: Emulator, tmp_path: Path) -> None:
-    """No response ever ends, and yet all are called: one by one, only the first would be."""
+    """Although no response ends, all are requested: sequentially, only the first would be."""
     batches = [str(2001 + n) for n in range(8)]
     for batch_id in batches:
         emulator.enterprise.put(batch_id, 3)

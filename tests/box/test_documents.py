@@ -1,4 +1,4 @@
-"""Documents: found with few calls, missing ones said to be missing, unknown ones never guessed."""
+"""Documents: found with few calls; missing ones are reported, unknown ones never guessed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def document_calls(box: Box) -> int:
 
 @pytest.fixture
 def patient(connected: Callable[..., Box]) -> Box:
-    """A box that waits for thousands of documents, however busy the machine is."""
+    """A box that waits for thousands of documents, even on a slow machine."""
     return connected(retry=RetryPolicy(calls_per_minute=1_000_000))
 
 
@@ -152,7 +152,7 @@ def test_documents_that_were_all_moved_are_found_in_their_folder(
 
 
 def test_a_far_larger_folder_is_not_read_to_its_end(emulator: Emulator, patient: Box) -> None:
-    """Three letters after 9,000 others: asking for each is cheaper than ten pages."""
+    """Three letters after 9,000 others: requesting each is cheaper than ten pages."""
     emulator.enterprise.put("2001", 9000)
     emulator.enterprise.put("2002", 3)
     shared = Folder("192001", "All letters")

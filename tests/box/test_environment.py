@@ -1,4 +1,4 @@
-"""Proxies and certificates of the environment that cannot be used."""
+"""Unusable proxies and certificates in the environment."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_proxy_that_cannot_be_used_is_our_error_and_its_password_stays_secret(
     with pytest.raises((errors.InvalidRequest, errors.Unreachable)) as caught:
         connect("t", base_url="https://box.invalid", cache_dir=tmp_path, retry=ONCE).read("1")
     assert "s3cretpw" not in str(caught.value)
-    context = caught.value.__context__  # requests' own error would have the address
+    context = caught.value.__context__  # the error of requests would include the address
     assert context is None or (type(context) is Failed and "s3cretpw" not in str(context))
 
 

@@ -20,7 +20,7 @@ Progress = tuple[int, int, str | None]
 def test_a_cancel_ends_any_wait_and_the_error_carries_what_arrived(
     emulator: Emulator, tmp_path: Path, fault: str, path: str
 ) -> None:
-    """Any of these waits would end by itself, but as another error."""
+    """Each of these waits would end by itself, but with another error."""
     options = {"retry_after": 30} if fault == "rate-limit" else {}
     emulator.fault(fault, path=path, page=2 if path == PATH else None, times=None, **options)
     cancelled = threading.Event()

@@ -1,4 +1,4 @@
-"""A secret is found however it is encoded, and nothing else is taken for it."""
+"""Secrets are found in any encoding, without false positives."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ WAYS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("way", sorted(WAYS))
 @given(secret=SECRETS, before=TEXTS, charset=CHARSETS)
 def test_a_secret_is_found(way: str, secret: str, before: str, charset: str) -> None:
-    # What is before it may not be the half of an escape.
+    # The text before it must not be half an escape.
     assert repeats(f"{before} {WAYS[way](secret)} {before}".encode(charset), secret)
 
 

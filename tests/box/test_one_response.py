@@ -1,4 +1,4 @@
-"""The answer to a request is never that to another one."""
+"""A request never gets the answer to another one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BEHIND = {
     "too short a length": lambda n: response(n, length=4),
     "large, in one TLS record": lambda n: response(n, length=6_000) + b" " * 5_992 + response(n),
 }
-"""What a server sends to its n-th request; only the first and the last begin with the answer."""
+"""The server's bytes for its n-th request; only the first and the last start with the answer."""
 
 
 @pytest.mark.parametrize("tls", [False, True])

@@ -1,4 +1,4 @@
-"""The call rate is one per user and host, whatever number of connections and threads there are."""
+"""There is one call rate per user and host, for any number of connections and threads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NUMBERS = itertools.count(1)
 
 
 def new_user() -> User:
-    """Whose calls no other test has counted: its emulator may have had the same port."""
+    """A user whose calls no other test counted: its emulator may have had the same port."""
     number = next(NUMBERS)
     return User(f"{number}", "Ada", "ada@example.com", token=f"token-{number}")
 
@@ -51,7 +51,7 @@ def limited(emulator: Emulator, tmp_path: Path) -> Iterator[Connect]:
 
 
 def first_wait(box: bx.Box, batch_id: str = "1001") -> str | None:
-    """What is waited for before the batch has been read; None if nothing is."""
+    """The reason for a wait before the batch is read; None without a wait."""
     cancelled, waits = threading.Event(), []
 
     def progress(_pages: int, _jobs: int, waiting: str | None) -> None:
@@ -191,7 +191,7 @@ def test_the_limit_can_be_read_while_connections_come_and_go() -> None:
     readers = [threading.Thread(target=read) for _ in range(2)]
     writers = [threading.Thread(target=come_and_go) for _ in range(2)]
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)  # threads interrupt each other as often as possible
+    sys.setswitchinterval(1e-6)  # switch threads as often as possible
     try:
         for thread in (*readers, *writers):
             thread.start()

@@ -1,4 +1,4 @@
-"""What may pass is tried again; every wait is bounded, reported, and ends on a cancel."""
+"""Temporary errors are retried; every wait is bounded, reported and cancellable."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def get(session: BoxSession, context: RequestContext | None = None) -> Answer:
 
 
 def first_wait(session: BoxSession) -> str:
-    """What is waited for first; the wait is cancelled."""
+    """The reason for the first wait, which is cancelled."""
     cancelled, waits = threading.Event(), []
 
     def report(reason: str | None) -> None:

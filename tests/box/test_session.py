@@ -1,4 +1,4 @@
-"""Calls reach Box alone, as the right user, and no error, log or file shows the token."""
+"""Calls only reach Box, as the right user, and no error, log or file shows the token."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def get(session: BoxSession, context: RequestContext | None = None) -> Answer:
     return session.get(PATH, version=BOX_VERSION, context=context)
 
 
-# --- who calls, and through what -----------------------------------------------------------------
+# --- users and proxies ---------------------------------------------------------------------------
 
 
 def test_the_token_wins_over_a_netrc_file(

@@ -1,4 +1,4 @@
-"""Pages one by one: all of a batch or an error, in memory that does not grow."""
+"""Pages one at a time: a complete batch or an error, in constant memory."""
 
 from __future__ import annotations
 

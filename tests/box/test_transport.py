@@ -1,4 +1,4 @@
-"""Slow, endless, too large and ambiguous responses end in an error, and soon."""
+"""Slow, endless, too large and ambiguous responses soon end in an error."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EMPTY = gzip.compress(b"")
 SHORT = RetryPolicy(read_timeout_s=60, deadline_s=0.3, attempts=3, backoff_s=0.001)
 LONG = RetryPolicy(read_timeout_s=60, deadline_s=60, attempts=3, backoff_s=0.001)
 
-# What is sent at once, and what is sent again and again.
+# Bytes sent at once, and bytes sent repeatedly.
 SLOW = {
     "silence": (b"", b""),
     "status line": (b"HTTP/1.1 ", b"2"),
@@ -53,7 +53,7 @@ def get(url: str, policy: RetryPolicy, context: RequestContext | None = None) ->
     try:
         return session.get(("a",), version=None, context=context)
     finally:
-        # Whoever stops waiting for an attempt ends it: its thread and its socket go as well.
+        # Giving up on an attempt also ends its thread and its socket.
         for thread in threading.enumerate():
             if thread.name == "boxdocgen-attempt":
                 thread.join(30)
@@ -151,7 +151,7 @@ except errors.BrokenPage as error:
 
 
 def zeros(bits: int, head: bytes) -> Callable[[socket.socket], None]:
-    """Three gigabytes of zeros: gzip or zlib if there are bits, else plain."""
+    """Three gigabytes of zeros: gzip or zlib if ``bits`` is given, otherwise plain."""
     packer = zlib.compressobj(wbits=bits) if bits else None
     block = bytes(16 << 20)
     packed = packer.compress(block) + packer.flush() if packer else block

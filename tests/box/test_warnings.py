@@ -65,7 +65,7 @@ def test_an_old_name(box: Box) -> None:
 def test_a_user_without_a_home_folder(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """As in a container: no HOME, and a user id that no passwd entry has."""
+    """As in a container: no HOME, and a user id without a passwd entry."""
     monkeypatch.delenv("HOME")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 54321)

@@ -1,4 +1,4 @@
-"""Watching: until every job is final, with few calls, through errors that pass."""
+"""Watching until every job is final, with few calls, despite temporary errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AT_ONCE = 0.001
 
 
 def put(emulator: Emulator, final: int, jobs: int = 900) -> None:
-    """A batch in which so many of the jobs are final."""
+    """A batch with this number of final jobs."""
     waiting = {"status": "pending", "output_file": None}
     emulator.enterprise.put(
         "1001", [plain_job("1001", n) | (waiting if n >= final else {}) for n in range(jobs)]
@@ -28,7 +28,7 @@ def put(emulator: Emulator, final: int, jobs: int = 900) -> None:
 
 
 def watched(emulator: Emulator, box: Box, per_minute: int, looks: int) -> list[Reading]:
-    """Looks at a batch of which so many jobs become final a minute, one minute apart."""
+    """Looks, one minute apart, at a batch with this number of new final jobs a minute."""
     put(emulator, 0)
     readings = []
     for reading in islice(box.watch("1001", every=AT_ONCE), looks):

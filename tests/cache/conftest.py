@@ -1,4 +1,4 @@
-"""A small disk, and a hand in the database."""
+"""A small disk, and access to the database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 @pytest.fixture
 def execute(tmp_path: Path) -> Callable[..., list[Any]]:
-    """Reads or changes the test's only database as another program would."""
+    """Reads or changes the only database of a test, like another program."""
 
     def execute(statement: str, *values: Any) -> list[Any]:
         (path,) = tmp_path.rglob("pages.sqlite")
@@ -27,7 +27,7 @@ def execute(tmp_path: Path) -> Callable[..., list[Any]]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk with room for a database and little more."""
+    """A disk with just enough room for a database."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = shutil.which("mount")
@@ -40,7 +40,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def fill() -> Callable[[Path], None]:
-    """Leaves no room on a disk."""
+    """Fills a disk."""
 
     def fill(disk: Path) -> None:
         with (disk / "filler").open("wb", buffering=0) as file:

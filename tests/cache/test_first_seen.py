@@ -1,4 +1,4 @@
-"""When a status was first seen: what is stored is believed only as far as it can be right."""
+"""When a status was first seen; implausible stored entries are ignored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JOBS = pl.DataFrame(
 
 
 def stored(content: bytes) -> PageStore:
-    """A store whose entry for batch 1 was replaced by these bytes."""
+    """A store whose entry for batch 1 was replaced with these bytes."""
     store = PageStore(None)
     remember(store, "box", "1", JOBS, AT)
     (key,) = store.keys()

@@ -1,4 +1,4 @@
-"""The frame beside the pages: the same result as they give, and no loss when it is gone."""
+"""Stored frames: the same result as from the pages, and no loss without them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_many_batches_are_in_one_file(emulator: Emulator, box: Box, frame_files:
     assert len(frame_files()) == 1
     calls = len(emulator.calls)
     assert box.read(ids).jobs.equals(reading.jobs)
-    assert box.read(ids).jobs.n_chunks() < 5  # else all that is done with the jobs is slower
+    assert box.read(ids).jobs.n_chunks() < 5  # otherwise all work on the jobs is slower
     again = box.read([*reversed(ids)])
     assert again.jobs.sort("job_id").equals(reading.jobs.sort("job_id"))
     assert again.jobs["batch_id"].unique(maintain_order=True).to_list() == [*reversed(ids)]
@@ -220,7 +220,7 @@ def test_a_corrupt_file_is_ignored_and_the_pages_are_read(
     execute("UPDATE frame_files SET content = ?", content)
     before = calls_to(emulator)
     assert same(connected().read("1001", limit=2), from_box)
-    if how not in ("flipped", "other jobs"):  # of which only the name may tell
+    if how not in ("flipped", "other jobs"):  # distinguishable only by the name
         digest = hashlib.sha256(content).hexdigest()[:32]
         renamed = f"{name[:8]}-25-{digest}"
         execute("UPDATE frame_files SET name = ?, content = ?", renamed, content)
@@ -279,7 +279,7 @@ def test_an_id_in_the_frame_that_appears_again_behind_it_is_a_duplicate(
     emulator: Emulator, box: Box, execute: Execute
 ) -> None:
     box.read("1001", limit=2)
-    execute("DELETE FROM responses WHERE expires IS NOT NULL")  # as if interrupted before the end
+    execute("DELETE FROM responses WHERE expires IS NOT NULL")  # as if interrupted
     jobs = emulator.enterprise.jobs("1001")
     emulator.enterprise.put("1001", [*jobs, jobs[0]])
     with pytest.raises(errors.BrokenChain, match="appears twice"):
@@ -301,7 +301,7 @@ def test_rows_are_cleared_with_the_cache(
 def test_without_triggers_nothing_that_was_stored_is_used(
     emulator: Emulator, connected: Connected, execute: Execute
 ) -> None:
-    """Another program may have made the table of pages again."""
+    """Another program may have recreated the table of pages."""
     connected().read("1001", limit=2)
     execute("DROP TRIGGER frames_UPDATE")
     execute("UPDATE responses SET value = x'00' WHERE key LIKE '%first'")
@@ -314,7 +314,7 @@ def test_without_triggers_nothing_that_was_stored_is_used(
 def test_a_page_that_another_process_replaced_meanwhile_is_not_stored_under_its_name(
     emulator: Emulator, box: Box, execute: Execute, connected: Connected
 ) -> None:
-    """The rows are this process's, the pages the other's: no entry may join them."""
+    """No entry may combine rows of this process with pages of another one."""
 
     def replace_first(_pages: int, jobs: int, _waiting: str | None) -> None:
         if jobs == 25:

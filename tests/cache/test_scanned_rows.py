@@ -1,4 +1,4 @@
-"""A scan of a cache that others change or that is damaged: no row is missing without a word."""
+"""Scans of changing or damaged caches: no row is missing silently."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Execute = Callable[..., list[Any]]
 
 
 def rows_and_others(store: PageStore) -> tuple[int, list[str]]:
-    """How many rows are stored, and the batches whose pages have to be read."""
+    """The number of stored rows, and the batches whose pages must be read."""
     root = store.keys()[0].rsplit("/", 4)[0] + "/"
     others: list[str] = []
     frames = frame_cache.rows(store, root, others)
@@ -64,7 +64,7 @@ def test_a_batch_that_another_process_stores_while_files_are_counted_hides_no_ot
 def test_pages_are_scanned_if_the_tables_of_rows_are_missing_and_cannot_be_created(
     box: Box, execute: Execute, tmp_path: Path
 ) -> None:
-    """As a version wrote them that stored no rows, and now on a read-only disk."""
+    """Written by a version that stored no rows, and now on a read-only disk."""
     box.read(BATCHES)
     box.close()
     for table in ("frames", "frame_files"):
@@ -103,7 +103,7 @@ def test_a_damaged_key_hides_no_other_batch(box: Box, execute: Execute) -> None:
 def test_batches_that_an_index_no_longer_finds_are_scanned_from_their_rows(
     connected: Callable[..., Box], execute: Execute, tmp_path: Path
 ) -> None:
-    """A flipped bit in a key hides the keys behind it from whoever looks for a range."""
+    """A flipped bit in a key hides later keys from range queries."""
     with connected() as box:
         jobs = box.read(BATCHES).jobs
     path = next(tmp_path.rglob("pages.sqlite"))

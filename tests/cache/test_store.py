@@ -1,4 +1,4 @@
-"""Pages on disk: cached completely or not at all, shared between processes, no trap for anyone."""
+"""Pages on disk: cached completely or not at all, shared between processes, safe to read."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def quarantined(path: Path) -> list[Path]:
     return [one for one in path.parent.iterdir() if one.name.startswith(path.name + ".")]
 
 
-# --- who shares a store --------------------------------------------------------------------------
+# --- shared stores -------------------------------------------------------------------------------
 
 
 def test_two_boxes_of_one_user_share_the_cache(
@@ -70,7 +70,7 @@ def test_a_store_in_memory_is_shared_with_no_other() -> None:
 def test_a_file_that_is_open_is_still_locked_after_it_was_opened_and_closed_again(
     connected: Callable[..., Box], tmp_path: Path
 ) -> None:
-    """Else another process would take itself for the last one, and delete the write-ahead log."""
+    """Otherwise another process would act as the last one and delete the write-ahead log."""
     box = connected()
     box.read("1001")
     log = the_file(tmp_path).with_name("pages.sqlite-wal")
@@ -84,7 +84,7 @@ def test_a_file_that_is_open_is_still_locked_after_it_was_opened_and_closed_agai
     assert box.read("1001").pages["from_cache"].all()
 
 
-# --- disks and folders that cannot be used -------------------------------------------------------
+# --- unusable disks and folders ------------------------------------------------------------------
 
 
 def make_read_only(disk: Path) -> None:
@@ -167,7 +167,7 @@ def test_what_a_killed_process_left_is_deleted_after_a_day(
     for path in left:
         path.write_bytes(b"half")
     connected().read("1003")
-    assert all(path.exists() for path in left)  # their process may be at work
+    assert all(path.exists() for path in left)  # their process may be running
     for path in left:
         os.utime(path, (0, 0))
     connected().read("1004")
@@ -248,7 +248,7 @@ CORRUPTED: dict[str, Callable[[Path], Any]] = {
 
 @pytest.fixture
 def closed(connected: Callable[..., Box], tmp_path: Path) -> Path:
-    """The file of a store that nobody has open, with a batch of 25 pages in it."""
+    """The file of a closed store with a batch of 25 pages."""
     with connected() as box:
         box.read("1001", limit=1)
     return the_file(tmp_path)
@@ -269,7 +269,7 @@ def test_a_corrupt_or_foreign_file_is_quarantined_with_one_warning_and_box_read_
     assert moved.read_bytes() == content
     cache.clear(tmp_path / "cache")
     foreign = how in ("cut at 50", "not a database", "another program")
-    assert len(quarantined(closed)) == foreign  # what may be another program's is not deleted
+    assert len(quarantined(closed)) == foreign  # files of other programs are not deleted
 
 
 def test_cache_info_changes_nothing_in_a_file_of_another_program(
@@ -286,7 +286,7 @@ def test_cache_info_changes_nothing_in_a_file_of_another_program(
 def test_a_flipped_bit_anywhere_in_the_file_never_changes_what_is_read(
     emulator: Emulator, connected: Callable[..., Box], closed: Path
 ) -> None:
-    """It may be in each of SQLite's own structures and in each part of a page."""
+    """The damage may be in any structure of SQLite and any part of a page."""
     content = closed.read_bytes()
     truth = [job["id"] for job in emulator.enterprise.jobs("1001")]
     chance = random.Random(7)
@@ -335,11 +335,11 @@ def test_a_corrupt_file_is_replaced_once_whoever_has_it_open(
     assert connected().read("1003").pages["from_cache"].all()
 
 
-# --- corrupt pages, and traps --------------------------------------------------------------------
+# --- corrupt and malicious pages -----------------------------------------------------------------
 
 
 class Trap:
-    """What a pickle can do to whoever loads it."""
+    """Code that a pickle runs when it is loaded."""
 
     def __init__(self, file: Path) -> None:
         self.file = file

@@ -1,4 +1,4 @@
-"""Whose pages are where: private folders, an owner file that is not trusted, counting, clearing."""
+"""Folders of users: privacy, untrusted owner files, counting, clearing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def user_folder(tmp_path: Path) -> Path:
     return path.parent
 
 
-# --- who may read it -----------------------------------------------------------------------------
+# --- privacy -------------------------------------------------------------------------------------
 
 
 @on_unix
@@ -53,7 +53,7 @@ def test_a_folder_that_others_could_read_is_closed_to_them(
     assert stat.S_IMODE(user_folder(tmp_path).stat().st_mode) == 0o700
 
 
-# --- owner files that are not what was written ---------------------------------------------------
+# --- damaged owner files -------------------------------------------------------------------------
 
 OWNER = {"id": DEMO_USER.id, "login": "x@example.com", "name": None, "enterprise_id": None}
 DEEP = "[" * 100_000
@@ -166,7 +166,7 @@ def test_clearing_deletes_all_pages_or_those_that_are_older(box: Box, tmp_path: 
 def test_files_that_vanish_while_they_are_listed_are_not_counted(box: Box, tmp_path: Path) -> None:
     box.read("1001")
     folder = user_folder(tmp_path)
-    (folder / "gone").symlink_to("nowhere")  # as a file that vanishes before it is looked at
+    (folder / "gone").symlink_to("nowhere")  # like a file that vanishes before it is checked
     shutil.copytree(folder, folder.with_name("other"), symlinks=True)
     listed = cache.cache_info(tmp_path / "cache")
     first = next(listed)
@@ -200,7 +200,7 @@ def test_clearing_deletes_our_files_and_nobody_else_s(
 def test_a_cache_that_is_empty_goes_with_its_folders_once_nobody_uses_it(
     emulator: Emulator, connected: Callable[..., Box], tmp_path: Path, older_than: timedelta | None
 ) -> None:
-    """The emulator's port is another one every time, and so is the folder."""
+    """The port of the emulator, and so the folder, changes every time."""
     folder, box = tmp_path / "cache", connected()
     box.read("1001")
     age(box, days=91)
@@ -221,7 +221,7 @@ def test_a_cache_that_is_empty_goes_with_its_folders_once_nobody_uses_it(
 
 
 def test_deleted_pages_are_not_left_in_the_file(box: Box, tmp_path: Path) -> None:
-    """Pages hold personal data."""
+    """Pages have personal data."""
     box.read("1001", limit=1)
     file = user_folder(tmp_path) / "pages.sqlite"
     size = file.stat().st_size

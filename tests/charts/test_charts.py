@@ -218,4 +218,4 @@ def test_the_figures_of_the_view_name_the_columns_they_group_by():
         assert figure["by"]
         assert figure["spec"]["data"] == {"name": "counts"}
         assert "title" not in figure["spec"]
-        alt.LayerChart.from_dict(figure["spec"])  # raises if it does not fit Vega-Lite's schema
+        alt.LayerChart.from_dict(figure["spec"])  # raises if it violates Vega-Lite's schema

@@ -1,4 +1,4 @@
-"""An emulator that the commands read; every JSON that an audit prints is what the schema says."""
+"""An emulator for the commands; the JSON of every audit is checked against the schema."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def sizes() -> dict[str, int]:
 def box(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sizes: dict[str, int]
 ) -> Iterator[Emulator]:
-    """An emulator with batches that went well, and options that lead to it."""
+    """An emulator with good batches, and options to read it."""
     monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
     with Emulator(enterprise=Enterprise.of(sizes)) as emulator:
         emulator.options = ["--base-url", emulator.url, "--cache-dir", str(tmp_path / "cache")]
@@ -45,7 +45,7 @@ def checker() -> Any:
 
 @pytest.fixture
 def errors() -> Callable[[Any], list[str]]:
-    """What the schema says against a value."""
+    """The violations of the schema in a value."""
     return lambda value: [error.message for error in checker().iter_errors(value)]
 
 

@@ -1,4 +1,4 @@
-"""``boxdocgen audit``: one verdict on the terminal, in the file, and as exit status."""
+"""``boxdocgen audit``: the same verdict on the terminal, in the file, and as exit status."""
 
 import datetime as dt
 import html

@@ -1,4 +1,4 @@
-"""What `boxdocgen audit` writes for other programs, and what its policy options change."""
+"""Output of `boxdocgen audit` for other programs, and its policy options."""
 
 import json
 from xml.etree import ElementTree

@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it writes, and its exit status."""
+"""The command line: output, files and exit statuses."""
 
 import datetime as dt
 import json
@@ -89,12 +89,12 @@ def test_a_partial_batch_is_not_written_as_if_it_were_complete(box, tmp_path):
     assert set(pl.read_parquet(path)["batch_id"]) == {"1002"}
 
 
-# --- files that others depend on ---------------------------------------------------------------
+# --- existing files ----------------------------------------------------------------------------
 
 
 @pytest.fixture
 def notebook(tmp_path, monkeypatch):
-    """A notebook that is the result of a run, so that no kernel has to start."""
+    """A notebook as the result of a run, so that no kernel must start."""
     path = tmp_path / "own.ipynb"
     output = new_output("stream", text="x" * 500_000)
     nbformat.write(new_notebook(cells=[new_code_cell("", outputs=[output])]), path)
@@ -104,7 +104,7 @@ def notebook(tmp_path, monkeypatch):
 
 @pytest.fixture(params=["fetch .parquet", "fetch .csv", "fetch .ndjson", "render", "in place"])
 def writing(request, tmp_path, notebook):
-    """A command that writes a file of some hundred kilobytes, and that file."""
+    """A command that writes some hundred kilobytes, and its file."""
     command, _, ending = request.param.partition(" ")
     if request.param == "in place":
         return ["render", str(notebook), "--in-place"], notebook
@@ -132,7 +132,7 @@ def test_a_full_disk_costs_no_existing_file_and_leaves_no_part_of_a_new_one(
 def test_a_new_file_follows_the_umask_of_the_user(writing, umask, mode, capsys):
     command, path = writing
     if "--in-place" in command:
-        path.chmod(mode)  # somebody's own notebook stays as private as it was
+        path.chmod(mode)  # a notebook stays as private as it was
     before = os.umask(umask)
     try:
         assert main(command) == 0
@@ -297,7 +297,7 @@ def test_without_batches_the_line_says_who_sees_them(box, capsys):
 
 @pytest.fixture
 def opened(monkeypatch):
-    """The addresses that the browser was asked to open."""
+    """The addresses opened in the browser."""
     addresses: list[str] = []
     monkeypatch.setattr("webbrowser.open", addresses.append)
     return addresses
@@ -408,7 +408,7 @@ def test_the_archive_of_recent_batches_fetches_them_and_lists_what_was_left_out(
     since = r"batch 1004 was left out: incomplete since .* UTC\. This user or this app may not"
     assert re.match(since, left_out)
     assert "--skip" not in left_out
-    assert not [line for line in lines if "request id" in line]  # the reason's details
+    assert not [line for line in lines if "request id" in line]  # the details of the reason
     written = pl.scan_parquet(tmp_path / "archive/month=*/*.parquet")
     assert written.select(pl.len()).collect().item() == 2700
     assert main([*command, "-q"]) == 1

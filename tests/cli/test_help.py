@@ -1,4 +1,4 @@
-"""Help that can be relied on: its examples run; colours and completions fit the terminal."""
+"""Help pages with examples that run; colours and completions."""
 
 from __future__ import annotations
 

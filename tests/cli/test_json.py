@@ -1,4 +1,4 @@
-"""``--json``: the same form from every command and in every case, as .github/docs/json.md says."""
+"""``--json``: every command prints the form in .github/docs/json.md in every case."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def printed_json(text: str) -> dict[str, Any]:
 
 
 def first_line_of_a_server(command: list[str]) -> str:
-    """What it prints first; it is ended then."""
+    """Its first line; then it is stopped."""
     run = [sys.executable, "-m", "boxdocgen_explore", *command]
     with subprocess.Popen(run, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -104,7 +104,7 @@ def test_a_command_prints_the_keys_that_the_page_has(
 
 
 def failure(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """What was printed, if it is an error and nothing else."""
+    """The output, which must be an error and nothing else."""
     values = printed_json(capsys.readouterr().out)
     assert [*values] == ["command", "error", "failures"]
     assert keys(values["error"]) == KEYS["error"]

@@ -1,4 +1,4 @@
-"""``--log FILE``: which run it was, each call, and how the run ended, a line per record."""
+"""``--log FILE``: the run, its calls and its end, one line per record."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sizes() -> dict[str, int]:
 
 @pytest.fixture
 def records(tmp_path: Path) -> Callable[[], list[str]]:
-    """The messages of the log so far, every line of which must have the form of a record."""
+    """The messages of the log so far; every line must have the form of a record."""
 
     def read() -> list[str]:
         lines = (tmp_path / "log").read_text("utf-8").splitlines()

@@ -42,7 +42,7 @@ def stem(path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def executed() -> Any:
-    """Every notebook, run once from top to bottom, by its name."""
+    """Every notebook by name, run once from top to bottom."""
     done: dict[str, Any] = {}
 
     def run(path: Path) -> Any:
@@ -54,7 +54,7 @@ def executed() -> Any:
 
 
 def shown_by(notebook: Any) -> list[Any]:
-    """What the cells of a notebook show: words, numbers, pictures, charts; not when."""
+    """The output of cells: words, numbers, pictures and charts, without times."""
     shown: list[Any] = []
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -73,7 +73,7 @@ def kinds(cell: Any) -> list[list[str]]:
     return [sorted(output.get("data", [])) for output in cell.get("outputs", [])]
 
 
-# --- notebooks as they are committed ---------------------------------------------------------
+# --- committed notebooks ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=stem)
@@ -90,7 +90,7 @@ def test_a_notebook_is_committed_with_outputs_but_without_widgets_and_is_small(p
 def test_run_again_a_notebook_shows_the_same_numbers_and_charts(path, executed):
     committed = nbformat.read(path, as_version=4)
     again = executed(path)
-    if path.stem == "03_follow":  # a batch that runs: other numbers, but the same lines and charts
+    if path.stem == "03_follow":  # a running batch: other numbers, but the same lines and charts
         assert [kinds(cell) for cell in again.cells] == [kinds(cell) for cell in committed.cells]
         assert "a minute · done about" in again.cells[3].outputs[0]["text"]
     else:
@@ -120,7 +120,7 @@ def test_the_audit_notebook_performs_and_shows_all_that_the_command_does(capsys)
     assert rows == [(one["rule"], one["verdict"]) for one in printed["rules"]]
 
 
-# --- what a run leaves in a notebook ---------------------------------------------------------
+# --- notebooks after a run -------------------------------------------------------------------
 
 
 def write_notebook(path: Path, *cells: str, **metadata: Any) -> None:
@@ -229,7 +229,7 @@ href=URL/css><base href="URL/"><form action="URL/form"><button>Send</button></fo
 
 @pytest.fixture
 def connections() -> Iterator[tuple[str, list[Any]]]:
-    """The address of a server on this machine, and who connected to it."""
+    """The address of a local server, and the connections to it."""
     seen: list[Any] = []
     with socketserver.ThreadingTCPServer(
         ("127.0.0.1", 0), lambda _request, client, _server: seen.append(client)

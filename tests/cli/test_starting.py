@@ -1,4 +1,4 @@
-"""What an unattended command loads: nothing of notebooks, charts or pages."""
+"""Unattended commands load no packages for notebooks, charts or pages."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Standard streams as cron, pipes and full disks leave them; errors that nobody foresaw."""
+"""Standard streams with cron, pipes and full disks; unexpected errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``boxdocgen watch``: what it prints while a batch runs, and its exit status at the end."""
+"""``boxdocgen watch``: its output while a batch runs, and its exit status."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def put(box, final, status="completed"):
 
 
 def complete_when_called(box, calls, status="completed"):
-    """The batch is done once it has been asked for so many times."""
+    """The batch is done after this number of requests."""
     enterprise, batch = box.enterprise, box.enterprise.batch
 
     def counting(batch_id, user):

@@ -1,4 +1,4 @@
-"""An emulator per test; the demo's once for all."""
+"""An emulator per test; one shared demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that is as plain as can be."""
+"""A minimal client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATH = "/docgen_batch_jobs/1001"
 
 
 class Client:
-    """Calls with a token and a version, through no proxy."""
+    """Calls with a token and a version, without a proxy."""
 
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator

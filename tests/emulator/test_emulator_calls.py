@@ -1,4 +1,4 @@
-"""Tokens, versions, users, headers and errors, as Box has them."""
+"""Tokens, versions, users, headers and errors, as at Box."""
 
 from __future__ import annotations
 

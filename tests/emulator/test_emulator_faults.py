@@ -1,4 +1,4 @@
-"""Each fault does what it says, and nothing else."""
+"""Each fault does what its description says, and nothing else."""
 
 from __future__ import annotations
 

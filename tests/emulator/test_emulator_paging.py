@@ -1,4 +1,4 @@
-"""Markers: forward and back, and whose they are."""
+"""Markers: forward, back, and of other lists."""
 
 from __future__ import annotations
 

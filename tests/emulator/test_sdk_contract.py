@@ -1,4 +1,4 @@
-"""Box's official SDK, as it is, reads the emulator as it reads Box."""
+"""Box's official SDK, unchanged, reads the emulator like Box."""
 
 from __future__ import annotations
 

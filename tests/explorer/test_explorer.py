@@ -1,4 +1,4 @@
-"""The explorer without a browser: what it loads, shows and reports."""
+"""The explorer without a browser: loading, display and errors."""
 
 import pickle
 import re
@@ -34,7 +34,7 @@ def demo():
 
 @pytest.fixture(scope="module")
 def on_demo(demo):
-    """An explorer of the demo, its list read; no test may change it."""
+    """A read-only explorer of the demo, with its list read."""
     return bx.explore(demo).wait()
 
 
@@ -149,7 +149,7 @@ def test_state_can_be_observed_and_linked(demo):
     seen = []
     one.observe(lambda change: seen.append(change["new"]), "state")
     traitlets.link((one, "state"), (other, "state"))
-    one.view.state = {"text": "image"}  # as if somebody had typed in the view
+    one.view.state = {"text": "image"}  # as if the user typed in the view
     assert seen == [{"text": "image"}]
     assert other.view.state == {"text": "image"}
 
@@ -248,7 +248,7 @@ def test_a_refresh_that_fails_half_way_keeps_the_complete_jobs(explorer, emulato
 
 def test_cancel_ends_a_wait_and_keeps_what_arrived(connected, emulator):
     emulator.enterprise.put("2001", 2500)
-    patient = RetryPolicy(read_timeout_s=300, deadline_s=600)  # no wait ends by itself
+    patient = RetryPolicy(read_timeout_s=300, deadline_s=600)  # none of these waits ends by itself
     explorer = bx.explore(connected(retry=patient)).wait()
     emulator.fault("silent", path="/docgen_batch_jobs/2001", page=2, times=None)
     progress = explorer.picker.progress
@@ -320,7 +320,7 @@ def test_a_new_request_ends_the_wait_of_the_one_before(explorer, emulator):
 
 
 def load(explorer, text="", selected=()):
-    """What the browser sends when a person presses Load, or Enter in the field."""
+    """The message of the browser for Load, or Enter in the field."""
     explorer.picker.obey({"event": "load", "text": text, "selected": selected})
     return explorer.wait()
 
@@ -382,7 +382,7 @@ def test_a_list_that_failed_can_be_read_again(connected, emulator):
     assert table.status.startswith("The list could not be read completely")
     assert "<img src=x" in table.status  # the browser shows it as text
     explorer.load(["1001"])
-    assert explorer.wait().picker.dates.layout.display == "none"  # it could not state its price
+    assert explorer.wait().picker.dates.layout.display == "none"  # without the calls
     emulator.clear_faults()
     explorer.picker.obey({"event": "retry"})
     assert explorer.wait().picker.dates.layout.display == ""

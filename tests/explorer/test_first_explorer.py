@@ -35,10 +35,10 @@ print(json.dumps({
 
 
 def first_explorer(cache: Path, package: Path) -> dict[str, Any]:
-    """What an explorer of the demo is made of, in a process of its own."""
+    """The parts of a demo explorer, in a separate process."""
     run = subprocess.run(
         [sys.executable, "-c", CODE],
-        cwd=package.parent,  # is where modules are looked for first
+        cwd=package.parent,  # where modules are looked up first
         env={**os.environ, "XDG_CACHE_HOME": str(cache)},
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""What a person sees in JupyterLab: the notebook opened, run, and worked with."""
+"""JupyterLab as people use it: a notebook opened, run, and worked with."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def shown(page: Page):
 
 @pytest.fixture(scope="module")
 def opened(lab, _lab_page) -> Page:
-    """The first notebook as far as its explorer, and an empty cell, for all tests here."""
+    """The first notebook up to its explorer, and an empty cell, shared by all tests."""
     notebook = nbformat.read(ROOT / "notebooks" / "01_explore.ipynb", as_version=4)
     notebook.cells = [*notebook.cells[:2], new_code_cell("")]
     nbformat.write(notebook, lab.folder / "explore.ipynb")
@@ -109,14 +109,14 @@ def test_what_is_loaded_is_what_was_selected_or_typed_however_fast(demo):
     search.fill("non-disclosure")
     expect(row(page, "Offer")).to_have_count(0)
     row(page, "12345600305").click()
-    search.fill("payslip")  # what is selected is said, even if it is out of sight
+    search.fill("payslip")  # the selection is announced, even if it is out of sight
     expect(page.locator(".boxdocgen-picker .selected")).to_contain_text("Non-disclosure agreement")
     page.get_by_role("button", name="Load", exact=True).click()
     expect(loaded(page)).to_contain_text("12345600305", timeout=LOADED_MS)
     expect(verdict(page)).to_contain_text("51 of 51 completed")
 
     page.get_by_role("textbox", name="Batch ids").focus()
-    for typed in ("12345600333", "12345600312", "12345600298"):  # as a scanner types
+    for typed in ("12345600333", "12345600312", "12345600298"):  # typed like a scanner
         page.keyboard.type(typed)
         page.keyboard.press("Enter")
     expect(loaded(page)).to_contain_text("12345600298", timeout=LOADED_MS)
@@ -153,7 +153,7 @@ def test_the_table_works_with_keys_alone_and_several_batches_are_named_in_the_ch
     page.keyboard.press("End")
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
-    expect(selected(page)).to_have_count(0)  # to look at a batch is not to select it
+    expect(selected(page)).to_have_count(0)  # looking at a batch does not select it
     page.keyboard.press("Space")
     expect(selected(page)).to_have_count(1)
     page.keyboard.press("Shift+ArrowDown")

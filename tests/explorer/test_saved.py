@@ -23,7 +23,7 @@ explorer = bx.explore(box)
 explorer
 """
 
-# --- what a kernel sends -------------------------------------------------------------------------
+# --- messages of a kernel ------------------------------------------------------------------------
 
 
 def displays(sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -86,7 +86,7 @@ with ProgressBar() as bar:
     assert printed(sent).splitlines()[-1].strip() == "8,000 jobs, 8 pages in 0 s"
 
 
-# --- what a person sees --------------------------------------------------------------------------
+# --- the screen ----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A notebook that nobody can run shows the explorer's snapshot: charts and counts, no scripts."""
+"""A notebook that is not run shows the explorer's snapshot: charts and counts, no scripts."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_only_a_page_that_is_rendered_gets_the_jobs_and_both_get_the_date(read_a
         view = bundle[VIEW_MIME]
         assert unpack(base64.b64decode(view["payload"])).equals(JOBS)
         assert view["state"] == {"status": ["failed"]}
-        assert view["verdict"]["read_at"] is None  # else the page would work out an age
+        assert view["verdict"]["read_at"] is None  # otherwise the page would compute an age
 
 
 def test_pictures_and_table_count_only_the_jobs_that_the_filters_show():
@@ -136,7 +136,7 @@ def test_hostile_content_is_text_in_a_snapshot():
 @pytest.mark.browser
 def test_an_untrusted_notebook_in_jupyterlab_shows_the_snapshot_and_no_error(lab, lab_page):
     notebook = json.loads(NOTEBOOK.read_text("utf-8"))
-    # As somebody's own notebook is saved: the widget's view stands above the snapshot.
+    # As in a saved notebook: the widget's view is above the snapshot.
     view = {"model_id": "0" * 32, "version_major": 2, "version_minor": 0}
     widget = {"output_type": "display_data", "data": {WIDGET: view, "text/plain": ""}}
     notebook["cells"][-1]["outputs"].insert(0, {**widget, "metadata": {}})

@@ -1,4 +1,4 @@
-"""One page's bytes become a typed frame, complete, or an error that says what is wrong."""
+"""The bytes of a page become a complete typed frame, or an error that names the problem."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from boxdocgen_explore.schema import DETAILS, JOBS
 
 
 def standard(number: int) -> dict[str, Any]:
-    """A job as ``/docgen_batch_jobs/:batch_id`` gives it."""
+    """A job, as in ``/docgen_batch_jobs/:batch_id``."""
     return {k: v for k, v in plain_job("1001", number).items() if k not in FULL_ONLY}
 
 
@@ -72,7 +72,7 @@ def test_the_parser_agrees_with_a_slow_reader_on_every_page_or_both_refuse_it(pa
         assert got == expected
 
 
-# --- what comes through --------------------------------------------------------------------------
+# --- accepted pages ------------------------------------------------------------------------------
 
 
 def test_every_documented_field_of_a_job_becomes_a_column() -> None:
@@ -137,7 +137,7 @@ def test_half_a_surrogate_pair_in_a_message_becomes_a_replacement_character() ->
 
 
 def test_parsing_imports_nothing() -> None:
-    """polars imports numpy to convert what is not text: in a worker thread, and for a long time."""
+    """polars would import numpy to convert other types, slowly and in a worker thread."""
     code = f"""
 import sys
 from boxdocgen_explore.pages import frames
@@ -162,7 +162,7 @@ def test_unknown_fields_are_named_wherever_they_are(entry: int) -> None:
     assert page.rows.equals(frames.page(body(*map(standard, range(3)))).rows)
 
 
-# --- what is refused -----------------------------------------------------------------------------
+# --- refused pages -------------------------------------------------------------------------------
 
 ENTRY = '{"id":"7","batch":{"id":"1001"},"status":"failed"}'
 DUPLICATES = {

@@ -1,4 +1,4 @@
-"""Every block of .github/docs/recipes.md runs as it stands, and does what its heading says."""
+"""Every block of .github/docs/recipes.md runs unchanged, and does what its heading says."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Ran(NamedTuple):
 
 
 def run(command: list[str], folder: Path) -> Ran:
-    """Run in an empty folder, which is the home folder, too."""
+    """Run in an empty folder, which is also the home folder."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     variables = {"PATH": path, "HOME": str(folder), "BOX_ACCESS_TOKEN": DEMO_TOKEN}
     variables["GITHUB_STEP_SUMMARY"] = str(folder / "step_summary.md")

@@ -1,4 +1,4 @@
-"""What the tests of a report share: a reading, and a way to write it and get its text."""
+"""Shared by the tests of reports: a reading, and a function to write it and get its text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from boxdocgen_explore.errors import Reading
 
 @pytest.fixture(autouse=True)
 def _soon_after_reading() -> None:
-    """It is one hour after the synthetic pages of `frames` were read; else they are stale."""
+    """Set the time to one hour after the pages of `frames` were read: they are not stale."""
     travels.enter_context(travel(NOON + timedelta(hours=1)))
 
 

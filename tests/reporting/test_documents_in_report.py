@@ -1,4 +1,4 @@
-"""Documents in a report: what was looked at, with which answers, and what may be left out."""
+"""Documents in a report: the checked ones, Box's answers, and redaction."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_forged_evidence_is_our_own_error(tmp_path: Path, evidence: str) -> None
         bx.read_report(path, evidence=True)
 
 
-# --- what is left out --------------------------------------------------------------------------
+# --- redaction ---------------------------------------------------------------------------------
 
 
 def secret_reading() -> Reading:

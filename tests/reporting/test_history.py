@@ -1,4 +1,4 @@
-"""The history of audits: what is new, known, resolved, and what was not performed again."""
+"""The history of audits: new, known, resolved and not performed findings."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_a_folder_that_cannot_be_written_is_status_2(name, tmp_path, capsys):
 
 @pytest.mark.thorough
 def test_no_two_findings_of_an_audit_look_the_same(tmp_path):
-    """Else the second would be taken for the first."""
+    """Otherwise the second would count as the first."""
     with bx.demo() as box:
         ids = box.batches()["batch_id"][:12]
         reading = box.read(ids, details=True, documents=True, errors="keep")

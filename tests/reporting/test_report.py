@@ -1,4 +1,4 @@
-"""The report: one file that says what was read, what was found, and how far it can be trusted."""
+"""The report: one file with the evidence, the findings and the verdict."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from boxdocgen_explore.emulator import plain_job
 from boxdocgen_explore.errors import InvalidRequest, Reading
 from boxdocgen_explore.schema import JOBS, STATUSES
 
-# Names of vocabularies and hints inside Vega: identifiers that no browser asks for.
+# Namespaces and hints inside Vega: identifiers that browsers do not request.
 NOT_CONTACTED = (
     "http://www.w3.org/",
     "https://vega.github.io/schema/",
@@ -36,7 +36,7 @@ DONE = {"output_file_id": "1", "output_file_version_id": "2"}
 
 
 def settings_of(text: str) -> dict[str, Any]:
-    """What the file hands to its view."""
+    """The input of the view in the file."""
     return json.loads(re.search(r'id="boxdocgen-settings">(.*?)<', text)[1])
 
 
@@ -173,7 +173,7 @@ def test_another_now_is_among_the_settings_and_changes_no_age(reading, written):
     assert f"Audit on {dt.datetime.now(dt.UTC):%Y-%m-%d}" in text
 
 
-# --- what is left out ------------------------------------------------------------------------
+# --- redaction -------------------------------------------------------------------------------
 
 SECRETS = {
     "errors": ["Secret reason 4711"],

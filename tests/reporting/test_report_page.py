@@ -1,4 +1,4 @@
-"""A report in the browser: filters, digest, print, and all that matters without scripts."""
+"""A report in the browser: filters, digest, print, and use without scripts."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_without_scripts_all_that_matters_can_be_read(browser: Browser, tmp_path
 def test_where_a_host_forbids_scripts_and_styles_all_statements_can_be_read(
     browser: Browser, tmp_path
 ):
-    """As some hosts show a file that somebody uploaded."""
+    """As some hosts show uploaded files."""
     result = run_audit(story(300), sample=5, seed=7, prepared_by="Dana Ruiz")
     result = with_history(result, tmp_path)
     body = write_report(result, tmp_path / "audit.html").path.read_bytes()

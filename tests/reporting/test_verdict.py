@@ -1,4 +1,4 @@
-"""The conclusion of an audit: only what was read completely and is well has no exceptions."""
+"""The conclusion of an audit: without exceptions only if complete and correct."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_batch_list_with_gaps_is_never_complete():
 
 
 def variants(pages: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
-    """Every way to remove, to repeat, or to swap with its successor any one page."""
+    """All ways to remove or repeat a page, or swap it with the next one."""
     rows = range(pages.height)
     orders = [(f"without {row}", [one for one in rows if one != row]) for row in rows]
     orders += [(f"{row} twice", sorted([*rows, row])) for row in rows]

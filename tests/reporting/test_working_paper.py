@@ -1,4 +1,4 @@
-"""What makes a report a working paper: who prepared and reviewed it, and the sample to look at."""
+"""The report as a working paper: preparer, reviewer, and the sample."""
 
 from __future__ import annotations
 

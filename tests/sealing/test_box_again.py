@@ -1,4 +1,4 @@
-"""Verifying a bag against Box: what was final may not change, what was running may."""
+"""Verifying a bag against Box: final jobs must not change, running ones may."""
 
 from __future__ import annotations
 

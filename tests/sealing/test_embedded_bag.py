@@ -1,4 +1,4 @@
-"""A report with its evidence bag: the browser and ``verify`` check one against the other."""
+"""A report with its evidence bag: the browser and ``verify`` compare both."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ FORGED = [
 def test_the_browser_never_finds_a_page_consistent_whose_text_was_forged(
     tab: Page, report: Report, old: str, new: str, part: str, sealed: bool
 ) -> None:
-    """Whoever computes the digest of the page again is found by the report in the bag."""
+    """A recomputed digest of the page is detected by the report in the bag."""
     text = report.path.read_text("utf-8")
     assert old in text
     forged = text.replace(old, new)

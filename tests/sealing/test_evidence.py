@@ -1,4 +1,4 @@
-"""Writing a bag: what is in it, what is not, and what other programs say of it."""
+"""Writing a bag: its content, and its validity for other programs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def folder(bag: reporting.Report, tmp_path: Path) -> Path:
 
 
 def run(folder: Path, start: str, **names: str) -> bool:
-    """Run a command of FORMAT.md, with names for what is in capitals, or else any command."""
+    """Run a command of FORMAT.md, with values for its placeholders, or any other command."""
     lines = (folder / "data" / "FORMAT.md").read_text("utf-8").splitlines()
     found = (line.partition("#")[0] for line in lines if line.strip().startswith(start))
     command = next(found, start)

@@ -1,4 +1,4 @@
-"""Verifying a bag: what was changed is found and named, and a complete forgery only by its seal."""
+"""Verifying a bag: changes are found and named; a complete forgery only by its seal."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_flipped_bytes_are_each_found_and_located(bag: Report, tmp_path: Path, f
     data = {entry: entry.header_offset + 30 + len(entry.filename) for entry in entries}
     damaged = tmp_path / "damaged.zip"
     for number in range(flips):
-        entry = chance.choice(entries)  # else nearly all are in the report, which is the largest
+        entry = chance.choice(entries)  # otherwise nearly all are in the report, the largest file
         within = data[entry] + chance.randrange(entry.compress_size)
         place = within if number % 4 else chance.randrange(len(content))
         flipped = bytearray(content)
@@ -88,7 +88,7 @@ def test_flipped_bytes_are_each_found_and_located(bag: Report, tmp_path: Path, f
             continue  # the list of files in the zip file
         assert (found.ok, found.level) == (False, None), place
         named = differences(found)
-        for one, start in data.items():  # the last bits of a file may mean nothing
+        for one, start in data.items():  # the last bits of a file may be insignificant
             if 0 <= place - start < one.compress_size and "around the files" not in named:
                 assert one.filename.removeprefix("audit/") in named, place
 
@@ -164,7 +164,7 @@ IN_WHAT_IS_STATED: dict[str, tuple[Callable[[Forgery], None], str]] = {
 
 
 FOR_VERIFY_ALONE = {"two statuses", "a message", "a creator", "a document", "the reader"}
-"""What needs the audit to be performed again."""
+"""Changes that only a repeated audit detects."""
 
 USUAL = {*IN_PAGES, "a message", "a document", "a finding", "the manifest"}
 EACH = [
@@ -225,7 +225,7 @@ def test_the_script_finds_another_report_or_manifest_although_every_hash_was_com
 
 
 def unmanifested(bag: Path, edit: Callable[[Forgery], None]) -> Path:
-    """Change the files of a bag, and leave its manifests as they are."""
+    """Change the files of a bag, but not its manifests."""
     forgery = Forgery(bag)
     edit(forgery)
     return forgery.packed()
@@ -269,7 +269,7 @@ def test_of_many_problems_of_a_kind_the_first_three_are_shown(bag: Report, tmp_p
 
 
 def test_a_report_that_states_something_else_is_found(bag: Report) -> None:
-    """Even if its own digest was computed again."""
+    """Even if its own digest was recomputed."""
     forgery = Forgery(bag.path)
     text = forgery.files["data/report.html"].decode()
     page = embedded.parsed_report(Path("report"), text).text
@@ -283,7 +283,7 @@ def test_a_report_that_states_something_else_is_found(bag: Report) -> None:
 def test_a_complete_forgery_is_consistent_and_fails_against_the_lodged_seal(
     bag: Report, source: Box, tmp_path: Path
 ) -> None:
-    """Another reading: nothing in its bag can show that it is not the first."""
+    """Another reading, whose bag does not show that it is not the first."""
     forged = bx.evidence(source.read(["1003"]), tmp_path / "audit.zip")
     alone = bx.verify(forged.path)
     assert (alone.ok, alone.level) == (True, "consistent")
@@ -339,7 +339,7 @@ def test_bags_of_another_version_are_performed_again_by_this_one(bag: Report) ->
     assert "findings, row 1: " in differences(found)
 
 
-# --- files that are no bag -----------------------------------------------------------------------
+# --- files that are not bags ---------------------------------------------------------------------
 
 
 def link() -> zipfile.ZipInfo:

@@ -73,7 +73,7 @@ def next_line(process: subprocess.Popen[str]) -> str:
 def wait_for_calls(
     process: subprocess.Popen[str], emulator: Emulator, path: str, calls: int
 ) -> None:
-    """Wait until so many calls for this path have been received; the process must be alive."""
+    """Wait for this number of calls for this path, while the process is alive."""
     while calls_to(emulator, path) < calls:
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.005)

@@ -157,7 +157,7 @@ def arm(server: Emulator, batch_id: str, schedule: list[Planned]) -> None:
 
 
 def columns(struck: set[str]) -> list[str]:
-    """What must be right: all, except a status that a fault has changed."""
+    """Everything must be right, except statuses changed by a fault."""
     changed = struck & {"changing-status", "unknown-status"}
     return ["batch_id", "job_id", "output_file_id", *([] if changed else ["status"])]
 
@@ -170,7 +170,7 @@ def expected_rows(jobs: Jobs, struck: set[str]) -> list[tuple[str, ...]]:
 
 
 def assert_error(error: errors.BoxDocGenError, struck: set[str]) -> None:
-    """It names a cause that there was, and the status and code of Box's answer."""
+    """The error names an actual cause, and the status and code of Box's answer."""
     assert type(error) in {EFFECTS[name].error for name in struck}, (error, struck)
     statuses, codes = ANSWERS[type(error)]
     assert error.status in statuses
@@ -273,7 +273,7 @@ def test_of_several_batches_the_good_ones_are_complete_and_the_bad_ones_are_name
     server.clear_faults()
 
     strikes = server.strikes[before:]
-    # Once a token has expired for one batch, it is not tried for the others.
+    # A token that expired for one batch is not tried for the others.
     expired = {strike.fault for strike in strikes} & {"expired-token"}
     for batch_id in batches:
         struck = {strike.fault for strike in strikes if strike.path == path(batch_id)}

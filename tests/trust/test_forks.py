@@ -1,4 +1,4 @@
-"""Processes that are forked or started beside one that reads: a result is right, or refused."""
+"""Processes forked or spawned beside a reading one: results are right, or refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can
 
 
 def connect_and_count(url: str, folder: str, batch_id: str) -> int:
-    """What a worker of a pool does, however it was started."""
+    """The work of a pool's worker, for any start method."""
     from boxdocgen_explore.box import connect
     from boxdocgen_explore.emulator import DEMO_TOKEN
 

@@ -1,4 +1,4 @@
-"""Whatever a server sends comes through with every value, or is our own error."""
+"""Any bytes from a server give all values, or one of our own errors."""
 
 from __future__ import annotations
 

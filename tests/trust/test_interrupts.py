@@ -26,7 +26,7 @@ pytestmark = pytest.mark.trust
 
 INTERRUPTED = 130
 
-# All of these waits are longer than a test may take: what ends sooner was interrupted.
+# All of these waits are longer than a test may take, so a shorter one was interrupted.
 LONG_S = 200
 TIMEOUT_S = 60
 
@@ -84,14 +84,14 @@ def test_after_ctrl_c_in_a_notebook_nothing_more_is_requested(emulator: Emulator
         box.read("1001", limit=1, progress=interrupt_me)
     stopped_at = calls_to(emulator)
     box.read("1003", limit=1)
-    # The page that was on its way may have arrived meanwhile.
+    # The page in transit may have arrived meanwhile.
     assert calls_to(emulator) <= stopped_at + 1
 
 
 def test_killed_at_any_moment_no_page_is_lost_requested_twice_or_wrong(
     emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
-    """Of sixty pages, a kill costs at most the page that was on its way."""
+    """Of sixty pages, a kill costs at most the page in transit."""
     emulator.enterprise.put("1001", 60)
     truth = [job["id"] for job in emulator.enterprise.jobs("1001")]
     for kill_at in (1, random.Random(2).randrange(2, 60), 60):

@@ -1,4 +1,4 @@
-"""A refresh requests what may have changed, and gives what Box has now."""
+"""A refresh requests pages that may have changed, and returns Box's current state."""
 
 from __future__ import annotations
 

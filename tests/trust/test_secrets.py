@@ -1,4 +1,4 @@
-"""Tokens, client secrets and keys are in nothing that is written, and go to Box alone."""
+"""Tokens, client secrets and keys are never written, and only sent to Box."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ def test_a_proxy_never_hears_of_a_call_to_this_machine(
         plain = emulator.url.replace("127.0.0.1", host)
         with bx.connect(DEMO_USER.token, base_url=plain, **options) as box:
             assert box.read("1001").jobs.height == 25
-        # This server is no Box: its body is refused, and so it was reached.
+        # This server is not Box: its body is refused, which proves that it was reached.
         with (
             bx.connect(PLAIN, base_url=tls, **options) as box,
             pytest.raises(errors.BrokenPage),

@@ -1,4 +1,4 @@
-"""Several processes and threads share one cache folder: no error, no lost page, no half page."""
+"""Processes and threads share a cache folder without errors and lost or partial pages."""
 
 from __future__ import annotations
 

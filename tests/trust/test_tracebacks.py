@@ -1,4 +1,4 @@
-"""No traceback and no error shows the token, however it is asked for, echoed or interrupted."""
+"""No traceback and no error shows the token, even if echoed or interrupted."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ EACH = [
 
 
 def shown_by(error: BaseException) -> str:
-    """What the most talkative tracebacks show of an error, without the frames of this file."""
+    """The most verbose tracebacks of an error, without the frames of this file."""
     rich_console = pytest.importorskip("rich.console")
     rich_traceback = pytest.importorskip("rich.traceback")
     trace = error.__traceback__
@@ -195,7 +195,7 @@ ECHOES: dict[str, Callable[[str], str]] = {
 
 
 def parts(text: str) -> list[str]:
-    """What of a text must not be seen: enough of it to guess the rest."""
+    """Parts of a text that must not be visible, because they reveal the rest."""
     return [text[at : at + 12] for at in range(0, len(text) - 12, 4)]
 
 

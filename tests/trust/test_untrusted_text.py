@@ -1,4 +1,4 @@
-"""Names and messages from Box are text everywhere, and never anything more."""
+"""Names and messages from Box are only text, everywhere."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LONG = "very long " * 10_000
 COMMANDS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-"""What a terminal or a page would obey; a text may contain line feeds and tabs only."""
+"""Control characters for terminals or pages; only line feeds and tabs are allowed."""
 
 USER = User("31415926535", EVIL, f"={EVIL}@example.com")
 BATCH = "1001"
@@ -88,7 +88,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., tuple[str, str]]:
-    """Runs a command; gives what it printed, which has nothing that a terminal obeys."""
+    """Runs a command; returns its output, which must have no control characters."""
     monkeypatch.setenv("BOX_ACCESS_TOKEN", DEMO_TOKEN)
     where = ["--cache-dir", str(tmp_path / "cache")]
 

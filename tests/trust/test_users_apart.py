@@ -1,4 +1,4 @@
-"""Nobody is served another user's pages: one cache folder, several users, hosts, and the demo."""
+"""No user gets another user's pages: several users, hosts and the demo in one cache folder."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def options(host: Emulator, folder: Path) -> dict[str, Any]:
 
 
 def seen_by(box: Box) -> Any:
-    """What a user sees of the batch: its jobs, or the reason why there are none."""
+    """The jobs of the batch that a user sees, or the reason why there are none."""
     try:
         return box.read("1001", limit=2).jobs["job_id"].to_list()
     except (errors.NotFound, errors.NotCached) as error:

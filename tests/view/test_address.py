@@ -1,4 +1,4 @@
-"""The address of a page names the jobs that it shows, and links within the page do so, too."""
+"""The address of a page, and links in it, name the jobs that it shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The main cause stands under the verdict: whom it concerns and its fix, and only what is known."""
+"""The main cause below the verdict: affected jobs and fix, as far as known."""
 
 from __future__ import annotations
 

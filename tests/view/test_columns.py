@@ -1,4 +1,4 @@
-"""The columns of the table: which there are, how wide they are, and how much room they get."""
+"""The columns of the table: choice, widths and space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The front end's logic, run by node against what Python computes from the same frames."""
+"""The front end's logic, run by node and compared with Python on the same frames."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def _part(text: str, name: str) -> str:
 
 
 def shared_table() -> dict[str, Any]:
-    """What both sides must agree on, with Python's results."""
+    """The shared table, with Python's results."""
     numbers = (0, 999, 1000, 1_234_567)
     by_id = pl.col("job_id").cast(pl.Int64)
     number = pl.col("external_id").cast(pl.Int64, strict=False)

@@ -1,4 +1,4 @@
-"""The search of the page, the batches that it tells apart, and what can be taken from it."""
+"""The search of the page, names of batches, and copied or saved data."""
 
 from __future__ import annotations
 

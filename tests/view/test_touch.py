@@ -1,4 +1,4 @@
-"""A phone: fingers reach everything, and nothing moves if a person wants no motion."""
+"""On a phone: touch input, and no motion if the user prefers none."""
 
 from __future__ import annotations
 

@@ -95,7 +95,9 @@ def _unexpected(
     rows: pl.DataFrame, noun: str, wanted: Collection[str] | None, *columns: str, thing: str = "job"
 ) -> pl.DataFrame:
     """Find undeclared values; a row may match in any of the columns."""
-    known = pl.any_horizontal(pl.col(one).is_in(wanted or ()) for one in columns).fill_null(False)
+    known = pl.any_horizontal(pl.col(column).is_in(wanted or ()) for column in columns).fill_null(
+        False
+    )
     end = f"; expected: {listed(sorted(wanted or ()), most=3) or 'none'}."
     others = rows.filter(~known).group_by(
         "batch_id", value=pl.coalesce(columns), maintain_order=True
