@@ -165,7 +165,9 @@ def lab_page(_lab_page: LabPage) -> Iterator[LabPage]:
     """The one page for all tests; checked after each."""
     yield _lab_page
     # JupyterLab logs this about its own requests if a notebook is closed before their answers.
-    _lab_page.context.check(except_for="Canceled future for |Kernel connection is disposed")
+    _lab_page.context.check(
+        except_for="Canceled future for |Kernel connection (is disposed|disconnected)"
+    )
 
 
 @pytest.fixture(scope="session")
