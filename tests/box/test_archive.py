@@ -16,7 +16,7 @@ from servers import raw_server
 
 from boxdocgen_explore import cli, connect, errors
 from boxdocgen_explore.box import Box, IncompleteListWarning
-from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, plain_job
+from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator, Enterprise, User, plain_job
 from boxdocgen_explore.schema import ARCHIVED, ARCHIVED_JOBS, JOBS, RUNS
 
 BATCHES = ["1001", "1003", "1004"]
@@ -440,6 +440,20 @@ def archive_some(url: str, cache: str, folder: str) -> None:
     """A run in a separate process."""
     with connect(DEMO_TOKEN, base_url=url, cache_dir=cache) as box:
         box.archive(folder)
+
+
+def test_two_users_share_an_archive_and_each_run_is_about_its_own_batches(tmp_path: Path) -> None:
+    users = [User(one, "Name", f"{one}@example.com", token=one * 32) for one in "12"]
+    enterprise = Enterprise.of({"1001": 25}, owner=users[0])
+    enterprise.put("2001", 30, owner=users[1])
+    with Emulator(enterprise=enterprise, users=users) as emulator:
+        for expected in ("written", "unchanged"):
+            for user, batch_id in zip(users, ["1001", "2001"], strict=True):
+                with connect(user.token, base_url=emulator.url, cache_dir=tmp_path / "c") as box:
+                    written = box.archive(tmp_path / "archive")
+                assert outcomes(written) == {batch_id: expected}
+    counts = dataset(tmp_path / "archive")["batch_id"].value_counts()
+    assert dict(counts.iter_rows()) == {"1001": 25, "2001": 30}
 
 
 @pytest.mark.trust
