@@ -109,10 +109,14 @@ def batch_names(jobs: pl.DataFrame) -> dict[str, str]:
     return {batch_id: f"{label} · {batch_id}" for batch_id, label in labels.items()}
 
 
-def filtered_bars(place: int, state: dict[str, Any], name: str) -> dict[str, Any]:
+def filtered_bars(place: int, state: dict[str, Any]) -> list[dict[str, Any]]:
     shown = FRAMES[place].filter(filters.query(state, TEMPLATES)).drop("created_at")
-    rows = [(row["label"], row["status"], row["shown"]) for row in drawn(name, shown)]
-    return {"frame": place, "state": state, "figure": name, "shown": rows}
+    bars = {name: drawn(name, shown) for name in CHARTS[:-1]}
+    return [
+        {"frame": place, "state": state, "figure": name}
+        | {"shown": [(row["label"], row["status"], row["shown"]) for row in rows]}
+        for name, rows in bars.items()
+    ]
 
 
 def age(seconds: int) -> str:
@@ -195,7 +199,8 @@ def shared_table() -> dict[str, Any]:
                 "frame": place,
                 "shown": jobs.filter(filters.query(state, TEMPLATES))["job_id"].to_list(),
                 "fragment": view.fragment(state),
-                "counts": {key: facet_counts(jobs, state, key) for key in FACETS},
+                # Counting is slow in Python, and the first two frames have every kind of value.
+                "counts": {key: facet_counts(jobs, state, key) for key in FACETS if place < 2},
             }
             for state in STATES
             for place, jobs in enumerate([*FRAMES, DOCUMENTED[0]])
@@ -214,11 +219,7 @@ def shared_table() -> dict[str, Any]:
             {"frame": place, "note": analysis.duration_note(jobs, TEMPLATES)}
             for place, jobs in enumerate(DOCUMENTED, start=len(FRAMES))
         ],
-        "filtered_bars": [
-            filtered_bars(0, state, name)
-            for state in STATES
-            for name in ("outcomes", "output_types", "reasons", "by_batch", "by_template")
-        ],
+        "filtered_bars": [case for state in STATES for case in filtered_bars(0, state)],
         "ages": [(seconds, age(seconds)) for seconds in SECONDS],
         "reasons_notes": [reasons_note(jobs) or "" for jobs in FRAMES],
         "numbers": [(count, f"{count:,}") for count in numbers],
