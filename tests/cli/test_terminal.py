@@ -49,7 +49,7 @@ def shell(command: str, folder: Path, **variables: str) -> subprocess.CompletedP
             ("boxdocgen fetch --demo {story} -o jobs.csv --log /dev/full", 0, "the log has gaps"),
             ("boxdocgen fetch --demo nosuch 2>&-", 3, ""),
             ("boxdocgen fetch --demo {story} --json >&-", 2, "Could not write to standard output"),
-            ("boxdocgen audit --demo {story} --markdown - >&-", 2, "Standard output cannot be wr"),
+            ("boxdocgen audit --demo {story} --markdown - >&-", 2, "Could not write to standard"),
             ("boxdocgen fetch --demo {story} >&-", 0, ""),
             ("boxdocgen fetch --demo nosuch --json >/dev/full", 3, "not_found"),
             ("boxdocgen fetch --demo nosuch 2>/dev/full", 3, ""),
