@@ -67,7 +67,7 @@ def listed(values: Iterable[str | None], most: int = 5) -> str:
 
 
 def percent(share: float) -> str:
-    """A share from 0 to 1 as percent; never rounded to 0 % or 100 %.
+    """A share from 0 to 1 as percent; only 0 and 1 themselves are "0 %" and "100 %".
 
     >>> percent(0.4957), percent(0.0001), percent(1.0)
     ('49.6 %', 'less than 0.1 %', '100 %')

@@ -19,19 +19,15 @@ from boxdocgen_explore.cache import frame_cache
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.pages import frames
 from boxdocgen_explore.pages.frames import COUNTS
-from boxdocgen_explore.schema import (
-    ARCHIVED,
-    ARCHIVED_JOBS,
-    MAX_LIMIT,
-    RUNNING,
-    BatchList,
-    User,
-)
+from boxdocgen_explore.schema import ARCHIVED, ARCHIVED_JOBS, MAX_LIMIT, RUNNING, BatchList, User
 from boxdocgen_explore.text import counted, listed
 from boxdocgen_explore.verdict import batch_label
 
 _LONG_AGO: Final = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 """As the current time, this makes labels include the year."""
+
+_LAST_S: Final = 3
+"""Seconds for each access to object storage, to log a run that was stopped."""
 
 _GAPS: Final = ("list incomplete", "failed")
 """Outcomes of a run that may not have seen every batch."""
@@ -90,7 +86,9 @@ class ArchiveRun:
         self.left_out_since = dict(left_out.iter_rows())
         try:
             wanted = self._archive(runs, last)
-        except BaseException as error:  # Ctrl-C, too
+        except BaseException as error:
+            if not isinstance(error, Exception):  # Ctrl-C or SIGTERM: end soon
+                self.dataset.deadline_s = _LAST_S
             # The text of an unforeseen error may contain secrets.
             foreseen = isinstance(error, errors.BoxDocGenError)
             reason = str(error) if foreseen else type(error).__name__

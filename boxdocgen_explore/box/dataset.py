@@ -7,25 +7,29 @@ written completely or not at all, so even if a run is interrupted, a batch is th
 from __future__ import annotations
 
 import json
+import math
 import re
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 import polars as pl
 
 from boxdocgen_explore.arguments import checked, checked_path, checked_text
+from boxdocgen_explore.box.attempt import run_apart
+from boxdocgen_explore.box.retry import RequestContext
 from boxdocgen_explore.errors import InvalidRequest, StoreError
 from boxdocgen_explore.pages.frames import COUNTS, with_columns
 from boxdocgen_explore.schema import ARCHIVED_JOBS, RUNS
 from boxdocgen_explore.text import replacing
 
+_Result = TypeVar("_Result")
 Counts = dict[str, int]
 """The jobs of one batch and the number in each status (names as in schema.BATCHES)."""
 
@@ -73,6 +77,7 @@ class Dataset:
     root: str
     options: Mapping[str, Any]
     parts: dict[str, dict[str, Counts]] = field(default_factory=dict)
+    deadline_s: float = math.inf  # of each access to object storage
 
     @classmethod
     def at(cls, url: str | Path, storage_options: Mapping[str, str] | None) -> Dataset:
@@ -178,14 +183,12 @@ class Dataset:
         """All files of jobs, as paths below the root."""
         pattern = "month=*/jobs-*.parquet"
         if not self._remote:
-            return sorted(
-                path.relative_to(self.root).as_posix() for path in Path(self.root).glob(pattern)
-            )
+            local = Path(self.root).glob(pattern)
+            return sorted(path.relative_to(self.root).as_posix() for path in local)
         try:
-            paths = pl.scan_parquet(
-                f"{self.root}/{pattern}", include_file_paths="file", **self.options
-            )
-            found = paths.select("file").unique().collect()["file"].to_list()
+            url = f"{self.root}/{pattern}"
+            paths = pl.scan_parquet(url, include_file_paths="file", **self.options).select("file")
+            found = self._access(paths.unique().collect)["file"].to_list()
         except _TROUBLE as error:
             if self._is_missing(error):
                 return []
@@ -195,7 +198,8 @@ class Dataset:
     def _batches(self, file: str) -> dict[str, Counts]:
         """The batches in a file; none if it is corrupt, so that the batches are written again."""
         try:
-            metadata = pl.read_parquet_metadata(f"{self.root}/{file}", **self.options)
+            url = f"{self.root}/{file}"
+            metadata = self._access(lambda: pl.read_parquet_metadata(url, **self.options))
             version = int(metadata[_VERSION])
             batches = msgspec.json.decode(metadata[_BATCHES], type=dict[str, Counts])
         except OSError as error:  # a failing disk or network: the file itself may be intact
@@ -211,10 +215,8 @@ class Dataset:
     def _read(self, file: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
         """Read a file with these columns; a missing file has no rows."""
         try:
-            path = f"{self.root}/{file}"
-            return with_columns(
-                pl.read_parquet(path, hive_partitioning=False, **self.options), schema
-            )
+            url, options = f"{self.root}/{file}", {"hive_partitioning": False, **self.options}
+            return with_columns(self._access(lambda: pl.read_parquet(url, **options)), schema)
         except _TROUBLE as error:
             if self._is_missing(error):
                 return pl.DataFrame(schema=schema)
@@ -227,13 +229,27 @@ class Dataset:
         target = f"{self.root}/{file}"
         try:
             if self._remote:  # object storage publishes a file once it is complete
-                frame.write_parquet(target, **options, **self.options)
+                options |= self.options
+                self._access(lambda: frame.write_parquet(target, **options))
                 return
             Path(target).parent.mkdir(parents=True, exist_ok=True)
             with replacing(Path(target)) as part:
                 frame.write_parquet(part, **options)
         except _TROUBLE as error:
             raise self._unusable(file, error) from None
+
+    def _access(self, work: Callable[[], _Result]) -> _Result:
+        """Read or write; on object storage apart, so that Ctrl-C and SIGTERM end any wait."""
+
+        def access() -> _Result:
+            try:
+                return work()
+            except pl.exceptions.PanicException as error:  # not an Exception
+                raise pl.exceptions.ComputeError(str(error)) from None
+
+        if not self._remote:
+            return work()
+        return run_apart(access, lambda error: error, self.deadline_s, RequestContext())
 
     def _is_missing(self, error: BaseException) -> bool:
         """Whether the error of a disk or of object storage means that a file does not exist."""
@@ -257,14 +273,9 @@ class Dataset:
             f"and written.{advice}"
         )
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> AbstractContextManager[Any]:
         """Exclude other runs on this machine or network folder until the block ends."""
-        if self._remote:
-            yield
-            return
-        with closing(self._lock()):
-            yield
+        return nullcontext() if self._remote else closing(self._lock())
 
     def _lock(self) -> sqlite3.Connection:
         """Take SQLite's lock on an empty database; it disappears with the process."""

@@ -89,7 +89,7 @@ class Terminated(KeyboardInterrupt):
 @contextmanager
 def _sigterm_stops() -> Iterator[None]:
     def stop(*_: object) -> NoReturn:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second SIGTERM ends the process at once
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second SIGTERM kills the process
         raise Terminated
 
     if threading.current_thread() is not threading.main_thread():

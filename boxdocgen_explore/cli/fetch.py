@@ -112,7 +112,7 @@ def fetch(options: argparse.Namespace) -> int:
     to_stdout = options.output == STDOUT
     if options.format and not to_stdout:
         raise InvalidRequest(
-            "--format only works with -o -; otherwise, the file name ends with the format."
+            "--format only works with -o -; otherwise the ending of the file name is the format."
         )
     if to_stdout and options.json:
         raise InvalidRequest("--json and -o - both print the result: choose one.")
@@ -222,5 +222,5 @@ def _left_out(row: Mapping[str, Any]) -> str:
     if outcome == "still running":
         since = row["batch_created_at"] or since
     elif again:
-        what_happened += f" To leave it out for good, use --skip {batch_id}."
+        what_happened += f" To leave it out, add --skip {batch_id}."
     return f"batch {batch_id} was left out: {outcome} since {moment(since)}. {what_happened}"

@@ -143,7 +143,7 @@ class Enterprise:
     def of(
         cls, batches: Mapping[str, int | Sequence[Job]], *, owner: User = DEMO_USER
     ) -> Enterprise:
-        """From batch ids, each with jobs in Box's full form or a number of completed jobs."""
+        """Create one from batch ids, each with jobs in Box's full form, or a number of them."""
         enterprise = cls(templates=[PLAIN_TEMPLATE])
         for batch_id, jobs in batches.items():
             enterprise.put(batch_id, jobs, owner=owner)

@@ -131,7 +131,7 @@ def _box_time(begin: datetime, later_s: int) -> str:
     return time.astimezone(timezone(timedelta(hours=hours))).isoformat()
 
 
-# Time (2026, UTC), template, version, jobs; then the specials of the batch.
+# Time (2026, UTC), template, version, jobs; then options of the batch.
 _DIARY: Final[tuple[tuple[str, str, int, int, dict[str, Any]], ...]] = (
     ("09-24 13:05", "Onboarding letter", 1, 12, {}),
     ("09-25 02:30", "Payslip", 2, 1240, {}),

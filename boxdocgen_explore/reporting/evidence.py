@@ -1,4 +1,4 @@
-"""The evidence of a report: who read which batches, when, from where, and whether it fits."""
+"""The evidence of a report: who read what, when and from where, and its consistency."""
 
 from __future__ import annotations
 

@@ -46,8 +46,7 @@ def with_history(result: AuditResult, folder: Path) -> AuditResult:
     options = {rule.name: rule.option for rule in result.rules}
     changes = {
         name: [
-            {**msgspec.to_builtins(opened.finding), "since": opened.since.isoformat()}
-            for opened in seen
+            {**msgspec.to_builtins(item.finding), "since": item.since.isoformat()} for item in seen
         ]
         for name, seen in compared(now, earlier, options)._asdict().items()
     }

@@ -53,7 +53,7 @@ class Bag:
         self.last: str = "the bag"
 
     def read(self, name: str) -> bytes:
-        """The content of a file; empty if it is damaged. ``last`` is then the name of this file."""
+        """The content of a file; empty if it is damaged. Sets ``last`` to its name."""
         self.last = name
         if name not in self._files:
             raise BrokenBag(f"This is no complete evidence bag: it has no file {name!r:.200}.")

@@ -6,14 +6,17 @@ import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
+from servers import raw_server
 
 from boxdocgen_explore import __version__
 from boxdocgen_explore.cli import fetch, main
@@ -141,6 +144,30 @@ def test_no_secret_of_an_address_is_logged(
     text = (tmp_path / "log").read_text("utf-8")
     assert shown in text
     assert "s3cr3t" not in text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals on Windows")
+@pytest.mark.parametrize(("kind", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_ends_a_wait_for_object_storage(
+    kind: str, status: int, box: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+
+    def never_answer(connection: socket.socket) -> None:
+        asked.set()
+        connection.recv(1)
+
+    with raw_server(never_answer) as url:
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ALLOW_HTTP")
+        for name in names:
+            monkeypatch.setenv(name, "true")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        python = [sys.executable, "-m", "boxdocgen_explore", "archive", "s3://b/x", *box.options]
+        with subprocess.Popen(python, stderr=subprocess.PIPE) as process:
+            assert asked.wait(60)
+            process.send_signal(getattr(signal, kind))
+            process.communicate(timeout=60)  # polars itself waits for five minutes
+    assert process.returncode == status
 
 
 def test_the_log_can_be_truncated_meanwhile_as_by_logrotate(
