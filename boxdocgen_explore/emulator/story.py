@@ -59,11 +59,7 @@ class Mailing(Batch):
         has_document = status in ("completed", "completed_with_error")
         job = {
             "id": str(number),
-            "type": "docgen_job",
-            "batch": {"id": self.id, "type": "docgen_batch"},
-            "template_file": {"id": self.template.id, "type": "file"},
-            "template_file_version": {"id": self.version_id, "type": "file_version"},
-            "output_type": "docx" if self.template.name in _EDITABLE else "pdf",
+            **self._same,
             "output_file": {"id": f"18{number}", "type": "file"} if has_document else None,
             "output_file_version": (
                 {"id": f"20{number}", "type": "file_version"} if has_document else None
@@ -74,7 +70,20 @@ class Mailing(Batch):
         if self.external_id:
             job["external_id"] = f"{self.external_id}-{4711 + place:06d}"
         # Jobs of one request are created within a minute or so.
-        return job | {"created_at": _box_time(self.created_at, 3 + place // 250), **_CREATOR}
+        job["created_at"] = _box_time(self.created_at, 3 + place // 250)
+        job.update(_CREATOR)
+        return job
+
+    @cached_property
+    def _same(self) -> Job:
+        """The fields that are equal in all jobs of the batch."""
+        return {
+            "type": "docgen_job",
+            "batch": {"id": self.id, "type": "docgen_batch"},
+            "template_file": {"id": self.template.id, "type": "file"},
+            "template_file_version": {"id": self.version_id, "type": "file_version"},
+            "output_type": "docx" if self.template.name in _EDITABLE else "pdf",
+        }
 
     def document(self, place: int, elapsed_s: float) -> Document | None:
         job = self.job(place, elapsed_s)
