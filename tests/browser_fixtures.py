@@ -29,7 +29,7 @@ from playwright.sync_api import (
 
 TEMPLATES = {"1700000000001": "Offer letter"}
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

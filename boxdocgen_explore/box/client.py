@@ -39,8 +39,8 @@ class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextMan
 
     >>> import boxdocgen_explore as bx
     >>> with bx.demo() as box:
-    ...     box.batches().height > 20
-    True
+    ...     box.jobs("12345600319")["status"].value_counts().sort("count")["status"].to_list()
+    ['completed_with_error', 'completed', 'failed']
     """
 
     def __init__(
@@ -245,10 +245,10 @@ class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextMan
 
         Source: ``GET /docgen_jobs``, grouped by ``batch.id``: Box has no list of batches.
 
-        >>> import boxdocgen_explore as bx
+        >>> import boxdocgen_explore as bx, datetime as dt
         >>> with bx.demo() as box:
-        ...     box.batches()["batch_id"].is_unique().all()
-        True
+        ...     box.batches(since=dt.timedelta(days=1))["jobs"].to_list()
+        [1800, 1260, 3000, 1312, 51]
         """
         found = self.batch_list(
             since, refresh=refresh, cancelled=cancelled, progress=progress, on_partial=on_partial
