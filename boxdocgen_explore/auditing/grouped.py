@@ -124,9 +124,9 @@ def evaluations(
     for settings, batches in groups:
         given = cast(AuditOptions, settings)
         others = _with_other_manifests(groups, settings)
-        seen = Inputs(
-            audit_input(everything, given), audit_input(without(everything, others), given)
-        )
+        every = audit_input(everything, given)
+        own = audit_input(without(everything, others), given) if others else every
+        seen = Inputs(every, own)
         outcomes = [
             not_run(rule, skipped[rule.name])
             if rule.name in skipped

@@ -199,19 +199,21 @@ def conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType], name: str) -
         InvalidRequest: not a frame, or a column is missing or has another dtype.
     """
     checked(name, frame, pl.DataFrame, "a frame")
-    missing = [column for column in schema if column not in frame.columns]
+    given = frame.schema
+    missing = [column for column in schema if column not in given]
     if missing:
         raise InvalidRequest(f"The frame of {name} lacks the columns {', '.join(missing)}.")
     wrong = [
-        f"{column} ({frame.schema[column]}, not {dtype})"
+        f"{column} ({given[column]}, not {dtype})"
         for column, dtype in schema.items()
-        if not _casts_to(frame.schema[column], dtype)
+        if not _casts_to(given[column], dtype)
     ]
     if wrong:
         raise InvalidRequest(
             f"The frame of {name} has columns of another dtype: {', '.join(wrong)}."
         )
-    return frame.select(pl.col(column).cast(dtype) for column, dtype in schema.items())
+    others = {name: dtype for name, dtype in schema.items() if given[name] != dtype}
+    return frame.select(*schema).cast(others)  # type: ignore[arg-type]
 
 
 def _casts_to(dtype: pl.DataType, wanted: pl.DataType) -> bool:
