@@ -39,6 +39,8 @@ CHROMIUM_FLAGS = [
     "--no-first-run",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
+_NO_OPTIMIZER = "--js-flags=--no-opt,--no-maglev"
+"""Pages are open for a second, in which optimised JavaScript costs more than it saves."""
 _EXPECT_MS = 30_000
 """The timeout of expectations on a slow machine; fulfilled ones return at once."""
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
@@ -56,7 +58,8 @@ def browser() -> Iterator[Browser]:
             if os.environ.get("BOXDOCGEN_REQUIRE_BROWSER"):
                 pytest.fail(missing)
             pytest.skip(missing)
-        chromium = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        flags = [*CHROMIUM_FLAGS, _NO_OPTIMIZER]
+        chromium = playwright.chromium.launch(executable_path=executable, args=flags)
         yield chromium
         chromium.close()
 
