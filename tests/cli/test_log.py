@@ -6,17 +6,16 @@ import logging
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import polars as pl
 import pytest
-from servers import raw_server
 
 from boxdocgen_explore import __version__
 from boxdocgen_explore.cli import fetch, main
@@ -147,26 +146,47 @@ def test_no_secret_of_an_address_is_logged(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals on Windows")
-@pytest.mark.parametrize(("kind", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
+@pytest.mark.parametrize(
+    ("silent", "kind", "status"), [("GET", "SIGINT", 130), ("PUT", "SIGTERM", 143)]
+)
 def test_a_signal_ends_a_wait_for_object_storage(
-    kind: str, status: int, box: Emulator, monkeypatch: pytest.MonkeyPatch
+    silent: str, kind: str, status: int, box: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = threading.Event()
+    asked, over = threading.Event(), threading.Event()
 
-    def never_answer(connection: socket.socket) -> None:
-        asked.set()
-        connection.recv(1)
+    class Bucket(BaseHTTPRequestHandler):
+        """An empty one that never answers requests of one method."""
 
-    with raw_server(never_answer) as url:
-        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ALLOW_HTTP")
-        for name in names:
-            monkeypatch.setenv(name, "true")
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        python = [sys.executable, "-m", "boxdocgen_explore", "archive", "s3://b/x", *box.options]
+        def do_GET(self) -> None:
+            if self.command == silent:
+                asked.set()
+                over.wait()
+            listing = b"<ListBucketResult/>" if "list-type" in self.path else b""
+            self.send_response(200 if listing else 404)
+            self.send_header("content-length", str(len(listing)))
+            self.end_headers()
+            self.wfile.write(listing)
+
+        do_HEAD = do_PUT = do_GET  # noqa: N815 - names of the base class
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ALLOW_HTTP"):
+        monkeypatch.setenv(name, "true")
+    python = [sys.executable, "-m", "boxdocgen_explore", "archive", "s3://b/x", *box.options]
+    with ThreadingHTTPServer(("127.0.0.1", 0), Bucket) as server:
+        threading.Thread(target=server.serve_forever).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
         with subprocess.Popen(python, stderr=subprocess.PIPE) as process:
-            assert asked.wait(60)
-            process.send_signal(getattr(signal, kind))
-            process.communicate(timeout=60)  # polars itself waits for five minutes
+            try:
+                assert asked.wait(60)
+                process.send_signal(getattr(signal, kind))
+                process.communicate(timeout=30)  # polars itself waits for five minutes
+            finally:
+                process.kill()
+                over.set()
+                server.shutdown()
     assert process.returncode == status
 
 
