@@ -39,8 +39,8 @@ class Box(PageStream, TemplateLists, CachedBatches, Archives, AbstractContextMan
 
     >>> import boxdocgen_explore as bx
     >>> with bx.demo() as box:
-    ...     box.jobs("12345600319")["status"].value_counts().sort("count")["status"].to_list()
-    ['completed_with_error', 'completed', 'failed']
+    ...     box.jobs("12345600319").filter(status="failed").height
+    1487
     """
 
     def __init__(
