@@ -181,6 +181,14 @@ def test_invalid_options_are_refused_in_a_sentence(options: dict[str, Any], sent
     assert str(refused.value).startswith(sentence)
 
 
+def test_a_frame_with_categories_is_audited_like_one_with_texts() -> None:
+    jobs = frame(job(), failed())
+    columns = ("batch_id", "job_id", "status", "template_file_id")
+    categories = jobs.with_columns(pl.col(columns).cast(pl.Categorical))
+    assert bx.audit(categories, now=NOON).equals(bx.audit(jobs, now=NOON))
+    assert bx.audit(jobs, now=NOON).height > 0
+
+
 @pytest.mark.parametrize(
     ("jobs", "sentence"),
     [

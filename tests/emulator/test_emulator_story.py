@@ -49,6 +49,8 @@ def test_most_of_them_failed_for_one_tag(batches: dict[str, Jobs]) -> None:
     assert sum(MISSING_TAG in of_job for of_job in errors) == 1412
     assert any(len(of_job) > 1 for of_job in errors if MISSING_TAG not in of_job)
     assert any(job["failures"] is None for job in failed)
+    unused = [job for job in batches[STORY_BATCH_ID] if (job["failures"] or {}).get("warnings")]
+    assert sum(job["failures"]["errors"] == [] for job in unused) == 18
     others = {re.sub(r"[0-9a-f]*\d[0-9a-f]*", "#", of_job[0]) for of_job in errors if of_job}
     assert len(others) >= 5
 
