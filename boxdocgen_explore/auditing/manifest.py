@@ -2,7 +2,7 @@
 
 It has one of two forms. One row per batch: ``batch_id`` and ``jobs``, the requested number. One row
 per document: ``external_id``, and ``batch_id`` if the same external id belongs to several batches;
-other columns are kept for the list of `resubmission`.
+other columns are preserved for the list of `resubmission`.
 """
 
 from __future__ import annotations

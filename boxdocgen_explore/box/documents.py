@@ -78,7 +78,7 @@ class DocumentSearch:
         """Run rounds until every file was checked or `MAX_LOOKUPS` is reached.
 
         Raises:
-            BoxDocGenError: Box could not be reached; earlier results are kept.
+            BoxDocGenError: Box could not be reached; earlier results remain.
         """
         round_size = 0
         while wanted := self._next(round_size):

@@ -38,7 +38,7 @@ class PageStream:
     ) -> Iterator[pl.DataFrame]:
         """Yield one frame per page (schema.JOBS), batch after batch, in nearly constant memory.
 
-        Only evidence and 8 bytes per job are kept of earlier pages, for the checks of `read`.
+        Of earlier pages, only evidence and 8 bytes per job stay in memory, for checks as in `read`.
         **A batch is complete only if the iteration ends without an error.**
 
         Parameters:

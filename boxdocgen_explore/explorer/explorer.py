@@ -1,6 +1,6 @@
 """The explorer: picker, view, and the reading between them.
 
-Batches are read in a thread, so that the kernel stays free; after a cancel, arrived jobs are kept.
+Batches are read in a thread, so that the kernel stays free; a cancel shows the jobs that arrived.
 """
 
 from __future__ import annotations
