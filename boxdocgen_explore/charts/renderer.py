@@ -24,6 +24,11 @@ _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\
 _TEXTS: Final = ("group-title", "group-subtitle", "guide-label", "guide-title")
 """Vega's styles for all texts around a chart."""
 
+_GENERIC_FONT: Final = re.compile(r'font-family="(?:system-ui[^"]*|sans-serif)"')
+_MEASURED_FONT: Final = "font-family=\"Arial, 'Liberation Sans', Helvetica, sans-serif\""
+"""vl-convert measures text in Liberation Sans, which is as wide as Arial. On Linux, the generic font
+is often wider, and would be cut off at the edge of the picture."""
+
 _LONGEST: Final = 1001
 """The longest text in a chart, as for a reason: a text of megabytes takes hours to measure."""
 
@@ -63,7 +68,7 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
     return {
         # Readers of this MIME type have Vega 5, and check the schema's major version.
         VEGA_MIME: {**vega, "$schema": "https://vega.github.io/schema/vega/v5.json"},
-        "image/svg+xml": vl_convert.vega_to_svg(text),
+        "image/svg+xml": _GENERIC_FONT.sub(_MEASURED_FONT, vl_convert.vega_to_svg(text)),
         "image/png": vl_convert.vega_to_png(text, scale=1),
         "text/plain": _plain(spec),
     }

@@ -44,6 +44,9 @@ def audit_record(
     noun = "Batch" if len(result.batches) == 1 else "Batches"
     named = f"{noun} {listed(result.batches, most=20)}" if result.batches else "No batch"
     covered = result.scope.sentence.removesuffix(".") or named
+    jobs = counted(result.jobs.height, "job")
+    if result.incomplete:
+        jobs = f"At least {jobs}" if result.jobs.height else "No job was read"
     facts = evidence.facts(result, notes, settings, code)
     return {
         "code": code,
@@ -53,7 +56,7 @@ def audit_record(
         "prepared_by": result.prepared_by,
         "reviewed_by": result.reviewed_by,
         "scope": _plain(asdict(replace(result.scope, list_pages=None, listed=None))),
-        "scope_statement": f"{covered}. {counted(result.jobs.height, 'job')}.",
+        "scope_statement": f"{covered}. {jobs}.",
         "reader": _reader(result),
         "settings": settings,
         "thresholds": _plain(result.thresholds),

@@ -202,6 +202,19 @@ def test_the_picture_of_any_chart_is_on_an_opaque_light_card():
         assert re.search(r'<rect [^>]*fill="white"', bundle(chart)["image/svg+xml"])
 
 
+def test_a_picture_names_the_font_in_which_it_was_measured_unless_its_author_chose_one():
+    data = alt.InlineData(values=[{"a": "completed_with_error"}])
+    own = alt.Chart(data).mark_point().encode(y="a:N")
+    fonts = {
+        font
+        for chart in (own, charts.outcomes(story()))
+        for font in re.findall(r'font-family="(.*?)"', bundle(chart)["image/svg+xml"])
+    }
+    assert fonts == {"Arial, 'Liberation Sans', Helvetica, sans-serif"}
+    chosen = own.configure(font="Georgia, sans-serif")
+    assert 'font-family="Georgia, sans-serif"' in bundle(chosen)["image/svg+xml"]
+
+
 def test_in_a_dark_theme_the_texts_of_a_chart_stay_dark_unless_it_has_its_own_colours():
     chart = charts.outcomes(story()).configure_title(color="red")
     config = bundle(chart)["application/vnd.vega.v5+json"]["config"]

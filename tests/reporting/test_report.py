@@ -63,6 +63,7 @@ def test_a_batch_that_could_not_be_read_makes_the_report_incomplete(box, emulato
     text = plain(written(caught.value.reading))
     assert "Limited: pages missing in batch 1003 (all pages): Page 1 of batch 1003 is not " in text
     assert "At least 25 jobs of 2 batches" in text
+    assert "Scope: Batches 1003, 1001. At least 25 jobs." in text
 
 
 def test_every_page_is_listed_with_its_evidence(reading, written):
