@@ -104,7 +104,7 @@ def _clock(time: datetime, today: datetime) -> str:
 
 def _rate(per_minute: float) -> str:
     if per_minute >= 2:
-        return f"{per_minute:.0f} a minute"
+        return f"{per_minute:,.0f} a minute"
     return f"{per_minute * 60:.0f} an hour"
 
 

@@ -69,15 +69,25 @@ def observations(given: Reading | Sequence[Reading] | pl.DataFrame) -> pl.DataFr
 
 
 def _remembered(transitions: pl.DataFrame) -> pl.DataFrame:
-    """One look per time at which a status was first seen, with the latest number of jobs."""
+    """One look per time at which a status was first seen, with the latest number of jobs.
+
+    What was final at the first look at a batch counts from the first look at any batch, because it
+    did not become final between the two.
+    """
     if not transitions.height:
         return pl.DataFrame(schema=OBSERVATIONS)
+    seen = pl.col("first_seen_at")
+    at_first = seen == seen.min().over("batch_id")
     final = pl.col("status").is_in(list(TERMINAL))
-    changes = transitions.group_by("first_seen_at").agg(final=final.sum().cast(pl.Int64))
-    return changes.sort("first_seen_at").select(
-        observed_at="first_seen_at",
-        jobs=pl.lit(transitions.height, pl.Int64),
-        final=pl.col("final").cum_sum(),
+    changes = transitions.group_by(observed_at=pl.when(at_first).then(seen.min()).otherwise(seen))
+    return (
+        changes.agg(final=final.sum().cast(pl.Int64))
+        .sort("observed_at")
+        .select(
+            "observed_at",
+            jobs=pl.lit(transitions.height, pl.Int64),
+            final=pl.col("final").cum_sum(),
+        )
     )
 
 

@@ -122,6 +122,16 @@ def test_transitions_are_observations_of_earlier_looks() -> None:
     assert analysis.pace(seen).per_minute == 10
 
 
+def test_what_was_final_at_the_first_look_at_a_batch_is_no_progress() -> None:
+    rows = [("1", str(n), "completed", START + timedelta(minutes=n // 10)) for n in range(30)]
+    rows += [("1", str(n), "pending", START) for n in range(30, 40)]
+    rows += [("2", str(n), "completed", START + timedelta(minutes=2)) for n in range(500)]
+    seen = analysis.observations(pl.DataFrame(rows, schema=TRANSITIONS, orient="row"))
+
+    assert seen["final"].to_list() == [510, 520, 530]
+    assert analysis.pace(seen).per_minute == 10
+
+
 def test_the_next_look_comes_after_a_twentieth_of_the_time_that_remains() -> None:
     found = analysis.pace(looks((0, 3000, 500), (5, 3000, 760)))
     assert found.next_look_s == pytest.approx(2240 / 52 * 60 / 20)

@@ -15,7 +15,7 @@ from boxdocgen_explore.arguments import checked_time, number
 from boxdocgen_explore.box.reading import BatchReader
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.pace import SHORTEST_LOOK_S
-from boxdocgen_explore.schema import MAX_LIMIT, OBSERVATIONS
+from boxdocgen_explore.schema import MAX_LIMIT, OBSERVATIONS, TRANSITIONS
 
 _MAY_PASS: Final = (errors.Unreachable, errors.RateLimited, errors.ServerError)
 _TRIES: Final = 5
@@ -95,9 +95,17 @@ class _Watch:
             self.calls += self.reader.account.session.calls.total() - before
         self.failed = 0
         if self.seen.is_empty():
-            self.seen = analysis.observations(self.history(self.ids))
+            self.seen = analysis.observations(self._seen_before(reading.jobs))
         self.seen = pl.concat([self.seen, analysis.observations(reading)])
         return replace(reading, pace=analysis.pace(self.seen, reading.jobs), calls=self.calls)
+
+    def _seen_before(self, jobs: pl.DataFrame) -> pl.DataFrame:
+        """What earlier watches saw; batches that they never saw running were final before."""
+        seen = self.history(self.ids)
+        others = jobs.join(seen, on="batch_id", how="anti")
+        start = pl.lit(seen["first_seen_at"].min(), TRANSITIONS["first_seen_at"])
+        final = others.select("batch_id", "job_id", "status", first_seen_at=start)
+        return pl.concat([seen, final]) if seen.height else seen
 
 
 def _may_pass(error: errors.BoxDocGenError) -> bool:

@@ -25,8 +25,8 @@ _TEXTS: Final = ("group-title", "group-subtitle", "guide-label", "guide-title")
 """Vega's styles for all texts around a chart."""
 
 _GENERIC_FONT: Final = re.compile(r'font-family="(?:system-ui[^"]*|sans-serif)"')
-_MEASURED_FONT: Final = "font-family=\"Arial, 'Liberation Sans', Helvetica, sans-serif\""
-"""vl-convert measures text in Liberation Sans, which is as wide as Arial. On Linux, the generic font
+_MEASURED_FONT: Final = """font-family="Arial, 'Liberation Sans', Helvetica, sans-serif\""""
+"""vl-convert measures text in Liberation Sans, which is as wide as Arial. The generic font of Linux
 is often wider, and would be cut off at the edge of the picture."""
 
 _LONGEST: Final = 1001

@@ -89,6 +89,18 @@ def test_a_watch_that_is_started_again_knows_the_pace(
     assert reading.pace.per_minute == pytest.approx(60, rel=0.1)
 
 
+def test_a_batch_that_is_watched_with_a_final_one_has_the_same_pace(
+    emulator: Emulator, connected: Callable[..., Box]
+) -> None:
+    watched(emulator, connected(), per_minute=60, looks=5)
+    emulator.enterprise.put("1003", [plain_job("1003", n) for n in range(3000)])
+    (reading,) = islice(connected().watch(["1001", "1003"]), 1)
+
+    assert reading.pace is not None
+    assert (reading.pace.jobs, reading.pace.final) == (3900, 3300)
+    assert reading.pace.per_minute == pytest.approx(60, rel=0.1)
+
+
 def test_when_a_job_was_first_seen_in_its_status_survives_a_restart(
     emulator: Emulator, connected: Callable[..., Box]
 ) -> None:
