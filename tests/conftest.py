@@ -103,7 +103,7 @@ def connected(emulator: Emulator, tmp_path: Path) -> Iterator[Callable[..., Box]
     """Connects to the emulator; closes every connection after the test."""
     boxes: list[Box] = []
 
-    def make(token: str = DEMO_TOKEN, **options: Any) -> Box:
+    def make(token: str | None = DEMO_TOKEN, **options: Any) -> Box:
         given = {
             "base_url": emulator.url,
             "cache_dir": tmp_path / "cache",

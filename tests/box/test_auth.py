@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from conftest import QUICK
 
 import boxdocgen_explore as bx
 from boxdocgen_explore import errors
+from boxdocgen_explore.box import Box
 from boxdocgen_explore.box.auth import SdkCredentials, credentials
 from boxdocgen_explore.box.session import BoxSession
 from boxdocgen_explore.emulator import DEMO_TOKEN, Emulator
@@ -156,18 +158,16 @@ def test_credentials_that_box_refuses_are_one_clear_error_without_the_secret(
 
 
 def test_a_function_gives_the_token_and_is_asked_again_when_box_refuses_it(
-    emulator: Emulator,
+    connected: Callable[..., Box],
 ) -> None:
     given = iter(["expired", DEMO_TOKEN])
-    with bx.connect(auth=lambda: next(given), base_url=emulator.url, retry=QUICK) as box:
-        assert box.jobs("1001").height == 25
+    assert connected(None, auth=lambda: next(given)).jobs("1001").height == 25
     assert next(given, None) is None
 
 
-def test_an_auth_object_of_box_s_sdk_gives_the_token(emulator: Emulator) -> None:
+def test_an_auth_object_of_box_s_sdk_gives_the_token(connected: Callable[..., Box]) -> None:
     auth: Any = Authentication(AccessToken(access_token=DEMO_TOKEN))
-    with bx.connect(auth=auth, base_url=emulator.url, retry=QUICK) as box:
-        assert box.jobs("1001").height == 25
+    assert connected(None, auth=auth).jobs("1001").height == 25
 
 
 def test_a_function_that_gives_no_token_is_shown_by_its_line_and_not_by_its_words(
