@@ -103,7 +103,9 @@ def _intervals(figure: Figure, data: Any, legend: Sequence[str] | None) -> Any:
         start="toNumber(toDate(split(datum.label, '/')[0]))",
         ms="60000 * toNumber(replace(split(datum.label, '/PT')[1], 'M', ''))",
     )
-    return _columns(figure, data, legend, steps, least=12, axis="utcFormat(datum.value, '%H:%M')")
+    in_a_day = "utchours(datum.value) || utcminutes(datum.value)"
+    axis = f"utcFormat(datum.value, {in_a_day} ? '%H:%M' : '%-d %b')"
+    return _columns(figure, data, legend, steps, least=12, axis=axis)
 
 
 def _columns(

@@ -161,6 +161,17 @@ def test_no_jobs_draw_an_empty_chart(draw):
     assert "<svg" in svg(draw(documented(story()).clear()))
 
 
+@pytest.mark.parametrize(("span", "labels"), [("hours", r"\d\d:\d\d"), ("days", r"\d{1,2} Nov")])
+def test_documents_over_time_have_times_on_their_axis_and_over_several_days_dates(span, labels):
+    every = pl.duration(**{span: pl.int_range(pl.len()) % 8})
+    jobs = documented(story()).with_columns(output_file_created_at=pl.lit(READ_AT) + every)
+    drawn = svg(charts.documents_over_time(jobs))
+    axis = drawn.partition("role-axis-label")[2].partition("role-axis-domain")[0]
+    shown = re.findall(">([^<>]+)</text>", axis)
+    assert len(shown) == 8
+    assert all(re.fullmatch(labels, label) for label in shown)
+
+
 def test_templates_have_their_name_if_it_is_given():
     drawn = charts.by_template(story(), {"1700000000001": "Offer letter"})
     names = {label.partition(" · ")[0] for label in described(drawn)}

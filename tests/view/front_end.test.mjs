@@ -179,6 +179,7 @@ test("durations have the words of Python", () => {
   }
   assert.equal(intervalNote("2026-11-03T02:15Z/PT1M"), "per minute, UTC");
   assert.equal(intervalNote("2026-11-03T02:15Z/PT5M"), "per 5 min, UTC");
+  assert.equal(intervalNote("2026-11-03T00:00Z/PT1440M"), "per day, UTC");
   assert.equal(intervalNote(undefined), "");
 });
 

@@ -162,7 +162,7 @@ def test_no_jobs_and_no_match_say_why(show):
     expect(tab.locator(".empty")).to_contain_text("before the reading stopped")
     tab = show(story(), state={"status": ["failed"], "text": "no such text"})
     expect(tab.locator(".empty")).to_have_text(
-        "No job matches status failed and search “no such text”."
+        "No job matches the filters: status failed · search “no such text”"
     )
     expect(tab.locator(".jobs-shown")).to_have_text("0 of 300 jobs")
 

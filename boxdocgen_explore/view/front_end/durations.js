@@ -4,6 +4,7 @@ import { cell } from "./columns.js";
 import { number } from "./dom.js";
 
 const MOST_TEMPLATES = 4;
+const PERIODS = new Map([[1, "minute"], [60, "hour"], [1440, "day"], [10_080, "week"]]);
 
 /** Write median and 95th percentile of the jobs shown, by template if there are a few. */
 export function durationsNote(frame, jobs, templates) {
@@ -54,6 +55,5 @@ export function time(seconds) {
 /** The length of the interval of a key such as 2026-11-03T02:15Z/PT5M. */
 export function intervalNote(key) {
   const minutes = Number(key?.match(/PT(\d+)M$/)?.[1]);
-  if (!minutes) return "";
-  return `per ${minutes === 1 ? "minute" : time(60 * minutes)}, UTC`;
+  return minutes ? `per ${PERIODS.get(minutes) ?? time(60 * minutes)}, UTC` : "";
 }

@@ -245,7 +245,7 @@ class View {
     this.empty.hidden = jobs > 0 && this.jobs.length > 0;
     this.table.root.hidden = !this.empty.hidden;
     const active = this.sidebar.active(this.state).map(({ text }) => text);
-    this.empty.textContent = jobs === 0 ? this.whyNoJobs() : `No job matches ${active.join(" and ")}.`;
+    this.empty.textContent = jobs === 0 ? this.whyNoJobs() : `No job matches the filters: ${active.join(" · ")}`;
     this.shown.textContent = `${number(this.jobs.length)} of ${number(jobs)} jobs`;
   }
 
