@@ -45,14 +45,24 @@ def as_text(
         rows = (history.get(name) or ())[:_MOST_CHANGES]
         lines += [f"{name:8} {row['rule']}: {row['detail']}" for row in rows]
     groups = result.findings.group_by("rule", maintain_order=True)
-    for row in groups.agg(pl.len(), pl.col("severity", "detail").first()).iter_rows(named=True):
-        more = f" (and {row['len'] - 1:,} more)" if row["len"] > 1 else ""
-        lines.append(f"{row['severity']:8} {row['rule']}: {row['detail']}{more}")
+    first = pl.col("severity", "batch_id", "detail").first()
+    batches = pl.col("batch_id").drop_nulls().n_unique().alias("batches")
+    found = groups.agg(first, pl.len(), batches).iter_rows(named=True)
+    lines += [_line(group, several=len(result.batches) > 1) for group in found]
     lines += [f"policy   {sentence}" for sentence in result.unused]
     lacks = dict(result.verdicts.select("rule", "lacks").iter_rows())
     lines += [f"not performed: {rule} needs {lacks[rule]}" for rule in result.unevaluated]
     lines += [line for file in (report, bag) if file for line in str(file).splitlines()[-2:]]
     return "\n".join(map(plain, lines))
+
+
+def _line(group: dict[str, Any], *, several: bool) -> str:
+    """The first finding of a rule, its batch if there are ``several``, and how many there are."""
+    about = [f"batch {group['batch_id']}"] if several and group["batch_id"] else []
+    within = f" in {counted(group['batches'], 'batch')}" if group["batches"] > 1 else ""
+    about += [f"{counted(group['len'], 'finding')}{within}"] if group["len"] > 1 else []
+    more = f" ({'; '.join(about)})" if about else ""
+    return f"{group['severity']:8} {group['rule']}: {group['detail']}{more}"
 
 
 def as_markdown(result: AuditResult) -> str:

@@ -49,7 +49,9 @@ def test_failures_are_status_1(box, tmp_path, capsys):
     first, *others = capsys.readouterr().out.splitlines()
     assert first == headline(path) == "Exceptions noted"
     assert others[1].startswith("Outcome    1 of 28 jobs failed (3.6 %)")
-    assert any("failed-share: 1 of 3 jobs failed" in line for line in others)
+    (line,) = [line for line in others if "failed-share: 1 of 3 jobs failed" in line]
+    assert line.endswith("(batch 1002)")
+    assert '<span class="more">Batch 1002</span>' in path.read_text("utf-8")
 
 
 def test_a_rule_that_was_asked_for_but_not_evaluated_is_status_1(box, tmp_path, capsys):
