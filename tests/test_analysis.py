@@ -280,7 +280,7 @@ def test_the_tags_of_two_versions_name_the_one_that_introduced_the_tag(contents,
         "",
     ],
 )
-def test_no_fix_is_guessed_for_any_other_text(message):
+def test_no_fix_is_suggested_for_any_other_text(message):
     assert cause_of(of_version("5", message, status="failed"))["fix"] is None
 
 
@@ -319,7 +319,7 @@ def test_every_comparison_counts_every_job_once(count):
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_a_reading_counts_as_its_jobs_and_nothing_else_counts(
+def test_a_reading_is_counted_by_its_jobs_and_anything_else_is_refused(
     count: Callable[[object], pl.DataFrame],
 ):
     jobs = story()

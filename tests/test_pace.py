@@ -67,16 +67,16 @@ def test_a_few_jobs_are_too_few_to_tell() -> None:
     assert analysis.pace(looks((0, 3000, 500), (5, 3000, 503))).per_minute is None
 
 
-def test_a_pace_is_that_of_the_last_ten_minutes() -> None:
+def test_a_pace_covers_the_last_ten_minutes() -> None:
     fast_then_slow = looks((0, 3000, 0), (20, 3000, 1600), (25, 3000, 1650), (30, 3000, 1700))
     assert analysis.pace(fast_then_slow).per_minute == 10
 
 
-def test_a_slow_batch_is_told_by_the_hour() -> None:
+def test_the_pace_of_a_slow_batch_is_per_hour() -> None:
     assert "30 an hour" in str(analysis.pace(looks((0, 300, 0), (10, 300, 5))))
 
 
-def test_a_batch_that_stands_still_has_stalled() -> None:
+def test_a_batch_without_progress_has_stalled() -> None:
     found = analysis.pace(looks((0, 3000, 0), (5, 3000, 300), (10, 3000, 300), (30, 3000, 300)))
 
     assert found.stalled
@@ -107,7 +107,7 @@ def test_times_of_documents_need_one_look_only() -> None:
     assert found.expected_end == found.observed_at + timedelta(seconds=50)
 
 
-def test_documents_of_batches_that_are_done_say_nothing() -> None:
+def test_documents_of_completed_batches_do_not_affect_the_pace() -> None:
     jobs = made_at(*range(0, 60, 5), running=0)
     assert analysis.pace(looks((2, 22, 12)), jobs).per_minute is None
 
@@ -148,7 +148,7 @@ def test_the_longer_nothing_moves_the_longer_a_watch_waits() -> None:
     assert waits == [10, 30, 60, 150, 300]
 
 
-def test_no_look_is_an_error() -> None:
+def test_a_pace_without_looks_is_an_error() -> None:
     with pytest.raises(errors.InvalidRequest, match="never watched"):
         analysis.pace(pl.DataFrame(schema=OBSERVATIONS))
 
@@ -188,7 +188,7 @@ def test_at_a_steady_pace_the_expected_end_is_right_from_one_third_on(
         max_size=12,
     )
 )
-def test_no_looks_make_it_fail(rows: list[tuple[int, int]]) -> None:
+def test_no_looks_make_the_pace_fail(rows: list[tuple[int, int]]) -> None:
     """Times that repeat, jobs that are added, statuses that go back."""
     rows = sorted(rows)
     found = analysis.pace(looks(*((minutes, final + 7, final) for minutes, final in rows)))

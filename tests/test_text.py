@@ -160,7 +160,7 @@ def test_a_name_of_255_bytes_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["no-such-folder/jobs.csv", ".", "x" * 256])
-def test_a_path_that_no_file_can_have_is_an_oserror(tmp_path: Path, name: str) -> None:
+def test_an_impossible_path_is_an_oserror(tmp_path: Path, name: str) -> None:
     with pytest.raises(OSError):  # noqa: PT011 - which one depends on the system
         write(tmp_path / name)
     assert list(tmp_path.iterdir()) == []

@@ -207,7 +207,7 @@ def test_the_age_is_that_of_the_oldest_page_and_never_negative() -> None:
     )
 
 
-def test_for_later_readers_the_time_of_reading_takes_the_place_of_the_age() -> None:
+def test_later_readers_see_the_time_of_reading_instead_of_the_age() -> None:
     errors = ["x · just now · y"]  # a message that looks like the age
     jobs = jobs_frame([{"status": "failed", "errors": errors}])
     line = verdict(jobs, pages_frame(1), now=READ_AT)
@@ -219,7 +219,7 @@ def test_for_later_readers_the_time_of_reading_takes_the_place_of_the_age() -> N
     assert wrong_clock.dated().text == wrong_clock.text
 
 
-def test_an_age_that_nobody_knows_is_not_called_just_now() -> None:
+def test_an_unknown_age_is_not_called_just_now() -> None:
     age = verdict(of_statuses(), pages_frame(1), now=READ_AT - timedelta(days=1)).age
     assert age == f"as of {moment(READ_AT)}, in the future: a clock is wrong"
 
@@ -265,7 +265,7 @@ def test_the_parts_of_a_verdict_are_json() -> None:
         ({"template_file_ids": [], "first_created_at": None}, "no template · no date"),
     ],
 )
-def test_a_batch_is_called_by_its_template_and_time(changes: dict[str, Any], label: str) -> None:
+def test_a_batch_is_named_by_its_template_and_time(changes: dict[str, Any], label: str) -> None:
     batch = {"batch_id": "7", "template_file_ids": ["9"]}
     batch["first_created_at"] = datetime(2026, 11, 3, 2, 14, tzinfo=UTC)
     assert batch_label(batch | changes, {"9": "Offer letter"}, now=NOW) == label

@@ -118,7 +118,7 @@ def test_slow_documents_are_one_finding_for_each_batch():
 # --- what is not known -------------------------------------------------------------------------
 
 
-def test_no_rule_passes_for_documents_that_were_not_looked_at():
+def test_no_rule_passes_for_documents_that_were_not_checked():
     unknown = [without_document(one, found=None) for one in "234"]
     none_found = lacks(read(document("1"), *unknown, failed("5")))
     assert set(none_found.values()) == {("not evaluated", "documents (3 not checked)")}

@@ -76,7 +76,7 @@ def test_what_two_batches_share_is_found_in_both_and_what_names_none_has_its_own
     assert bx.verdicts(read(), by_batch=True)["batch_id"].unique().to_list() == [None]
 
 
-def test_people_can_add_a_rule_or_check_theirs_alone() -> None:
+def test_a_custom_rule_can_be_added_or_checked_alone() -> None:
     reading = read(job(output_type="pptx"))
     findings = bx.audit(reading, rules=[NO_SLIDES])
     assert findings.rows() == [("no-slides", "error", None, "1", "Slides are not expected.", None)]

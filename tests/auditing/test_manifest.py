@@ -79,7 +79,7 @@ def test_an_invalid_csv_is_refused_in_a_sentence(
     assert str(refused.value).startswith(f"The manifest people.csv {fault}")
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"people\.csv cannot be read: No such file"):
         read_manifest(tmp_path / "people.csv")
 

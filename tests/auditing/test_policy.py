@@ -64,7 +64,9 @@ def found(rule: str, **options: Any) -> dict[str | None, str]:
         ("[defaults]\nmax_failed_share = 0.5", {"max_failed_share": 0.4}, {"10", "20"}),
     ],
 )
-def test_a_batch_is_over_defaults_a_template_and_options_over_all(policy, text, options, batches):
+def test_options_win_over_templates_and_these_over_batches_and_defaults(
+    policy, text, options, batches
+):
     assert found("failed-share", policy=policy(text), **options).keys() == batches
 
 
@@ -122,7 +124,7 @@ def test_a_waiver_covers_its_rule_and_batches_until_its_last_day(policy, text, s
     assert found("failed-share", policy=policy(text)) == severities
 
 
-def test_a_waived_finding_says_who_why_and_until_when_and_is_no_exception(policy, tmp_path):
+def test_a_waived_finding_has_owner_reason_and_expiry_and_is_no_exception(policy, tmp_path):
     path = policy(WAIVER.replace('"1*"', '"*"'))
     report = bx.report(two_batches(), tmp_path / "audit.html", policy=path, now=NOON)
     text, sha256 = report.path.read_text("utf-8"), hashlib.sha256(path.read_bytes()).hexdigest()
@@ -207,7 +209,7 @@ def test_a_mistake_is_named_with_file_table_and_key(policy, text, sentence):
     assert str(error.value).startswith(f"policy.toml{sentence}")
 
 
-def test_what_of_a_policy_matched_nothing_is_said(policy, tmp_path):
+def test_parts_of_a_policy_that_match_nothing_are_reported(policy, tmp_path):
     nothing = WAIVER.replace("failed", "error")
     tables = '[defaults]\nmax_failed_share = 0.1\n[template.x]\n[batch."9*"]\n[batch."1*"]\n'
     result = run_audit(two_batches(), policy=policy(tables + WAIVER + nothing), now=NOON)

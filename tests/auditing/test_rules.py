@@ -647,7 +647,9 @@ def test_nothing_is_missed_among_jobs_without_external_ids() -> None:
     assert verdict("manifest-missing", some, expected=ids("e1"))[0] == "passed"
 
 
-def test_an_expected_document_whose_jobs_failed_was_not_made_whatever_the_tolerance() -> None:
+def test_an_expected_document_counts_as_not_made_if_its_jobs_failed_whatever_the_tolerance() -> (
+    None
+):
     options = {"expected": ids("e1", "e2", "e3"), "max_failed_share": 1.0}
     again = job("3", external_id="e2", batch_id="11")
     reading = read(failed("1"), failed("2"), again, running("4", external_id="e3"))

@@ -122,7 +122,7 @@ def test_without_scipy_an_upper_bound_says_what_to_install(monkeypatch: pytest.M
         (lambda: bx.upper_bound(0, 0), "sample must be a whole number from 1 to "),
     ],
 )
-def test_an_impossible_sample_is_refused_in_a_sentence(ask: Any, sentence: str) -> None:
+def test_a_sample_that_cannot_be_drawn_is_refused_in_a_sentence(ask: Any, sentence: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         ask()
     assert str(refused.value).startswith(sentence)

@@ -91,7 +91,7 @@ def test_another_users_token_is_no_renewal(office: Emulator, at_office: Callable
     assert office.calls[-1].user_id == DEMO_USER.id
 
 
-def test_for_a_user_whom_box_does_not_name_nothing_is_cached_on_disk(
+def test_nothing_is_cached_on_disk_for_a_user_whom_box_does_not_name(
     emulator: Emulator, box: Box, tmp_path: Path
 ) -> None:
     emulator.fault("forbidden", path="/users/me", times=None)
@@ -182,7 +182,7 @@ def test_an_offline_error_carries_the_part_that_is_cached(
     assert caught.value.reading.jobs.height == 20
 
 
-def test_offline_with_several_users_is_the_last_one_who_read_and_says_who(
+def test_offline_reads_as_the_last_of_several_users_and_names_them(
     at_office: Callable[..., Box],
 ) -> None:
     users = {DEMO_USER.login: (DEMO_TOKEN, "1001"), ADA.login: ("ada-token", "2001")}
@@ -210,7 +210,7 @@ def test_offline_needs_no_token(connected: Callable[..., Box], emulator: Emulato
     assert connected(token=None, offline=True).read("1001").jobs.height == 25
 
 
-def test_no_network_names_offline(tmp_path: Path) -> None:
+def test_without_a_network_the_error_names_offline(tmp_path: Path) -> None:
     box = connect("t", base_url="http://127.0.0.1:9/2.0", cache_dir=tmp_path, retry=QUICK)
     with box, pytest.raises(errors.Unreachable, match="offline=True"):
         box.read("1001")

@@ -177,7 +177,7 @@ def test_after_a_first_run_that_failed_the_next_one_reads_what_that_was_asked_fo
     assert outcomes(written) == dict.fromkeys(BATCHES, "written")
 
 
-def test_a_batch_that_is_there_and_changes_again_is_tried_until_it_is_final(
+def test_an_archived_batch_that_changes_again_is_tried_until_it_is_final(
     emulator: Emulator, box: Box, tmp_path: Path
 ) -> None:
     second = dt.timedelta(seconds=1)
@@ -203,7 +203,7 @@ def test_a_run_of_a_wrong_clock_hides_no_outage(
     assert outcomes(box.archive(tmp_path, since=second))["2000"] == "written"
 
 
-def test_the_log_has_no_text_of_an_error_that_nobody_foresaw(
+def test_the_log_has_no_text_of_an_unexpected_error(
     box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -286,7 +286,7 @@ def test_a_batch_that_was_written_before_the_run_was_killed_is_logged_by_the_nex
     assert set(runs(tmp_path)["batch_id"]) == {*BATCHES}
 
 
-def test_offline_what_is_cached_is_written_without_calls_and_without_details(
+def test_an_offline_archive_writes_the_cached_batches_without_calls_and_details(
     emulator: Emulator, connected: Callable[..., Box], tmp_path: Path
 ) -> None:
     connected().read(["1001", "1004"])

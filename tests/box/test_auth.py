@@ -39,7 +39,7 @@ def test_invalid_tokens_are_refused_without_showing_them(token: Any) -> None:
     assert repr(token) not in str(caught.value)
 
 
-def test_a_token_s_blanks_around_it_are_cut() -> None:
+def test_blanks_around_a_token_are_removed() -> None:
     assert credentials(" abc\n", {}).token() == "abc"
 
 

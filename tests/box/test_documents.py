@@ -99,7 +99,9 @@ def test_a_file_that_is_gone_is_not_found_and_one_that_was_moved_is(
     assert reading.jobs["output_file_found"].sum() == 23
 
 
-def test_a_file_that_may_not_be_read_is_unknown_and_said_once(emulator: Emulator, box: Box) -> None:
+def test_a_file_that_may_not_be_read_is_unknown_and_reported_once(
+    emulator: Emulator, box: Box
+) -> None:
     letters = documents(emulator)
     change(emulator, *(replace(one, state="forbidden") for one in letters[:2]))
     with pytest.warns(DocumentsWarning, match=r"2 documents: this user may not read") as caught:
@@ -274,7 +276,7 @@ def test_a_server_that_answers_with_another_file_is_refused(emulator: Emulator, 
         '{"type": "file", "id": "x", "created_at": "yesterday"}',
     ],
 )
-def test_a_body_that_is_no_file_is_an_error_that_carries_the_jobs(
+def test_a_body_that_is_not_a_file_is_an_error_that_carries_the_jobs(
     emulator: Emulator, box: Box, body: str
 ) -> None:
     first = documents(emulator)[0]

@@ -42,7 +42,7 @@ BEHIND = {
 
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("what", sorted(BEHIND))
-def test_an_answer_never_is_that_to_another_request(
+def test_a_response_never_belongs_to_another_request(
     authority: trustme.CA, what: str, tls: bool
 ) -> None:
     served = iter(range(10))

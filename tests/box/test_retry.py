@@ -49,7 +49,7 @@ def first_wait(session: BoxSession) -> str:
 
 
 @pytest.mark.parametrize("fault", ["rate-limit", "503-html", "500", "cut", "drop", "silent"])
-def test_what_may_pass_is_tried_again_and_the_wait_is_reported(
+def test_a_temporary_failure_is_retried_and_the_wait_is_reported(
     emulator: Emulator, session: BoxSession, fault: str
 ) -> None:
     emulator.fault(fault, times=2, **({"retry_after": 0} if fault == "rate-limit" else {}))
@@ -63,7 +63,7 @@ def test_what_may_pass_is_tried_again_and_the_wait_is_reported(
 
 
 @pytest.mark.parametrize("fault", ["forbidden", "html-200"])
-def test_what_will_not_pass_is_sent_once(
+def test_a_lasting_refusal_is_sent_once(
     emulator: Emulator, session: BoxSession, fault: str
 ) -> None:
     emulator.fault(fault, times=None)
@@ -87,7 +87,7 @@ def test_a_lasting_fault_costs_as_many_calls_as_there_are_attempts(
 
 
 @pytest.mark.parametrize("retry_after", ["3600", "3600.5", "1e300", LATER])
-def test_a_wait_beyond_the_deadline_is_not_begun_and_box_s_words_are_in_the_error(
+def test_a_wait_beyond_the_deadline_does_not_start_and_the_error_has_box_s_words(
     emulator: Emulator, session: BoxSession, retry_after: Any
 ) -> None:
     emulator.fault("rate-limit", times=None, retry_after=retry_after)
@@ -136,7 +136,7 @@ def test_a_body_that_only_trickles_in_is_given_up(status: bytes) -> None:
         b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}",
     ],
 )
-def test_a_response_that_is_no_http_is_no_response(response: bytes) -> None:
+def test_a_response_that_is_not_http_counts_as_none(response: bytes) -> None:
     with raw_server(lambda connection: connection.sendall(response)) as url:
         session = BoxSession(url, Token("s3cr3t-t0k3n"), retry=QUICK)
         with pytest.raises(errors.Unreachable):

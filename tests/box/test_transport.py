@@ -225,7 +225,7 @@ def test_a_page_of_long_messages_is_far_from_the_limit_and_the_limit_is_exact() 
     ],
     ids=["headers", "header", "status line", "100", "103", "headers of a 100"],
 )
-def test_heads_that_are_too_long_are_refused_once(head: bytes) -> None:
+def test_headers_that_are_too_long_are_refused_without_a_retry(head: bytes) -> None:
     waits: list[str | None] = []
     with (
         raw_server(lambda connection: connection.sendall(head + b"\r\n{}")) as url,

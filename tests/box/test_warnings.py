@@ -25,7 +25,7 @@ def here(caught: pytest.WarningsRecorder) -> bool:
 
 
 @pytest.mark.parametrize("ask", [lambda box: box.read("1001"), Box.batches, Box.cached])
-def test_a_user_whom_box_does_not_name(emulator: Emulator, box: Box, ask: Any) -> None:
+def test_a_user_that_box_does_not_identify(emulator: Emulator, box: Box, ask: Any) -> None:
     emulator.fault("forbidden", path="/users/me", times=None)
     with pytest.warns(StoreWarning, match="nothing is cached on disk") as caught:
         ask(box)

@@ -57,7 +57,7 @@ def test_a_watch_ends_when_all_is_final_as_it_expected_from_one_third_on(
         )
 
 
-def test_a_stalled_batch_is_said_to_be_stalled(emulator: Emulator, box: Box) -> None:
+def test_a_stalled_batch_is_reported_as_stalled(emulator: Emulator, box: Box) -> None:
     readings = watched(emulator, box, per_minute=0, looks=8)
 
     assert not any(reading.pace.stalled for reading in readings[:5] if reading.pace)
@@ -115,7 +115,7 @@ def test_when_a_job_was_first_seen_in_its_status_survives_a_restart(
     assert seen["status"].to_list() == ["completed"] * 12 + ["pending"] * 8
 
 
-def test_nothing_is_remembered_of_a_batch_that_was_final_at_once(
+def test_nothing_is_stored_about_a_batch_that_was_final_at_once(
     emulator: Emulator, box: Box
 ) -> None:
     box.read("1001")

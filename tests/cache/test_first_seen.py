@@ -38,7 +38,7 @@ def parquet(*rows: tuple[object, ...]) -> bytes:
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 9, b"\0" * 100])
-def test_bytes_that_are_no_frame_are_ignored(content: bytes) -> None:
+def test_bytes_that_are_not_a_frame_are_ignored(content: bytes) -> None:
     assert transitions(stored(content), "box", "1") is None
 
 

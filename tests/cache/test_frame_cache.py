@@ -366,7 +366,7 @@ def test_a_refresh_that_fails_has_the_rows_of_the_pages_that_it_has(
     assert reading.jobs.height == reading.pages["jobs"].sum() == 20
 
 
-def test_a_file_whose_name_is_no_text_is_ignored(
+def test_a_file_whose_name_is_not_text_is_ignored(
     emulator: Emulator, box: Box, execute: Execute
 ) -> None:
     from_box = box.read("1001")

@@ -318,7 +318,7 @@ def test_a_table_that_is_changed_while_it_is_used_is_quarantined(
     assert box.read("1001", limit=1).pages["from_cache"].all()
 
 
-def test_a_corrupt_file_is_replaced_once_whoever_has_it_open(
+def test_a_corrupt_file_is_replaced_once_even_if_two_boxes_have_it_open(
     emulator: Emulator, connected: Callable[..., Box], execute: Execute, tmp_path: Path
 ) -> None:
     first, second = connected(), connected()

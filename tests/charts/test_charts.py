@@ -100,7 +100,7 @@ def test_pieces_of_stacked_bars_sum_to_their_bar():
     assert pieces == bars == dict(jobs["batch_id"].value_counts().iter_rows())
 
 
-def test_one_job_of_a_hundred_thousand_is_at_least_three_pixels_long():
+def test_one_of_a_hundred_thousand_jobs_is_at_least_three_pixels_long():
     many = jobs_frame([{}]).select(pl.all().repeat_by(99_999)).explode(pl.all())
     jobs = pl.concat([many, jobs_frame([{"status": "failed"}])])
     drawn = svg(charts.outcomes(jobs))

@@ -108,7 +108,7 @@ def test_since_asks_for_every_batch_of_the_last_days(tmp_path, capsys):
     assert set(bx.read_report(path)["batch_id"]) == recent
 
 
-def test_no_recent_batch_is_not_complete(box, capsys):
+def test_an_audit_without_recent_batches_is_not_complete(box, capsys):
     box.enterprise = Enterprise.of({})
     assert main(["audit", "--since", "7d", *box.options]) == 1
     first, population, *_ = capsys.readouterr().out.splitlines()
@@ -117,7 +117,7 @@ def test_no_recent_batch_is_not_complete(box, capsys):
     assert "only batches that svc-hr@example.com can see" in population
 
 
-def test_a_quiet_day_is_no_finding_if_the_list_has_older_jobs(box, capsys, tmp_path):
+def test_a_day_without_jobs_is_no_finding_if_the_list_has_older_jobs(box, capsys, tmp_path):
     bag = str(tmp_path / "bag.zip")
     command = ["audit", "--since", "1s", "--fail-on", "warning", "--evidence", bag]
     assert main([*command, *box.options]) == 0
@@ -128,7 +128,7 @@ def test_a_quiet_day_is_no_finding_if_the_list_has_older_jobs(box, capsys, tmp_p
 
 
 @pytest.mark.parametrize("command", ["audit", "watch"])
-def test_a_quiet_command_says_on_standard_error_why_its_status_is_1(capsys, command):
+def test_a_quiet_command_writes_to_standard_error_why_its_status_is_1(capsys, command):
     assert main([command, "--demo", STORY, "-q"]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -146,7 +146,7 @@ def test_a_list_of_batches_that_could_not_be_read_is_named_with_the_reason(box, 
     assert sentence in junit.read_text("utf-8")
 
 
-def test_a_report_of_a_quiet_day_is_labelled_and_says_what_was_read(tmp_path):
+def test_a_report_of_a_day_without_jobs_is_labelled_and_shows_what_was_read(tmp_path):
     report = tmp_path / "quiet.html"
     assert main(["audit", "--demo", "--since", "1m", "-o", str(report)]) == 0
     text = plain(report.read_text("utf-8"))

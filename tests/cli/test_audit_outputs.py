@@ -64,7 +64,7 @@ def test_each_text_of_a_policy_is_an_option(box, capsys):
     assert not {one["rule"] for one in printed["findings"]} & (rules - {"unapproved-version"})
 
 
-def test_fail_on_says_what_is_exit_status_1(box, capsys):
+def test_fail_on_sets_what_causes_exit_status_1(box, capsys):
     good = Enterprise.of({"1004": 2, "1005": 2})
     twice = [{**job, "external_id": "EMP-1"} for job in good.jobs("1004")]
     box.enterprise.put("1004", twice)

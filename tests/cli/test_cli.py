@@ -57,7 +57,7 @@ def test_fetch_writes_a_file_that_holds_every_job(box, tmp_path, ending, capsys)
     assert capsys.readouterr().out.startswith(f"{path}: 1,500 of 1,500 completed")
 
 
-def test_of_several_ids_the_good_are_written_and_the_bad_are_named(box, tmp_path, capsys):
+def test_good_batches_are_written_and_bad_ones_beside_them_are_named(box, tmp_path, capsys):
     path = tmp_path / "jobs.parquet"
     assert main(["fetch", "1001", "404404", "-o", str(path), *box.options]) == 3
     assert set(pl.read_parquet(path)["batch_id"]) == {"1001"}
@@ -75,7 +75,7 @@ def test_of_several_ids_the_good_are_written_and_the_bad_are_named(box, tmp_path
     assert (failure[0], failure[1]["status"], values["jobs"]) == ("404404", 404, 1500)
 
 
-def test_with_no_good_batch_there_is_no_file(box, tmp_path, capsys):
+def test_without_a_good_batch_there_is_no_file(box, tmp_path, capsys):
     path = tmp_path / "jobs.parquet"
     assert main(["fetch", "404404", "404405", "-o", str(path), *box.options]) == 3
     assert list(tmp_path.glob("jobs*")) == []

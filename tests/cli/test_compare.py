@@ -34,7 +34,7 @@ def test_a_report_is_compared_with_what_box_says_now(capsys, tmp_path):
     assert main(["compare", report, report]) == 0  # without credentials
 
 
-def test_of_an_incomplete_report_no_comparison_looks_complete(capsys, tmp_path):
+def test_no_comparison_with_an_incomplete_report_looks_complete(capsys, tmp_path):
     report = str(tmp_path / "audit.html")
     assert main(["audit", "--demo", BROKEN, "-o", report]) == 3
     capsys.readouterr()

@@ -149,7 +149,7 @@ def test_the_class_of_a_refusal_is_named_also_beside_the_batches_that_arrived(
 @pytest.mark.parametrize(
     ("error", "status"), [(ValueError("first\nsecond"), 3), (KeyboardInterrupt(), 130)]
 )
-def test_what_nobody_foresaw_and_ctrl_c_are_error_objects(
+def test_unexpected_errors_and_ctrl_c_are_error_objects(
     error: BaseException,
     status: int,
     capsys: pytest.CaptureFixture[str],

@@ -78,7 +78,7 @@ def test_no_file_gets_the_number_of_a_closed_stream(tmp_path):
     assert shell(f"{sys.executable} start.py <&- >&- 2>&-", tmp_path).returncode > 2
 
 
-def test_a_watch_that_nobody_reads_any_more_ends_and_is_not_done(tmp_path):
+def test_a_watch_whose_output_is_closed_ends_and_is_not_done(tmp_path):
     running = "12345600340"
     assert shell(f"boxdocgen watch --demo {running} --every 0.1 | true", tmp_path).returncode == 1
 
@@ -157,7 +157,7 @@ def test_options_that_cannot_be_are_usage_and_nothing_is_sent(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ages_before_all_time_mean_everything(url, tmp_path, capsys):
+def test_ages_beyond_the_calendar_mean_everything(url, tmp_path, capsys):
     where = ["--base-url", url, "--cache-dir", str(tmp_path)]
     assert main(["fetch", "--since", "999999w", *where]) == 0
     assert "28 of 28" in capsys.readouterr().out

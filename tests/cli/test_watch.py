@@ -73,7 +73,7 @@ def test_a_watch_that_runs_out_of_time_is_not_done(box, capsys):
     assert "30 of 40 jobs still running" in capsys.readouterr().out
 
 
-def test_a_watch_in_which_nothing_changes_for_an_hour_ends_unless_it_is_to_go_on(box, capsys):
+def test_a_watch_without_changes_for_an_hour_ends_unless_told_otherwise(box, capsys):
     put(box, 10)
     enterprise, batch = box.enterprise, box.enterprise.batch
 
@@ -152,7 +152,7 @@ def test_batches_since_a_time_are_listed(capsys):
     assert len(capsys.readouterr().out.splitlines()) == 1 + 5
 
 
-def test_a_watch_that_box_never_answered_says_so_as_json_too(box, capsys):
+def test_a_watch_without_a_response_of_box_reports_that_as_json_too(box, capsys):
     box.fault("rate-limit", path="/docgen_batch_jobs/1001", times=None, retry_after=0)
     command = ["watch", "1001", "--timeout", "0s", *box.options]
     assert main([*command, "--json"]) == 1

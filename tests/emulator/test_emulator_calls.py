@@ -110,7 +110,7 @@ def test_the_limit_that_was_used_is_in_the_answer_and_nonsense_is_refused(
 
 
 @pytest.mark.parametrize("broken_path", ["/docgen_batch_jobs/%FF", "/docgen_batch_jobs/%C3%28"])
-def test_a_path_that_is_no_text_is_refused(client: Client, broken_path: str) -> None:
+def test_a_path_that_is_not_text_is_refused(client: Client, broken_path: str) -> None:
     assert_box_error(client.ask(broken_path), 400, "bad_request")
 
 

@@ -92,7 +92,7 @@ DATES = [datetime(2026, 11, 3, 2, 14, tzinfo=UTC), datetime.max.replace(tzinfo=U
 
 
 @pytest.mark.parametrize("name", ["rate-limit", "503-html", "server-error"])
-def test_the_wait_is_sent_as_it_was_given_or_not_at_all(client: Client, name: str) -> None:
+def test_the_wait_is_sent_as_given_or_not_at_all(client: Client, name: str) -> None:
     for retry_after in (*WAITS, *DATES, None):
         client.emulator.fault(name, retry_after=retry_after)
 
@@ -104,7 +104,7 @@ def test_the_wait_is_sent_as_it_was_given_or_not_at_all(client: Client, name: st
     assert dates == [date.replace(microsecond=0) for date in DATES]
 
 
-def test_a_slow_answer_is_the_right_one_and_keeps_nobody_else_waiting(client: Client) -> None:
+def test_a_slow_response_is_right_and_delays_nobody_else(client: Client) -> None:
     right = client.page(PATH)
     client.emulator.fault("slow", seconds=0.01)
     client.emulator.fault("slow", path=PATH, seconds=3600)
@@ -154,7 +154,7 @@ def test_a_silent_answer_stops_in_the_middle_until_the_end(
     ("fault", "start"),
     [("cut", b'{"limit":1000'), ("cut:gzip=yes", b'{"limit":1000'), ("drop:headers=yes", b"")],
 )
-def test_an_answer_can_be_cut(
+def test_a_response_can_be_truncated(
     emulator: Emulator, raw: http.client.HTTPConnection, fault: str, start: bytes
 ) -> None:
     emulator.fault(**parse_fault(fault))
@@ -214,7 +214,7 @@ def test_end_markers_come_in_three_kinds(client: Client) -> None:
     assert last == ["", "absent", None]
 
 
-def test_garbage_is_the_same_for_a_seed_and_other_each_time(client: Client) -> None:
+def test_garbage_depends_on_the_seed_only_and_differs_each_time(client: Client) -> None:
     for seed in (1, 1, 2):
         client.emulator.fault("garbage", seed=seed)
     client.emulator.fault("garbage", seed=1, times=2)

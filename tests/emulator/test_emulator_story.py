@@ -42,7 +42,7 @@ def statuses(jobs: Jobs) -> Counter[str]:
     return Counter(job["status"] for job in jobs)
 
 
-def test_most_of_them_failed_for_one_tag(batches: dict[str, Jobs]) -> None:
+def test_most_of_the_jobs_failed_because_of_one_tag(batches: dict[str, Jobs]) -> None:
     failed = [job for job in batches[STORY_BATCH_ID] if job["status"] == "failed"]
     errors = [(job["failures"] or {"errors": []})["errors"] for job in failed]
 
@@ -71,7 +71,7 @@ def test_that_tag_came_with_version_five(demo: Client, batches: dict[str, Jobs])
     assert contents(None) == contents(versions[4])
 
 
-def test_last_weeks_twin_is_clean(batches: dict[str, Jobs]) -> None:
+def test_the_batch_of_the_week_before_is_clean(batches: dict[str, Jobs]) -> None:
     story_jobs = batches[STORY_BATCH_ID]
     week_before = created_at(story_jobs) - timedelta(days=7)
 

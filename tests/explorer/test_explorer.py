@@ -218,7 +218,7 @@ def test_errors_of_several_batches_are_said_once_each(explorer, emulator):
     assert about == ["404404", "1003", "404405"]
 
 
-def test_while_jobs_are_read_the_view_knows(explorer, emulator):
+def test_the_view_knows_that_jobs_are_being_read(explorer, emulator):
     emulator.fault("silent", path="/docgen_batch_jobs/1001", times=None)
     explorer.load(["1001"])
     assert explorer.view.loading
@@ -337,7 +337,7 @@ def test_load_takes_what_was_typed_and_else_what_the_message_says_is_selected(ex
     assert explorer.loaded["batch_id"].unique().to_list() == ["1001"]
 
 
-def test_loading_nothing_says_what_to_do(explorer):
+def test_loading_without_ids_says_what_to_do(explorer):
     explorer.picker.fold.value = False
     load(explorer, " ")
     assert explorer.loaded.height == 0
@@ -482,7 +482,7 @@ def test_watch_can_be_ended(running, emulator):
     assert "10 still running" in verdict(running)
 
 
-def test_an_error_ends_watch_and_is_said(running, emulator):
+def test_an_error_ends_watch_and_is_shown(running, emulator):
     emulator.fault("forbidden", path="/docgen_batch_jobs/1003", times=None)
     running.picker.watch.value = True
     until(lambda: not running.picker.watch.value)
@@ -502,7 +502,7 @@ def test_watch_follows_the_batch_that_is_loaded(running, emulator):
 # --- documents -----------------------------------------------------------------------------------
 
 
-def test_the_documents_are_loaded_on_request_and_their_price_is_said(explorer):
+def test_documents_are_loaded_on_request_and_the_number_of_calls_is_shown(explorer):
     button = explorer.picker.documents
     assert button.layout.display == "none"
     read(explorer, "1001")
@@ -514,7 +514,7 @@ def test_the_documents_are_loaded_on_request_and_their_price_is_said(explorer):
     assert button.layout.display == "none"
 
 
-def test_dates_are_loaded_on_demand_and_their_price_is_stated(explorer):
+def test_dates_are_loaded_on_demand_and_the_number_of_calls_is_stated(explorer):
     explorer.load(["1001"])
     button = explorer.wait().picker.dates
     assert (button.description, button.layout.display) == ("Load dates (1 call)", "")
@@ -554,7 +554,7 @@ def test_missing_and_empty_documents_are_named(explorer, emulator):
 
 
 @pytest.mark.filterwarnings("ignore:Not checked:boxdocgen_explore.box.DocumentsWarning")
-def test_unknown_documents_are_said(explorer, emulator):
+def test_unknown_documents_are_reported(explorer, emulator):
     letter = emulator.enterprise.documents("1001")[3]
     emulator.enterprise.changed[letter.id] = replace(letter, state="forbidden")
     read(explorer, "1001")

@@ -109,7 +109,7 @@ def test_numbers_become_the_text_of_an_id() -> None:
     assert rows["job_id"].to_list() == ["7", str(10**30), "7"]
 
 
-def test_an_empty_id_is_a_missing_one() -> None:
+def test_an_empty_id_counts_as_missing() -> None:
     ids = ("output_file", "output_file_version", "template_file", "template_file_version")
     rows = frames.page(body({**JOB, **{name: {"id": ""} for name in ids}}, JOB)).rows
     assert rows.select(f"{name}_id" for name in ids).null_count().row(0) == (2, 2, 2, 2)
@@ -184,7 +184,7 @@ DUPLICATES = {
 
 
 @pytest.mark.parametrize("name", DUPLICATES)
-def test_a_key_that_appears_twice_is_refused_wherever_it_is(name: str) -> None:
+def test_a_duplicate_key_is_refused_wherever_it_is(name: str) -> None:
     page = DUPLICATES[name]
     page = page if page.startswith(("{ ", '{"entries')) else '{"entries":[' + page + "]}"
     with pytest.raises(BrokenPage, match=r"'\w+' appears twice"):
@@ -247,14 +247,14 @@ def test_objects_of_every_list_must_have_the_type_that_box_documents() -> None:
 
 
 @pytest.mark.parametrize("text", [r'"status"\u003a "failed"', r'"status":"\ud80"', r'"a\u003a'])
-def test_an_escape_that_makes_json_of_what_is_none_is_refused(text: str) -> None:
+def test_an_escape_that_turns_invalid_text_into_json_is_refused(text: str) -> None:
     page = '{"entries":[{"id":"7","batch":{"id":"1"},"status":"failed",' + text + "}]}"
     with pytest.raises(BrokenPage, match="not JSON"):
         frames.page(page.replace('"status":"failed",', "", 1).encode())
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-01-01", "+12345-01-01T00:00:00Z"])
-def test_a_time_that_is_none_is_refused_with_its_entry(time: str) -> None:
+def test_an_invalid_time_is_refused_with_its_entry(time: str) -> None:
     entries = [{**JOB, "created_at": one} for one in (None, "2026-01-01T00:00:00Z", time)]
     with pytest.raises(BrokenPage, match=r"^created_at of entry 3 should be a time"):
         frames.full_page(body(*entries))

@@ -68,7 +68,7 @@ def test_many_answers_are_folded_and_a_few_are_open(written):
     assert "<details>\n<summary>13 answers about documents" in written(many)
 
 
-def test_documents_that_were_not_found_or_not_looked_at_are_counted(written):
+def test_documents_that_were_not_found_or_not_checked_are_counted(written):
     jobs = [document("1"), without_document("2"), without_document("3", found=None), failed("4")]
     refused = {"id": "f3", "status": 403, "entries": 0, "fetched_at": None, "body_sha256": None}
     text = plain(written(with_answers(*jobs, pages=answers({}, refused))))
@@ -83,7 +83,7 @@ def test_without_documents_the_file_says_nothing_of_them(reading, written):
     assert '"document_pages":null' in text
 
 
-def test_a_frame_with_documents_has_no_evidence_of_them(written):
+def test_a_plain_frame_with_documents_has_no_evidence_of_them(written):
     text = plain(written(read(document()).jobs))
     assert "1 document: 1 found, 0 not found, 0 not checked." in text
     assert "No evidence: it is not known how they were read." in text
@@ -92,7 +92,7 @@ def test_a_frame_with_documents_has_no_evidence_of_them(written):
 # --- the verdict -------------------------------------------------------------------------------
 
 
-def test_documents_that_were_asked_for_and_not_looked_at_leave_the_audit_incomplete():
+def test_requested_documents_that_were_not_checked_leave_the_audit_incomplete():
     jobs = [document("1"), without_document("2", found=None)]
     result = reporting.run_audit(with_answers(*jobs))
     rules = "missing-document, empty-document, identical-documents"

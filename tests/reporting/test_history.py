@@ -143,7 +143,7 @@ def test_a_reason_that_spreads_to_another_batch_is_known(tmp_path):
             assert "failure-groups" not in [one["rule"] for one in history[name]]
 
 
-def test_files_that_are_no_audits_are_named_and_skipped(tmp_path):
+def test_files_that_are_not_audits_are_named_and_skipped(tmp_path):
     audited(tmp_path, 0, batches("11"))
     (path,) = tmp_path.glob("*.json")
     whole = path.read_bytes()

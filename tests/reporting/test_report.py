@@ -121,7 +121,7 @@ def test_findings_stand_in_the_file_and_every_rule_with_its_verdict(written):
         assert (f"; {count - 10:,} more are in the HTML file" in text) == (count > 10)
 
 
-def test_each_batch_is_said_to_be_complete_or_not_and_what_was_found(box, emulator, written):
+def test_each_batch_is_listed_with_its_completeness_and_its_findings(box, emulator, written):
     emulator.enterprise.put("1", [])
     emulator.enterprise.put("2", [plain_job("2", 0) | {"status": "failed"}, plain_job("2", 1)])
     emulator.enterprise.put("3", [plain_job("3", 0) | {"status": "pending"}])
@@ -325,7 +325,7 @@ def test_any_jobs_can_be_written_and_read_back(tmp_path_factory, rows):
     assert_frame_equal(bx.read_report(path), jobs)
 
 
-def test_a_file_that_was_changed_gives_nothing_back(tmp_path, reading):
+def test_a_changed_file_cannot_be_read_back(tmp_path, reading):
     path = bx.report(reading, tmp_path / "audit.html").path
     text = path.read_text("utf-8")
     path.write_text(text.replace('"page":2', '"page":3'), "utf-8")
@@ -337,7 +337,7 @@ def test_a_file_that_was_changed_gives_nothing_back(tmp_path, reading):
             bx.read_report(path)
 
 
-def test_a_report_that_shows_something_else_gives_nothing_back(tmp_path, reading):
+def test_a_report_that_shows_something_else_cannot_be_read_back(tmp_path, reading):
     path = bx.report(reading, tmp_path / "audit.html", output_type="docx").path
     text = path.read_text("utf-8")
     for old, new in (
@@ -370,7 +370,7 @@ def test_an_explorer_gives_all_its_rows_and_its_filters(box, written):
     assert "25 rows = 25 completed" in plain(text)
 
 
-def test_no_other_host_is_named_but_box(reading, written):
+def test_no_host_but_box_is_named(reading, written):
     named = re.findall(r"""(?:https?:)?//[\w.-]+\.[a-z]{2,}[^\s"'`<>\\)]*""", written(reading))
     known = ("https://app.box.com/file/", *NOT_CONTACTED)
     assert [one for one in named if not one.startswith(known)] == []

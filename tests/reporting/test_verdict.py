@@ -30,7 +30,7 @@ def one_batch(*rows: dict[str, Any]) -> Reading:
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles"])
-def test_a_batch_that_was_read_and_ended_well_is_complete_in_every_time_zone(zone, monkeypatch):
+def test_a_completed_batch_is_complete_in_every_time_zone(zone, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setenv("TZ", zone)
         time.tzset()
@@ -217,7 +217,7 @@ def test_what_became_of_the_expected_documents_is_one_sum() -> None:
     )
 
 
-def test_of_documents_that_were_looked_at_only_those_with_content_are_made() -> None:
+def test_only_checked_documents_with_content_count_as_made() -> None:
     columns = {"output_file_found": [True, False, True], "output_file_size_bytes": [9, None, 0]}
     reading = read(*(job(one, external_id=one) for one in "123"))
     reading = replace(reading, jobs=reading.jobs.with_columns(pl.DataFrame(columns)))
@@ -226,7 +226,7 @@ def test_of_documents_that_were_looked_at_only_those_with_content_are_made() -> 
     assert statements["Expected"] == "3 expected documents: 1 made, 2 not made."
 
 
-def test_of_a_batch_that_was_not_read_nothing_is_known() -> None:
+def test_nothing_is_known_of_a_batch_that_was_not_read() -> None:
     reading = bx.Reading(
         read().jobs, read().pages, {"9": bx.errors.NotFound("Box has no such batch.")}
     )

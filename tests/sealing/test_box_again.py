@@ -150,7 +150,7 @@ def test_the_command_is_status_1_if_a_final_job_changed_and_3_if_box_did_not_say
     capsys.readouterr()
 
 
-def test_a_token_that_expired_is_no_result_about_any_batch(source):
+def test_an_expired_token_is_no_result_about_any_batch(source):
     emulator, box, bag = source
     emulator.fault("expired-token", times=None)
     found = bx.verify(bag, box=box)

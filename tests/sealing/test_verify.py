@@ -258,7 +258,9 @@ def test_a_missing_answer_is_named_in_plain_words(bag: Report, tmp_path: Path) -
     ]
 
 
-def test_of_many_problems_of_a_kind_the_first_three_are_shown(bag: Report, tmp_path: Path) -> None:
+def test_only_the_first_three_of_many_similar_problems_are_shown(
+    bag: Report, tmp_path: Path
+) -> None:
     forgery = Forgery(bag.path)
     forgery.files[SECOND] = forgery.files[FIRST]
     forgery.state(forgery.requests())
@@ -299,9 +301,7 @@ def test_a_bag_that_was_packed_again_is_the_same_bag(bag: Report) -> None:
     assert ("zip file", "not performed") in found.statements.select("statement", "result").rows()
 
 
-def test_rules_of_ones_own_are_not_performed_and_the_others_are(
-    source: Box, tmp_path: Path
-) -> None:
+def test_custom_rules_are_not_performed_and_the_others_are(source: Box, tmp_path: Path) -> None:
     each = lambda inputs: inputs.jobs.select("batch_id", detail="status")  # noqa: E731
     mine = bx.Rule("mine", "error", "nothing", "Why not.", each)
     bag = bx.evidence(source.read(["1003"]), tmp_path / "audit.zip", rules=[mine, *bx.RULES])
@@ -373,7 +373,7 @@ def test_a_hostile_zip_file_is_one_clear_error(
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"\xff" * 100, b"<html>"])
-def test_other_bytes_are_no_bag(content: bytes, tmp_path: Path) -> None:
+def test_other_bytes_are_not_a_bag(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "none.zip").write_bytes(content)
     with pytest.raises(BrokenBag, match="damaged, or no zip file with a bag"):
         bx.verify(tmp_path / "none.zip")
@@ -397,6 +397,6 @@ def test_hostile_json_does_not_match(name: str, content: bytes, bag: Report) -> 
 
 
 @pytest.mark.parametrize("seal", ["", "abc", "g" * 64, 5])
-def test_a_seal_that_is_none_is_an_error(seal: Any, bag: Report) -> None:
+def test_an_invalid_seal_is_an_error(seal: Any, bag: Report) -> None:
     with pytest.raises(InvalidRequest, match="64 hexadecimal digits"):
         bx.verify(bag.path, seal=seal)

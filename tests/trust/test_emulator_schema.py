@@ -98,7 +98,7 @@ def known(emulator: Emulator) -> dict[str, list[str]]:
     }
 
 
-def test_every_call_that_is_described_is_fuzzed(described: schemathesis.BaseSchema) -> None:
+def test_every_described_call_is_fuzzed(described: schemathesis.BaseSchema) -> None:
     served = [route.replace("([^/]+)", "{}") for route in ENDPOINTS if "docgen" in route]
     offered = [
         operation.path
@@ -111,7 +111,7 @@ def test_every_call_that_is_described_is_fuzzed(described: schemathesis.BaseSche
 
 @pytest.mark.parametrize("mode", ["positive", "negative"])
 @pytest.mark.parametrize("path", PATHS)
-def test_the_answer_is_described(
+def test_every_response_is_as_described(
     emulator: Emulator,
     described: schemathesis.BaseSchema,
     known: dict[str, list[str]],

@@ -260,7 +260,7 @@ def read_all(box: Box, batch_ids: list[str]) -> tuple[Reading, Mapping[str, erro
         st.tuples(statuses(), st.lists(faults(pages=1), max_size=2)), min_size=2, max_size=4
     )
 )
-def test_of_several_batches_the_good_ones_are_complete_and_the_bad_ones_are_named(
+def test_good_batches_are_complete_and_bad_ones_beside_them_are_named(
     server: Emulator, box: Box, plan: list[tuple[list[str], list[Planned]]]
 ) -> None:
     before = len(server.strikes)

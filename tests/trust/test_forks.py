@@ -72,7 +72,7 @@ def used(box: Box) -> Box:
         lambda box: box.scan().collect(),
     ],
 )
-def test_a_box_that_has_read_refuses_in_a_fork_and_goes_on_in_its_parent(
+def test_a_used_box_refuses_to_read_in_a_fork_and_continues_in_its_parent(
     emulator: Emulator, used: Box, act: Callable[[Box], Any]
 ) -> None:
     before = len(emulator.calls)

@@ -195,7 +195,7 @@ def test_an_extreme_comes_through_with_every_value_or_is_our_own_error(name: str
 @pytest.mark.parametrize(
     ("year", "zone"), [("+12345", "Z"), ("0000", "Z"), ("-0001", "Z"), ("0001", "+10:00")]
 )
-def test_a_time_that_python_cannot_hold_is_our_own_error(year: str, zone: str) -> None:
+def test_a_time_beyond_the_range_of_python_is_our_own_error(year: str, zone: str) -> None:
     assert answered(frames.full_page, bodies.job(created_at=f"{year}-01-01T00:00:00{zone}")) is None
 
 
@@ -272,7 +272,7 @@ def test_a_forged_report_is_read_or_is_our_own_error(tmp_path: Path, given_data:
     answered(bx.read_report, path)
 
 
-def test_other_bytes_are_no_report(tmp_path: Path) -> None:
+def test_other_bytes_are_not_a_report(tmp_path: Path) -> None:
     for content in (b"", b"\xff" * 100, b"<html>", forged(b"").encode()[:-20]):
         path = tmp_path / "none.html"
         path.write_bytes(content)

@@ -28,7 +28,7 @@ def content(jobs: Jobs) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("page", [1, 25, 49, 50])
-def test_of_fifty_pages_a_refresh_requests_the_one_still_running_and_the_end_page(
+def test_a_refresh_of_fifty_pages_requests_the_running_one_and_the_end_page(
     emulator: Emulator, box: Box, page: int
 ) -> None:
     jobs = [plain_job("1001", number) for number in range(50)]

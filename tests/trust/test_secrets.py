@@ -255,7 +255,7 @@ def test_a_token_may_go_to_https_and_to_this_machine(url: str) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_takes_the_token_nowhere(tmp_path: Path, status: int) -> None:
+def test_a_redirect_never_gets_the_token(tmp_path: Path, status: int) -> None:
     with proxy() as (elsewhere, heard):
         answer = f"HTTP/1.1 {status} Go\r\nlocation: {elsewhere}/2.0\r\ncontent-length: 0\r\n\r\n"
         with (

@@ -124,7 +124,7 @@ def test_lists_summaries_and_findings_are_lines_of_text(
     assert "@example.com" in printed
 
 
-def test_the_line_about_a_file_holds_no_command(
+def test_the_line_about_a_file_contains_no_terminal_command(
     run: Callable[..., tuple[str, str]], tmp_path: Path
 ) -> None:
     printed, _ = run("fetch", BATCH, "-o", str(tmp_path / "jobs.csv"))

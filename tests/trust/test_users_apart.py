@@ -68,7 +68,7 @@ def everybody(hosts: list[Emulator], folder: Path) -> dict[str, Box]:
 
 
 @pytest.mark.thorough
-def test_in_whatever_order_they_read_everybody_sees_what_they_would_see_alone(
+def test_users_see_what_they_would_see_alone_whatever_the_order_in_which_they_read(
     hosts: list[Emulator], tmp_path: Path
 ) -> None:
     truth = {}

@@ -61,11 +61,11 @@ BAD = of_version("5", MISSING)
         ),
     ],
 )
-def test_it_says_which_versions_it_concerns_as_far_as_that_is_known(rows, concerned):
+def test_it_names_the_versions_concerned_as_far_as_they_are_known(rows, concerned):
     assert lines(*rows) == [HEADING, concerned, FIX]
 
 
-def test_of_another_message_the_versions_are_said_if_they_tell_something():
+def test_the_versions_of_another_message_are_named_only_if_they_differ():
     long = of_version("5", "Row 7 is long")
     assert lines(long) == []
     assert lines(long, of_version("4")) == [
@@ -75,14 +75,14 @@ def test_of_another_message_the_versions_are_said_if_they_tell_something():
     ]
 
 
-def test_it_says_what_the_verdict_says_or_nothing():
+def test_it_agrees_with_the_verdict_or_is_empty():
     assert view.main_cause(story()) == []
     assert analysis.verdict(story()).cause == ""
     assert lines() == []
     assert lines(of_version("5", MISSING, status="completed_with_error")) == []
 
 
-def test_tags_are_code_and_all_else_is_text():
+def test_tags_are_code_and_everything_else_is_text():
     heading, _, fix = view.main_cause(jobs_frame([BAD]))
     assert heading[1::2] == ["city"]
     assert fix[1::2] == ["{{city :: optional}}", '{{city :: default("…")}}']

@@ -169,7 +169,7 @@ def test_the_pointer_over_a_piece_of_a_bar_shows_its_numbers(show):
     )
 
 
-def test_a_bar_of_a_template_version_filters_by_both(show):
+def test_a_click_on_a_template_version_filters_by_template_and_version(show):
     jobs = story()
     tab = show(jobs, state={"compare_by": "template"})
     figure(tab, "Outcomes by template").get_by_role(

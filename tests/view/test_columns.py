@@ -69,7 +69,7 @@ def test_a_column_is_as_wide_as_it_is_dragged_and_the_others_stay(show):
     assert width(tab, "Reason") == pytest.approx(reason, abs=1)
 
 
-def test_a_head_shows_the_values_of_the_jobs_shown_and_says_them_on_hover_alone(show):
+def test_a_column_header_draws_the_values_of_the_shown_jobs_and_names_them_only_on_hover(show):
     rows = [{"status": "failed"}, {"status": "completed", "external_id": "E1"}]
     tab = show(jobs_frame([*rows * 2, {"status": "completed", "errors": ["A"]}]))
 

@@ -56,7 +56,7 @@ def test_days_are_chosen_by_keyboard_and_half_a_date_changes_nothing(show):
     expect(tab.locator(".jobs-shown")).to_have_text("3 of 8 jobs")
 
 
-def test_of_one_day_there_is_nothing_to_choose_but_its_date_is_said(show):
+def test_jobs_of_one_day_offer_no_choice_but_show_their_date(show):
     tab = show(JOBS.filter(pl.col("created_at").dt.day() == 11))
     expect(tab.get_by_role("group", name="Created (UTC)")).to_contain_text("Only on 2026-11-11")
     expect(tab.get_by_label("From", exact=True)).to_be_hidden()

@@ -35,7 +35,7 @@ def test_everything_on_the_page_has_its_name_and_ten_rows_are_in_sight(show):
     expect(link).to_have_attribute("href", re.compile(r"^https://app\.box\.com/file/\d+$"))
 
 
-def test_in_little_room_charts_come_first_and_filters_are_folded(show):
+def test_on_a_narrow_screen_charts_come_first_and_filters_are_folded(show):
     tab = show(story())
     status, fold = tab.get_by_role("group", name="Status"), tab.get_by_text("Filters", exact=True)
     expect(fold).to_be_hidden()
@@ -48,7 +48,7 @@ def test_in_little_room_charts_come_first_and_filters_are_folded(show):
     expect(status).to_be_visible()  # what was opened stays open
 
 
-def test_counts_beside_a_filter_leave_out_that_filter_alone(show):
+def test_the_count_beside_a_filter_ignores_only_that_filter(show):
     jobs = story()
     tab = show(jobs, state={"status": ["failed"]})
     for group, counted in (("status", jobs), ("output_type", jobs.filter(status="failed"))):
@@ -187,7 +187,7 @@ def test_templates_of_the_same_name_also_show_their_ids(show):
         expect(tab.get_by_role("checkbox", name=name, exact=True)).to_be_visible()
 
 
-def test_columns_that_are_left_out_take_their_charts_and_filters_along(show):
+def test_columns_that_are_left_out_have_neither_charts_nor_filters(show):
     tab = show(story().select("job_id", "status", "output_type"))
     expect(figure(tab, "Output types")).to_be_visible()
     expect(figure(tab, "Failure reasons")).to_be_hidden()

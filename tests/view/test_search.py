@@ -36,7 +36,7 @@ def test_ids_that_are_not_found_are_named(show):
     expect(tab.locator(".missing")).to_have_text("2 of 4 not found: EMP-8, EMP-9")
 
 
-def test_of_many_jobs_the_first_rows_are_shown_and_no_count_before_it_is_final(show):
+def test_a_search_of_many_jobs_shows_first_rows_early_and_no_count_before_it_is_final(show):
     ids = pl.Series("external_id", [f"E{number}" for number in range(400_000)])
     tab = show(pl.DataFrame({"status": ["failed"] * 400_000, "external_id": ids}))
     tab.evaluate("""() => {
