@@ -446,6 +446,15 @@ def test_a_small_share_is_never_rounded_to_nothing() -> None:
     ]
 
 
+def test_the_batch_with_the_largest_share_of_failures_comes_first() -> None:
+    jobs = [failed(str(number), "Row 3.", batch_id=str(number)) for number in (1, 2)]
+    jobs += [job(str(number), batch_id="1") for number in (3, 4)]
+    assert found("failed-share", read(*jobs)) == [
+        "1 of 1 job failed (100 %; tolerance: 0 %).",
+        "1 of 3 jobs failed (33.3 %; tolerance: 0 %).",
+    ]
+
+
 def test_a_job_ran_until_its_page_was_read_and_not_until_now() -> None:
     reading = read(running(created_at=NOON - dt.timedelta(hours=2)))
     rule = [rule for rule in bx.RULES if rule.name == "running-too-long"]

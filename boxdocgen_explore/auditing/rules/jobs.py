@@ -62,6 +62,7 @@ def error_share(inputs: AuditInput) -> pl.DataFrame:
 
 
 def _share(inputs: AuditInput, status: str, words: str, most: float) -> pl.DataFrame:
+    """Batches with too many jobs of a status, the largest share first: reports show the first."""
     final = pl.col("status").is_in(sorted(TERMINAL)).sum()
     counts = inputs.jobs.group_by("batch_id", maintain_order=True).agg(
         jobs=final,
@@ -70,7 +71,9 @@ def _share(inputs: AuditInput, status: str, words: str, most: float) -> pl.DataF
         cut=pl.col("batch_id").first().is_in(inputs.incomplete_batches),
     )
     return per_group(
-        counts.filter(pl.col("matching") > pl.col("jobs") * most),
+        counts.filter(pl.col("matching") > pl.col("jobs") * most).sort(
+            pl.col("matching") / pl.col("jobs"), descending=True, maintain_order=True
+        ),
         lambda jobs, matching, others, cut: (
             f"{matching:,} of {counted(jobs, 'final job' if others else 'job')} {words} "
             f"({percent(matching / jobs)}; tolerance: {percent(most)}"
