@@ -50,7 +50,8 @@ class PagedList:
     def final(self, parsed: ParsedPage) -> bool:
         """Whether a page has jobs, every one of them terminal."""
         rows = parsed.rows
-        return rows.height > 0 and "status" in rows.columns and rows["status"].is_in(TERMINAL).all()
+        jobs = rows.height > 0 and "status" in rows.columns
+        return jobs and TERMINAL.issuperset(rows["status"].unique())
 
     def expires_in(self, chain: Chain, page: PageRead) -> dt.timedelta | None:
         """How long a checked page stays fresh; None means forever."""
