@@ -95,7 +95,8 @@ def as_frame(value: object) -> object:
     """Convert a frame of another library to polars; other values are returned unchanged.
 
     Lazy frames are collected. Others need an Arrow stream, as frames of pandas, pyarrow and DuckDB
-    have. Columns with only nulls fit any dtype.
+    have. Columns with only nulls fit any dtype, and integers with nulls may be floats, as in
+    pandas.
 
     >>> as_frame(pl.LazyFrame({"status": ["failed"]})).columns
     ['status']
@@ -111,7 +112,15 @@ def as_frame(value: object) -> object:
         for column in frame
         if column.name in known and column.null_count() == len(column)
     ]
-    return frame.with_columns(pl.lit(None, known[name]).alias(name) for name in empty)
+    frame = frame.with_columns(pl.lit(None, known[name]).alias(name) for name in empty)
+    whole = [
+        column.name
+        for column in frame
+        if column.dtype.is_float()
+        and known.get(column.name, pl.String()).is_integer()
+        and (column.drop_nulls() % 1 == 0).all()
+    ]
+    return frame.with_columns(pl.col(whole).cast(pl.Int64))
 
 
 def template_names(value: Mapping[str, str] | None) -> dict[str, str]:

@@ -185,7 +185,7 @@ def _pages_read(pages: pl.DataFrame | None, complete: bool | None) -> str:
 
 def _provisional(jobs: pl.DataFrame) -> str:
     running = jobs.filter(pl.col("status").is_in(RUNNING)).height
-    unknown = jobs.filter(~pl.col("status").is_in(STATUSES)).height
+    unknown = jobs.filter(~pl.col("status").is_in(STATUSES).fill_null(False)).height
     parts = [f"{running:,} still running"] if running else []
     parts += [f"{unknown:,} with an unknown status"] if unknown else []
     return ", ".join(parts) + ": these numbers may change" if parts else ""

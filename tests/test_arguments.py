@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import polars as pl
 import pytest
-from frames import jobs_frame
+from frames import documented, jobs_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -220,3 +220,13 @@ def test_frames_of_other_libraries_are_accepted_as_those_of_polars(convert, tmp_
     assert bx.explore(other).jobs.equals(jobs)
     assert bx.charts.outcomes(other).to_dict() == bx.charts.outcomes(jobs).to_dict()
     assert bx.read_report(bx.report(other, tmp_path / "audit.html").path).equals(jobs)
+
+
+def test_whole_numbers_with_nulls_may_be_floats_as_in_pandas():
+    jobs = documented(jobs_frame([{"output_file_id": None}, {"output_file_id": "5"}]))
+    other = jobs.to_arrow().to_pandas()
+    assert str(other["output_file_size_bytes"].dtype) == "float64"
+    assert bx.audit(other).equals(bx.audit(jobs))
+    other["output_file_size_bytes"] += 0.5
+    with pytest.raises(errors.InvalidRequest, match="output_file_size_bytes"):
+        bx.audit(other)

@@ -54,6 +54,12 @@ def two_batches(**values: Any) -> pl.DataFrame:
             "1 of 4 completed · no evidence · "
             "2 still running, 1 with an unknown status: these numbers may change · demo data",
         ),
+        (
+            of_statuses(completed=1).with_columns(status=pl.lit(None, pl.String)),
+            None,
+            "0 of 1 completed · no evidence · "
+            "1 with an unknown status: these numbers may change · demo data",
+        ),
         (of_statuses(), None, "no jobs · no evidence"),
         (of_statuses(), pages_frame(1, host="demo"), f"no jobs · its only page read · {WHO}"),
         (

@@ -32,13 +32,15 @@ from boxdocgen_explore.text import listed
 
 class Inputs(NamedTuple):
     """The inputs of rules: all jobs, because a document may appear in two batches; but rules
-    about a manifest get only the jobs of the batches that share it."""
+    about a manifest or a control total get only the jobs of the batches that share it."""
 
     every_batch: AuditInput
     same_manifest: AuditInput
+    same_total: AuditInput
 
     def seen_by(self, rule: Rule) -> AuditInput:
-        return self.same_manifest if rule.option == "expected" else self.every_batch
+        shared = {"expected": self.same_manifest, "control_total": self.same_total}
+        return shared.get(rule.option or "", self.every_batch)
 
     def of(self, batch_id: str) -> Inputs:
         """The part about one batch."""
@@ -123,10 +125,13 @@ def evaluations(
     parts = []
     for settings, batches in groups:
         given = cast(AuditOptions, settings)
-        others = _with_other_manifests(groups, settings)
         every = audit_input(everything, given)
-        own = audit_input(without(everything, others), given) if others else every
-        seen = Inputs(every, own)
+        shared = [
+            audit_input(without(everything, others), given) if others else every
+            for option in ("expected", "control_total")
+            for others in [_with_another(option, groups, settings)]
+        ]
+        seen = Inputs(every, *shared)
         outcomes = [
             not_run(rule, skipped[rule.name])
             if rule.name in skipped
@@ -160,14 +165,14 @@ def _groups(
     return [*groups.values()]
 
 
-def _with_other_manifests(groups: _Groups, settings: Mapping[str, Any]) -> list[str]:
-    """The batches that do not share the manifest of these settings."""
-    manifest = settings.get("expected")
+def _with_another(option: str, groups: _Groups, settings: Mapping[str, Any]) -> list[str]:
+    """The batches that do not share the value of this option with these settings."""
+    value = settings.get(option)
     return [
         batch_id
         for others, ids in groups
         # Frames are compared by identity; a given frame is in all groups.
-        if others.get("expected") is not manifest and others.get("expected") != manifest
+        if others.get(option) is not value and others.get(option) != value
         for batch_id in ids
     ]
 

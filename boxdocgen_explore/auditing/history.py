@@ -57,6 +57,7 @@ class Run(msgspec.Struct, frozen=True):
     outcome: dict[str, dict[str, int]]
     findings: tuple[Finding, ...]
     history: Facts
+    incomplete_batches: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise TypeError, which decoding turns into a ValidationError, if ids are incomparable."""

@@ -18,7 +18,7 @@ import polars as pl
 
 from boxdocgen_explore.arguments import checked_path
 from boxdocgen_explore.errors import InvalidRequest
-from boxdocgen_explore.schema import MADE, RUNNING
+from boxdocgen_explore.schema import MADE, RUNNING, STATUSES
 from boxdocgen_explore.text import counted
 
 
@@ -112,20 +112,24 @@ def reconciled(manifest: Manifest, jobs: pl.DataFrame) -> str:
     if {"output_file_found", "output_file_size_bytes"} <= {*jobs.columns}:
         lost = pl.col("output_file_found").not_() | pl.col("output_file_size_bytes").eq(0)
         made &= lost.fill_null(False).not_()
-    running = pl.col("status").is_in(RUNNING).any()
+    outcome = (
+        pl.when(made.fill_null(False).any())
+        .then(pl.lit("made"))
+        .when(pl.col("status").is_in(RUNNING).any())
+        .then(pl.lit("still running"))
+        .when(pl.col("status").is_in(STATUSES).fill_null(False).all())
+        .then(pl.lit("not made"))
+        .otherwise(pl.lit("with an unknown status"))
+    )
     asked = jobs.join(rows, on=key, how="semi").group_by(key)
-    found = asked.agg(made=made.fill_null(False).any(), running=running)
+    found = dict(asked.agg(outcome=outcome)["outcome"].value_counts().iter_rows())
     absent, others = (
         frame.join(other, on=key, how="anti")
         for frame, other in ((rows, jobs), (jobs.drop_nulls("external_id"), rows))
     )
-    counts = {
-        "made": found.filter("made").height,
-        "still running": found.filter(~pl.col("made") & pl.col("running")).height,
-        "not made": found.filter(~pl.col("made") & ~pl.col("running")).height,
-        "without a job": absent.height,
-    }
-    parts = ", ".join(f"{number:,} {word}" for word, number in counts.items() if number)
+    counts = {**found, "without a job": absent.height}
+    words = ("made", "still running", "with an unknown status", "not made", "without a job")
+    parts = ", ".join(f"{counts[word]:,} {word}" for word in words if counts.get(word))
     text = f"{counted(rows.height, 'expected document')}: {parts}"
     if others.height:
         text += f"; {counted(others.height, 'job')} not expected"

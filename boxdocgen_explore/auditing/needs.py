@@ -136,7 +136,9 @@ NEEDS: Final[Mapping[str, Callable[[AuditInput], Missing | None]]] = {
     "complete batches": _complete_batches,
     "pages": _pages,
     "evidence": lambda inputs: _pages(inputs) if len(inputs.pages) or not inputs.failures else None,
-    "list": lambda inputs: _entirely(inputs.listed is None, "the list of all jobs (details)"),
+    "list": lambda inputs: _entirely(
+        inputs.listed is None, "the complete list of all jobs (details)"
+    ),
     "host": lambda inputs: _values(inputs.pages, "host", "page"),
     "fetched_at": lambda inputs: _values(inputs.pages, "fetched_at", "page"),
     "final jobs": _final_jobs,

@@ -143,12 +143,19 @@ def combine(fetch: Fetch, batches: Sequence[PagedList], user: User | None, origi
 
 
 def with_details(reading: Reading, fetch: Fetch, full: Sequence[PagedList], origin: str) -> Reading:
-    """The reading with the columns from the list of all jobs, as far as it arrived."""
+    """The reading with the columns from the list of all jobs, as far as it arrived.
+
+    The reading has ``listed`` only if that list is complete: other batches may have more jobs.
+    """
     chains = {paged: fetch.chains[paged].copy() for paged in full}
     known = frames.full_jobs(rows for chain in chains.values() for rows in chain.frames())
     pages = evidence(origin, reading.user, chains)
-    jobs, listed = frames.with_details(reading.jobs, known), known.select("batch_id", "job_id")
-    return replace(reading, jobs=jobs, list_pages=pages, listed=listed)
+    jobs = frames.with_details(reading.jobs, known)
+    if not chains:  # no batch, so no list was read
+        return replace(reading, jobs=jobs)
+    if not all(chain.complete for chain in chains.values()):
+        return replace(reading, jobs=jobs, list_pages=pages)
+    return replace(reading, jobs=jobs, list_pages=pages, listed=known.select("batch_id", "job_id"))
 
 
 def evidence(origin: str, user: User | None, chains: Mapping[PagedList, Chain]) -> pl.DataFrame:

@@ -278,7 +278,7 @@ def _recent(box: Box, options: argparse.Namespace) -> tuple[list[str], Scope]:
         listed_at=listed.read_at,
         login=login,
         list_pages=listed.pages,
-        listed=listed.listed.select("batch_id", "job_id"),
+        listed=listed.listed.select("batch_id", "job_id") if listed.complete else None,
     )
     return found["batch_id"].to_list(), scope
 

@@ -93,6 +93,12 @@ def _conclusion(result: AuditResult, batch: dict[str, Any], *, complete: bool | 
         return "Exceptions noted"
     if batch["running"]:
         return "Still running"
-    if result.unevaluated:
+    if {*result.unevaluated} & _not_performed(result, batch["batch_id"]):
         return "Checks not performed"
     return "No exceptions noted" if batch["jobs"] else "No jobs"
+
+
+def _not_performed(result: AuditResult, batch_id: str) -> set[str]:
+    """The rules that were not evaluated on this batch, or on all batches together."""
+    here = pl.col("batch_id").eq(batch_id) | pl.col("batch_id").is_null()
+    return {*result.batch_verdicts.filter(here, verdict="not evaluated")["rule"]}

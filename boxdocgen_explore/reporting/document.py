@@ -37,6 +37,7 @@ _STATE_OF: Final[Mapping[str, Mapping[str, Any]]] = {
 """The status of the jobs that a rule counts."""
 _HOW: Final = {
     "details": "read the batches with details=True (--details)",
+    "the complete list": "read the batches with details=True (--details)",
     "documents": "read the batches with documents=True (--documents)",
     "a manifest": "give the manifest as expected (--expected FILE)",
     "evidence": "audit a reading; a plain frame says nothing of its pages",

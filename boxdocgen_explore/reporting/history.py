@@ -56,7 +56,8 @@ def with_history(result: AuditResult, folder: Path) -> AuditResult:
         ):
             row |= {"detail": PLACEHOLDER, "about": None}
     # Batches that were read again are one point; otherwise they would draw a flat line.
-    last = {frozenset(run.outcome): run for run in (*earlier, now)}
+    complete = (run for run in (*earlier, now) if not run.incomplete_batches)
+    last = {frozenset(run.outcome): run for run in complete}
     in_order = sorted(last.values(), key=lambda run: run.audited_at)[-_MOST_AUDITS:]
     of_templates = [] if "template_file_id" in result.removed else in_order
     history = {

@@ -111,9 +111,12 @@ def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _reader(result: AuditResult) -> dict[str, Any]:
-    users = result.pages.select("host", "user_id", "user_login").unique(maintain_order=True)
+    columns, user = ["host", "user_id", "user_login"], result.reading.user
+    users = result.pages.select(columns).unique(maintain_order=True).to_dicts()
+    if not users and user:  # no page arrived
+        users = [dict(zip(columns, (None, user.id, user.login), strict=True))]
     return {
-        "users": users.to_dicts(),
+        "users": users,
         "enterprise_id": result.enterprise_id,
         "as_user": result.reading.as_user,
     }

@@ -241,10 +241,11 @@ class AuditResult:
 
     def _expected(self) -> Iterator[str]:
         """The outcome of the manifests' documents, if all jobs were read."""
-        for part in () if self.incomplete else self.parts:
-            expected = part.inputs.same_manifest.expected
-            if expected and not expected.counts and "external_id" not in self.removed:
-                yield reconciled(expected, part.inputs.same_manifest.jobs)
+        shared = [part.inputs.same_manifest for part in self.parts]  # some parts share a manifest
+        by_batches = {} if self.incomplete else {tuple(part.batches): part for part in shared}
+        for part in by_batches.values():
+            if part.expected and not part.expected.counts and "external_id" not in self.removed:
+                yield reconciled(part.expected, part.jobs)
 
     def _outcome(self) -> str:
         """Count jobs that need attention: '2 of 41 jobs failed (4.9 %), 3 still running'."""

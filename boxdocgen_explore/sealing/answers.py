@@ -70,8 +70,11 @@ def reading(answers: Sequence[Answer], record: Mapping[str, Any]) -> Reading:
     jobs = frames.jobs(pages, requests[0]["host"] if requests else "")
     document_pages = None
     all_jobs = frames.full_jobs(list_pages)
+    complete = record["scope"]["list_complete"]
     if "created_at" in record["columns"]:
         jobs = frames.with_details(jobs, all_jobs)
+        if requests or record["failures"]:  # otherwise it is the list that named no batch
+            complete = all(request["complete"] for request in listed)
     if "output_file_found" in record["columns"]:
         document_pages = frame_of(of("files", "folders")[0], DOCUMENT_PAGES)
         found = [_documents(*answer) for answer in answers if "endpoint" in answer[0]]
@@ -81,13 +84,18 @@ def reading(answers: Sequence[Answer], record: Mapping[str, Any]) -> Reading:
         jobs,
         frame_of(requests, PAGES),
         {batch_id: BoxDocGenError(text) for batch_id, text in record["failures"].items()},
-        User("", None, None, record["reader"]["enterprise_id"]),
+        _user(record["reader"]),
         record["reader"]["as_user"],
         document_pages,
         record["calls"],
         list_pages=frame_of(listed, PAGES),
-        listed=all_jobs.select("batch_id", "job_id") if listed else None,
+        listed=all_jobs.select("batch_id", "job_id") if listed and complete else None,
     )
+
+
+def _user(reader: Mapping[str, Any]) -> User:
+    user: Mapping[str, Any] = next(iter(reader["users"]), {})
+    return User(user.get("user_id") or "", user.get("user_login"), None, reader["enterprise_id"])
 
 
 def _documents(request: Mapping[str, Any], rows: pl.DataFrame | None) -> pl.DataFrame:

@@ -218,6 +218,8 @@ def _performed_again(
     scope["listed_at"] = scope["listed_at"] and dt.datetime.fromisoformat(scope["listed_at"])
     if "now" in options:
         options["now"] = dt.datetime.fromisoformat(options["now"])
+    if "period" in options:
+        options["period"] = tuple(map(dt.datetime.fromisoformat, options["period"]))
     if "tags" in options:
         options["tags"] = pl.DataFrame(json.loads(bag.read("data/tags.json")), schema=TAGS)
     with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@ from frames import NOON, chain, failed, job, read
 
 import boxdocgen_explore as bx
 from boxdocgen_explore.auditing import batch_verdicts, evaluations
+from boxdocgen_explore.auditing.manifest import control_total
 from boxdocgen_explore.errors import InvalidRequest
 from boxdocgen_explore.reporting import run_audit, write_report
 from boxdocgen_explore.reporting.batches import batch_rows
@@ -95,6 +96,26 @@ def test_each_template_has_its_own_manifest_and_batches_may_share_one(policy, tm
     (tmp_path / "all.csv").write_text("external_id\ne1\ne2\ne3\ne4\n", "utf-8")
     path = policy('[defaults]\nmanifest = "all.csv"\n[batch.20]\nmax_failed_share = 1.0')
     assert found("manifest-missing", policy=path) == {}
+
+
+def test_each_batch_has_its_own_control_total(policy):
+    totals = {
+        batch: control_total(ids) for batch, ids in (("10", ["e1", "e2"]), ("20", ["e3", "e4"]))
+    }
+    text = "".join(
+        f"[batch.{batch}]\ncontrol_total = {[*total]}\n" for batch, total in totals.items()
+    )
+    evaluated = batch_verdicts(evaluations(two_batches(), policy=policy(text), now=NOON))
+    assert set(evaluated.filter(rule="control-total")["verdict"]) == {"passed"}
+    swapped = text.replace("batch.10", "batch.0").replace("batch.20", "batch.10")
+    assert found("control-total", policy=policy(swapped.replace("batch.0", "batch.20"))) != {}
+
+
+def test_batches_that_share_a_manifest_have_one_sentence_about_it(policy, tmp_path):
+    (tmp_path / "all.csv").write_text("external_id\ne1\ne2\ne3\ne4\n", "utf-8")
+    path = policy('[defaults]\nmanifest = "all.csv"\n[batch.20]\nmax_failed_share = 1.0')
+    expected = run_audit(two_batches(), policy=path, now=NOON).statements["Expected"]
+    assert expected == "4 expected documents: 2 made, 2 not made."
 
 
 def test_a_document_that_two_groups_share_is_found_once(policy, tmp_path):

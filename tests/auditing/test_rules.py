@@ -276,7 +276,7 @@ def test_a_batch_without_faults_has_no_findings_at_all() -> None:
         ("chain-incomplete", "evidence (pages)"),
         ("chain-inconsistent", "evidence (pages)"),
         ("foreign-job", "evidence (pages)"),
-        ("missing-job", "evidence (pages); the list of all jobs (details)"),
+        ("missing-job", "evidence (pages); the complete list of all jobs (details)"),
         ("unknown-field", "evidence (pages)"),
         ("missing-document", "documents (output_file_found)"),
         ("empty-document", "documents (output_file_found)"),

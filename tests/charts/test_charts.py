@@ -149,6 +149,11 @@ def test_more_groups_than_a_chart_holds_are_summed_up_and_counted():
     assert "0: 1 of 45 jobs" in labels
 
 
+def test_durations_need_their_column():
+    with pytest.raises(InvalidRequest, match="duration_s"):
+        charts.durations(story())
+
+
 def test_hostile_names_are_text_in_the_drawing():
     rows = [{"status": HOSTILE, "output_type": HOSTILE, "errors": [HOSTILE]}, {"status": None}]
     jobs = jobs_frame(rows)

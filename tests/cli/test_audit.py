@@ -117,9 +117,10 @@ def test_an_audit_without_recent_batches_is_not_complete(box, capsys):
     assert "only batches that svc-hr@example.com can see" in population
 
 
-def test_a_day_without_jobs_is_no_finding_if_the_list_has_older_jobs(box, capsys, tmp_path):
+@pytest.mark.parametrize("more", [[], ["--details"]])
+def test_a_day_without_jobs_is_no_finding_if_the_list_has_older_jobs(box, more, capsys, tmp_path):
     bag = str(tmp_path / "bag.zip")
-    command = ["audit", "--since", "1s", "--fail-on", "warning", "--evidence", bag]
+    command = ["audit", "--since", "1s", "--fail-on", "warning", "--evidence", bag, *more]
     assert main([*command, *box.options]) == 0
     first, population, *_ = capsys.readouterr().out.splitlines()
     assert first == "No jobs"

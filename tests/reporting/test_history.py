@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,14 @@ def test_the_report_shows_what_changed_and_the_share_that_failed(tmp_path):
     assert ">50 % of 2</td>" in text
     assert ">16.7 % of 6</td>" in text
     assert 'points="1,1 95,15.67"' in text
+
+
+def test_an_incomplete_audit_is_no_point_of_the_trend_and_replaces_none(tmp_path):
+    audited(tmp_path, 0, batches("11", "12", "20"))
+    half = replace(batches("21"), failures={"20": bx.BoxDocGenError("No.")})
+    result = audited(tmp_path, 1, half)
+    assert result.incomplete
+    assert [point["audited_at"][:10] for point in result.history["trend"]] == ["2026-11-03"]
 
 
 def test_what_is_left_out_does_not_come_back_from_an_earlier_audit(tmp_path):

@@ -14,6 +14,7 @@ from frames import chain, failed, job, jobs_frame, pages_frame, read, running
 import boxdocgen_explore as bx
 from boxdocgen_explore import reporting
 from boxdocgen_explore.errors import Reading
+from boxdocgen_explore.reporting.batches import batch_rows
 from boxdocgen_explore.schema import JOBS
 
 DONE = {"output_file_id": "1", "output_file_version_id": "2"}
@@ -90,6 +91,14 @@ def test_a_batch_list_with_gaps_is_never_complete():
     sentence = verdict(one_batch(DONE), scope=scope)
     assert sentence.startswith("Scope limited. Limited: the list of batches may have gaps; 1 job ")
     assert "; as of 2 Nov 2026 23:59 UTC, only batches that svc-hr can see. " in sentence
+
+
+def test_a_batch_is_not_concluded_by_what_another_one_lacks():
+    two = read(job("1"), job("2", batch_id="20", external_id=None))
+    expected = pl.DataFrame({"external_id": ["e1"]})
+    rows = batch_rows(reporting.run_audit(two, expected=expected))
+    conclusions = {row["batch_id"]: row["conclusion"] for row in rows}
+    assert conclusions == {"10": "No exceptions noted", "20": "Checks not performed"}
 
 
 # --- evidence that is missing or inconsistent ------------------------------------------------
@@ -209,10 +218,12 @@ def test_what_became_of_the_expected_documents_is_one_sum() -> None:
         running("5", external_id="d"),
         job("6", external_id="f"),
         job("7", external_id=" E "),
+        failed("8", external_id="g", status="archived"),
     ]
-    expected = pl.DataFrame({"external_id": ["a", "b", "c", "d", "e"]})
+    expected = pl.DataFrame({"external_id": ["a", "b", "c", "d", "e", "g"]})
     assert reporting.run_audit(read(*jobs), expected=expected).statements["Expected"] == (
-        "5 expected documents: 2 made, 1 still running, 1 not made, 1 without a job; "
+        "6 expected documents: 2 made, 1 still running, 1 with an unknown status, 1 not made, "
+        "1 without a job; "
         "2 jobs not expected; for 1 of them, only blanks or capitals differ."
     )
 

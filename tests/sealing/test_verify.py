@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import re
 import stat
@@ -16,8 +17,10 @@ import pytest
 from forging import Forgery
 
 import boxdocgen_explore as bx
+from boxdocgen_explore import errors
 from boxdocgen_explore.box import Box
 from boxdocgen_explore.cli import main
+from boxdocgen_explore.emulator import Emulator, plain_job
 from boxdocgen_explore.errors import BrokenBag, InvalidRequest
 from boxdocgen_explore.reporting import Report, embedded, run_audit, with_history
 from boxdocgen_explore.sealing import Verification, write_evidence
@@ -55,6 +58,37 @@ def test_a_bag_is_consistent_and_with_its_seal_unchanged_since_lodged(bag: Repor
     assert "genuine" not in str(found) + str(lodged)
     other = bag.seal[:-1] + ("0" if bag.seal[-1] != "0" else "1")
     assert not bx.verify(bag.path, seal=other).ok
+
+
+def test_the_bag_of_an_audit_with_a_period_is_consistent(source: Box, tmp_path: Path) -> None:
+    period = (dt.datetime(2026, 1, 1, tzinfo=dt.UTC), dt.datetime(2027, 1, 1, tzinfo=dt.UTC))
+    bag = bx.evidence(source.read("1003", details=True), tmp_path / "a.zip", period=period)
+    assert differences(bx.verify(bag.path)) == ""
+
+
+def test_the_bag_of_batches_that_could_not_be_read_at_all_is_consistent(
+    source: Box, tmp_path: Path
+) -> None:
+    reading = source.read(["404404"], errors="keep")
+    bag = bx.evidence(reading, tmp_path / "a.zip")
+    assert "read as svc-hr@example.com" in bag.verdict
+    assert differences(bx.verify(bag.path)) == ""
+
+
+@pytest.mark.parametrize("page", [1, 2])
+def test_the_list_of_all_jobs_is_no_evidence_if_it_was_not_read_to_its_end(
+    page: int, emulator: Emulator, box: Box, tmp_path: Path
+) -> None:
+    emulator.enterprise.put("1001", [plain_job("1001", number) for number in range(1200)])
+    emulator.fault("500", path="/docgen_jobs", page=page, times=None)
+    with pytest.raises(errors.ServerError) as failed:
+        box.read("1001", details=True)
+    reading = failed.value.reading
+    assert reading is not None
+    (lacks,) = bx.verdicts(reading).filter(rule="missing-job")["lacks"]
+    assert lacks == "the complete list of all jobs (details)"
+    bag = bx.evidence(reading, tmp_path / "a.zip")
+    assert differences(bx.verify(bag.path)) == ""
 
 
 def test_the_script_agrees_on_a_python_without_packages(bag: Report, tmp_path: Path) -> None:
