@@ -9,7 +9,7 @@ import polars as pl
 from boxdocgen_explore.auditing.inputs import checked_reading, problem_reasons
 from boxdocgen_explore.auditing.manifest import Manifest, read_manifest
 from boxdocgen_explore.errors import InvalidRequest, Reading
-from boxdocgen_explore.schema import RESUBMISSION
+from boxdocgen_explore.schema import RESUBMISSION, RUNNING
 
 _ABSENT: Final = "The document does not exist."
 _EMPTY: Final = "The document is empty."
@@ -26,8 +26,8 @@ def resubmission(reading: Reading | pl.DataFrame, expected: Any = None) -> pl.Da
     external id), "not in the manifest", "cannot be matched" (the job has no external id), or
     null if no manifest was given.
 
-    Jobs that are still running are not listed, nor documents of the manifest with another
-    completed job here. "no job" refers to the jobs that were read: check that the reading is
+    Jobs that are still running are not listed, nor documents of the manifest with another job here
+    that completed or still runs. "no job" refers to the jobs that were read: check that the reading is
     complete.
 
     Raises:
@@ -81,7 +81,8 @@ def _match(manifest: Manifest, jobs: pl.DataFrame, problems: pl.DataFrame) -> pl
     rows = manifest.rows.rename(
         {name: f"manifest_{name}" for name in manifest.rows.columns if name in taken}
     ).with_columns(_expected=True)
-    good = jobs.filter(status="completed").join(problems, on=["batch_id", "job_id"], how="anti")
+    hopeful = pl.col("status").is_in(["completed", *sorted(RUNNING)])
+    good = jobs.filter(hopeful).join(problems, on=["batch_id", "job_id"], how="anti")
     made = rows.join(good, on=key, how="semi")
     again = (
         problems.join(made, on=key, how="anti", maintain_order="left")

@@ -59,8 +59,9 @@ def test_a_manifest_adds_its_columns_and_documents_without_a_job() -> None:
     ]
 
 
-def test_a_document_that_another_job_made_is_not_sent_again() -> None:
-    jobs = frame(("1", "failed", "007", ["No photo."], "10"), ("2", "completed", "007", [], "11"))
+@pytest.mark.parametrize("status", ["completed", "pending", "submitted"])
+def test_a_document_that_another_job_made_or_may_make_is_not_sent_again(status: str) -> None:
+    jobs = frame(("1", "failed", "007", ["No photo."], "10"), ("2", status, "007", [], "11"))
     once = pl.DataFrame({"external_id": ["007"]})
     assert bx.resubmission(jobs, once).is_empty()
     in_both = pl.DataFrame({"external_id": ["007", "007"], "batch_id": ["10", "11"]})
