@@ -27,8 +27,8 @@ def resubmission(reading: Reading | pl.DataFrame, expected: Any = None) -> pl.Da
     null if no manifest was given.
 
     Jobs that are still running are not listed, nor documents of the manifest with another job here
-    that completed or still runs. "no job" refers to the jobs that were read: check that the reading is
-    complete.
+    that completed or still runs. "no job" refers to the jobs that were read: check that the reading
+    is complete.
 
     Raises:
         InvalidRequest: the manifest cannot be read, or has no external ids.

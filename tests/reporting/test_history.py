@@ -135,6 +135,21 @@ def test_a_finding_on_several_batches_needs_all_of_them_to_be_resolved(tmp_path)
     assert ("shared-output-file", None) in changes(audited(tmp_path, 3, fixed))["resolved"]
 
 
+def test_of_two_findings_on_the_same_template_one_can_be_resolved(tmp_path):
+    def doubled(last: str) -> bx.Reading:
+        pairs = (("10", "a"), ("10", "b"), ("20", "a"), ("30", last))
+        jobs = [
+            job(str(n), batch_id=batch, external_id=one) for n, (batch, one) in enumerate(pairs)
+        ]
+        return read(*jobs)
+
+    audited(tmp_path, 0, doubled("b"))
+    after = changes(audited(tmp_path, 1, doubled("c")))
+    rule = ("doubled-external-id", None)
+    assert (after["known"], after["resolved"], after["new"]) == ([rule], [rule], [])
+    assert changes(audited(tmp_path, 2, doubled("b")))["reopened"] == [rule]
+
+
 def test_a_reason_that_spreads_to_another_batch_is_known(tmp_path):
     audited(tmp_path, 0, batches("11"))
     for day, wrong in ((1, ("11", "21")), (2, ("21",))):

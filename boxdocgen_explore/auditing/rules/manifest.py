@@ -182,13 +182,18 @@ def doubled_external_id(inputs: AuditInput) -> pl.DataFrame:
     # A batch that was run twice is a single finding, not one per document.
     causes = twice.group_by("batch_id", "of_batches", template=_TEMPLATE, maintain_order=True)
     severity = "error" if inputs.thresholds.unique_external_ids else "warning"
+    among = pl.format(
+        "{} in {}",
+        pl.col("template").fill_null(""),
+        pl.col("of_batches").list.sort().list.join(", "),
+    )
     return per_group(
         causes.agg("external_id"),
         lambda template, external_id: (
             f"{counted(len(external_id), 'external id')} with several documents of "
             f"{inputs.template(template)}: {listed(external_id, most=20)}."
         ),
-        about="template",
+        about=pl.when(pl.col("batch_id").is_null()).then(among).otherwise("template"),
     ).with_columns(severity=pl.lit(severity))
 
 
