@@ -56,6 +56,7 @@ def test_the_widget_and_its_snapshot_are_two_outputs_and_the_snapshot_follows(ke
     assert update["transient"] == saved["transient"]
 
 
+@pytest.mark.thorough
 def test_the_list_of_batches_is_read_only_once_the_explorer_is_shown(kernel):
     read = "print('/docgen_jobs' in box.calls)"
     shown = DEMO.replace("\nexplorer\n", f"\nimport time\n{read}\nexplorer\n")
@@ -64,6 +65,7 @@ def test_the_list_of_batches_is_read_only_once_the_explorer_is_shown(kernel):
     assert printed(execute(kernel, f"{listed}\n{read}")) == "True\n"
 
 
+@pytest.mark.thorough
 def test_a_snapshot_that_cannot_be_drawn_is_one_line_and_the_explorer_works(kernel):
     execute(kernel, DEMO.replace("(box)", "(box).wait()"))
     execute(kernel, "explorer.view.cause = [[1]]")

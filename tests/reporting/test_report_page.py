@@ -181,6 +181,7 @@ def test_where_a_host_forbids_scripts_and_styles_all_statements_can_be_read(
     context.close()
 
 
+@pytest.mark.thorough
 def test_the_list_of_checks_that_were_not_performed_fits_every_width(show):
     jobs = story(60)
     pages = pages_frame(1, jobs=60).with_columns(complete=pl.lit(False))
@@ -213,6 +214,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(show):
         assert background != colour
 
 
+@pytest.mark.thorough
 def test_printed_from_a_dark_screen_it_is_light_and_has_the_first_rows(show, reading):
     page = show(reading)
     page.emulate_media(media="print", color_scheme="dark")

@@ -84,6 +84,7 @@ def numbers(drawn: Locator) -> list[str]:
     return drawn.locator(".numbers_marks text").all_text_contents()
 
 
+@pytest.mark.thorough
 def test_the_number_beside_a_bar_stays_right_however_often_it_is_drawn(show):
     statuses = ["failed"] * 400 + ["completed_with_error"] + ["completed"] * 199
     rows = [{"status": s, "output_type": "pdf", "errors": [MISSING]} for s in statuses]
@@ -225,6 +226,7 @@ def test_charts_grow_with_the_bars_of_another_batch(tab):
     assert svgs.evaluate_all(CUT) == []
 
 
+@pytest.mark.thorough
 def test_a_chart_that_could_not_be_drawn_once_is_drawn_again(tab, checked_tab):
     mount(tab, story())
     tab.evaluate("""() => {

@@ -100,6 +100,7 @@ def test_the_id_of_a_batch_is_shown_in_full_however_long_its_name(show):
     expect(tab.locator("td.column-batch_id").first).to_have_text(f"{label} · 0")
 
 
+@pytest.mark.thorough
 def test_the_table_fills_the_window_and_on_demand_the_screen(show):
     tab = show(JOBS)
     table = tab.locator(".jobs")

@@ -126,6 +126,7 @@ def test_batches_are_told_apart_and_a_partly_read_one_is_marked(show):
     assert tab.locator("td.column-batch_id").count() == 0
 
 
+@pytest.mark.thorough
 def test_the_chip_of_a_long_reason_has_room_beside_buttons_and_a_message(show):
     tab = show(jobs_frame(ROWS), state={"reason": [MISSING]})
     tab.get_by_role("button", name="Copy ids to resubmit").click()
@@ -133,6 +134,7 @@ def test_the_chip_of_a_long_reason_has_room_beside_buttons_and_a_message(show):
     assert tab.locator(".chip").bounding_box()["width"] >= 200
 
 
+@pytest.mark.thorough
 def test_no_button_moves_while_a_message_is_shown(show):
     tab = show(story(), state={"status": ["completed"]})
     buttons = tab.locator(".bar > :is(button, details)")

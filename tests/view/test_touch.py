@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 TARGETS = ".boxdocgen :is(.sidebar label, button:not(.id), summary, select, .edge)"
 
 
+@pytest.mark.thorough
 def test_a_finger_filters_scrolls_sideways_and_widens_a_column(browser: Browser, tmp_path: Path):
     file = tmp_path / "page.html"
     file.write_text(view.page(story(), None), "utf-8")
