@@ -30,7 +30,8 @@ UNKNOWN_COLOUR: Final = "#5F7A61"
 PLAIN_COLOUR: Final = "#5B7083"
 
 MOST_BARS: Final = 40
-"""The most bars of a chart; the last one sums up the others, with their number."""
+"""The most bars of a chart without a time axis; the last one sums up the others, with their
+number."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def bars(
 ) -> list[dict[str, Any]]:
     """Count jobs for the figure of this name; ``templates`` gives template names by file id.
 
-    Bars beyond the first `MOST_BARS` are combined in a last one, without a key.
+    Bars beyond the first `MOST_BARS` are combined in a last one, without a key, but not on a time
+    axis.
     """
     counts: pl.DataFrame = getattr(analysis, "by_day" if name == "over_time" else name)(jobs)
     if name == "over_time":
@@ -103,11 +105,12 @@ def bars(
             for batch_id, label in batch_labels(jobs, names).items()
         }
     drawn = [(_label(key, names), list(key), groups[key]) for key in [*groups]]
-    if others := drawn[MOST_BARS:]:
+    most = len(drawn) if figure.order == "value" else MOST_BARS  # a time axis has no "others"
+    if others := drawn[most:]:
         sums = Counter[str | None]()
         for _, _, pieces in others:
             sums.update(pieces)
-        drawn[MOST_BARS:] = [(f"{len(others):,} others", [], sums)]
+        drawn[most:] = [(f"{len(others):,} others", [], sums)]
     return [
         {
             "group": group,

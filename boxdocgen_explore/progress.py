@@ -204,7 +204,7 @@ def interval(jobs: pl.DataFrame) -> pl.Expr:
     """The interval in which a document was made, such as 2026-11-03T02:15Z/PT5M.
 
     An expression over these jobs; intervals are between 1 minute and a week long, so that there are
-    at most 40.
+    at most 40 within 40 weeks.
     """
     made = jobs["output_file_created_at"].drop_nulls()
     ends = made.sort().gather([0, -1]).to_list() if made.len() else [datetime.min] * 2

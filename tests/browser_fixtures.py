@@ -183,19 +183,20 @@ def set_time(tab: Page, now: datetime) -> AbstractContextManager[Any]:
     return tab.add_init_script(f"Date.now = () => {now.timestamp() * 1000}")
 
 
-_TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+def two_frames(tab: Page) -> None:
+    tab.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def resize(tab: Page, width: int) -> None:
     tab.set_viewport_size({"width": width, "height": 900})
-    tab.evaluate(_TWO_FRAMES)  # browsers report a new size between two frames
+    two_frames(tab)  # browsers report a new size between two frames
     wait_for_draw(tab)
 
 
 def reload(tab: Page) -> None:
     """Open the address of the page again, which is updated one frame after the view."""
     wait_for_draw(tab)
-    tab.evaluate(_TWO_FRAMES)
+    two_frames(tab)
     tab.reload()
     wait_for_draw(tab)
 

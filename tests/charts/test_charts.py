@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import altair as alt
@@ -152,6 +153,12 @@ def test_more_groups_than_a_chart_holds_are_summed_up_and_counted():
 def test_durations_need_their_column():
     with pytest.raises(InvalidRequest, match="duration_s"):
         charts.durations(story())
+
+
+def test_jobs_over_time_has_all_days_however_many():
+    created = [{"created_at": READ_AT + timedelta(days=day)} for day in range(60)]
+    rows = charts.bars("over_time", jobs_frame(created))
+    assert [row["all"] for row in rows] == [1] * 60
 
 
 def test_hostile_names_are_text_in_the_drawing():

@@ -181,6 +181,24 @@ def test_a_click_on_a_template_version_filters_by_template_and_version(show):
     expect(tab.locator(".jobs-shown")).to_have_text(f"{shown:,} of {jobs.height:,} jobs")
 
 
+def test_a_version_that_is_no_longer_picked_leaves_the_others(show):
+    versions = [("1", "a"), ("1", "b"), ("1", "b"), ("2", "c")]
+    names = ("template_file_id", "template_file_version_id")
+    tab = show(jobs_frame([dict(zip(names, one, strict=True)) for one in versions]))
+    tab.get_by_label("Compare by").select_option("template")
+    bars = figure(tab, "Outcomes by template")
+    for version in ("1 · version a", "1 · version b", "2 · version c", "1 · version a"):
+        bars.get_by_role("button", name=version).click()
+        wait_for_draw(tab)
+    expect(tab.locator(".jobs-shown")).to_have_text("3 of 4 jobs")
+
+
+def test_without_dates_another_comparison_takes_the_place_of_days(show):
+    tab = show(story().drop("created_at"), state={"compare_by": "day"})
+    expect(figure(tab, "Outcomes by batch")).to_be_visible()
+    expect(tab.get_by_label("Compare by")).to_have_value("batch")
+
+
 def test_text_and_ghosts_follow_the_color_scheme(show):
     tab = show(story(), state={"status": ["failed"]})
     outcomes = figure(tab, "Job outcomes")

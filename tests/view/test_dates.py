@@ -56,6 +56,15 @@ def test_days_are_chosen_by_keyboard_and_half_a_date_changes_nothing(show):
     expect(tab.locator(".jobs-shown")).to_have_text("3 of 8 jobs")
 
 
+def test_a_date_out_of_range_leaves_the_interval_open_at_that_end(show):
+    tab = show(JOBS)
+    group = tab.get_by_role("group", name="Created (UTC)")
+    group.get_by_label("From").fill("2026-10-01")
+    group.get_by_label("To").fill("2026-11-09")
+    expect(tab.locator(".jobs-shown")).to_have_text("3 of 8 jobs")
+    expect(group.get_by_label("From")).to_have_value("2026-11-08")
+
+
 def test_jobs_of_one_day_offer_no_choice_but_show_their_date(show):
     tab = show(JOBS.filter(pl.col("created_at").dt.day() == 11))
     expect(tab.get_by_role("group", name="Created (UTC)")).to_contain_text("Only on 2026-11-11")

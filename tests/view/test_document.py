@@ -150,6 +150,14 @@ def test_the_copied_query_runs_in_an_empty_cell(show, tab):
     assert names["found"].height
 
 
+def test_the_copied_query_reads_the_columns_that_it_needs(show, tab):
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    show(documented(story()), state={"created": ["2026-11-01", "2026-11-03"], "text": ".pdf"})
+    tab.get_by_role("button", name="Copy query").click()
+    expect(tab.locator(".message")).to_have_text("Copied the query for these jobs.")
+    assert ", details=True, documents=True)" in tab.evaluate("navigator.clipboard.readText()")
+
+
 def test_no_jobs_and_no_match_say_why(show):
     tab = show(story().clear())
     expect(tab.locator(".empty")).to_contain_text("No jobs are loaded yet.")

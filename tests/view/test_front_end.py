@@ -41,7 +41,12 @@ ODD = [
     *({"external_id": one} for one in ("Ωmega", "\ufeffmark", "a\nb", "\U0001f600" * 70, "Ωmega")),
 ]
 MANY = [
-    {"status": f"s{n % 300}", "batch_id": str(n), "template_file_version_id": str(n % 50)}
+    {
+        "status": f"s{n % 300}",
+        "batch_id": str(n),
+        "template_file_version_id": str(n % 50),
+        "created_at": READ_AT - timedelta(days=n % 60),
+    }
     for n in range(600)
 ]
 FRAMES = [story(), jobs_frame(ODD), jobs_frame(MANY), story().clear()]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from browser_fixtures import resize, wait_for_draw
-from frames import MISSING, jobs_frame
+from browser_fixtures import mount, payload, resize, two_frames, wait_for_draw
+from frames import MISSING, documented, jobs_frame, story
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -27,6 +27,48 @@ def test_rows_open_by_keyboard_to_their_full_messages(show):
     tab.keyboard.press("End")
     expect(tab.locator("tr.job:focus")).to_have_attribute("aria-rowindex", "51")
     expect(tab.locator("tr.job:focus")).to_be_in_viewport()
+
+
+def test_details_opened_by_keyboard_are_in_sight(show):
+    tab = show(jobs_frame([{"status": "failed", "errors": [MISSING]} for _ in range(50)]))
+    tab.locator("tr.job").first.focus()
+    tab.keyboard.press("End")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("tr.details dd").first).to_be_in_viewport(ratio=1)
+    expect(tab.locator("tr.details dd").last).to_be_in_viewport(ratio=1)
+    expect(tab.locator("tr.job:focus")).to_be_in_viewport()
+
+
+def test_the_tab_key_leaves_a_row_that_is_wider_than_the_table(show):
+    tab = show(documented(story()), state={"widths": ["errors:1500"]})
+    tab.locator("tr.job").first.focus()
+    for _ in range(8):
+        tab.keyboard.press("Tab")
+        two_frames(tab)  # in which a scroll is reported
+    assert not tab.evaluate("document.activeElement.closest('tr')")
+
+
+def test_open_details_follow_their_job_and_close_without_it(tab):
+    jobs = jobs_frame([{"status": status} for status in ("pending", "pending", "pending")])
+    mount(tab, jobs)
+    tab.locator("tr.job").nth(1).click()
+    opened = jobs["job_id"][1]
+    expect(tab.locator("tr.details")).to_contain_text(opened)
+    for rows, shown in ((jobs[1:], 1), (jobs[2:], 0)):
+        tab.evaluate("text => model.set('payload', bytes(text))", payload(rows))
+        wait_for_draw(tab)
+        expect(tab.locator("tr.job")).to_have_count(rows.height)
+        expect(tab.locator("tr.details", has_text=opened)).to_have_count(shown)
+
+
+def test_a_notebook_gets_no_key_that_the_view_uses(tab):
+    mount(tab, story())
+    tab.evaluate("document.addEventListener('keydown', ({ key }) => (window.got ??= []).push(key))")
+    for control in (tab.get_by_label("Compare by"), tab.locator("tr.job").first):
+        control.focus()
+        tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("Control+k")
+    assert tab.evaluate("window.got.filter((key) => key !== 'Control')") == ["k"]
 
 
 def test_page_keys_move_the_focus_by_what_is_in_sight(show):

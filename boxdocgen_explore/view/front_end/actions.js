@@ -74,7 +74,8 @@ function fileName(frame, { text, sort, columns, widths, batch_id: chosen, ...fil
 function setup({ frame, model, state }) {
   const values = (name) => frame.columns.get(name)?.values ?? [];
   const source = values("origin").includes("demo") ? "bx.demo()" : "bx.connect()";
-  const options = state.day || state.created ? ", details=True" : frame.columns.has("output_file_name") ? ", documents=True" : "";
+  const dated = state.day || state.created ? ", details=True" : "";
+  const options = dated + (frame.columns.has("output_file_name") ? ", documents=True" : "");
   const read = `${source}.jobs([${values("batch_id").map((id) => JSON.stringify(id)).join(", ")}]${options})`;
   const jobs = model.get("variable") ? `${model.get("variable")}.loaded` : read;
   return `import boxdocgen_explore as bx\nimport polars as pl\n\njobs = ${jobs}\n`;

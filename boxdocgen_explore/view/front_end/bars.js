@@ -55,8 +55,9 @@ export class Bars {
   /** Return the rows for the figure's spec: one per bar, or per status within a bar. */
   rows(filters, totals, label) {
     const shown = filters.counts(this.column);
-    const most = this.figure.most_bars;
     const bars = this.bars.map((bar) => ({ ...bar, label: label(bar.key) }));
+    // A time axis has no place for "others".
+    const most = this.figure.order === "value" ? bars.length : this.figure.most_bars;
     if (bars.length > most) {
       const rest = bars.splice(most);
       const pieces = merged(rest.flatMap((bar) => bar.pieces));

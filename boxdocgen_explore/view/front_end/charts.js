@@ -33,7 +33,8 @@ export class Charts {
     this.frame = view.frame;
     const drawable = this.figures.filter(({ figure }) => [...figure.by, "status"].every((name) => columns.has(name)));
     const compared = drawable.filter(({ figure }) => figure.compare);
-    const compare = view.state.compare_by ?? this.bestComparison(compared);
+    const chosen = compared.some(({ figure }) => figure.compare === view.state.compare_by);
+    const compare = chosen ? view.state.compare_by : this.bestComparison(compared);
     this.compare.value = compare ?? "";
     for (const option of this.compare.options) {
       option.disabled = !compared.some(({ figure }) => figure.compare === option.value);
@@ -53,6 +54,12 @@ export class Charts {
       return figure.draw(rows, (key) => view.picked(by, key), signals, note(figure.figure, rows, view));
     });
     await Promise.all(draws);
+  }
+
+  /** The keys of the bars of a chart of several columns. */
+  keys(by) {
+    const figure = by.length > 1 && this.figures.find((one) => one.figure.by.join() === by.join());
+    return figure ? this.barsOf(figure.figure).bars.map(({ key }) => key) : [];
   }
 
   barsOf(figure) {

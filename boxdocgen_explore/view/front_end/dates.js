@@ -8,7 +8,7 @@ export class Dates {
   /** `onChange` gets changes of the state. */
   constructor(onChange) {
     this.fields = ["From", "To"].map((name) => element("input", { type: "date", "aria-label": name, title: name }));
-    for (const field of this.fields) field.onchange = () => this.change(onChange);
+    for (const field of this.fields) field.onchange = () => this.change(field, onChange);
     const [from, to] = this.fields;
     this.interval = element("div", {}, [from, "–", to]);
     this.oneDay = element("div");
@@ -32,11 +32,12 @@ export class Dates {
     });
   }
 
-  /** While a date is being typed, it may be invalid or out of range; the interval is then open at that end. */
-  change(onChange) {
-    if (!this.fields.every(({ validity }) => validity.valid)) return;
-    const chosen = this.fields.some(({ value }) => value);
-    onChange({ created: chosen ? this.fields.map(({ value }, place) => value || this.range[place]).sort() : null });
+  /** While a date is being typed, it may be invalid or out of range, and nothing changes. If the other one is,
+      the interval is open at that end. */
+  change(field, onChange) {
+    if (!field.validity.valid) return;
+    const days = this.fields.map(({ value, validity }) => (validity.valid ? value : ""));
+    onChange({ created: days.some(Boolean) ? days.map((day, place) => day || this.range[place]).sort() : null });
   }
 }
 

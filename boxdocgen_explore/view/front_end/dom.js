@@ -65,3 +65,8 @@ export function number(count) {
 export function afterPaint(work) {
   requestAnimationFrame(() => setTimeout(work));
 }
+
+/** Keep keys from JupyterLab's shortcuts, except those with Control, such as saving. */
+export function keepFromJupyter(event) {
+  if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
+}

@@ -1,7 +1,7 @@
 // Choosing batches: the search, the table, the field "Batch ids" and the button "Load". The
 // request goes to the kernel in one message, because separately sent values may arrive later.
 
-import { button, element, number } from "./dom.js";
+import { button, element, keepFromJupyter, number } from "./dom.js";
 import { BatchTable } from "./batch_table.js";
 
 class Picker {
@@ -121,11 +121,6 @@ class Picker {
     for (const [name, listener] of this.listeners) this.model.off(name, listener);
     this.table.observer.disconnect();
   }
-}
-
-/** Keep keys from JupyterLab's shortcuts, except those with Control, such as saving. */
-function keepFromJupyter(event) {
-  if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
 }
 
 export default {

@@ -1,5 +1,6 @@
 // The table of jobs: one row per job, which opens to all its details.
 
+import { NONE } from "./bars.js";
 import { columnsOf } from "./column_choice.js";
 import { ColumnWidths } from "./column_widths.js";
 import { cell, noFormula } from "./columns.js";
@@ -24,11 +25,13 @@ export class Table extends VirtualTable {
   show(frame, jobs, sort, view, stay) {
     const { templates, specs, filters, state } = view;
     const [before, known] = [this.columnsKey, this.frame === frame];
+    const opened = stay && !known && this.open >= 0 ? this.jobId(this.open) : null;
     Object.assign(this, { frame, jobs, view, templates, specs, pieces: filters.pieces, reasons: state.reason ?? [] });
     this.columns = columnsOf(frame, state.columns);
     this.columnsKey = [...this.columns.map(({ name }) => name), state.widths].join();
     if (!known || before !== this.columnsKey) this.widths.show(this.columns, frame, (key, value) => view.label(key, value), state.widths);
     if (!stay || this.open >= jobs.length) this.open = -1;
+    if (opened !== null) this.open = jobs.findIndex((job, place) => this.jobId(place) === opened);
     this.drawHead(this.columns, sort ?? ["status", "ascending"]);
     this.columns.forEach(({ name }, place) => {
       this.widths.handle(this.head.children[place], name);
@@ -37,6 +40,10 @@ export class Table extends VirtualTable {
     });
     if (!stay && this.top) this.root.scrollTop = this.top = 0;
     this.setCount(jobs.length);
+  }
+
+  jobId(place) {
+    return cell(this.frame, "job_id", this.jobs[place]);
   }
 
   row(place) {
@@ -65,6 +72,8 @@ export class Table extends VirtualTable {
   /** The text of a cell for people. */
   text(name, job) {
     const value = cell(this.frame, name, job);
+    if (name === "output_file_id") return [cell(this.frame, "output_type", job), value].filter(Boolean).join(" ");
+    if (name === "errors" && !value?.length) return (cell(this.frame, "reason", job) ?? []).join(" · ");
     if (value === null) return "";
     if (name.endsWith("created_at")) return value.slice(0, 19).replace("T", " ");
     return Array.isArray(value) ? value.filter(Boolean).join(" · ") : this.view.label(name, value);
@@ -85,7 +94,7 @@ export class Table extends VirtualTable {
   }
 
   status(job, value) {
-    const parts = [statusDot(this.specs, value), value];
+    const parts = [statusDot(this.specs, value), value ?? NONE];
     if (cell(this.frame, "changed", job)) {
       parts.push(element("span", { class: "changed", title: "Changed since the last look" }, "new"));
     }
@@ -149,6 +158,7 @@ export class Table extends VirtualTable {
   toggle(place) {
     Object.assign(this, { active: place, open: this.open === place ? -1 : place, openPx: 0 });
     this.draw();
+    this.showDetails();
     this.focusRow();
   }
 

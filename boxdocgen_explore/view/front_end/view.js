@@ -2,7 +2,7 @@
 // It draws the values of `model` (payload, specs, templates, batch_labels, verdict, cause, state, notice)
 // and changes only `state`; every change of it, from here or from Python, ends in `draw`.
 
-import { afterPaint, copy, element, number } from "./dom.js";
+import { afterPaint, copy, element, keepFromJupyter, number } from "./dom.js";
 import { sortedJobs, unpack } from "./columns.js";
 import { Filters } from "./filters.js";
 import { actions, fullScreen, receiveFile } from "./actions.js";
@@ -48,11 +48,15 @@ class View {
     this.model.save_changes();
   }
 
-  /** A bar or a value was picked: filter by all its columns, or remove these filters if it was picked before. */
+  /** A bar or a value was picked: filter by all its columns, or remove these filters if it was picked before
+      and no other picked bar needs them. */
   pick(by, key) {
     const picked = this.picked(by, key);
+    const id = JSON.stringify(key);
+    const others = picked ? this.charts.keys(by).filter((one) => JSON.stringify(one) !== id && this.picked(by, one)) : [];
     const change = by.map((column, place) => {
-      const rest = (this.state[column] ?? []).filter((value) => value !== key[place]);
+      const needed = (value) => others.some((one) => one[place] === value);
+      const rest = (this.state[column] ?? []).filter((value) => value !== key[place] || needed(value));
       return [column, picked ? rest : [...rest, key[place]]];
     });
     this.setState(Object.fromEntries(change));
@@ -287,6 +291,7 @@ export async function mount(root, values, payload, follow = () => {}) {
 export default {
   render({ model, el }) {
     const view = new View(model, el);
+    el.addEventListener("keydown", keepFromJupyter);
     const unfollow = followNotebook(model, el);
     view.load();
     model.send({ event: "rendered" });

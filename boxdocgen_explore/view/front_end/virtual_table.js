@@ -15,7 +15,8 @@ export class VirtualTable {
     this.body = element("tbody");
     this.table = element("table", { "aria-label": name }, [element("thead", {}, this.head), this.body]);
     this.root = element("div", { class: `virtual-table ${kind}` }, this.table);
-    this.root.addEventListener("scroll", () => this.measureAndDraw(), { passive: true });
+    // Sideways, as to a focused button, the rows stay: drawing them again would move the focus.
+    this.root.addEventListener("scroll", () => this.root.scrollTop !== this.top && this.measureAndDraw(), { passive: true });
     this.observer = new ResizeObserver(() => this.measureAndDraw());
     this.observer.observe(this.root);
   }
@@ -66,6 +67,16 @@ export class VirtualTable {
     const drawn = (last - first) * ROW_PX + (details ? this.openPx : 0);
     this.body.lastChild.style.height = `${Math.max(0, total - top - drawn)}px`;
     if (focused) this.focusRow();
+  }
+
+  /** Scroll down to the end of the open details, as far as their row stays in sight. */
+  showDetails() {
+    const details = this.body.querySelector(".details");
+    if (!details) return;
+    const [{ top, bottom }, sight] = [details.getBoundingClientRect(), this.root.getBoundingClientRect()];
+    const room = top - 2 * ROW_PX - this.head.offsetHeight - sight.top;
+    this.root.scrollTop += Math.max(0, Math.min(bottom - sight.bottom, room));
+    this.measureAndDraw();
   }
 
   focusRow() {
