@@ -15,6 +15,7 @@ import polars as pl
 from boxdocgen_explore import analysis
 from boxdocgen_explore.messages import job_messages
 from boxdocgen_explore.progress import DURATION_RANGES
+from boxdocgen_explore.text import counted
 from boxdocgen_explore.verdict import batch_label
 
 NONE_LABEL: Final = "(none)"
@@ -134,7 +135,7 @@ def reasons_note(jobs: pl.DataFrame) -> str | None:
     number, total = pairs["job"].n_unique(), pairs.height
     if total == number:
         return None
-    return f"{number:,} jobs with {total:,} reasons: a job is counted once for each of its reasons."
+    return f"{counted(number, 'job')} with {total:,} reasons: a job is counted once for each of its reasons."
 
 
 def batch_labels(jobs: pl.DataFrame, templates: Mapping[str, str]) -> dict[str, str]:

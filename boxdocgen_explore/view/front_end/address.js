@@ -4,7 +4,7 @@
 
 import { KEYS } from "./filters.js";
 
-const LONGEST = 50_000;
+const LONGEST = 1_000_000;
 const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text));
 const oneOf = (...choices) => (value) => choices.includes(value);
 const several = (values) => values.length > 0;

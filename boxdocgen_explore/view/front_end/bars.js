@@ -123,5 +123,5 @@ export function reasonsNote(rows, { frame, filters }) {
   const jobs = filters.counts(column).reduce((sum, count, code) => sum + (column.values[code].length ? count : 0), 0);
   const sum = rows.reduce((total, { shown }) => total + shown, 0);
   if (sum === jobs) return "";
-  return `${number(jobs)} jobs with ${number(sum)} reasons: a job is counted once for each of its reasons.`;
+  return `${number(jobs)} ${jobs === 1 ? "job" : "jobs"} with ${number(sum)} reasons: a job is counted once for each of its reasons.`;
 }
