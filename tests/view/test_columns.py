@@ -128,3 +128,16 @@ def test_the_table_is_copied_as_it_is_shown(show, tab):
     assert row == second
     assert head.split("\t") == ["External id", "Reason", "Warnings", "Template"]
     assert row.split("\t") == ["EMP-4711", f"{MISSING} · b", "'=1", "Offer letter"]
+
+
+def test_what_a_cell_shows_without_a_value_is_copied_too(show, tab):
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    silent = {"output_file_id": None, "output_type": "pdf"}
+    jobs = jobs_frame([{"status": "failed", **silent}, {"status": None, **silent}])
+    show(jobs, state={"columns": ["status", "errors", "output_file_id"]})
+    expect(tab.locator("tr.job").last.locator(".column-status")).to_have_text("(none)")
+    tab.get_by_text("Export", exact=True).click()
+    tab.get_by_role("button", name="Copy table").click()
+    expect(tab.locator(".message")).to_have_text("Copied the 2 jobs shown.")
+    _, *rows = tab.evaluate("navigator.clipboard.readText()").split("\n")
+    assert rows == ["failed\tBox gave no reason\tpdf", "(none)\t\tpdf"]

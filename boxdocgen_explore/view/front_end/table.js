@@ -72,6 +72,7 @@ export class Table extends VirtualTable {
   /** The text of a cell for people. */
   text(name, job) {
     const value = cell(this.frame, name, job);
+    if (name === "status") return value ?? NONE;
     if (name === "output_file_id") return [cell(this.frame, "output_type", job), value].filter(Boolean).join(" ");
     if (name === "errors" && !value?.length) return (cell(this.frame, "reason", job) ?? []).join(" · ");
     if (value === null) return "";
