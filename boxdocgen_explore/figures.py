@@ -135,7 +135,8 @@ def reasons_note(jobs: pl.DataFrame) -> str | None:
     number, total = pairs["job"].n_unique(), pairs.height
     if total == number:
         return None
-    return f"{counted(number, 'job')} with {total:,} reasons: a job is counted once for each of its reasons."
+    jobs_with = f"{counted(number, 'job')} with {total:,} reasons"
+    return f"{jobs_with}: a job is counted once for each of its reasons."
 
 
 def batch_labels(jobs: pl.DataFrame, templates: Mapping[str, str]) -> dict[str, str]:
