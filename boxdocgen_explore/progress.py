@@ -180,6 +180,7 @@ def durations(jobs: Reading | pl.DataFrame, by: str | None = None) -> pl.DataFra
 def duration_note(jobs: pl.DataFrame, templates: Mapping[str, str] | None = None) -> str:
     """Describe durations in words, by template if there are only a few, marked as inferred; empty
     if no duration is known. ``templates`` has names by file id."""
+    jobs = _with_column(jobs, "duration_s", "details=True, documents=True")
     known = jobs.filter(pl.col("duration_s").is_not_null())
     if known.is_empty():
         return ""

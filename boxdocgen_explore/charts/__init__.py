@@ -172,7 +172,6 @@ def durations(
     >>> chart.to_dict()["title"]["subtitle"]
     'Half within 44 s, 95 % within 72 s. Inferred from the creation of job and file.'
     """
-    analysis.durations(jobs)  # raises InvalidRequest
     frame = analysis.jobs_of(jobs)
     return _draw("by_duration", frame, subtitle=analysis.duration_note(frame, templates))
 

@@ -166,6 +166,9 @@ def test_a_batch_list_with_gaps_is_not_complete(box, capsys, monkeypatch):
     first, population, *_ = capsys.readouterr().out.splitlines()
     assert first == "Scope limited"
     assert "Limited: the list of batches may have gaps; all 28 jobs of 2 batches, " in population
+    assert main(["audit", "--since", "520w", "--json", *box.options]) == 1
+    rules = {row["rule"]: row["verdict"] for row in json.loads(capsys.readouterr().out)["rules"]}
+    assert rules["missing-job"] == "not evaluated"
 
 
 def test_max_age_reads_older_pages_again(box, capsys):

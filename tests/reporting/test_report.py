@@ -77,6 +77,8 @@ def test_every_page_is_listed_with_its_evidence(reading, written):
     assert f"All {reading.pages.height} pages of 2 batches read" in text
     assert "Box publishes no total" in text
     assert "Scope: two batches, asked for by name. 35 jobs." in text
+    how = "The complete list of all jobs (details): read the batches with details=True (--details)"
+    assert how.lower() in text.lower()
     assert f"boxdocgen-explore {bx.__version__}, {len(bx.RULES)} rules, version" in text
 
 

@@ -13,6 +13,7 @@ from frames import chain, failed, job, jobs_frame, pages_frame, read, running
 
 import boxdocgen_explore as bx
 from boxdocgen_explore import reporting
+from boxdocgen_explore.auditing.manifest import control_total
 from boxdocgen_explore.errors import Reading
 from boxdocgen_explore.reporting.batches import batch_rows
 from boxdocgen_explore.schema import JOBS
@@ -99,6 +100,9 @@ def test_a_batch_is_not_concluded_by_what_another_one_lacks():
     rows = batch_rows(reporting.run_audit(two, expected=expected))
     conclusions = {row["batch_id"]: row["conclusion"] for row in rows}
     assert conclusions == {"10": "No exceptions noted", "20": "Checks not performed"}
+    # A control total is evaluated on both together, and one job has no external id.
+    rows = batch_rows(reporting.run_audit(two, control_total=control_total(["e1"])))
+    assert {row["conclusion"] for row in rows} == {"Checks not performed"}
 
 
 # --- evidence that is missing or inconsistent ------------------------------------------------
